@@ -1,0 +1,1 @@
+"""The service: reads handwritten digits over HTTP. It never imports `training`."""

@@ -1,0 +1,68 @@
+"""Random affine and elastic distortions of MNIST images (Simard, Steinkraus and Platt, 2003)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Images = NDArray[np.uint8]  # (n, 28, 28)
+Maps = NDArray[np.float32]  # (n, 28, 28, 2): for each pixel, the x and y it is read from
+
+SIZE = 28
+CENTRE = 14.0  # MNIST's centre of mass
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """How far images are distorted. Angles in degrees, lengths in pixels of the 28 x 28 image."""
+
+    rotation: float = 12.0  # uniform in +-rotation
+    scale: float = 0.12  # each axis by a factor uniform in 1 +- scale
+    shear: float = 0.12  # horizontal, uniform in +-shear
+    shift: float = 1.5  # each axis, uniform in +-shift
+    elastic_alpha: tuple[float, float] = (15.0, 35.0)  # strength, drawn between the two
+    elastic_sigma: tuple[float, float] = (4.0, 6.0)  # smoothness of the field, drawn between the two
+
+
+def distort(images: Images, distortion: Distortion, rng: Generator) -> Images:
+    """Each image (n, 28, 28) distorted on its own; a new array of the same shape and type."""
+    maps = affine_maps(len(images), distortion, rng) + elastic_fields(len(images), distortion, rng)
+    pairs = zip(images, maps, strict=True)
+    return np.stack([cv2.remap(image, where, None, cv2.INTER_LINEAR) for image, where in pairs])
+
+
+def affine_maps(n: int, distortion: Distortion, rng: Generator) -> Maps:
+    angle = np.radians(rng.uniform(-distortion.rotation, distortion.rotation, n))
+    scale = 1 + rng.uniform(-distortion.scale, distortion.scale, (2, n))
+    shear = rng.uniform(-distortion.shear, distortion.shear, n)
+    shift = rng.uniform(-distortion.shift, distortion.shift, (n, 2))
+    cos, sin = np.cos(angle), np.sin(angle)
+    matrix = np.empty((n, 2, 2))
+    matrix[:, 0, 0] = cos / scale[0]
+    matrix[:, 0, 1] = (sin + shear * cos) / scale[0]
+    matrix[:, 1, 0] = -sin / scale[1]
+    matrix[:, 1, 1] = (cos - shear * sin) / scale[1]
+    rows, columns = np.mgrid[:SIZE, :SIZE] - CENTRE
+    grid = np.stack([columns, rows], axis=-1).reshape(-1, 2)
+    maps = grid @ matrix.transpose(0, 2, 1) + CENTRE + shift[:, None, :]
+    return maps.reshape(n, SIZE, SIZE, 2).astype(np.float32)
+
+
+def elastic_fields(n: int, distortion: Distortion, rng: Generator) -> Maps:
+    """Smooth random displacements: uniform noise, blurred by a Gaussian, times alpha."""
+    alpha = rng.uniform(*distortion.elastic_alpha, n)[:, None, None, None]
+    blur = gaussian_matrix(rng.uniform(*distortion.elastic_sigma))  # one sigma a batch keeps this two products
+    noise = rng.uniform(-1, 1, (n, 2, SIZE, SIZE))
+    fields = alpha * (blur @ noise @ blur.T)
+    return fields.transpose(0, 2, 3, 1).astype(np.float32)
+
+
+def gaussian_matrix(sigma: float) -> NDArray[np.float64]:
+    """(28, 28): a Gaussian blur along one axis as a matrix; each row sums to what lies inside the image."""
+    i = np.arange(SIZE)
+    kernel: NDArray[np.float64] = np.exp(-((i[:, None] - i) ** 2) / (2 * sigma**2))
+    return kernel / (sigma * np.sqrt(2 * np.pi))

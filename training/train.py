@@ -1,0 +1,217 @@
+"""A run: a frozen config in, a trained model and its history out.
+
+A run folder holds `config.json`, `history.csv`, `model.keras` (the best epoch by validation loss, averaged weights),
+`checkpoint.keras` (the last epoch, to resume from) and `logs/` for TensorBoard.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from training.architectures import ARCHITECTURES, Options, Standardisation
+from training.augment import Distortion, distort
+from training.data import Digits, Split
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything a run depends on, beside the data. Stored with its results."""
+
+    name: str = "digits"  # the name it is published under
+    arch: str = "cnn"
+    options: Options = field(default_factory=Options)
+    seed: int = 0
+    epochs: int = 60
+    batch_size: int = 128
+    optimizer: str = "adamw"  # adamw or adam
+    learning_rate: float = 2e-3  # at its highest
+    schedule: str = "cosine"  # cosine (after a warm-up) or constant
+    warmup_epochs: int = 2
+    weight_decay: float = 1e-4  # adamw only
+    ema_momentum: float = 0.999  # of the averaged weights; 0: none
+    patience: int = 20  # epochs without a better validation loss before the run ends
+    distortion: Distortion | None = field(default_factory=Distortion)
+    standardise: bool = False  # per pixel, as the textbook does
+    distribute: str = "none"  # none, mirrored or multiworker
+    mixed_precision: bool = False  # on a GPU only
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
+        distortion = values["distortion"] and Distortion(
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in values["distortion"].items()}
+        )
+        return cls(**{**values, "options": Options(**values["options"]), "distortion": distortion})
+
+
+PRESETS = {
+    "digits": TrainConfig(options=Options(batch_normalization=True, dropout=0.3)),
+    "digits-mlp": TrainConfig(name="digits-mlp", arch="mlp", epochs=120, patience=40),
+    # What the tutorial does, repaired: plain Adam, ten epochs, no distortion, standardised pixels.
+    "textbook": TrainConfig(
+        name="digits-textbook",
+        arch="mlp",
+        epochs=10,
+        batch_size=64,
+        optimizer="adam",
+        learning_rate=1e-3,
+        schedule="constant",
+        ema_momentum=0.0,
+        distortion=None,
+        standardise=True,
+    ),
+}
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
+    """The training digits, shuffled and distorted afresh each epoch, by threads beside the training step.
+
+    Every batch draws from a generator seeded by (seed, epoch, batch), so neither the order in which threads finish
+    nor a resume changes what the network sees.
+    """
+
+    def __init__(self, digits: Digits, config: TrainConfig, epoch: int = 0) -> None:
+        super().__init__(workers=2, max_queue_size=32)
+        self.digits = digits
+        self.config = config
+        self.epoch = epoch
+        self.order = self._order()
+
+    def _order(self) -> NDArray[np.intp]:
+        return np.random.default_rng((self.config.seed, self.epoch)).permutation(len(self.digits))
+
+    def __len__(self) -> int:
+        return -(-len(self.digits) // self.config.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        size = self.config.batch_size
+        batch = self.digits[self.order[index * size : (index + 1) * size]]
+        if self.config.distortion is None:
+            return batch.images, one_hot(batch)
+        rng = np.random.default_rng((self.config.seed, self.epoch, index))
+        return distort(batch.images, self.config.distortion, rng), one_hot(batch)
+
+    def on_epoch_end(self) -> None:
+        self.epoch += 1
+        self.order = self._order()
+
+
+def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, verbose: str = "auto") -> keras.Model:
+    """Trains by `config`, writes the run folder `run`, and returns the model of the best epoch."""
+    keras.utils.set_random_seed(config.seed)
+    if config.mixed_precision and tf.config.list_physical_devices("GPU"):
+        keras.mixed_precision.set_global_policy("mixed_float16")
+    start = completed_epochs(run) if resume else 0
+    prepare(run, config, fresh=start == 0)
+    batches = Batches(data.train, config, epoch=start)
+    with strategy(config).scope():
+        if start:
+            model = keras.models.load_model(run / "checkpoint.keras")
+        else:
+            model = build(config, data.train, steps_per_epoch=len(batches))
+    model.fit(
+        batches,
+        epochs=config.epochs,
+        initial_epoch=start,
+        validation_data=(data.validation.images, one_hot(data.validation)),
+        validation_batch_size=500,
+        callbacks=callbacks(config, run),
+        verbose=verbose,
+    )
+    best: keras.Model = keras.models.load_model(run / "model.keras")
+    return best
+
+
+def build(config: TrainConfig, digits: Digits, steps_per_epoch: int) -> keras.Model:
+    """The compiled, untrained model."""
+    standardisation = Standardisation.of(digits.images) if config.standardise else None
+    model = ARCHITECTURES[config.arch](config.options, standardisation)
+    model.compile(
+        optimizer=optimizer(config, steps_per_epoch),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
+    if config.schedule == "cosine":
+        warmup = min(config.warmup_epochs, config.epochs - 1) * steps_per_epoch
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, config.epochs * steps_per_epoch - warmup, warmup_target=config.learning_rate, warmup_steps=warmup
+        )
+    average = {"use_ema": True, "ema_momentum": config.ema_momentum} if config.ema_momentum else {}
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(rate, **average)
+    return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **average)
+
+
+def callbacks(config: TrainConfig, run: Path) -> list[keras.callbacks.Callback]:
+    """In this order: the checkpoint takes the raw weights, then the average is swapped in and judged."""
+    history = read_history(run)
+    best = min((float(row["val_loss"]) for row in history), default=None)
+    average = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if config.ema_momentum else []
+    return [
+        keras.callbacks.ModelCheckpoint(str(run / "checkpoint.keras")),
+        *average,
+        keras.callbacks.ModelCheckpoint(
+            str(run / "model.keras"), monitor="val_loss", save_best_only=True, initial_value_threshold=best
+        ),
+        keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.patience, baseline=best),
+        keras.callbacks.CSVLogger(str(run / "history.csv"), append=bool(history)),
+        keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False),
+    ]
+
+
+def strategy(config: TrainConfig) -> tf.distribute.Strategy:
+    """How the step is spread over devices. `multiworker` reads its cluster from TF_CONFIG."""
+    strategies = {
+        "none": tf.distribute.get_strategy,
+        "mirrored": tf.distribute.MirroredStrategy,
+        "multiworker": tf.distribute.MultiWorkerMirroredStrategy,
+    }
+    return strategies[config.distribute]()
+
+
+def prepare(run: Path, config: TrainConfig, *, fresh: bool) -> None:
+    run.mkdir(parents=True, exist_ok=True)
+    if fresh:
+        for name in ("history.csv", "model.keras", "checkpoint.keras"):
+            (run / name).unlink(missing_ok=True)
+    (run / "config.json").write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+
+
+def read_config(run: Path) -> TrainConfig:
+    return TrainConfig.from_dict(json.loads((run / "config.json").read_text()))
+
+
+def read_history(run: Path) -> list[dict[str, str]]:
+    """One row an epoch: epoch, accuracy, loss, val_accuracy, val_loss, learning_rate."""
+    path = run / "history.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def completed_epochs(run: Path) -> int:
+    return len(read_history(run)) if (run / "checkpoint.keras").exists() else 0
+
+
+def one_hot(digits: Digits) -> NDArray[np.float32]:
+    """(n, 10)"""
+    return np.eye(10, dtype=np.float32)[digits.labels]
