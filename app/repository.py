@@ -137,6 +137,7 @@ class ModelRepository:
             max_queue_size=self.batch.max_queue_size,
         )
         servable = Servable(manifest, model, await self._running.enter_async_context(batcher))
+        self.device = model.device  # what `auto` found holds for every model
         logger.info("loaded %s version %d on %s", manifest.name, manifest.version, model.device)
         return servable
 
@@ -172,6 +173,14 @@ def version_folders(root: Path) -> list[Path]:
     if not folders:
         raise ModelRefused(f"{root} holds no models/<name>/<version>: publish one with python -m training publish")
     return sorted(folders, key=lambda folder: (folder.parent.name, int(folder.name)))
+
+
+def newest_version(root: Path, name: str) -> Path:
+    """The folder of a model's largest version. Raises `ModelRefused` if there is no such model."""
+    folders = [folder for folder in version_folders(root) if folder.parent.name == name]
+    if not folders:
+        raise ModelRefused(f"{root} holds no model {name!r}")
+    return folders[-1]
 
 
 def read_version(folder: Path) -> tuple[Manifest, bytes]:

@@ -1,0 +1,75 @@
+"""Is it alive, is it ready, and what is it?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from app.errors import Problem, Stopping
+from app.model import Device
+from app.repository import ModelRepository
+
+router = APIRouter(tags=["health"])
+
+
+class Alive(BaseModel):
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    status: Literal["ready"] = "ready"
+
+
+class Loaded(BaseModel):
+    name: str
+    version: int
+    device: Device = Field(description="The device it really runs on.")
+    queued: int = Field(description="Images waiting for it.")
+
+
+class Health(BaseModel):
+    """What the service is and does at this moment."""
+
+    status: Literal["ready", "stopping"]
+    version: str = Field(description="Of the service.")
+    device: Device = Field(description="The device the default model really runs on.")
+    default_model: str
+    models: list[Loaded]
+
+
+@router.get("/health", operation_id="health")
+async def health(request: Request) -> Health:
+    """A summary for people and dashboards; always 200."""
+    repository: ModelRepository = request.app.state.repository
+    return Health(
+        status="stopping" if request.app.state.stopping else "ready",
+        version=request.app.version,
+        device=repository.get().model.device,
+        default_model=repository.default_model,
+        models=[
+            Loaded(
+                name=each.manifest.name,
+                version=each.manifest.version,
+                device=each.model.device,
+                queued=each.batcher.queued,
+            )
+            for each in repository
+        ],
+    )
+
+
+@router.get("/health/live", operation_id="live")
+async def live() -> Alive:
+    """The process answers. For a liveness probe."""
+    return Alive()
+
+
+@router.get("/health/ready", operation_id="ready", responses={503: {"model": Problem}})
+async def ready(request: Request, response: Response) -> Ready:
+    """It takes requests: models are loaded and warm, and it is not shutting down. For a readiness probe."""
+    response.headers["Cache-Control"] = "no-store"
+    if request.app.state.stopping:
+        raise Stopping("The service is shutting down: send requests to another instance.")
+    return Ready()

@@ -1,0 +1,289 @@
+"""What a run reached, for people: four pictures and a model card. The only module that imports matplotlib."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from training.data import VALIDATION_SIZE, Digits
+from training.evaluate import CLASSES, Evaluation
+from training.export import Export, Probabilities
+from training.train import TrainConfig
+
+matplotlib.use("Agg")
+matplotlib.rcParams.update(
+    {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11, "figure.dpi": 100}
+)
+
+BLUE, ORANGE, GREY = "#1f6fb4", "#d9772b", "#8a8f98"
+MOST_MISREAD_SHOWN = 60
+CARD = "card.md"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A run, its export, and what the exported graph made of some digits."""
+
+    title: str  # e.g. "digits, version 1"
+    config: TrainConfig
+    history: list[dict[str, str]]  # as `train.read_history` gives it
+    exported: Export
+    data: str  # which digits, e.g. "MNIST test"
+    digits: Digits
+    probabilities: Probabilities
+    evaluation: Evaluation
+
+
+def report(findings: Findings, out: Path) -> None:
+    """Writes curves.png, confusion.png, misread.png, reliability.png and card.md into the folder `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    figures = {"curves": curves, "confusion": confusion, "misread": misread, "reliability": reliability}
+    for name, draw in figures.items():
+        draw(findings).savefig(out / f"{name}.png", metadata={"Software": None})
+    (out / CARD).write_text(card(findings), encoding="utf-8")
+
+
+def curves(findings: Findings) -> Figure:
+    """Accuracy and loss of every epoch, training beside validation."""
+    figure = Figure(figsize=(9.6, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = range(1, len(findings.history) + 1)
+    accuracy = {name: 100 * column(findings, name) for name in ("accuracy", "val_accuracy")}
+    loss = {name: column(findings, name) for name in ("loss", "val_loss")}
+    best = int(np.argmin(loss["val_loss"]))
+    for axes, title, values in ((left, "accuracy, %", accuracy), (right, "loss, cross-entropy", loss)):
+        for (name, series), colour in zip(values.items(), (ORANGE, BLUE), strict=True):
+            axes.plot(epochs, series, color=colour, lw=1.6, label="validation" if name[:3] == "val" else "training")
+        axes.axvline(best + 1, color=GREY, lw=1, ls=":", label=f"epoch kept: {best + 1}")
+        axes.set_xlabel("epoch")
+        axes.set_title(title, loc="left")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.25)
+    limit_to_the_settled(left, accuracy["val_accuracy"], accuracy["accuracy"])
+    right.set_yscale("log")
+    right.legend(frameon=False)
+    figure.suptitle(f"{findings.title}: training\n{curves_note(findings.config)}", fontsize=11)
+    return figure
+
+
+def column(findings: Findings, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.array([float(row[name]) for row in findings.history])
+
+
+def limit_to_the_settled(axes: Axes, *series: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+    """Leaves the first steep epochs out of sight, or the rest would be one flat line."""
+    if len(series[0]) < 10:
+        return
+    floor = min(float(np.quantile(each, 0.1)) for each in series)
+    axes.set_ylim(floor - 0.25 * (100 - floor), 100)
+
+
+def curves_note(config: TrainConfig) -> str:
+    if config.distortion:
+        return "Training is measured on distorted digits, which are harder: it lies below validation, on digits as they are."
+    return "Training and validation are both measured on digits as they are."
+
+
+def confusion(findings: Findings) -> Figure:
+    """The matrix with its diagonal left pale, so that the misreadings show."""
+    matrix = np.array(findings.evaluation.confusion)
+    wrong = np.where(np.eye(CLASSES, dtype=bool), 0, matrix)
+    figure = Figure(figsize=(6.4, 6.2), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(4, 1.4 * wrong.max()))
+    for row, col in np.ndindex(matrix.shape):
+        if matrix[row, col]:
+            colour = GREY if row == col else "black"
+            axes.text(col, row, f"{matrix[row, col]:,}", ha="center", va="center", color=colour, fontsize=9)
+    axes.set_xticks(range(CLASSES))
+    axes.set_yticks(range(CLASSES))
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("read as")
+    axes.set_ylabel("is")
+    axes.set_title(f"{findings.title}: {wrong.sum()} of {matrix.sum():,} {findings.data} digits misread")
+    return figure
+
+
+def misread(findings: Findings) -> Figure:
+    """The digits read wrongly, the surest first."""
+    read = findings.probabilities.argmax(axis=1)
+    confidence = findings.probabilities.max(axis=1)
+    (wrong,) = np.nonzero(read != findings.digits.labels)
+    shown = wrong[np.argsort(-confidence[wrong])][:MOST_MISREAD_SHOWN]
+    columns = 10
+    rows = max(1, math.ceil(len(shown) / columns))
+    figure = Figure(figsize=(10, 1.28 * rows + 0.9), layout="constrained")
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.axis("off")
+    for axes, i in zip(figure.axes, shown, strict=False):
+        axes.imshow(findings.digits.images[i], cmap="gray_r", vmin=0, vmax=255)
+        axes.set_title(f"{findings.digits.labels[i]} read {read[i]}\n{100 * confidence[i]:.0f} %", fontsize=9)
+    which = f"all {len(wrong)}" if len(shown) == len(wrong) else f"the {len(shown)} surest of {len(wrong)}"
+    figure.suptitle(f"{findings.title}: {which} misread {findings.data} digits, with the confidence of the misreading")
+    return figure
+
+
+def reliability(findings: Findings) -> Figure:
+    """Accuracy against confidence, with the number of digits below it."""
+    figure = Figure(figsize=(6, 6.2), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    bins = [each for each in findings.evaluation.reliability if each.count]
+    upper.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--", label="perfect calibration")
+    centres = [(each.lower + each.upper) / 2 for each in bins]
+    width = 0.9 / len(findings.evaluation.reliability)
+    upper.bar(centres, [each.accuracy for each in bins], width, color=BLUE, alpha=0.35, label="accuracy in the bin")
+    upper.plot(
+        [each.confidence for each in bins],
+        [each.accuracy for each in bins],
+        "o",
+        color=BLUE,
+        ms=5,
+        label="at its mean confidence",
+    )
+    upper.set(ylabel="share read rightly", ylim=(0, 1.02), xlim=(0, 1))
+    upper.legend(frameon=False, loc="upper left")
+    lower.bar(centres, [each.count for each in bins], width, color=BLUE)
+    lower.set(xlabel="confidence", ylabel="digits", yscale="log")
+    error = 100 * findings.evaluation.calibration_error
+    upper.set_title(
+        f"{findings.title}: expected calibration error {error:.2f} points\n"
+        f"{findings.evaluation.n:,} {findings.data} digits; a bin of few digits says little"
+    )
+    return figure
+
+
+def card(findings: Findings) -> str:
+    """The model card, as Markdown."""
+    parts = (card_head, card_data, card_method, card_figures, card_limits)
+    return "\n\n".join(part(findings) for part in parts) + "\n"
+
+
+def card_head(findings: Findings) -> str:
+    kind = {"mlp": "a fully connected network (128-64-32)", "cnn": "a small convolutional network"}
+    return f"""# {findings.title}
+
+Reads one handwritten digit, 0 to 9: {kind[findings.config.arch]} as an ONNX graph.
+
+- Input `image`: uint8 `[batch, 28, 28]` as in MNIST: 0 is paper, 255 is ink, the digit's longer side 20 pixels, its centre
+  of mass in the middle. Scaling is in the graph.
+- Output `probabilities`: float32 `[batch, 10]`, calibrated. Output `logits`: float32 `[batch, 10]`, already divided by
+  the temperature {findings.exported.temperature:.3f}, so that their softmax is `probabilities`.
+- A digit counts as accepted from a confidence of {findings.exported.threshold}: 99.5 % of the validation digits reach it."""
+
+
+def card_data(findings: Findings) -> str:
+    return f"""## Data
+
+MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, under CC BY-SA 3.0: 55,000 digits to learn from,
+{VALIDATION_SIZE:,} to choose the epoch, the temperature and the threshold by, 10,000 test digits that chose nothing."""
+
+
+def card_method(findings: Findings) -> str:
+    config = findings.config
+    rows = "\n".join(f"| {name} | {value} |" for name, value in method(config))
+    return f"""## Method
+
+Keras on TensorFlow, softmax cross-entropy, {len(findings.history)} epochs run; the one with the least validation loss was kept.
+
+| | |
+|---|---|
+{rows}
+
+![Accuracy and loss of every epoch](curves.png)
+
+{curves_note(config)}"""
+
+
+def method(config: TrainConfig) -> list[tuple[str, str]]:
+    options, bend = config.options, config.distortion
+    average = f"momentum {config.ema_momentum}" if config.ema_momentum else "none"
+    decay = f", weight decay {config.weight_decay:g}" if config.optimizer == "adamw" else ""
+    schedule = (
+        f", cosine after {config.warmup_epochs} epochs of warm-up" if config.schedule == "cosine" else ", constant"
+    )
+    distortion = "none"
+    if bend:
+        distortion = (
+            f"fresh each epoch: rotation ±{bend.rotation:g}°, scale ±{100 * bend.scale:g} %, shear ±{bend.shear:g}, "
+            f"shift ±{bend.shift:g} px, elastic (strength {bend.elastic_alpha[0]:g} to {bend.elastic_alpha[1]:g}, "
+            f"smoothness {bend.elastic_sigma[0]:g} to {bend.elastic_sigma[1]:g} px)"
+        )
+    return [
+        ("architecture", f"{config.arch}, {options.activation}"),
+        (
+            "regularisation",
+            f"dropout {options.dropout:g}, L2 {options.l2:g}, batch normalisation {on_off(options.batch_normalization)}",
+        ),
+        (
+            "optimiser",
+            f"{config.optimizer}, rate {config.learning_rate:g}{schedule}{decay}, batches of {config.batch_size}",
+        ),
+        ("average of the weights", average),
+        ("distortion", distortion),
+        (
+            "standardisation",
+            "each pixel, as the textbook does" if config.standardise else "none; pixels are divided by 255",
+        ),
+        ("seed", str(config.seed)),
+    ]
+
+
+def on_off(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def card_figures(findings: Findings) -> str:
+    found, exported = findings.evaluation, findings.exported
+    low, high = found.interval
+    classes = "\n".join(
+        f"| {digit} | {percent(found.precision[digit])} | {percent(found.recall[digit])} | {sum(found.confusion[digit]):,} |"
+        for digit in range(CLASSES)
+    )
+    return f"""## Figures
+
+On {found.n:,} {findings.data} digits, read by the exported graph:
+
+| | |
+|---|---|
+| accuracy | **{percent(found.accuracy)}** (95 % interval {percent(low)} to {percent(high)}) |
+| misread | {round(found.n * (1 - found.accuracy))} |
+| expected calibration error, {len(found.reliability)} bins | {100 * found.calibration_error:.2f} points |
+| parameters | {exported.parameters:,} |
+| multiply-adds for one image | {exported.multiply_adds:,} |
+| size of `model.onnx` | {len(exported.graph):,} bytes |
+| largest difference of a probability from Keras | {exported.parity.max_abs_difference:.1e} ({exported.parity.data}; batches of {" and ".join(map(str, exported.parity.batch_sizes))}) |
+
+| digit | precision | recall | digits |
+|---|---:|---:|---:|
+{classes}
+
+![Confusion matrix](confusion.png)
+
+![The misread digits](misread.png)
+
+![Reliability diagram](reliability.png)"""
+
+
+def percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{100 * share:.2f} %"
+
+
+def card_limits(findings: Findings) -> str:
+    return """## Limits
+
+- It learned from MNIST alone: digits of American census workers and students of the 1990s, one to a picture, ink on
+  clean paper. Other hands, such as a 1 with a long upstroke or a crossed 7, are rarer there than in much of the world.
+- The figures are for MNIST's own images. It was not measured here on photos, on digits drawn with a mouse or a finger,
+  or on any other collection, nor under noise, blur or deliberate attack.
+- It knows no "none of these": a letter or a scribble gets a digit too. A low confidence is a hint, not a safeguard,
+  and calibration was fitted and measured on MNIST only.
+- An image that is not prepared as described above (size, centre, ink bright on 0) is read much worse.
+- One seed, one run: another seed would land elsewhere, by about the width of the interval."""
