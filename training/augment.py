@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,7 +34,8 @@ def distort(images: Images, distortion: Distortion, rng: Generator) -> Images:
     """Each image (n, 28, 28) distorted on its own; a new array of the same shape and type."""
     maps = affine_maps(len(images), distortion, rng) + elastic_fields(len(images), distortion, rng)
     pairs = zip(images, maps, strict=True)
-    return np.stack([cv2.remap(image, where, None, cv2.INTER_LINEAR) for image, where in pairs])
+    nothing: Any = None  # OpenCV's type stubs forget that one map may hold both coordinates
+    return np.stack([cv2.remap(image, where, nothing, cv2.INTER_LINEAR) for image, where in pairs])
 
 
 def affine_maps(n: int, distortion: Distortion, rng: Generator) -> Maps:
@@ -65,4 +68,4 @@ def gaussian_matrix(sigma: float) -> NDArray[np.float64]:
     """(28, 28): a Gaussian blur along one axis as a matrix; each row sums to what lies inside the image."""
     i = np.arange(SIZE)
     kernel: NDArray[np.float64] = np.exp(-((i[:, None] - i) ** 2) / (2 * sigma**2))
-    return kernel / (sigma * np.sqrt(2 * np.pi))
+    return kernel / (sigma * math.sqrt(2 * math.pi))

@@ -129,7 +129,7 @@ def cached() -> Path:
             fetch(CACHE)
             for name in DIGESTS:
                 read_verified(CACHE, name)
-        except Exception as error:  # whatever stops one source, the next one is tried
+        except Exception as error:  # noqa: BLE001  # whatever stops one source, the next one is tried
             failures.append(f"{title}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
             continue
         return CACHE

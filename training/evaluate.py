@@ -61,6 +61,19 @@ class Evaluation:
             reliability=bins,
         )
 
+    def __str__(self) -> str:
+        low, high = self.interval
+        classes = zip(self.precision, self.recall, strict=True)
+        return "\n".join(
+            [
+                f"digits     {self.n:,}",
+                f"accuracy   {self.accuracy:.2%}, 95 % interval {low:.2%} to {high:.2%}",
+                f"expected calibration error  {self.calibration_error:.2%}",
+                "digit  precision  recall",
+                *(f"{digit:5}  {precision:9.2%}  {recall:6.2%}" for digit, (precision, recall) in enumerate(classes)),
+            ]
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values that `json` can write; what is undefined is None."""
         return {

@@ -68,7 +68,7 @@ def export(run: Path, data: Split) -> Export:
 
 def read_run(run: Path) -> tuple[TrainConfig, keras.Model]:
     """The config and the best epoch's model. Raises `ExportError`."""
-    if not (run / "model.keras").exists() or not (run / "config.json").exists():
+    if not all((run / name).exists() for name in ("config.json", "history.csv", "model.keras")):
         raise ExportError(f"{run} holds no trained model: make one with python -m training train --out {run}")
     return read_config(run), in_float32(keras.models.load_model(run / "model.keras", compile=False))
 
@@ -93,7 +93,8 @@ def predict(model: keras.Model, images: Images) -> Logits:
 
 def softmax(logits: Logits) -> Probabilities:
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
+    probabilities: Probabilities = shifted / shifted.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def fit_temperature(logits: Logits, digits: Digits) -> float:

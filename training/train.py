@@ -1,6 +1,6 @@
 """A run: a frozen config in, a trained model and its history out.
 
-A run folder holds `config.json`, `history.csv`, `model.keras` (the best epoch by validation loss, averaged weights),
+A run folder holds `config.json`, `history.csv`, `model.keras` (the best epoch by validation accuracy, averaged weights),
 `checkpoint.keras` (the last epoch, to resume from) and `logs/` for TensorBoard.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,9 @@ from numpy.typing import NDArray
 from training.architectures import ARCHITECTURES, Options, Standardisation
 from training.augment import Distortion, distort
 from training.data import Digits, Split
+from training.distribute import Workers, train_together
+
+ALONE = Workers()
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,10 @@ class TrainConfig:
     warmup_epochs: int = 2
     weight_decay: float = 1e-4  # adamw only
     ema_momentum: float = 0.999  # of the averaged weights; 0: none
-    patience: int = 20  # epochs without a better validation loss before the run ends
+    patience: int = 30  # epochs without a better validation accuracy before the run ends
     distortion: Distortion | None = field(default_factory=Distortion)
     standardise: bool = False  # per pixel, as the textbook does
-    distribute: str = "none"  # none, mirrored or multiworker
+    distribute: str = "none"  # none, mirrored (over this machine's GPUs) or multiworker (over TF_CONFIG's processes)
     mixed_precision: bool = False  # on a GPU only
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,9 +55,9 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        distortion = values["distortion"] and Distortion(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in values["distortion"].items()}
-        )
+        given: dict[str, Any] | None = values["distortion"]
+        ranges = {name: tuple(value) for name, value in (given or {}).items() if isinstance(value, list)}
+        distortion = None if given is None else Distortion(**{**given, **ranges})
         return cls(**{**values, "options": Options(**values["options"]), "distortion": distortion})
 
 
@@ -80,28 +84,31 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
     """The training digits, shuffled and distorted afresh each epoch, by threads beside the training step.
 
     Every batch draws from a generator seeded by (seed, epoch, batch), so neither the order in which threads finish
-    nor a resume changes what the network sees.
+    nor a resume changes what the network sees. Of several workers each gets every so-many-th digit of the same order.
     """
 
-    def __init__(self, digits: Digits, config: TrainConfig, epoch: int = 0) -> None:
+    def __init__(self, digits: Digits, config: TrainConfig, epoch: int = 0, among: Workers = ALONE) -> None:
         super().__init__(workers=2, max_queue_size=32)
         self.digits = digits
         self.config = config
         self.epoch = epoch
+        self.among = among
         self.order = self._order()
 
     def _order(self) -> NDArray[np.intp]:
-        return np.random.default_rng((self.config.seed, self.epoch)).permutation(len(self.digits))
+        order = np.random.default_rng((self.config.seed, self.epoch)).permutation(len(self.digits))
+        share = len(order) // self.among.count  # the same for all, or one would wait for ever for the others' gradients
+        return order[self.among.index :: self.among.count][:share]
 
     def __len__(self) -> int:
-        return -(-len(self.digits) // self.config.batch_size)
+        return math.ceil(len(self.order) / self.config.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         size = self.config.batch_size
         batch = self.digits[self.order[index * size : (index + 1) * size]]
         if self.config.distortion is None:
             return batch.images, one_hot(batch)
-        rng = np.random.default_rng((self.config.seed, self.epoch, index))
+        rng = np.random.default_rng((self.config.seed, self.epoch, index * self.among.count + self.among.index))
         return distort(batch.images, self.config.distortion, rng), one_hot(batch)
 
     def on_epoch_end(self) -> None:
@@ -110,18 +117,25 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
 
 
 def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, verbose: str = "auto") -> keras.Model:
-    """Trains by `config`, writes the run folder `run`, and returns the model of the best epoch."""
+    """Trains by `config`, writes the run folder `run`, and returns the model of the best epoch.
+
+    Of several workers the first writes `run`, each other one a folder worker-N in it.
+    """
+    workers = Workers.from_environment() if config.distribute == "multiworker" else ALONE
+    run = run / f"worker-{workers.index}" if workers.index else run
     keras.utils.set_random_seed(config.seed)
     if config.mixed_precision and tf.config.list_physical_devices("GPU"):
         keras.mixed_precision.set_global_policy("mixed_float16")
     start = completed_epochs(run) if resume else 0
     prepare(run, config, fresh=start == 0)
-    batches = Batches(data.train, config, epoch=start)
+    batches = Batches(data.train, config, start, workers)
     with strategy(config).scope():
         if start:
             model = keras.models.load_model(run / "checkpoint.keras")
         else:
             model = build(config, data.train, steps_per_epoch=len(batches))
+    if workers.count > 1:
+        train_together(model, workers)
     model.fit(
         batches,
         epochs=config.epochs,
@@ -161,30 +175,29 @@ def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Opt
 
 
 def callbacks(config: TrainConfig, run: Path) -> list[keras.callbacks.Callback]:
-    """In this order: the checkpoint takes the raw weights, then the average is swapped in and judged."""
+    """In this order: the checkpoint takes the raw weights, then the average is swapped in and judged.
+
+    Judged by accuracy: the loss of an ever more confident network grows while its mistakes get fewer, and the
+    temperature, fitted at export, takes that confidence back.
+    """
     history = read_history(run)
-    best = min((float(row["val_loss"]) for row in history), default=None)
+    best = max((float(row["val_accuracy"]) for row in history), default=None)
     average = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if config.ema_momentum else []
     return [
         keras.callbacks.ModelCheckpoint(str(run / "checkpoint.keras")),
         *average,
         keras.callbacks.ModelCheckpoint(
-            str(run / "model.keras"), monitor="val_loss", save_best_only=True, initial_value_threshold=best
+            str(run / "model.keras"), monitor="val_accuracy", save_best_only=True, initial_value_threshold=best
         ),
-        keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.patience, baseline=best),
+        keras.callbacks.EarlyStopping(monitor="val_accuracy", patience=config.patience, baseline=best),
         keras.callbacks.CSVLogger(str(run / "history.csv"), append=bool(history)),
         keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False),
     ]
 
 
 def strategy(config: TrainConfig) -> tf.distribute.Strategy:
-    """How the step is spread over devices. `multiworker` reads its cluster from TF_CONFIG."""
-    strategies = {
-        "none": tf.distribute.get_strategy,
-        "mirrored": tf.distribute.MirroredStrategy,
-        "multiworker": tf.distribute.MultiWorkerMirroredStrategy,
-    }
-    return strategies[config.distribute]()
+    """How the step is spread over this process's devices."""
+    return tf.distribute.MirroredStrategy() if config.distribute == "mirrored" else tf.distribute.get_strategy()
 
 
 def prepare(run: Path, config: TrainConfig, *, fresh: bool) -> None:

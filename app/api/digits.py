@@ -167,10 +167,13 @@ async def read_form(request: Request, limits: Limits) -> list[bytes]:
         raise InvalidRequest(f"The form cannot be read: {error.message}") from error
     except (KeyError, ValueError, LookupError) as error:  # what its parser raises on headers that make no sense
         raise InvalidRequest("The form cannot be read: its parts are malformed.") from error
-    files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-    if not files:
+    try:
+        pictures = [await value.read() for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    finally:
+        await form.close()
+    if not pictures:
         raise InvalidRequest("The form holds no file: send each picture as a file (curl -F file=@digit.png).")
-    return [await file.read() for file in files]
+    return pictures
 
 
 def read_json(body: bytes) -> list[bytes]:

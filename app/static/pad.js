@@ -2,6 +2,7 @@
 
 // Of the canvas's width. MNIST's digits are 20 pixels high and their strokes 2 to 3 wide.
 const STROKE = 0.07;
+const SENT = 280; // pixels a side of the picture that is sent
 
 /**
  * Draws on `canvas` and calls `onchange` after every stroke, picture, undo and clear.
@@ -48,7 +49,12 @@ export class Pad {
 
   /** What is on the paper: the picture's own file, or the strokes as PNG. */
   async blob() {
-    return this.picture ?? new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
+    if (this.picture) return this.picture;
+    // The canvas is fine enough for a large screen; half of that is plenty to read. Nor does this wait, as the
+    // canvas's own toBlob() does, until the browser has nothing else to do.
+    const sheet = new OffscreenCanvas(SENT, SENT);
+    sheet.getContext("2d").drawImage(this.canvas, 0, 0, SENT, SENT);
+    return sheet.convertToBlob({ type: "image/png" });
   }
 
   change(apply) {
@@ -129,6 +135,6 @@ function path(points) {
     const [here, next] = [points[i], points[i + 1]];
     line.quadraticCurveTo(here.x, here.y, (here.x + next.x) / 2, (here.y + next.y) / 2);
   }
-  line.lineTo(points.at(-1).x, points.at(-1).y);
+  line.lineTo(points.at(-1).x + 0.01, points.at(-1).y); // a line of no length at all would leave no dot
   return line;
 }

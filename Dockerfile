@@ -1,0 +1,59 @@
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+# --- the environments: built here, so that neither pip nor its traces are in an image that serves ---
+FROM ${BASE_IMAGE} AS environment
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+RUN python -m venv --without-pip /opt/venv
+
+FROM environment AS environment-cpu
+COPY requirements/cpu.txt /tmp/requirements.txt
+RUN python -m pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/requirements.txt \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+
+FROM environment AS environment-gpu
+COPY requirements/gpu.txt /tmp/requirements.txt
+RUN python -m pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/requirements.txt \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+
+# Compiled ahead, and the compiled file taken without a look at the source: the images' file systems may be read-only.
+FROM ${BASE_IMAGE} AS service
+WORKDIR /srv/digits
+COPY LICENSE ./
+COPY models models
+COPY app app
+RUN python -m compileall -q --invalidation-mode unchecked-hash app
+
+# --- what both images share ---
+FROM ${BASE_IMAGE} AS runtime
+LABEL org.opencontainers.image.title="digits" \
+      org.opencontainers.image.description="A REST service that reads handwritten digits" \
+      org.opencontainers.image.licenses="Apache-2.0"
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    ORT_DISABLE_TELEMETRY=1 \
+    DIGITS_HOST=0.0.0.0 \
+    DIGITS_PORT=8000
+WORKDIR /srv/digits
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+# http.client rather than urllib, which would ask a proxy that the environment names.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['DIGITS_PORT']), timeout=4); c.request('GET', '/health/ready'); sys.exit(c.getresponse().status != 200)"]
+ENTRYPOINT ["python", "-m", "app"]
+CMD ["serve"]
+
+# --- docker build --target cpu ---
+FROM runtime AS cpu
+ENV DIGITS_DEVICE=cpu
+COPY --from=environment-cpu /opt/venv /opt/venv
+COPY --from=service /srv/digits /srv/digits
+
+# --- docker build: a GPU that is really used, or no start; docker run --gpus all ---
+FROM runtime AS gpu
+ENV DIGITS_DEVICE=cuda \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+COPY --from=environment-gpu /opt/venv /opt/venv
+COPY --from=service /srv/digits /srv/digits

@@ -1,0 +1,80 @@
+# The commands one must know. They need Python 3.11 or later, make and a package index (pip's own configuration holds).
+PYTHON ?= python3
+ARGS ?=# options for the program that a target starts: make serve ARGS="--port 9000"
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) -m pip install --quiet --require-hashes
+UV_VERSION := 0.13.9
+UV := .cache/uv-$(UV_VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test test-all check train lock clean browser
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: $(VENV)/serve.stamp ## Start the service on the committed models
+	@exec $(RUN) -m app serve $(ARGS)
+
+test: $(VENV)/test.stamp browser ## Run every test but the slow ones and those that need a GPU
+	@$(RUN) -m pytest -m "not slow and not gpu" $(ARGS)
+
+test-all: $(VENV)/test.stamp browser ## Run every test
+	@$(RUN) -m pytest $(ARGS)
+
+check: $(VENV)/test.stamp ## Lint, formatting and types
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+
+train: $(VENV)/test.stamp ## Train a model
+	@exec $(RUN) -m training train $(ARGS)
+
+lock: $(UV)/bin/uv ## Make requirements/ anew from pyproject.toml; ARGS=--upgrade takes the newest releases
+	$(LOCK) --extra train --group dev --output-file requirements/test.txt
+	$(LOCK) --constraints requirements/test.txt --output-file requirements/serve.txt
+	$(LOCK) --constraints requirements/test.txt --output-file requirements/gpu.txt --extra gpu
+	$(LOCK) --constraints requirements/test.txt --output-file requirements/cpu.txt \
+		--override requirements/cpu.overrides --no-emit-package onnxruntime-gpu
+
+clean: ## Remove the environment and the caches; what was trained stays
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache
+
+# --- how the environment is made ---
+
+# One environment serves all: test.txt holds every pin of serve.txt, since `lock` makes the second out of the first.
+# Its modules are compiled when they are first imported: most of TensorFlow's never are.
+$(VENV)/test.stamp: requirements/test.txt | $(VENV)/bin/pip
+	@$(RUN) -c 'import sys; sys.version_info < (3, 14) or sys.exit("Training and its tests need Python 3.11 to 3.13: TensorFlow has no build for later ones. make clean, then make PYTHON=python3.13 ...")'
+	@echo "Installing what serving, training and the tests need into $(VENV) (about 1 GB to download) ..."
+	@$(PIP) --no-compile -r $<
+	@touch $(VENV)/serve.stamp $@
+
+$(VENV)/serve.stamp: requirements/serve.txt | $(VENV)/bin/pip
+	@echo "Installing what serving needs into $(VENV) (about 350 MB to download) ..."
+	@$(PIP) -r $<
+	@touch $@
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.11 ...")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call install,python3-venv,Python's venv module)
+	@$(PYTHON) -m venv $(VENV)
+
+browser:
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || $(call install,chromium,A browser for the tests of the page)
+
+# $(call install,PACKAGE,WHAT IT IS): installs a Debian package where we may, and says what to do where we may not.
+install = { \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(1) >/dev/null; \
+	else \
+		echo "$(2) is missing: install the package $(1)" >&2; exit 1; \
+	fi; }
+
+LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV)/bin/uv pip compile pyproject.toml --quiet \
+	--universal --python-version 3.11 --generate-hashes --no-emit-index-url $(ARGS)
+
+$(UV)/bin/uv:
+	@$(PYTHON) -m venv $(UV)
+	@$(UV)/bin/pip install --quiet uv==$(UV_VERSION)

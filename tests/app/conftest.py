@@ -1,0 +1,46 @@
+"""The application over the committed models, and pictures to send to it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from training.data import Digits
+
+Encode = Callable[..., bytes]
+
+
+def encode(pixels: NDArray[Any], kind: str = "PNG", **options: Any) -> bytes:
+    """The picture file of an array (H, W) or (H, W, channels)."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def seven(test_digits: Digits) -> NDArray[np.uint8]:
+    """MNIST's first test digit, a seven, (28, 28), ink bright on 0."""
+    assert test_digits.labels[0] == 7
+    return test_digits.images[0]
+
+
+@pytest.fixture(scope="session")
+def seven_png(seven: NDArray[np.uint8]) -> bytes:
+    return encode(seven)
+
+
+@pytest.fixture(scope="session")
+def client(models: Path) -> Iterator[TestClient]:
+    """A client of the whole application; errors come back as answers, as they do over the network."""
+    with TestClient(create_app(Settings(models=models, device="cpu")), raise_server_exceptions=False) as client:
+        yield client

@@ -1,0 +1,38 @@
+"""Alive, ready and what it is are three different answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+
+
+def test_summary_names_the_device_really_used_and_the_models(client: TestClient) -> None:
+    health = client.get("/health").json()
+    assert health["status"] == "ready"
+    assert health["device"] == "cpu"
+    assert health["default_model"] == "digits"
+    assert [(each["name"], each["version"], each["device"], each["queued"]) for each in health["models"]] == [
+        ("digits", 1, "cpu", 0),
+        ("digits-mlp", 1, "cpu", 0),
+    ]
+
+
+def test_live_and_ready_while_serving(client: TestClient) -> None:
+    assert client.get("/health/live").json() == {"status": "alive"}
+    assert client.get("/health/ready").json() == {"status": "ready"}
+
+
+def test_stopping_is_alive_but_not_ready(models: Path) -> None:
+    app = create_app(Settings(models=models, device="cpu"))
+    with TestClient(app) as client:
+        app.state.stopping = True
+        assert client.get("/health/live").status_code == 200
+        ready = client.get("/health/ready")
+        assert ready.status_code == 503
+        assert ready.headers["retry-after"] == "1"
+        assert ready.json()["type"] == "urn:digits:problem:stopping"
+        assert client.get("/health").json()["status"] == "stopping"

@@ -1,0 +1,250 @@
+"""Pictures become MNIST images."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from app import image
+from app.errors import BlankPicture, InvalidRequest, TooManyPixels, UnsupportedPicture
+from tests.app.conftest import encode
+from training.data import Digits
+
+MAX_PIXELS = 50_000_000
+
+
+def read(content: bytes) -> image.Image:
+    return image.to_mnist(image.open_picture(content, MAX_PIXELS))
+
+
+def sheet_with_box(top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
+    """A white sheet of 100 x 120 with a black rectangle."""
+    sheet = np.full((100, 120), 255, np.uint8)
+    sheet[top : top + height, left : left + width] = 0
+    return sheet
+
+
+def enlarged(seven: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A seven of 280 x 280, black on white."""
+    return 255 - cv2.resize(seven, (280, 280), interpolation=cv2.INTER_CUBIC)
+
+
+def assert_same_digit(seen: image.Image, seven: NDArray[np.uint8], tolerance: float = 12) -> None:
+    """The mean difference of two different digits is about 45 of 255, of one pixel's shift about 25."""
+    assert np.abs(seen.astype(int) - seven).mean() < tolerance
+
+
+def test_every_mnist_test_digit_passes_unchanged_in_either_polarity(test_digits: Digits) -> None:
+    for digit in test_digits.images:
+        assert np.array_equal(read(encode(digit)), digit)
+        assert np.array_equal(read(encode(255 - digit)), digit)
+
+
+def test_longer_side_of_the_ink_becomes_20_pixels() -> None:
+    seen = read(encode(sheet_with_box(10, 20, 60, 30)))
+    rows, columns = np.nonzero(seen.max(axis=1))[0], np.nonzero(seen.max(axis=0))[0]
+    assert len(rows) == 20
+    assert len(columns) == 10
+
+
+def test_centre_of_mass_lands_on_pixel_14() -> None:
+    lopsided = sheet_with_box(10, 20, 60, 10)
+    lopsided[60:70, 20:60] = 0  # an L
+    y, x = image.centre_of_mass(read(encode(lopsided)))
+    assert abs(y - 14.0) <= 0.5
+    assert abs(x - 14.0) <= 0.5
+
+
+def test_place_on_the_sheet_does_not_matter(seven: NDArray[np.uint8]) -> None:
+    seen = []
+    for top, left in ((0, 0), (20, 120), (10, 60)):
+        sheet = np.full((300, 400), 255, np.uint8)
+        sheet[top : top + 280, left : left + 280] = enlarged(seven)
+        seen.append(read(encode(sheet)))
+    assert np.array_equal(seen[0], seen[1])
+    assert np.array_equal(seen[0], seen[2])
+    assert_same_digit(seen[0], seven)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_every_format_is_read(kind: str, seven: NDArray[np.uint8]) -> None:
+    assert_same_digit(read(encode(enlarged(seven), kind)), seven)
+
+
+def in_mode(picture: NDArray[np.uint8], mode: str) -> Image.Image:
+    """The black on white picture in one of Pillow's modes."""
+    if mode == "I;16":
+        return Image.fromarray(picture.astype(np.uint16) * 257)
+    if mode == "I":
+        return Image.fromarray(picture.astype(np.int32) * 1000)
+    if mode == "F":
+        return Image.fromarray(picture.astype(np.float32) / 255)
+    return Image.fromarray(picture).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("1", "PNG"),
+        ("P", "PNG"),
+        ("P", "GIF"),
+        ("LA", "PNG"),
+        ("RGB", "PNG"),
+        ("RGBA", "PNG"),
+        ("I;16", "PNG"),
+        ("I;16", "TIFF"),
+        ("I", "TIFF"),
+        ("F", "TIFF"),
+        ("CMYK", "JPEG"),
+        ("CMYK", "TIFF"),
+        ("YCbCr", "JPEG"),
+        ("LAB", "TIFF"),
+    ],
+)
+def test_every_mode_is_read(mode: str, kind: str, seven: NDArray[np.uint8]) -> None:
+    file = io.BytesIO()
+    in_mode(enlarged(seven), mode).save(file, kind)
+    assert_same_digit(read(file.getvalue()), seven)
+
+
+def transparent(seven: NDArray[np.uint8], ink: int, paper: int) -> bytes:
+    """Ink of one brightness whose alpha is the stroke, over invisible pixels of another brightness."""
+    stroke = 255 - enlarged(seven)
+    brightness = np.where(stroke > 0, ink, paper).astype(np.uint8)
+    return encode(np.dstack([brightness] * 3 + [stroke]))
+
+
+@pytest.mark.parametrize("paper", [0, 255])
+def test_black_ink_on_transparency_is_read_whatever_is_under_it(paper: int, seven: NDArray[np.uint8]) -> None:
+    assert_same_digit(read(transparent(seven, 0, paper)), seven)
+
+
+def test_white_ink_on_transparency_is_read(seven: NDArray[np.uint8]) -> None:
+    assert_same_digit(read(transparent(seven, 255, 0)), seven)
+
+
+def test_palette_with_a_transparent_colour_is_read(seven: NDArray[np.uint8]) -> None:
+    picture = Image.fromarray(255 - enlarged(seven)).point(lambda value: 255 * (value > 127)).convert("P")
+    file = io.BytesIO()
+    picture.save(file, "PNG", transparency=0)  # the paper's index: only white ink is left
+    assert_same_digit(read(file.getvalue()), seven, tolerance=20)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_exif_rotation_is_undone(orientation: int, seven: NDArray[np.uint8]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    how_the_camera_held_it: dict[int, Any] = {
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: np.transpose,
+        6: np.rot90,
+        7: lambda a: np.rot90(a, 2).T,
+        8: lambda a: np.rot90(a, -1),
+    }
+    stored = np.ascontiguousarray(how_the_camera_held_it[orientation](enlarged(seven)))
+    assert_same_digit(read(encode(stored, "JPEG", exif=exif)), seven)
+
+
+def test_large_photo_is_read(seven: NDArray[np.uint8]) -> None:
+    photo = np.full((3000, 4000), 230, np.uint8)
+    photo[1200:1760, 2000:2560] = np.minimum(230, cv2.resize(enlarged(seven), (560, 560)))
+    assert_same_digit(read(encode(photo, "JPEG")), seven)
+
+
+def test_tiny_picture_is_enlarged(seven: NDArray[np.uint8]) -> None:
+    tiny = cv2.resize(seven, (14, 14), interpolation=cv2.INTER_AREA)
+    assert_same_digit(read(encode(tiny)), seven, tolerance=20)
+
+
+def test_faint_pencil_becomes_full_ink(seven: NDArray[np.uint8]) -> None:
+    faint = (220 - (255 - enlarged(seven)) * 0.3).astype(np.uint8)
+    seen = read(encode(faint))
+    assert seen.max() == 255
+    assert_same_digit(seen, seven)
+
+
+def test_grey_paper_is_no_ink(seven: NDArray[np.uint8]) -> None:
+    for paper in (90, 128, 170):
+        darker = (enlarged(seven) * (paper / 255)).astype(np.uint8)
+        assert_same_digit(read(encode(darker)), seven)
+        assert_same_digit(read(encode(255 - darker)), seven)
+
+
+def test_first_frame_of_an_animation_is_read(seven: NDArray[np.uint8]) -> None:
+    frames = [Image.fromarray(enlarged(seven)), Image.fromarray(np.zeros((280, 280), np.uint8))]
+    for kind in ("GIF", "TIFF"):
+        file = io.BytesIO()
+        frames[0].save(file, kind, save_all=True, append_images=frames[1:])
+        assert_same_digit(read(file.getvalue()), seven)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_blank_picture_is_refused(value: int) -> None:
+    with pytest.raises(BlankPicture):
+        read(encode(np.full((100, 100), value, np.uint8)))
+
+
+def test_noise_of_a_blank_page_is_no_ink() -> None:
+    noise = np.random.default_rng(0).normal(200, 3, (100, 100)).clip(0, 255).astype(np.uint8)
+    with pytest.raises(BlankPicture):
+        read(encode(noise))
+
+
+def test_fully_transparent_picture_is_blank() -> None:
+    with pytest.raises(BlankPicture):
+        read(encode(np.zeros((50, 50, 4), np.uint8)))
+
+
+def test_empty_file_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="empty"):
+        read(b"")
+
+
+@pytest.mark.parametrize("content", [b"hello", b"\x89PNG\r\n\x1a\n and then words", b"<svg/>", b"\xff\xd8\xff"])
+def test_what_is_no_picture_is_refused(content: bytes) -> None:
+    with pytest.raises(UnsupportedPicture):
+        read(content)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_truncated_picture_is_refused(kind: str, seven: NDArray[np.uint8]) -> None:
+    content = encode(enlarged(seven), kind)
+    with pytest.raises(UnsupportedPicture):
+        read(content[: len(content) // 2])
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG of a few kilobytes that claims to be as large as one likes."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = chunk(b"IDAT", zlib.compress(bytes(4_000_000)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
+
+
+def test_decompression_bomb_is_refused_by_its_header_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decoded(*_: object) -> None:
+        pytest.fail("the picture was decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decoded)
+    bomb = png_of_size(50_000, 50_000)
+    assert len(bomb) < 8_000
+    with pytest.raises(TooManyPixels, match="50000 x 50000"):
+        image.open_picture(bomb, MAX_PIXELS)
+
+
+def test_wide_and_narrow_pictures_keep_their_shape() -> None:
+    assert read(encode(sheet_with_box(50, 5, 4, 110))).max(axis=1).astype(bool).sum() == 1
+    assert read(encode(sheet_with_box(5, 50, 90, 3))).max(axis=0).astype(bool).sum() == 1

@@ -1,0 +1,104 @@
+"""Who may import whom."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.conftest import ROOT
+
+# Each module of app may import these others of app, and nothing else of it.
+ALLOWED = {
+    "errors": set(),
+    "model": {"errors"},
+    "image": {"errors"},
+    "batching": {"errors", "model"},
+    "repository": {"errors", "model", "batching"},
+    "security": {"errors"},
+    "settings": {"model"},  # for the type of one setting
+    "offline": {"errors", "model", "image", "repository"},
+    "api.digits": {"errors", "model", "image", "repository"},
+    "api.health": {"errors", "model", "repository"},
+    "main": {"errors", "repository", "security", "settings", "api"},
+    "__main__": {"errors", "main", "model", "offline", "repository", "settings"},
+}
+OF_TRAINING = {"app.image", "app.model", "app.repository"}  # what training may import of app
+HEAVY = ("training", "tensorflow", "keras", "matplotlib")
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def imports(path: Path) -> set[str]:
+    """The modules a file imports, `from app import image` counted as app.image."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = node.module in ("app", "app.api")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} if inner else {node.module}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "app").rglob("*.py")), ids=module_name)
+def test_app_imports_in_one_direction(path: Path) -> None:
+    if path.name == "__init__.py":
+        assert not imports(path)
+        return
+    name = module_name(path).removeprefix("app.")
+    own = {each.removeprefix("app.") for each in imports(path) if each.startswith("app.")}
+    own = {"api" if name == "main" and each.startswith("api.") else each for each in own}
+    assert own <= ALLOWED[name]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "app").rglob("*.py")), ids=module_name)
+def test_app_never_imports_what_trains(path: Path) -> None:
+    assert not [each for each in imports(path) if each.split(".")[0] in HEAVY]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "training").rglob("*.py")), ids=module_name)
+def test_training_imports_three_modules_of_app(path: Path) -> None:
+    assert {each for each in imports(path) if each.split(".")[0] == "app"} <= OF_TRAINING
+
+
+def test_matplotlib_is_imported_by_the_report_alone() -> None:
+    importers = [p.name for p in (ROOT / "training").rglob("*.py") if any("matplotlib" in each for each in imports(p))]
+    assert importers == ["report.py"]
+
+
+def test_importing_the_service_loads_nothing_of_training() -> None:
+    code = "import app.main, sys; print([name for name in sys.modules if name.split('.')[0] in " + repr(HEAVY) + "])"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_operations_have_names_that_stay(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    operations = {(method, path): each["operationId"] for path, of in paths.items() for method, each in of.items()}
+    assert operations == {
+        ("post", "/predict"): "predict",
+        ("get", "/models"): "list_models",
+        ("get", "/models/{name}"): "get_model",
+        ("get", "/health"): "health",
+        ("get", "/health/live"): "live",
+        ("get", "/health/ready"): "ready",
+    }
+
+
+def test_openapi_tells_the_three_forms_of_a_request_and_every_refusal(client: TestClient) -> None:
+    predict = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+    assert {"image/png", "multipart/form-data", "application/json"} <= set(predict["requestBody"]["content"])
+    assert {"200", "400", "404", "413", "415", "422", "503"} <= set(predict["responses"])
+
+
+def test_page_and_documentation_are_served(client: TestClient) -> None:
+    assert "<canvas" in client.get("/").text
+    assert client.get("/static/seven.png").headers["content-type"] == "image/png"
+    assert client.get("/docs").status_code == 200

@@ -1,0 +1,72 @@
+"""python -m app predict: files and folders, without a server."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from app.__main__ import main
+from tests.app.conftest import encode
+from training.data import Digits
+
+
+@pytest.fixture
+def folder(test_digits: Digits, tmp_path: Path) -> Path:
+    """Five digits 0.png ... 4.png, the last in a folder within, beside a text file."""
+    (tmp_path / "more").mkdir()
+    for index in range(5):
+        place = tmp_path / "more" if index == 4 else tmp_path
+        (place / f"{index}.png").write_bytes(encode(test_digits.images[index]))
+    (tmp_path / "notes.txt").write_text("no picture")
+    return tmp_path
+
+
+def run(models: Path, *arguments: str | Path) -> int:
+    return main(["predict", "--models", str(models), "--device", "cpu", *map(str, arguments)])
+
+
+def test_folder_is_read_as_a_table(
+    models: Path, folder: Path, test_digits: Digits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(models, folder) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines] == [
+        str(folder / each) for each in ("0.png", "1.png", "2.png", "3.png", "more/4.png")
+    ]
+    assert [int(line[0]) for line in lines] == test_digits.labels[:5].tolist()
+
+
+def test_json_lines_and_csv_tell_the_same(
+    models: Path, folder: Path, test_digits: Digits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(models, folder, "--format", "jsonl", "--max-batch-size", "2")
+    from_json = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    run(models, folder, "--format", "csv")
+    from_csv = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [each["digit"] for each in from_json] == test_digits.labels[:5].tolist()
+    assert [int(each["digit"]) for each in from_csv] == test_digits.labels[:5].tolist()
+    assert [each["file"] for each in from_json] == [each["file"] for each in from_csv]
+    for one, other in zip(from_json, from_csv, strict=True):
+        assert one["confidence"] == pytest.approx(float(other["confidence"]), abs=1e-5)
+
+
+def test_file_that_cannot_be_read_is_said_and_its_neighbours_are_read(
+    models: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [folder / "0.png", folder / "notes.txt", folder / "missing.png", folder / "1.png"]
+    assert run(models, *files, "--format", "jsonl") == 1
+    printed = capsys.readouterr()
+    first, text, missing, last = (json.loads(line) for line in printed.out.splitlines())
+    assert (first["digit"], last["digit"]) == (7, 2)
+    assert "no picture" in text["error"]
+    assert "cannot be read" in missing["error"]
+    assert "2 could not be read" in printed.err
+
+
+def test_unknown_model_is_one_line(models: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(models, folder, "--model", "letters") == 1
+    assert capsys.readouterr().err.startswith("error: ")

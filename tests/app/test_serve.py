@@ -1,0 +1,177 @@
+"""python -m app serve, as a process: it starts or says why not, drains, and ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.model import cuda_problem
+from tests.conftest import ROOT
+
+SECONDS = 60  # for what normally takes one or two
+
+
+@dataclass
+class Service:
+    process: subprocess.Popen[str]
+    welcome: str
+
+    @property
+    def address(self) -> str:
+        found = re.search(r"http://\S+?:\d+", self.welcome)
+        assert found
+        return found[0]
+
+    def get(self, path: str) -> tuple[int, Any]:
+        try:
+            with urllib.request.urlopen(self.address + path, timeout=SECONDS) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+
+def start(*options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "app", "serve", "--port", "0", *options]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[Service]:
+    process = start(*options)
+    try:
+        assert process.stdout
+        yield Service(process, process.stdout.readline() + process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_printed_curl_line_reads_a_seven() -> None:
+    with serving() as service:
+        line = service.welcome.splitlines()[1].strip()
+        assert line.startswith("curl ")
+        answer = subprocess.run(["bash", "-c", line], capture_output=True, check=True, timeout=SECONDS)
+        assert json.loads(answer.stdout)["predictions"][0]["digit"] == 7
+
+
+def test_auto_says_which_device_it_uses() -> None:
+    device = "cuda" if cuda_problem() is None else "cpu"
+    with serving("--device", "auto") as service:
+        assert f"({device})" in service.welcome
+        assert service.get("/health")[1]["device"] == device
+        assert {each["device"] for each in service.get("/models")[1]["models"]} == {device}
+        service.process.terminate()
+        assert service.process.stderr
+        assert f" on {device}" in service.process.stderr.read()
+
+
+@pytest.mark.skipif(cuda_problem() is None, reason="this machine has a GPU")
+@pytest.mark.parametrize(
+    "options",
+    [("--device", "cuda"), ("--models", "nowhere"), ("--default-model", "letters"), ("--port", "70000")],
+    ids=" ".join,
+)
+def test_refusal_to_start_is_one_clear_line_and_a_status(options: tuple[str, ...]) -> None:
+    process = start(*options)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1
+    assert out == ""
+    (line,) = [each for each in err.splitlines() if " INFO " not in each]
+    assert line.startswith("error: ")
+
+
+def test_sigterm_says_not_ready_at_once_and_still_answers_until_drained() -> None:
+    with serving("--drain-seconds", "2") as service:
+        assert service.get("/health/ready")[0] == 200
+        service.process.send_signal(signal.SIGTERM)
+        until(lambda: service.get("/health/ready")[0] == 503)
+        assert service.get("/health/live")[0] == 200
+        assert service.get("/models")[0] == 200
+        assert service.process.wait(SECONDS) == 0
+
+
+def test_interrupt_does_not_wait_for_the_drain() -> None:
+    with serving("--drain-seconds", "600") as service:
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(SECONDS) == 0
+
+
+def test_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
+    """A body that is still arriving when the service is told to stop."""
+    with serving("--drain-seconds", "0") as service:
+        host, port = service.address.removeprefix("http://").split(":")
+        curl = f"curl -s --limit-rate 200 --data-binary @{shlex.quote(str(ROOT / 'app/static/seven.png'))}"
+        slow = subprocess.Popen(["bash", "-c", f"{curl} http://{host}:{port}/predict"], stdout=subprocess.PIPE)
+        time.sleep(0.5)  # the first of its 317 bytes are on their way
+        service.process.send_signal(signal.SIGTERM)
+        out, _ = slow.communicate(timeout=SECONDS)
+        assert json.loads(out)["predictions"][0]["digit"] == 7
+        assert service.process.wait(SECONDS) == 0
+
+
+def test_port_that_is_taken_is_said() -> None:
+    with serving() as service:
+        second = start("--port", service.address.rsplit(":", 1)[1])
+        _, err = second.communicate(timeout=SECONDS)
+        assert second.returncode != 0
+        assert "address already in use" in err
+
+
+def test_pictures_are_never_written_to_disk_or_log(tmp_path: Path) -> None:
+    """A form of 3 MB, which a framework would spool to a file."""
+    secret = tmp_path / "secret-name.png"
+    secret.write_bytes((ROOT / "app/static/seven.png").read_bytes() + bytes(3_000_000))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "app", "serve", "--port", "0", "--log-level", "debug"]
+    environment = {"TMPDIR": str(scratch), "PATH": "/usr/bin:/bin"}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    service = Service(process, process.stdout.readline() + process.stdout.readline())
+    seen: list[Path] = []
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            seen.extend(scratch.iterdir())
+            time.sleep(0.001)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        answer = subprocess.run(
+            ["curl", "-s", "-F", f"file=@{secret}", service.address + "/predict"], capture_output=True, check=True
+        )
+        assert json.loads(answer.stdout)["predictions"][0]["digit"] == 7
+    finally:
+        stop.set()
+        watcher.join()
+        process.terminate()
+        _, err = process.communicate(timeout=SECONDS)
+    assert not seen
+    assert "secret-name" not in err
+
+
+def until(condition: Any) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,48 @@
+"""Options of the command line, variables and defaults, in this order."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from app.__main__ import build_parser
+from app.settings import Settings
+from tests.conftest import ROOT
+
+
+def test_variable_beats_the_default_and_an_option_beats_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().port == 8000
+    monkeypatch.setenv("DIGITS_PORT", "9000")
+    assert Settings().port == 9000
+    arguments = build_parser().parse_args(["serve", "--port", "9001"])
+    assert Settings(port=arguments.port).port == 9001
+
+
+def test_every_setting_is_an_option_of_serve() -> None:
+    arguments = vars(build_parser().parse_args(["serve"]))
+    assert set(Settings.model_fields) <= set(arguments)
+
+
+def test_every_setting_is_in_the_readme_with_its_default_and_text() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name, field in Settings.model_fields.items():
+        default = field.get_default()
+        shown = ",".join(default) if isinstance(default, tuple) else str(default)
+        assert f"| `DIGITS_{name.upper()}` | `{shown}` | {field.description} |" in readme
+
+
+def test_every_setting_has_a_text() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_origins_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITS_CORS_ORIGINS", "https://a.example, https://b.example")
+    assert Settings().cors_origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"device": "gpu"}, {"port": 70_000}, {"max_batch_size": 0}, {"max_pictures": 50, "max_queue_size": 49}]
+)
+def test_wrong_value_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,23 @@
+"""What every test may use: the committed models and MNIST's test digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from training.data import Digits, load_test
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The models folder of the repository: really trained, really served."""
+    return ROOT / "models"
+
+
+@pytest.fixture(scope="session")
+def test_digits() -> Digits:
+    """MNIST's 10,000 test digits."""
+    return load_test(ROOT / "tests/data")

@@ -1,0 +1,35 @@
+"""One small run, trained once, that all tests of this folder share."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+from training.data import Digits, Split
+from training.train import PRESETS, TrainConfig, train
+
+
+@pytest.fixture(scope="session")
+def data(test_digits: Digits) -> Split:
+    """A small split, made of the test digits: the training set is not part of the repository."""
+    return Split(train=test_digits[:2000], validation=test_digits[2000:3000], test=test_digits[3000:4000])
+
+
+@pytest.fixture(scope="session")
+def config() -> TrainConfig:
+    return dataclasses.replace(
+        PRESETS["digits-mlp"], name="tiny", epochs=2, warmup_epochs=1, batch_size=50, ema_momentum=0.9
+    )
+
+
+@pytest.fixture(scope="session")
+def run(config: TrainConfig, data: Split, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder. Not to be written to."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    train(config, data, folder, verbose="0")
+    return folder

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.architectures import ARCHITECTURES, MLP_PARAMETERS, Options, Standardisation, cnn, mlp
+from training.data import Digits
+
+OPTIONS = {
+    "sigmoid": Options(activation="sigmoid"),
+    "tanh": Options(activation="tanh"),
+    "dropout": Options(dropout=0.5),
+    "batch normalisation": Options(batch_normalization=True),
+    "l2": Options(l2=1e-3),
+    "all": Options("tanh", 0.2, batch_normalization=True, l2=1e-4),
+}
+
+
+def test_the_mlp_is_the_textbooks_to_the_parameter() -> None:
+    model = mlp(Options())
+    assert model.count_params() == MLP_PARAMETERS == 111_146
+    assert [w.shape for w in model.trainable_weights if len(w.shape) == 2] == [(784, 128), (128, 64), (64, 32), (32, 10)]
+
+
+def test_the_cnn_is_under_a_megabyte_as_float32() -> None:
+    assert 4 * cnn(Options(batch_normalization=True)).count_params() < 1_000_000
+
+
+@pytest.mark.parametrize("arch", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_every_option_builds_a_network_from_images_to_ten_logits(
+    arch: str, options: Options, test_digits: Digits
+) -> None:
+    model = ARCHITECTURES[arch](options, None)
+    logits = model(test_digits.images[:3]).numpy()
+    assert logits.shape == (3, 10)
+    assert logits.dtype == np.float32
+    assert np.isfinite(logits).all()
+
+
+def test_options_are_in_the_network_and_not_only_accepted() -> None:
+    def kinds(options: Options) -> list[str]:
+        return [type(layer).__name__ for layer in mlp(options).layers]
+
+    assert kinds(Options()).count("Dropout") == 0
+    assert kinds(Options(dropout=0.1)).count("Dropout") == 4
+    assert kinds(Options(batch_normalization=True)).count("BatchNormalization") == 3
+    assert len(mlp(Options(l2=1e-3)).losses) == 3
+    activations = [layer.activation.__name__ for layer in mlp(Options("tanh")).layers if layer.name[:10] == "activation"]
+    assert activations == ["tanh"] * 3
+
+
+def test_standardised_digits_have_mean_zero_and_deviation_one(test_digits: Digits) -> None:
+    images = test_digits.images[:1000]
+    standardised = standardise(images, images)
+    varying = images.reshape(1000, -1).std(axis=0) > 0
+    assert np.allclose(standardised[:, varying].mean(axis=0), 0, atol=1e-3)
+    assert np.allclose(standardised[:, varying].std(axis=0), 1, atol=1e-3)
+
+
+def test_a_pixel_that_never_varies_stays_at_zero_on_any_picture(test_digits: Digits) -> None:
+    images = test_digits.images[:1000]
+    never = images.reshape(1000, -1).std(axis=0) == 0
+    assert never.any()
+    standardised = standardise(images, np.full((1, 28, 28), 255, np.uint8))
+    assert np.abs(standardised[:, never]).max() < 1e-9
+    assert np.isfinite(standardised).all()
+
+
+def standardise(known: np.ndarray, images: np.ndarray) -> np.ndarray:
+    flat = images.reshape(len(images), -1).astype(np.float32) / 255
+    result: np.ndarray = Standardisation.of(known).layer()(flat).numpy()
+    return result
+
+
+def test_standardisation_belongs_to_the_mlp(test_digits: Digits) -> None:
+    with pytest.raises(ValueError, match="mlp"):
+        cnn(Options(), Standardisation.of(test_digits.images[:10]))
