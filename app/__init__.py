@@ -1,1 +1,7 @@
 """The service: reads handwritten digits over HTTP. It never imports `training`."""
+
+import os
+
+# onnxruntime's wheels carry a telemetry client that starts when they are imported, writes a session file and reports to
+# its maker. This service reports to nobody. `disable_telemetry_events()` comes too late: the file is written by then.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 60
+expect.set_options(timeout=20_000)  # ms; a busy machine is no failure
 # As root in a container: no sandbox, no GPU, and nothing sent to the browser's maker.
 ARGUMENTS = [
     "--no-sandbox",
@@ -44,7 +45,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the service, which serves the committed models."""
     port = free_port()
     log = tmp_path_factory.mktemp("service") / "log"
-    command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port), "--drain-seconds", "0"]
     with log.open("wb") as file:
         process = subprocess.Popen(
             [*command, "--models", str(REPOSITORY / "models")], cwd=REPOSITORY, stdout=file, stderr=subprocess.STDOUT

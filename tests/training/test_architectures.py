@@ -19,7 +19,12 @@ OPTIONS = {
 def test_the_mlp_is_the_textbooks_to_the_parameter() -> None:
     model = mlp(Options())
     assert model.count_params() == MLP_PARAMETERS == 111_146
-    assert [w.shape for w in model.trainable_weights if len(w.shape) == 2] == [(784, 128), (128, 64), (64, 32), (32, 10)]
+    assert [w.shape for w in model.trainable_weights if len(w.shape) == 2] == [
+        (784, 128),
+        (128, 64),
+        (64, 32),
+        (32, 10),
+    ]
 
 
 def test_the_cnn_is_under_a_megabyte_as_float32() -> None:
@@ -46,7 +51,9 @@ def test_options_are_in_the_network_and_not_only_accepted() -> None:
     assert kinds(Options(dropout=0.1)).count("Dropout") == 4
     assert kinds(Options(batch_normalization=True)).count("BatchNormalization") == 3
     assert len(mlp(Options(l2=1e-3)).losses) == 3
-    activations = [layer.activation.__name__ for layer in mlp(Options("tanh")).layers if layer.name[:10] == "activation"]
+    activations = [
+        layer.activation.__name__ for layer in mlp(Options("tanh")).layers if layer.name[:10] == "activation"
+    ]
     assert activations == ["tanh"] * 3
 
 

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+import pytest
+
+from training import __main__ as command
+from training.data import DataError, Split
+from training.train import PRESETS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def on_small_data(data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command's data is the small split: the training digits are not part of the repository."""
+    monkeypatch.setattr(command, "load", lambda _folder: data)
+
+
+def config_of(*options: str) -> object:
+    argv = ["train", *options]
+    return command.config_from(command.build_parser(argv).parse_args(argv))
+
+
+def test_a_preset_alone_is_that_preset() -> None:
+    assert config_of("--preset", "digits-mlp") == PRESETS["digits-mlp"]
+
+
+def test_an_option_overrides_the_preset_and_nothing_else() -> None:
+    expected = dataclasses.replace(
+        PRESETS["digits"],
+        epochs=3,
+        options=dataclasses.replace(PRESETS["digits"].options, activation="tanh", batch_normalization=False),
+        distortion=None,
+    )
+    given = ("--epochs", "3", "--activation", "tanh", "--no-batch-normalization", "--no-distortion")
+    assert config_of(*given) == expected
+
+
+@pytest.mark.usefixtures("on_small_data")
+def test_train_then_publish_as_its_last_line_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    options = ["--preset", "digits-mlp", "--epochs", "1", "--out", str(out), "--name", "mine"]
+    assert command.main(["train", *options]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"next: python -m training publish {out}")
+    assert command.main(["publish", str(out), "--models", str(tmp_path / "models")]) == 0
+    assert f"published: {tmp_path}/models/mine/1" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("on_small_data")
+def test_evaluate_uses_the_test_digits_only_when_asked(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["evaluate", str(run)]) == 0
+    said = capsys.readouterr().out
+    assert "MNIST validation" in said
+    assert "accuracy" in said
+    assert "MNIST test" not in said
+    assert command.main(["evaluate", str(run), "--test"]) == 0
+    assert "MNIST test" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("on_small_data")
+def test_export_writes_a_checked_file_where_it_is_told(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "deep" / "digit.onnx"
+    assert command.main(["export", str(run), "--out", str(out)]) == 0
+    onnx.checker.check_model(onnx.load(out))
+    assert "differs from Keras by at most" in capsys.readouterr().out
+    assert [path.name for path in out.parent.iterdir()] == ["digit.onnx"]
+
+
+@pytest.mark.usefixtures("on_small_data")
+def test_report_draws_into_the_folder_it_is_told(run: Path, tmp_path: Path) -> None:
+    assert command.main(["report", str(run), "--out", str(tmp_path)]) == 0
+    assert "MNIST validation" in (tmp_path / "card.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("on_small_data")
+@pytest.mark.parametrize("verb", ["evaluate", "export", "report", "publish"])
+def test_a_folder_that_is_no_run_is_one_line_and_exit_status_one(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([verb, str(tmp_path)]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith(f"error: {tmp_path} holds no trained model")
+
+
+def test_data_that_cannot_be_had_is_one_line_and_exit_status_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["train", "--data-dir", str(tmp_path), "--out", str(tmp_path / "run")]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("error: train-images-idx3-ubyte")
+    assert not (tmp_path / "run").exists()
+    assert issubclass(DataError, Exception)
+
+
+def test_help_does_not_load_tensorflow() -> None:
+    code = "import sys, runpy; sys.argv = ['training', '--help']\n"
+    code += "try: runpy.run_module('training', run_name='__main__')\n"
+    code += "finally: assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for verb in ("train", "evaluate", "export", "report", "publish"):
+        assert verb in done.stdout

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.model import Model
+from app.repository import Manifest, read_version, version_folders
+from training.data import DIGESTS, Digits, Split
+from training.export import ExportError
+from training.publish import publish
+from training.train import TrainConfig
+
+
+@pytest.fixture(scope="module")
+def published(run: Path, data: Split, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return publish(run, tmp_path_factory.mktemp("models"), data)
+
+
+@pytest.fixture(scope="module")
+def manifest(published: Path) -> Manifest:
+    return read_version(published)[0]
+
+
+def test_a_version_holds_graph_manifest_card_and_pictures(published: Path) -> None:
+    assert (published.parent.name, published.name) == ("tiny", "1")
+    pictures = {f"{name}.png" for name in ("curves", "confusion", "misread", "reliability")}
+    assert {path.name for path in published.iterdir()} == {"model.onnx", "manifest.json", "card.md", *pictures}
+    assert [path.name for path in published.parents[1].iterdir()] == ["tiny"]
+
+
+def test_the_service_reads_it_and_it_reads_digits(published: Path, data: Split) -> None:
+    manifest, graph = read_version(published)
+    read = Model(graph, "cpu").run(data.test.images).argmax(axis=1)
+    test = next(each for each in manifest.metrics if each.name == "accuracy" and "test" in each.data)
+    assert (read == data.test.labels).mean() == test.value
+
+
+def test_the_manifest_describes_the_file_beside_it(published: Path, manifest: Manifest) -> None:
+    graph = (published / "model.onnx").read_bytes()
+    assert manifest.sha256 == hashlib.sha256(graph).hexdigest()
+    assert manifest.bytes == len(graph)
+    assert manifest.parameters == 111_146
+    (image,) = manifest.inputs
+    assert (image.name, image.dtype, image.shape) == ("image", "uint8", ["batch", 28, 28])
+    outputs = {each.name: (each.dtype, each.shape) for each in manifest.outputs}
+    assert outputs == {"logits": ("float32", ["batch", 10]), "probabilities": ("float32", ["batch", 10])}
+
+
+def test_the_manifest_says_where_it_came_from(manifest: Manifest, config: TrainConfig) -> None:
+    assert TrainConfig.from_dict(manifest.config) == config
+    assert manifest.seed == config.seed
+    assert manifest.data["sha256"] == DIGESTS
+    assert manifest.data["split"] == {"train": 2000, "validation": 1000, "test": 1000}
+    assert set(manifest.libraries) == {"python", "tensorflow", "keras", "onnx", "tf2onnx", "numpy"}
+    assert manifest.libraries["numpy"] == np.__version__
+
+
+def test_every_metric_names_the_data_it_was_measured_on(manifest: Manifest) -> None:
+    assert [(each.name, each.data) for each in manifest.metrics] == [
+        ("accuracy", "MNIST validation, 1,000 digits"),
+        ("accuracy", "MNIST test, 1,000 digits"),
+        ("expected_calibration_error", "MNIST test, 1,000 digits"),
+    ]
+    for each in manifest.metrics[:2]:
+        assert each.interval is not None
+        assert each.interval[0] < each.value < each.interval[1]
+    assert manifest.parity.max_abs_difference <= 1e-5
+
+
+def test_publishing_again_makes_the_next_version(run: Path, data: Split, tmp_path: Path) -> None:
+    assert [publish(run, tmp_path, data).name for _ in range(2)] == ["1", "2"]
+    (tmp_path / "tiny" / "2").rename(tmp_path / "tiny" / "10")
+    assert publish(run, tmp_path, data).name == "11"
+    assert [folder.name for folder in version_folders(tmp_path)] == ["1", "10", "11"]
+
+
+def test_a_run_without_a_model_leaves_nothing(run: Path, data: Split, tmp_path: Path) -> None:
+    half = Path(shutil.copytree(run, tmp_path / "run"))
+    (half / "model.keras").unlink()
+    with pytest.raises(ExportError):
+        publish(half, tmp_path / "models", data)
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_publish_that_fails_half_way_leaves_nothing(run: Path, data: Split, tmp_path: Path) -> None:
+    """The graph is proven and written, then the labels turn out not to belong to the images."""
+    broken = dataclasses.replace(data, validation=data.validation, test=Digits(data.test.images, data.test.labels[:-1]))
+    with pytest.raises(ValueError, match="labels"):
+        publish(run, tmp_path, broken)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_history_that_cannot_be_drawn_leaves_nothing(run: Path, data: Split, tmp_path: Path) -> None:
+    spoilt = Path(shutil.copytree(run, tmp_path / "run"))
+    (spoilt / "history.csv").write_text("epoch,accuracy\n0,0.5\n")
+    with pytest.raises(KeyError):
+        publish(spoilt, tmp_path / "models", data)
+    assert list((tmp_path / "models").iterdir()) == []

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import dataclasses
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.augment import Distortion
+from training.data import Split
+from training.evaluate import Evaluation
+from training.export import export
+from training.publish import examine
+from training.report import Findings, card, report
+
+PICTURES = {"curves.png", "confusion.png", "misread.png", "reliability.png"}
+
+
+@pytest.fixture(scope="module")
+def findings(run: Path, data: Split) -> Findings:
+    return examine("tiny, version 1", run, export(run, data), "MNIST test", data.test)
+
+
+@pytest.fixture(scope="module")
+def folder(findings: Findings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("report")
+    report(findings, out)
+    return out
+
+
+def test_it_writes_four_pictures_and_a_card(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == {*PICTURES, "card.md"}
+
+
+@pytest.mark.parametrize("name", sorted(PICTURES))
+def test_pictures_are_small_files_of_a_readable_size(folder: Path, name: str) -> None:
+    content = (folder / name).read_bytes()
+    width, height = struct.unpack(">II", content[16:24])
+    assert 500 <= width <= 1200
+    assert 200 <= height <= 1200
+    assert len(content) < 150_000
+
+
+def test_the_card_links_every_picture_it_has(folder: Path) -> None:
+    text = (folder / "card.md").read_text(encoding="utf-8")
+    assert all(f"]({name})" in text for name in PICTURES)
+
+
+def test_the_card_gives_the_figures_that_were_measured(findings: Findings) -> None:
+    text = card(findings)
+    assert text.startswith("# tiny, version 1\n")
+    assert f"**{findings.evaluation.accuracy:.2%}**".replace("%", " %") in text
+    assert "On 1,000 MNIST test digits" in text
+    assert f"{len(findings.exported.graph):,} bytes" in text
+    assert "111,146" in text
+    assert "110,912" in text
+    assert "CC BY-SA 3.0" in text
+
+
+def test_the_card_says_why_training_lies_below_validation_only_where_it_does(findings: Findings) -> None:
+    assert "distorted digits, so it lies below validation" in card(findings)
+    plain = dataclasses.replace(findings, config=dataclasses.replace(findings.config, distortion=None))
+    assert "lies below" not in card(plain)
+    assert "| distortion | none |" in card(plain)
+
+
+def test_the_card_names_the_distortion_of_the_config(findings: Findings) -> None:
+    other = dataclasses.replace(findings.config, distortion=Distortion(rotation=31))
+    assert "rotation ±31°" in card(dataclasses.replace(findings, config=other))
+
+
+def test_a_model_without_a_misreading_and_with_one_epoch_is_drawn_too(findings: Findings, tmp_path: Path) -> None:
+    probabilities = np.eye(10, dtype=np.float32)[findings.digits.labels]
+    perfect = dataclasses.replace(
+        findings,
+        history=findings.history[:1],
+        probabilities=probabilities,
+        evaluation=Evaluation.of(probabilities, findings.digits.labels),
+    )
+    report(perfect, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {*PICTURES, "card.md"}
