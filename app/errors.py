@@ -140,7 +140,9 @@ class InternalError(ServiceError):
     status, slug, title = HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Something went wrong on our side"
 
     def __init__(self) -> None:
-        super().__init__("Something went wrong on our side; it has been logged. The same request may work if sent again.")
+        super().__init__(
+            "Something went wrong on our side; it has been logged. The same request may work if sent again."
+        )
 
 
 class Unavailable(ServiceError):

@@ -73,7 +73,8 @@ def decode(picture: Pillow.Image) -> Grey:
 def grey(picture: Pillow.Image) -> Grey:
     """Any mode of Pillow's -> brightness."""
     if picture.mode.startswith("I;16"):
-        return (np.asarray(picture) >> 8).astype(np.uint8)
+        deep: NDArray[np.uint16] = np.asarray(picture, np.uint16)
+        return np.asarray(deep >> 8, np.uint8)
     if picture.mode in ("I", "F"):
         return stretched(np.asarray(picture, np.float64))
     if picture.has_transparency_data:
@@ -107,7 +108,7 @@ def reduced(picture: Grey) -> Grey:
     if factor >= 1:
         return picture
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def ink(picture: Grey) -> Ink:
@@ -117,8 +118,8 @@ def ink(picture: Grey) -> Ink:
     contrast = max(darker, lighter)
     if contrast < MIN_CONTRAST:
         raise BlankPicture("The picture has no ink on it: send one with a digit drawn on it.")
-    strokes = cv2.subtract(paper, picture) if darker > lighter else cv2.subtract(picture, paper)
-    return strengthened(strokes)
+    away = (paper, picture) if darker > lighter else (picture, paper)
+    return strengthened(np.asarray(cv2.subtract(*away), np.uint8))
 
 
 def border(picture: Grey) -> NDArray[np.uint8]:
@@ -128,7 +129,7 @@ def border(picture: Grey) -> NDArray[np.uint8]:
 def strengthened(strokes: Ink) -> Ink:
     """The darkest ink becomes full ink, unless it nearly is: MNIST's own digits end at 254 or 255."""
     peak = int(strokes.max())
-    return strokes if peak >= 254 else cv2.convertScaleAbs(strokes, alpha=255 / peak)
+    return strokes if peak >= 254 else np.asarray(cv2.convertScaleAbs(strokes, alpha=255 / peak), np.uint8)
 
 
 def is_mnist(strokes: Ink) -> bool:
@@ -161,7 +162,7 @@ def fit(strokes: Ink) -> Ink:
     factor = LONGER_SIDE / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return strengthened(cv2.resize(strokes, size, interpolation=how))
+    return strengthened(np.asarray(cv2.resize(strokes, size, interpolation=how), np.uint8))
 
 
 def centre(strokes: Ink) -> Image:

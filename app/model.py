@@ -37,7 +37,7 @@ class Model:
 
     def run(self, images: Images) -> Probabilities:
         """One run of the graph for the whole batch; (n, 28, 28) uint8 -> (n, 10) float32."""
-        (probabilities,) = self.session.run([OUTPUT], {INPUT: images})
+        probabilities: Probabilities = self.session.run([OUTPUT], {INPUT: images})[0]
         return probabilities
 
     def warm_up(self, max_batch_size: int) -> None:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from app import image
 from app.errors import ServiceError
-from app.model import Images, Model
+from app.model import Images, Model, Probabilities
 from app.repository import Manifest
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
@@ -56,7 +56,7 @@ def find(paths: Iterable[Path]) -> Iterator[Path]:
 def read_chunk(files: list[Path], model: Model, manifest: Manifest, max_pixels: int) -> list[Reading]:
     prepared = [prepare(file, max_pixels) for file in files]
     images = [each for each in prepared if not isinstance(each, str)]
-    rows = iter(model.run(np.stack(images)) if images else ())
+    rows: Iterator[Probabilities] = iter(model.run(np.stack(images)) if images else [])
     readings = []
     for file, each in zip(files, prepared, strict=True):
         if isinstance(each, str):

@@ -1,9 +1,9 @@
 """The models on disk and the ones being served.
 
-    models/<name>/<version>/   version: a whole number, the largest is served by default
-        model.onnx             the graph
-        manifest.json          what it is, where it came from, what it reaches
-        card.md *.png          for people
+models/<name>/<version>/   version: a whole number, the largest is served by default
+    model.onnx             the graph
+    manifest.json          what it is, where it came from, what it reaches
+    card.md *.png          for people
 """
 
 from __future__ import annotations

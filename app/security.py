@@ -26,7 +26,8 @@ class Problems:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
         started = False
 
         async def send_noting_start(message: Message) -> None:
@@ -56,7 +57,8 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
         length = Headers(scope=scope).get("content-length", "0")
         if length.isdecimal() and int(length) > self.max_bytes:
             raise self._too_large()

@@ -29,17 +29,18 @@ class Standardisation:
     """Per-pixel mean and deviation of the training images, as the textbook recipe wants them."""
 
     mean: NDArray[np.float32]  # (784,)
-    variance: NDArray[np.float32]  # (784,)
+    deviation: NDArray[np.float32]  # (784,)
 
     @classmethod
     def of(cls, images: NDArray[np.uint8]) -> Standardisation:
         flat = images.reshape(len(images), -1).astype(np.float32) / 255
-        variance = flat.var(axis=0)
-        # 67 of MNIST's pixels never vary. Dividing by an endless deviation leaves them at zero, on any picture.
-        return cls(flat.mean(axis=0), np.where(variance > 0, variance, np.float32(1e30)))
+        return cls(flat.mean(axis=0), flat.std(axis=0))
 
     def layer(self) -> keras.layers.Layer:
-        return layers.Normalization(axis=-1, mean=self.mean, variance=self.variance, name="standardise")
+        # 67 of MNIST's pixels never vary: a scale of zero leaves them at zero, on any picture.
+        scale = np.divide(1, self.deviation, out=np.zeros_like(self.deviation), where=self.deviation > 0)
+        # Rescaling and not Normalization: the export takes Normalization's tensors for inputs of the graph.
+        return layers.Rescaling(scale.tolist(), (-self.mean * scale).tolist(), name="standardise")
 
 
 def mlp(options: Options, standardisation: Standardisation | None = None) -> keras.Model:

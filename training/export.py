@@ -83,7 +83,10 @@ def in_float32(model: keras.Model) -> keras.Model:
 
 
 def float32_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
-    return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+    config = layer.get_config()
+    if "dtype" in config and not isinstance(layer, keras.layers.InputLayer):
+        config["dtype"] = "float32"
+    return type(layer).from_config(config)
 
 
 def predict(model: keras.Model, images: Images) -> Logits:

@@ -74,7 +74,7 @@ def curves(findings: Findings) -> Figure:
     epochs = range(1, len(findings.history) + 1)
     accuracy = {name: 100 * column(findings, name) for name in ("accuracy", "val_accuracy")}
     loss = {name: column(findings, name) for name in ("loss", "val_loss")}
-    best = int(np.argmax(accuracy["val_accuracy"]))
+    best = int(np.argmin(loss["val_loss"]))
     for axes, title, values in ((left, "accuracy, %", accuracy), (right, "loss, cross-entropy", loss)):
         for (name, series), colour in zip(values.items(), (ORANGE, BLUE), strict=True):
             axes.plot(epochs, series, color=colour, lw=1.6, label="validation" if name[:3] == "val" else "training")
@@ -203,7 +203,7 @@ def card_method(findings: Findings) -> str:
     rows = "\n".join(f"| {name} | {value} |" for name, value in method(config))
     return f"""## Method
 
-Keras on TensorFlow, softmax cross-entropy, {len(findings.history)} epochs; the one of least validation loss was kept.
+Keras on TensorFlow, softmax cross-entropy, {len(findings.history)} epochs; the one of best validation accuracy was kept.
 
 | | |
 |---|---|

@@ -43,8 +43,10 @@ class TrainConfig:
     schedule: str = "cosine"  # cosine (after a warm-up) or constant
     warmup_epochs: int = 2
     weight_decay: float = 1e-4  # adamw only
+    # Without it the loss of an ever more confident network grows while its mistakes get fewer, and chooses wrongly.
+    label_smoothing: float = 0.1
     ema_momentum: float = 0.999  # of the averaged weights; 0: none
-    patience: int = 30  # epochs without a better validation accuracy before the run ends
+    patience: int = 30  # epochs without a better validation loss before the run ends
     distortion: Distortion | None = field(default_factory=Distortion)
     standardise: bool = False  # per pixel, as the textbook does
     distribute: str = "none"  # none, mirrored (over this machine's GPUs) or multiworker (over TF_CONFIG's processes)
@@ -73,6 +75,7 @@ PRESETS = {
         optimizer="adam",
         learning_rate=1e-3,
         schedule="constant",
+        label_smoothing=0.0,
         ema_momentum=0.0,
         distortion=None,
         standardise=True,
@@ -155,7 +158,7 @@ def build(config: TrainConfig, digits: Digits, steps_per_epoch: int) -> keras.Mo
     model = ARCHITECTURES[config.arch](config.options, standardisation)
     model.compile(
         optimizer=optimizer(config, steps_per_epoch),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
         metrics=["accuracy"],
     )
     return model
@@ -175,21 +178,17 @@ def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Opt
 
 
 def callbacks(config: TrainConfig, run: Path) -> list[keras.callbacks.Callback]:
-    """In this order: the checkpoint takes the raw weights, then the average is swapped in and judged.
-
-    Judged by accuracy: the loss of an ever more confident network grows while its mistakes get fewer, and the
-    temperature, fitted at export, takes that confidence back.
-    """
+    """In this order: the checkpoint takes the raw weights, then the average is swapped in and judged."""
     history = read_history(run)
-    best = max((float(row["val_accuracy"]) for row in history), default=None)
+    best = min((float(row["val_loss"]) for row in history), default=None)
     average = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if config.ema_momentum else []
     return [
         keras.callbacks.ModelCheckpoint(str(run / "checkpoint.keras")),
         *average,
         keras.callbacks.ModelCheckpoint(
-            str(run / "model.keras"), monitor="val_accuracy", save_best_only=True, initial_value_threshold=best
+            str(run / "model.keras"), monitor="val_loss", save_best_only=True, initial_value_threshold=best
         ),
-        keras.callbacks.EarlyStopping(monitor="val_accuracy", patience=config.patience, baseline=best),
+        keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.patience, baseline=best),
         keras.callbacks.CSVLogger(str(run / "history.csv"), append=bool(history)),
         keras.callbacks.TensorBoard(str(run / "logs"), write_graph=False),
     ]

@@ -31,7 +31,8 @@ def encode(pixels: NDArray[Any], kind: str = "PNG", **options: Any) -> bytes:
 def seven(test_digits: Digits) -> NDArray[np.uint8]:
     """MNIST's first test digit, a seven, (28, 28), ink bright on 0."""
     assert test_digits.labels[0] == 7
-    return test_digits.images[0]
+    digit: NDArray[np.uint8] = test_digits.images[0]
+    return digit
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ def images(*values: int) -> Images:
 
 
 class Echo:
-    """A model that answers each image's value ten times, and notes its batches. It can be held in the midst of a run."""
+    """A model that answers each image's value ten times and notes its batches. It can be held in the midst of a run."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []

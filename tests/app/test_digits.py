@@ -239,7 +239,9 @@ def test_service_goes_on_after_all_that(client: TestClient, seven_png: bytes) ->
 def test_served_accuracy_is_the_manifests(client: TestClient, test_digits: Digits, model: str) -> None:
     (served,) = client.get(f"/models/{model}").json()
     pictures = [encode(each) for each in test_digits.images]
-    assert accuracy(client, pictures, test_digits, model) == pytest.approx(stated_accuracy(served["manifest"]), abs=1e-9)
+    assert accuracy(client, pictures, test_digits, model) == pytest.approx(
+        stated_accuracy(served["manifest"]), abs=1e-9
+    )
 
 
 def stated_accuracy(manifest: dict[str, Any]) -> float:

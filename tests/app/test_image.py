@@ -34,7 +34,7 @@ def sheet_with_box(top: int, left: int, height: int, width: int) -> NDArray[np.u
 
 def enlarged(seven: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A seven of 280 x 280, black on white."""
-    return 255 - cv2.resize(seven, (280, 280), interpolation=cv2.INTER_CUBIC)
+    return 255 - np.asarray(cv2.resize(seven, (280, 280), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def assert_same_digit(seen: image.Image, seven: NDArray[np.uint8], tolerance: float = 12) -> None:

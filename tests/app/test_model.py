@@ -51,9 +51,7 @@ def test_auto_without_a_gpu_is_the_cpu_and_says_so(graph: bytes, caplog: pytest.
 
 
 @no_gpu
-def test_onnxruntime_that_would_fall_back_silently_is_refused(
-    graph: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_onnxruntime_that_would_fall_back_silently_is_refused(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A driver that is there, with CUDA that does not work: the case in which onnxruntime says nothing."""
     monkeypatch.setattr("app.model.cuda_problem", lambda: None)
     silent = ort.InferenceSession(graph, providers=["CUDAExecutionProvider"])

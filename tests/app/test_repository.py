@@ -66,7 +66,7 @@ def test_graph_that_differs_from_its_manifest_is_refused(copied: Path) -> None:
     content = bytearray(graph.read_bytes())
     content[len(content) // 2] ^= 1  # one bit of one weight
     graph.write_bytes(content)
-    with pytest.raises(ModelRefused, match="digits-mlp/2.*sha256"):
+    with pytest.raises(ModelRefused, match=r"digits-mlp/2.*sha256"):
         read_version(graph.parent)
 
 
@@ -80,7 +80,11 @@ def test_missing_file_is_named_without_its_path(copied: Path, name: str) -> None
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"version": 7}, "says it is digits-mlp/7"), ({"name": "x"}, "says it is x/1"), ({"threshold": "high"}, "threshold")],
+    [
+        ({"version": 7}, "says it is digits-mlp/7"),
+        ({"name": "x"}, "says it is x/1"),
+        ({"threshold": "high"}, "threshold"),
+    ],
 )
 def test_wrong_manifest_is_refused(copied: Path, changes: dict[str, Any], words: str) -> None:
     edit(copied / "digits-mlp/1", **changes)

@@ -94,9 +94,7 @@ ORIGIN = {"Origin": "https://app.example"}
         (413, {"method": "POST", "url": "/predict", "content": bytes(17 * 2**20)}),
     ],
 )
-def test_every_answer_can_be_read_by_an_allowed_page(
-    shared: TestClient, status: int, request_: dict[str, Any]
-) -> None:
+def test_every_answer_can_be_read_by_an_allowed_page(shared: TestClient, status: int, request_: dict[str, Any]) -> None:
     response = shared.request(**request_, headers=ORIGIN)
     assert response.status_code == status
     assert response.headers["access-control-allow-origin"] == "https://app.example"

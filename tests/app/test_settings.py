@@ -27,8 +27,8 @@ def test_every_setting_is_in_the_readme_with_its_default_and_text() -> None:
     readme = (ROOT / "README.md").read_text()
     for name, field in Settings.model_fields.items():
         default = field.get_default()
-        shown = ",".join(default) if isinstance(default, tuple) else str(default)
-        assert f"| `DIGITS_{name.upper()}` | `{shown}` | {field.description} |" in readme
+        shown = "none" if default == () else f"`{default}`"
+        assert f"| `DIGITS_{name.upper()}` | {shown} | {field.description} |" in readme
 
 
 def test_every_setting_has_a_text() -> None:

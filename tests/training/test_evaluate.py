@@ -48,7 +48,7 @@ def test_the_interval_is_wilsons() -> None:
     assert wilson_interval(8, 10) == pytest.approx((0.49016, 0.94332), abs=1e-5)
     low, high = wilson_interval(10, 10)
     assert low == pytest.approx(0.72247, abs=1e-5)
-    assert high == 1.0
+    assert high == pytest.approx(1)
 
 
 def test_the_calibration_error_weighs_each_bins_gap_by_its_digits() -> None:

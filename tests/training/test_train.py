@@ -73,7 +73,9 @@ def test_a_run_started_anew_forgets_the_one_before(config: TrainConfig, data: Sp
     assert len(read_history(tmp_path)) == 1
 
 
-def test_a_run_ends_when_the_validation_accuracy_no_longer_rises(config: TrainConfig, data: Split, tmp_path: Path) -> None:
+def test_a_run_ends_when_the_validation_accuracy_no_longer_rises(
+    config: TrainConfig, data: Split, tmp_path: Path
+) -> None:
     stuck = dataclasses.replace(config, epochs=20, patience=2, learning_rate=0.0, ema_momentum=0.0)
     train(stuck, dataclasses.replace(data, train=data.train[:100]), tmp_path, verbose="0")
     assert len(read_history(tmp_path)) == 3
@@ -99,7 +101,7 @@ def test_a_mirrored_run_trains_on_two_devices(tmp_path: Path) -> None:
     assert np.isfinite(float(read_history(tmp_path)[0]["val_loss"]))
 
 
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_workers_keep_the_same_weights_and_share_the_digits(tmp_path: Path, count: int) -> None:
     ports = [free_port() for _ in range(count)]
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
