@@ -31,7 +31,6 @@ LABEL org.opencontainers.image.title="digits" \
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    ORT_DISABLE_TELEMETRY=1 \
     DIGITS_HOST=0.0.0.0 \
     DIGITS_PORT=8000
 WORKDIR /srv/digits

@@ -73,8 +73,7 @@ def decode(picture: Pillow.Image) -> Grey:
 def grey(picture: Pillow.Image) -> Grey:
     """Any mode of Pillow's -> brightness."""
     if picture.mode.startswith("I;16"):
-        deep: NDArray[np.uint16] = np.asarray(picture, np.uint16)
-        return np.asarray(deep >> 8, np.uint8)
+        return (np.asarray(picture) >> 8).astype(np.uint8)
     if picture.mode in ("I", "F"):
         return stretched(np.asarray(picture, np.float64))
     if picture.has_transparency_data:
@@ -88,7 +87,8 @@ def stretched(values: NDArray[np.float64]) -> Grey:
     """Numbers of an unknown range (32-bit TIFF) -> 0 to 255."""
     values = np.nan_to_num(values)
     low, high = values.min(), values.max()
-    return np.rint((values - low) * (255 / (high - low or 1))).astype(np.uint8)
+    scaled: NDArray[np.float64] = np.rint((values - low) * (255 / (high - low or 1)))
+    return scaled.astype(np.uint8)
 
 
 def on_paper(picture: Pillow.Image) -> Grey:

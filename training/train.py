@@ -64,7 +64,12 @@ class TrainConfig:
 
 
 PRESETS = {
-    "digits": TrainConfig(options=Options(batch_normalization=True, dropout=0.3)),
+    "digits": TrainConfig(
+        options=Options(batch_normalization=True, dropout=0.4),
+        epochs=45,
+        weight_decay=0.02,
+        distortion=Distortion(rotation=15, scale=0.15, shear=0.15, shift=2.0, elastic_alpha=(15.0, 38.0)),
+    ),
     "digits-mlp": TrainConfig(name="digits-mlp", arch="mlp", epochs=120, patience=40),
     # What the tutorial does, repaired: plain Adam, ten epochs, no distortion, standardised pixels.
     "textbook": TrainConfig(

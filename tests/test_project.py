@@ -1,0 +1,69 @@
+"""The project's files agree with each other."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import metadata
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SERVING = PROJECT["project"]["dependencies"]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+GROUPS = [each for group in PROJECT["dependency-groups"].values() for each in group if isinstance(each, str)]
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+
+
+def locked(name: str) -> dict[str, set[str]]:
+    """The pinned versions of each package in requirements/NAME.txt."""
+    pins: dict[str, set[str]] = {}
+    for package, version in re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==([^ \\;]+)", (ROOT / name).read_text(), re.M):
+        pins.setdefault(package.lower(), set()).add(version)
+    return pins
+
+
+@pytest.mark.parametrize(
+    ("lock", "wanted"),
+    [
+        ("requirements/serve.txt", SERVING),
+        ("requirements/gpu.txt", SERVING + EXTRAS["gpu"]),
+        ("requirements/cpu.txt", [each for each in SERVING if not each.startswith("onnxruntime-gpu")]),
+        ("requirements/test.txt", SERVING + EXTRAS["train"] + GROUPS),
+    ],
+)
+def test_locks_hold_what_the_project_asks_for(lock: str, wanted: list[str]) -> None:
+    pins = locked(lock)
+    for requirement in map(Requirement, wanted):
+        versions = pins.get(requirement.name, set())
+        assert versions, f"{requirement.name} is not in {lock}: run make lock"
+        assert all(each in requirement.specifier for each in versions), f"{lock} is older than {requirement}: make lock"
+
+
+def test_tests_run_with_the_locked_versions() -> None:
+    pins = locked("requirements/test.txt")
+    for requirement in map(Requirement, SERVING + GROUPS):
+        if requirement.marker is None or requirement.marker.evaluate():
+            assert metadata.version(requirement.name) in pins[requirement.name]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+def test_locks_have_hashes_and_name_no_index(lock: object) -> None:
+    text = (ROOT / "requirements" / getattr(lock, "name", "")).read_text()
+    assert "://" not in text
+    assert "--hash=sha256:" in text
+
+
+def test_cpu_image_has_no_cuda_in_it() -> None:
+    names = locked("requirements/cpu.txt")
+    assert "onnxruntime" in names
+    assert not [each for each in names if each == "onnxruntime-gpu" or each.startswith("nvidia")]
+
+
+def test_readme_names_every_make_command_it_should() -> None:
+    readme, makefile = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
+    for command in re.findall(r"\bmake ([a-z-]+)", readme):
+        assert re.search(rf"^{command}:.*##", makefile, re.M), f"make {command} is in the README alone"
