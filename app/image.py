@@ -7,7 +7,9 @@ digits are read right one time in five.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import warnings
 
 import cv2
 import numpy as np
@@ -32,6 +34,7 @@ MIN_CONTRAST = 24  # of 255, between paper and ink: less is a blank page and its
 BOX_LEVEL = 48  # of 255: fainter ink (soft edges, JPEG's ringing) is kept, but does not widen the box
 
 Pillow.MAX_IMAGE_PIXELS = None  # `open_picture` has its own limit, checked before anything is decoded
+warnings.filterwarnings("ignore", module=r"PIL\.")  # what is odd about a caller's file is not for our log
 
 
 def open_picture(content: bytes, max_pixels: int) -> Pillow.Image:
@@ -64,10 +67,17 @@ def decode(picture: Pillow.Image) -> Grey:
     """The first frame, upright as its EXIF says, transparency on paper. Raises `UnsupportedPicture` if damaged."""
     try:
         picture.draft("L", (LONGEST_SIDE // 2, LONGEST_SIDE // 2))  # a JPEG is decoded at 1/2 to 1/8 where enough
-        upright = ImageOps.exif_transpose(picture)
-        return reduced(grey(upright))
+        picture.load()
+        turn_upright(picture)
+        return reduced(grey(picture))
     except Exception as error:  # Pillow's readers raise whatever the damage leads to
         raise UnsupportedPicture("The picture is damaged or incomplete: send it again, or save it anew.") from error
+
+
+def turn_upright(picture: Pillow.Image) -> None:
+    """As its EXIF says. A damaged EXIF block is no reason to refuse good pixels."""
+    with contextlib.suppress(Exception):
+        ImageOps.exif_transpose(picture, in_place=True)
 
 
 def grey(picture: Pillow.Image) -> Grey:
@@ -93,12 +103,13 @@ def stretched(values: NDArray[np.float64]) -> Grey:
 
 def on_paper(picture: Pillow.Image) -> Grey:
     """Transparent parts become white paper, or black where white would swallow a light ink."""
-    brightness = np.asarray(picture.convert("RGB").convert("L"), np.uint16)
-    alpha = np.asarray(picture.getchannel("A"), np.uint16)
-    over_white = (brightness * alpha + 255 * (255 - alpha) + 127) // 255
-    if over_white.min() > 255 - MIN_CONTRAST:
-        return ((brightness * alpha + 127) // 255).astype(np.uint8)
-    return over_white.astype(np.uint8)
+    brightness, alpha = picture.convert("RGB").convert("L"), picture.getchannel("A")
+    sheet = Pillow.new("L", picture.size, 255)
+    sheet.paste(brightness, mask=alpha)
+    if np.asarray(sheet).min() > 255 - MIN_CONTRAST:
+        sheet.paste(0, (0, 0, *picture.size))
+        sheet.paste(brightness, mask=alpha)
+    return np.asarray(sheet)
 
 
 def reduced(picture: Grey) -> Grey:

@@ -21,7 +21,8 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 def locked(name: str) -> dict[str, set[str]]:
     """The pinned versions of each package in requirements/NAME.txt."""
     pins: dict[str, set[str]] = {}
-    for package, version in re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==([^ \\;]+)", (ROOT / name).read_text(), re.M):
+    line = re.compile(r"^([\w.-]+)(?:\[[\w,]+\])?==([^ \\;]+)", re.MULTILINE)
+    for package, version in line.findall((ROOT / name).read_text()):
         pins.setdefault(package.lower(), set()).add(version)
     return pins
 
@@ -66,4 +67,4 @@ def test_cpu_image_has_no_cuda_in_it() -> None:
 def test_readme_names_every_make_command_it_should() -> None:
     readme, makefile = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
     for command in re.findall(r"\bmake ([a-z-]+)", readme):
-        assert re.search(rf"^{command}:.*##", makefile, re.M), f"make {command} is in the README alone"
+        assert re.search(rf"^{command}:.*##", makefile, re.MULTILINE), f"make {command} is in the README alone"

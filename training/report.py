@@ -203,7 +203,8 @@ def card_method(findings: Findings) -> str:
     rows = "\n".join(f"| {name} | {value} |" for name, value in method(config))
     return f"""## Method
 
-Keras on TensorFlow, softmax cross-entropy, {len(findings.history)} epochs; the one of best validation accuracy was kept.
+Keras on TensorFlow, softmax cross-entropy, {len(findings.history)} epochs; the one of best validation accuracy was
+kept.
 
 | | |
 |---|---|
@@ -225,6 +226,7 @@ def method(config: TrainConfig) -> list[tuple[str, str]]:
         ("dropout; L2", f"{options.dropout:g}; {options.l2:g}"),
         ("optimiser", f"{config.optimizer}, rate {config.learning_rate:g}, {schedule}; weight decay {decay}"),
         ("batch size", str(config.batch_size)),
+        ("label smoothing", f"{config.label_smoothing:g}"),
         ("average of the weights", f"momentum {config.ema_momentum:g}" if config.ema_momentum else "none"),
         ("distortion", describe_distortion(config.distortion)),
         ("pixels", "standardised one by one" if config.standardise else "divided by 255"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -221,18 +223,14 @@ def to_images(pictures: list[Any]) -> Images:
     return images
 
 
-class about:  # noqa: N801  # reads as a statement: with about(index)
+@contextmanager
+def about(index: int) -> Iterator[None]:
     """Notes on an error which of the request's pictures it is about."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, ServiceError):
-            error.picture = self.index
+    try:
+        yield
+    except ServiceError as error:
+        error.picture = index
+        raise
 
 
 def answer(servable: Servable, probabilities: Probabilities, images: Images | None) -> Response:

@@ -155,6 +155,12 @@ def test_exif_rotation_is_undone(orientation: int, seven: NDArray[np.uint8]) -> 
     assert_same_digit(read(encode(stored, "JPEG", exif=exif)), seven)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow says what is odd about it; the service does not
+def test_damaged_exif_does_not_spoil_good_pixels(seven: NDArray[np.uint8]) -> None:
+    broken = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\xff\xff\x01\x12"
+    assert_same_digit(read(encode(enlarged(seven), "JPEG", exif=broken)), seven)
+
+
 def test_large_photo_is_read(seven: NDArray[np.uint8]) -> None:
     photo = np.full((3000, 4000), 230, np.uint8)
     photo[1200:1760, 2000:2560] = np.minimum(230, cv2.resize(enlarged(seven), (560, 560)))

@@ -13,7 +13,6 @@ import pytest
 from training.data import Digits, Split
 from training.train import PRESETS, TrainConfig, train
 
-
 HERE = Path(__file__).parent
 
 

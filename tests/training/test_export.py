@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import keras
@@ -146,7 +145,7 @@ def test_no_other_temperature_is_likelier(run: Path, data: Split) -> None:
 
 def test_all_but_half_a_percent_of_the_digits_reach_the_threshold(exported: Export, data: Split) -> None:
     confidence = Model(exported.graph, "cpu").run(data.validation.images).max(axis=1)
-    assert (confidence >= exported.threshold).mean() == pytest.approx(0.995, abs=0.001)
+    assert 0.995 <= (confidence >= exported.threshold).mean() <= 0.997
     assert acceptance_threshold(np.eye(10, dtype=np.float32)) == 1.0
 
 
@@ -167,8 +166,3 @@ def test_a_mixed_precision_model_is_exported_in_float32(config: TrainConfig, tes
     assert all(np.array_equal(a, b) for a, b in zip(mixed.get_weights(), plain.get_weights(), strict=True))
     served = calibrated(plain, 1.0)
     assert prove(to_onnx(served, config), served, test_digits[:100]).max_abs_difference <= 1e-5
-
-
-def test_the_same_run_exports_to_the_same_bytes(run: Path, data: Split, exported: Export) -> None:
-    again = export(run, dataclasses.replace(data, test=data.test[:10]))
-    assert again.graph == exported.graph

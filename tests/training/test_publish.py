@@ -12,7 +12,7 @@ from app.model import Model
 from app.repository import Manifest, read_version, version_folders
 from training.data import DIGESTS, Digits, Split
 from training.export import ExportError
-from training.publish import publish
+from training.publish import next_version, publish
 from training.train import TrainConfig
 
 
@@ -74,9 +74,13 @@ def test_every_metric_names_the_data_it_was_measured_on(manifest: Manifest) -> N
 
 def test_publishing_again_makes_the_next_version(run: Path, data: Split, tmp_path: Path) -> None:
     assert [publish(run, tmp_path, data).name for _ in range(2)] == ["1", "2"]
-    (tmp_path / "tiny" / "2").rename(tmp_path / "tiny" / "10")
-    assert publish(run, tmp_path, data).name == "11"
-    assert [folder.name for folder in version_folders(tmp_path)] == ["1", "10", "11"]
+    assert [folder.name for folder in version_folders(tmp_path)] == ["1", "2"]
+
+
+def test_the_next_version_follows_the_largest_number_and_ignores_what_is_none(tmp_path: Path) -> None:
+    for name in ("2", "10", "notes"):
+        (tmp_path / name).mkdir()
+    assert next_version(tmp_path) == 11
 
 
 def test_a_run_without_a_model_leaves_nothing(run: Path, data: Split, tmp_path: Path) -> None:
