@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from training.augment import Distortion
 from training.data import Digits
@@ -75,7 +75,9 @@ def curves(findings: Findings) -> Figure:
     accuracy = {name: 100 * column(findings, name) for name in ("accuracy", "val_accuracy")}
     loss = {name: column(findings, name) for name in ("loss", "val_loss")}
     best = int(np.argmin(loss["val_loss"]))
-    for axes, title, values in ((left, "accuracy, %", accuracy), (right, "loss, cross-entropy", loss)):
+    smoothed = f", labels smoothed by {findings.config.label_smoothing:g}" if findings.config.label_smoothing else ""
+    loss_title = f"loss, cross-entropy{smoothed}"
+    for axes, title, values in ((left, "accuracy, %", accuracy), (right, loss_title, loss)):
         for (name, series), colour in zip(values.items(), (ORANGE, BLUE), strict=True):
             axes.plot(epochs, series, color=colour, lw=1.6, label="validation" if name[:3] == "val" else "training")
         axes.axvline(best + 1, color=GREY, lw=1, ls=":", label=f"epoch kept: {best + 1}")
@@ -85,7 +87,9 @@ def curves(findings: Findings) -> Figure:
         axes.grid(alpha=0.25)
     limit_to_the_settled(left, accuracy["val_accuracy"], accuracy["accuracy"])
     right.set_yscale("log")
+    right.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     right.yaxis.set_major_formatter("{x:g}")
+    right.yaxis.set_minor_locator(NullLocator())
     right.legend(frameon=False)
     figure.suptitle(f"{findings.title}: training\n{curves_note(findings.config)}", fontsize=11)
     return figure
@@ -203,7 +207,7 @@ def card_method(findings: Findings) -> str:
     rows = "\n".join(f"| {name} | {value} |" for name, value in method(config))
     return f"""## Method
 
-Keras on TensorFlow, softmax cross-entropy, {len(findings.history)} epochs; the one of best validation accuracy was
+Keras on TensorFlow, softmax cross-entropy, {len(findings.history)} epochs; the one of least validation loss was
 kept.
 
 | | |

@@ -1,7 +1,7 @@
 """A run: a frozen config in, a trained model and its history out.
 
-A run folder holds `config.json`, `history.csv`, `model.keras` (averaged weights of the epoch of best validation
-accuracy), `checkpoint.keras` (the last epoch, to resume from) and `logs/` for TensorBoard.
+A run folder holds `config.json`, `history.csv`, `model.keras` (averaged weights of the epoch of least
+validation loss), `checkpoint.keras` (the last epoch, to resume from) and `logs/` for TensorBoard.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from training.data import Split
 from training.evaluate import Evaluation
 from training.export import export
 from training.publish import examine
-from training.report import Findings, card, report
+from training.report import Findings, card, curves, report
 
 PICTURES = {"curves.png", "confusion.png", "misread.png", "reliability.png"}
 
@@ -68,6 +68,17 @@ def test_the_card_says_why_training_lies_below_validation_only_where_it_does(fin
 def test_the_card_names_the_distortion_of_the_config(findings: Findings) -> None:
     other = dataclasses.replace(findings.config, distortion=Distortion(rotation=31))
     assert "rotation ±31°" in card(dataclasses.replace(findings, config=other))
+
+
+def test_the_epoch_marked_is_the_one_the_run_keeps(findings: Findings) -> None:
+    """Two epochs: the second reads more digits rightly, the first has the smaller loss, and that is what counts."""
+    losses, accuracies = ("0.3", "0.4"), ("0.90", "0.95")
+    history = [
+        row | {"val_loss": loss, "val_accuracy": accuracy}
+        for row, loss, accuracy in zip(findings.history, losses, accuracies, strict=True)
+    ]
+    axes = curves(dataclasses.replace(findings, history=history)).axes[1]
+    assert "epoch kept: 1" in [line.get_label() for line in axes.get_lines()]
 
 
 def test_a_model_without_a_misreading_and_with_one_epoch_is_drawn_too(findings: Findings, tmp_path: Path) -> None:
