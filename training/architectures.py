@@ -11,17 +11,9 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
+from training.config import Options
+
 MLP_PARAMETERS = 111_146  # 784*128+128 + 128*64+64 + 64*32+32 + 32*10+10
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a run may change about a network without making it another one."""
-
-    activation: str = "relu"  # relu, sigmoid or tanh
-    dropout: float = 0.0  # share of activations dropped in training
-    batch_normalization: bool = False
-    l2: float = 0.0  # penalty on the kernels
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from tqdm import tqdm
 
 from app.model import INPUT, OUTPUT, Model
 from app.repository import Parity
+from training.config import TrainConfig
 from training.data import Digits, Images, Split
-from training.train import TrainConfig, read_config
+from training.train import read_config
 
 Logits = NDArray[np.float32]  # (n, 10)
 Probabilities = NDArray[np.float32]  # (n, 10)

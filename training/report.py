@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from training.augment import Distortion
+from training.config import TrainConfig
 from training.data import Digits
 from training.evaluate import CLASSES, Evaluation
 from training.export import Export, Probabilities
-from training.train import TrainConfig
 
 mpl.use("Agg")
 mpl.rcParams.update(

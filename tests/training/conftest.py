@@ -10,8 +10,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
+from training.config import PRESETS, TrainConfig
 from training.data import Digits, Split
-from training.train import PRESETS, TrainConfig, train
+from training.train import train
 
 HERE = Path(__file__).parent
 

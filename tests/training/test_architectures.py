@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.architectures import ARCHITECTURES, MLP_PARAMETERS, Options, Standardisation, cnn, mlp
+from training.architectures import ARCHITECTURES, MLP_PARAMETERS, Standardisation, cnn, mlp
+from training.config import Options
 from training.data import Digits
 
 OPTIONS = {

@@ -7,9 +7,10 @@ import numpy as np
 from app.model import Model
 from app.repository import read_version
 from training.augment import Distortion, distort
+from training.config import TrainConfig
 from training.data import Digits, Split
 from training.distribute import Workers
-from training.train import Batches, TrainConfig
+from training.train import Batches
 
 STILL = Distortion(0, 0, 0, 0, (0, 0), (4, 6))
 

@@ -8,7 +8,8 @@ import onnx
 import pytest
 
 from app.model import Model
-from training.architectures import Options, Standardisation, cnn, mlp
+from training.architectures import Standardisation, cnn, mlp
+from training.config import Options, TrainConfig
 from training.data import Digits, Split
 from training.export import (
     Export,
@@ -26,7 +27,6 @@ from training.export import (
     softmax,
     to_onnx,
 )
-from training.train import TrainConfig
 
 
 @pytest.fixture(scope="module")

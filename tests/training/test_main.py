@@ -10,8 +10,8 @@ import onnx
 import pytest
 
 from training import __main__ as command
+from training.config import PRESETS
 from training.data import DataError, Split
-from training.train import PRESETS
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,8 +23,7 @@ def on_small_data(data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def config_of(*options: str) -> object:
-    argv = ["train", *options]
-    return command.config_from(command.build_parser(argv).parse_args(argv))
+    return command.config_from(command.build_parser().parse_args(["train", *options]))
 
 
 def test_a_preset_alone_is_that_preset() -> None:
@@ -102,12 +101,21 @@ def test_data_that_cannot_be_had_is_one_line_and_exit_status_one(
     assert issubclass(DataError, Exception)
 
 
-def test_help_does_not_load_tensorflow() -> None:
-    code = "import sys, runpy; sys.argv = ['training', '--help']\n"
+def test_a_distortion_is_changed_and_not_replaced() -> None:
+    before = PRESETS["digits"].distortion
+    assert before
+    after = dataclasses.replace(before, rotation=20.0, elastic_alpha=(1.0, 2.0))
+    changed = config_of("--rotation", "20", "--elastic-alpha", "1", "2")
+    assert changed == dataclasses.replace(PRESETS["digits"], distortion=after)
+
+
+@pytest.mark.parametrize("verb", ["", "train"])
+def test_help_does_not_load_tensorflow(verb: str) -> None:
+    code = "import sys, runpy; sys.argv = ['training', *sys.argv[1:], '--help']\n"
     code += "try: runpy.run_module('training', run_name='__main__')\n"
     code += "finally: assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, *verb.split()],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -115,5 +123,5 @@ def test_help_does_not_load_tensorflow() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for verb in ("train", "evaluate", "export", "report", "publish"):
-        assert verb in done.stdout
+    for word in ("--epochs", "--rotation") if verb else ("train", "evaluate", "export", "report", "publish"):
+        assert word in done.stdout

@@ -10,10 +10,10 @@ import pytest
 
 from app.model import Model
 from app.repository import Manifest, read_version, version_folders
+from training.config import TrainConfig
 from training.data import DIGESTS, Digits, Split
 from training.export import ExportError
 from training.publish import next_version, publish
-from training.train import TrainConfig
 
 
 @pytest.fixture(scope="module")

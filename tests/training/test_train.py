@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import pytest
 
-from training.architectures import Options
+from training.config import PRESETS, Options, TrainConfig
 from training.data import Split
-from training.train import PRESETS, TrainConfig, completed_epochs, one_hot, read_config, read_history, train
+from training.train import completed_epochs, one_hot, read_config, read_history, train
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,10 +129,10 @@ def start(run: Path, distribute: str, before: str = "", **environment: str) -> P
 import sys; sys.path.insert(0, {str(ROOT)!r})
 {before}
 from pathlib import Path
-from training.architectures import Options
 from training.augment import Distortion
+from training.config import Options, TrainConfig
 from training.data import Split, load_test
-from training.train import TrainConfig, train
+from training.train import train
 digits = load_test(Path({str(ROOT / "tests/data")!r}))
 train({config!r}, Split(digits[:400], digits[400:500], digits[500:600]), Path({str(run)!r}), verbose=2)
 """

@@ -1,0 +1,83 @@
+"""What a run is a function of: every choice that may be made, and the presets that were.
+
+Nothing heavy is imported here, so that the command line can show its options at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from training.augment import Distortion
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run may change about a network without making it another one."""
+
+    activation: str = "relu"  # relu, sigmoid or tanh
+    dropout: float = 0.0  # share of activations dropped in training
+    batch_normalization: bool = False
+    l2: float = 0.0  # penalty on the kernels
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything a run depends on, beside the data. Stored with its results."""
+
+    name: str = "digits"  # the name it is published under
+    arch: str = "cnn"
+    options: Options = field(default_factory=Options)
+    seed: int = 0
+    epochs: int = 60
+    batch_size: int = 128
+    optimizer: str = "adamw"  # adamw or adam
+    learning_rate: float = 2e-3  # at its highest
+    schedule: str = "cosine"  # cosine (after a warm-up) or constant
+    warmup_epochs: int = 2
+    weight_decay: float = 1e-4  # adamw only
+    # Without it the loss of an ever more confident network grows while its mistakes get fewer, and chooses wrongly.
+    label_smoothing: float = 0.1
+    ema_momentum: float = 0.999  # of the averaged weights; 0: none
+    patience: int = 30  # epochs without a better validation loss before the run ends
+    distortion: Distortion | None = field(default_factory=Distortion)
+    standardise: bool = False  # per pixel, as the textbook does
+    distribute: str = "none"  # none, mirrored (over this machine's GPUs) or multiworker (over TF_CONFIG's processes)
+    mixed_precision: bool = False  # on a GPU only
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
+        given: dict[str, Any] | None = values["distortion"]
+        ranges = {name: tuple(value) for name, value in (given or {}).items() if isinstance(value, list)}
+        distortion = None if given is None else Distortion(**{**given, **ranges})
+        return cls(**{**values, "options": Options(**values["options"]), "distortion": distortion})
+
+
+PRESETS = {
+    "digits": TrainConfig(
+        options=Options(batch_normalization=True, dropout=0.4),
+        epochs=45,
+        weight_decay=0.02,
+        distortion=Distortion(rotation=15, scale=0.15, shear=0.15, shift=2.0, elastic_alpha=(15.0, 38.0)),
+    ),
+    "digits-mlp": TrainConfig(name="digits-mlp", arch="mlp", epochs=120, patience=40),
+    # What the tutorial does, repaired: plain Adam, ten epochs, no distortion, standardised pixels.
+    "textbook": TrainConfig(
+        name="digits-textbook",
+        arch="mlp",
+        epochs=10,
+        batch_size=64,
+        optimizer="adam",
+        learning_rate=1e-3,
+        schedule="constant",
+        label_smoothing=0.0,
+        ema_momentum=0.0,
+        distortion=None,
+        standardise=True,
+    ),
+}
