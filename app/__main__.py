@@ -38,6 +38,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {where}{first['msg']}", file=sys.stderr)
     except StartupError as error:
         print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130  # as shells say it
     return 1
 
 
@@ -67,10 +69,16 @@ def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(option, help=text.replace("%", "%%"), metavar=name.upper())
 
 
-def serve(settings: Settings, arguments: argparse.Namespace) -> int:
+def start_logging(level: str) -> None:
     logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    for parser in ("PIL", "python_multipart"):  # what they say of a caller's bytes is answered to the caller
+        logging.getLogger(parser).setLevel(logging.ERROR)
+
+
+def serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    start_logging(settings.log_level)
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
@@ -132,7 +140,9 @@ class Server(uvicorn.Server):
 def welcome(server: Server) -> str:
     host, port = server.servers[0].sockets[0].getsockname()[:2]
     device = server.app.state.repository.get().model.device
-    address = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}"  # noqa: S104  # only compared
+    if host in ("127.0.0.1", "0.0.0.0", "::1", "::"):  # noqa: S104  # only compared
+        host = "localhost"
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     return (
         f"Digits is reading on {address} ({device}); draw on that page, see {address}/docs, or try:\n"
         f"  curl -s {address}/static/seven.png | curl -s --data-binary @- {address}/predict"

@@ -195,7 +195,7 @@ def from_base64(text: Any, index: int) -> bytes:
         raise InvalidRequest("Each of images must be a string: a picture file as base64 or data URL.", picture=index)
     encoded = text.partition(",")[2] if text.startswith("data:") else text
     try:
-        return base64.b64decode(encoded, validate=True)
+        return base64.b64decode("".join(encoded.split()), validate=True)  # the command base64 breaks its lines
     except (binascii.Error, ValueError) as error:
         raise InvalidRequest("The image is not valid base64.", picture=index) from error
 
