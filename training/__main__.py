@@ -23,6 +23,7 @@ CHOICES = {
     "activation": ["relu", "sigmoid", "tanh"],
     "optimizer": ["adamw", "adam"],
     "schedule": ["cosine", "constant"],
+    "keep": ["best", "last"],
     "distribute": ["none", "mirrored", "multiworker"],
 }
 

@@ -49,7 +49,7 @@ def mlp(options: Options, standardisation: Standardisation | None = None) -> ker
 
 
 def cnn(options: Options, standardisation: Standardisation | None = None) -> keras.Model:
-    """A small convolutional network: 5.5 million multiply-adds an image, under 1 MB as float32."""
+    """A small convolutional network: 5.4 million multiply-adds an image, under 1 MB as float32."""
     if standardisation:
         raise ValueError("standardisation is the textbook recipe's, for the mlp; the cnn normalises its batches")
     image = keras.Input((28, 28), dtype="uint8", name="image")
@@ -61,8 +61,8 @@ def cnn(options: Options, standardisation: Standardisation | None = None) -> ker
     x = layers.MaxPooling2D()(x)
     x = _convolve(x, 64, 3, "same", options)  # 7 x 7
     x = _convolve(x, 64, 3, "valid", options)  # 5 x 5
-    x = _convolve(x, 128, 3, "valid", options)  # 3 x 3
-    x = ops.reshape(x, (-1, 1152))
+    x = _convolve(x, 96, 3, "valid", options)  # 3 x 3
+    x = ops.reshape(x, (-1, 864))
     return keras.Model(image, _logits(x, options), name="cnn")
 
 

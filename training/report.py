@@ -74,13 +74,14 @@ def curves(findings: Findings) -> Figure:
     epochs = range(1, len(findings.history) + 1)
     accuracy = {name: 100 * column(findings, name) for name in ("accuracy", "val_accuracy")}
     loss = {name: column(findings, name) for name in ("loss", "val_loss")}
-    best = int(np.argmin(loss["val_loss"]))
+    last = len(findings.history) - 1
+    kept = last if findings.config.keep == "last" else int(np.argmin(loss["val_loss"]))
     smoothed = f", labels smoothed by {findings.config.label_smoothing:g}" if findings.config.label_smoothing else ""
     loss_title = f"loss, cross-entropy{smoothed}"
     for axes, title, values in ((left, "accuracy, %", accuracy), (right, loss_title, loss)):
         for (name, series), colour in zip(values.items(), (ORANGE, BLUE), strict=True):
             axes.plot(epochs, series, color=colour, lw=1.6, label="validation" if name[:3] == "val" else "training")
-        axes.axvline(best + 1, color=GREY, lw=1, ls=":", label=f"epoch kept: {best + 1}")
+        axes.axvline(kept + 1, color=GREY, lw=1, ls=":", label=f"epoch kept: {kept + 1}")
         axes.set_xlabel("epoch")
         axes.set_title(title, loc="left")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -205,10 +206,10 @@ Reads one handwritten digit, 0 to 9: {kind[findings.config.arch]} as an ONNX gra
 def card_method(findings: Findings) -> str:
     config = findings.config
     rows = "\n".join(f"| {name} | {value} |" for name, value in method(config))
+    kept = "the last" if config.keep == "last" else "the one of least validation loss"
     return f"""## Method
 
-Keras on TensorFlow, softmax cross-entropy, {len(findings.history)} epochs; the one of least validation loss was
-kept.
+Keras on TensorFlow, softmax cross-entropy, {len(findings.history)} epochs; {kept} was kept.
 
 | | |
 |---|---|

@@ -1,7 +1,7 @@
 """A run: a frozen config in, a trained model and its history out.
 
-A run folder holds `config.json`, `history.csv`, `model.keras` (averaged weights of the epoch of least
-validation loss), `checkpoint.keras` (the last epoch, to resume from) and `logs/` for TensorBoard.
+A run folder holds `config.json`, `history.csv`, `model.keras` (averaged weights of the epoch that the config keeps),
+`checkpoint.keras` (the last epoch, to resume from) and `logs/` for TensorBoard.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
 
 
 def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, verbose: str = "auto") -> keras.Model:
-    """Trains by `config`, writes the run folder `run`, and returns the model of the best epoch.
+    """Trains by `config`, writes the run folder `run`, and returns the model of the epoch it keeps.
 
     Of several workers the first writes `run`, each other one a folder worker-N in it.
     """
@@ -128,7 +128,10 @@ def callbacks(config: TrainConfig, run: Path) -> list[keras.callbacks.Callback]:
         keras.callbacks.ModelCheckpoint(str(run / "checkpoint.keras")),
         *average,
         keras.callbacks.ModelCheckpoint(
-            str(run / "model.keras"), monitor="val_loss", save_best_only=True, initial_value_threshold=best
+            str(run / "model.keras"),
+            monitor="val_loss",
+            save_best_only=config.keep == "best",
+            initial_value_threshold=best,
         ),
         keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.patience, baseline=best),
         keras.callbacks.CSVLogger(str(run / "history.csv"), append=bool(history)),

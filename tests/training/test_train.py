@@ -42,6 +42,19 @@ def test_the_model_kept_is_the_epoch_of_least_validation_loss(run: Path, data: S
     assert loss == pytest.approx(min(float(row["val_loss"]) for row in read_history(run)), rel=1e-4)
 
 
+def test_the_model_kept_is_the_last_epoch_where_the_config_says_so(
+    config: TrainConfig, data: Split, tmp_path: Path
+) -> None:
+    """With a rate that throws the network about, the last epoch is not the best."""
+    wild = dataclasses.replace(config, epochs=4, learning_rate=0.3, schedule="constant", ema_momentum=0.0, keep="last")
+    train(wild, dataclasses.replace(data, train=data.train[:500]), tmp_path, verbose="0")
+    model = keras.models.load_model(tmp_path / "model.keras")
+    loss, _ = model.evaluate(data.validation.images, one_hot(data.validation), verbose=0)
+    losses = [float(row["val_loss"]) for row in read_history(tmp_path)]
+    assert loss == pytest.approx(losses[-1], rel=1e-4)
+    assert losses[-1] > min(losses)
+
+
 @pytest.mark.parametrize("config", PRESETS.values(), ids=PRESETS)
 def test_a_config_survives_the_round_trip_through_json(config: TrainConfig) -> None:
     assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
