@@ -46,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     verb = add_verb(verbs, "train", "train a network into a run folder", run_train)
     verb.add_argument("--preset", choices=sorted(PRESETS), default="digits", help="the config to start from")
-    verb.add_argument("--out", type=Path, help="the run folder (default: runs/NAME)")
+    verb.add_argument("--out", type=Path, help="the run folder (default: runs/PRESET)")
     verb.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     verb.add_argument("--no-distortion", action="store_true", help="train on the digits as they are")
     add_config_options(verb.add_argument_group("the config, each overriding the preset"))
@@ -116,7 +116,7 @@ def run_train(arguments: argparse.Namespace) -> None:
     from training.train import train
 
     config = config_from(arguments)
-    run = arguments.out or Path("runs") / config.name
+    run = arguments.out or Path("runs") / arguments.preset
     train(config, load(arguments.data_dir), run, resume=arguments.resume)
     print(f"trained: {run}/model.keras; next: python -m training publish {run}")
 
