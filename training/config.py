@@ -30,7 +30,6 @@ class TrainConfig:
     name: str = "digits"  # the name it is published under
     arch: str = "cnn"
     options: Options = field(default_factory=Options)
-    init: str = ""  # a run folder whose weights are the first ones; empty: random
     seed: int = 0
     epochs: int = 60
     batch_size: int = 128
@@ -63,15 +62,6 @@ PRESETS = {
     # Without smoothing the loss grows while the mistakes get fewer, so the end of the schedule is kept, not its least.
     "digits": TrainConfig(
         options=Options(batch_normalization=True, dropout=0.3), label_smoothing=0.0, keep="last", patience=60
-    ),
-    # The second half of `digits`: from its weights, a lower rate, stronger distortions and smoothed labels.
-    "digits-tuned": TrainConfig(
-        options=Options(batch_normalization=True, dropout=0.4),
-        init="runs/digits",
-        epochs=30,
-        learning_rate=1e-3,
-        keep="last",
-        distortion=Distortion(rotation=15, scale=0.15, shear=0.15, shift=2.0, elastic_alpha=(15.0, 38.0)),
     ),
     "digits-mlp": TrainConfig(name="digits-mlp", arch="mlp", epochs=120, patience=40),
     # What the tutorial does, repaired: plain Adam, ten epochs, no distortion, standardised pixels.

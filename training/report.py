@@ -235,7 +235,6 @@ def method(config: TrainConfig) -> list[tuple[str, str]]:
         ("average of the weights", f"momentum {config.ema_momentum:g}" if config.ema_momentum else "none"),
         ("distortion", describe_distortion(config.distortion)),
         ("pixels", "standardised one by one" if config.standardise else "divided by 255"),
-        ("first weights", f"those of {config.init}" if config.init else "random"),
         ("seed", str(config.seed)),
     ]
 

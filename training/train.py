@@ -98,8 +98,6 @@ def build(config: TrainConfig, digits: Digits, steps_per_epoch: int) -> keras.Mo
     """The compiled, untrained model."""
     standardisation = Standardisation.of(digits.images) if config.standardise else None
     model = ARCHITECTURES[config.arch](config.options, standardisation)
-    if config.init:
-        model.set_weights(keras.models.load_model(Path(config.init) / "model.keras", compile=False).get_weights())
     model.compile(
         optimizer=optimizer(config, steps_per_epoch),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),

@@ -86,13 +86,6 @@ def test_a_run_started_anew_forgets_the_one_before(config: TrainConfig, data: Sp
     assert len(read_history(tmp_path)) == 1
 
 
-def test_a_run_starts_from_the_weights_of_another(config: TrainConfig, run: Path, data: Split, tmp_path: Path) -> None:
-    still = dataclasses.replace(config, init=str(run), epochs=1, learning_rate=0.0, ema_momentum=0.0)
-    train(still, dataclasses.replace(data, train=data.train[:100]), tmp_path, verbose="0")
-    first, second = (keras.models.load_model(each / "model.keras").get_weights() for each in (run, tmp_path))
-    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-
-
 def test_a_run_ends_when_the_validation_loss_no_longer_falls(config: TrainConfig, data: Split, tmp_path: Path) -> None:
     stuck = dataclasses.replace(config, epochs=20, patience=2, learning_rate=0.0, ema_momentum=0.0)
     train(stuck, dataclasses.replace(data, train=data.train[:100]), tmp_path, verbose="0")
