@@ -2,6 +2,8 @@
 
 import os
 
+__version__ = "0.1.0"
+
 # onnxruntime's wheels carry a telemetry client that starts when they are imported, writes a session file and reports to
 # its maker. This service reports to nobody. `disable_telemetry_events()` comes too late: the file is written by then.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import metadata
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
@@ -14,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
+from app import __version__
 from app.api import digits, health
 from app.errors import InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
 from app.repository import BatchSettings, ModelRepository
@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     app = FastAPI(
         title="Digits",
-        version=service_version(),
+        version=__version__,
         summary="Reads handwritten digits.",
         lifespan=lifespan,
     )
@@ -91,11 +91,3 @@ async def on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return problem_response(InvalidRequest(f"The parameter {first['loc'][-1]!r} is wrong: {first['msg']}."))
-
-
-def service_version() -> str:
-    """The installed version; run from a bare checkout there is none."""
-    try:
-        return metadata.version("digits-service")
-    except metadata.PackageNotFoundError:
-        return "0+checkout"

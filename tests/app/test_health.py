@@ -6,6 +6,7 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
+from app import __version__
 from app.main import create_app
 from app.settings import Settings
 
@@ -13,6 +14,7 @@ from app.settings import Settings
 def test_summary_names_the_device_really_used_and_the_models(client: TestClient) -> None:
     health = client.get("/health").json()
     assert health["status"] == "ready"
+    assert health["version"] == __version__
     assert health["device"] == "cpu"
     assert health["default_model"] == "digits"
     assert [(each["name"], each["version"], each["device"], each["queued"]) for each in health["models"]] == [

@@ -24,7 +24,7 @@ ALLOWED = {
     "offline": {"errors", "model", "image", "repository"},
     "api.digits": {"errors", "model", "image", "repository"},
     "api.health": {"errors", "model", "repository"},
-    "main": {"errors", "repository", "security", "settings", "api"},
+    "main": {"__version__", "errors", "repository", "security", "settings", "api"},
     "__main__": {"errors", "main", "model", "offline", "repository", "settings"},
 }
 OF_TRAINING = {"app.image", "app.model", "app.repository"}  # what training may import of app
