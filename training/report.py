@@ -110,7 +110,7 @@ def limit_to_the_settled(axes: Axes, *series: np.ndarray[tuple[int], np.dtype[np
 
 def curves_note(config: TrainConfig) -> str:
     if config.distortion:
-        return "Training is measured on distorted digits, so it lies below validation, which is on digits as they are."
+        return "Training is measured on distorted digits, validation on digits as they are."
     return "Training and validation are both measured on digits as they are."
 
 
