@@ -113,7 +113,7 @@ async def predict(
     version: Annotated[int | None, Query(description="A version; the newest if absent.")] = None,
     return_image: Annotated[bool, Query(description="Add the 28 x 28 image the model saw.")] = False,
 ) -> Response:
-    """Reads one or many pictures, each of one digit: any size, colours, polarity and place on the picture."""
+    """Reads one or many pictures, each of one digit: any size, polarity and place on the picture."""
     servable = request.app.state.repository.get(model, version)
     limits: Limits = request.app.state.limits
     images = await prepare(await read_pictures(request, limits), limits)
@@ -167,7 +167,7 @@ async def read_form(request: Request, limits: Limits) -> list[bytes]:
         if error.message.startswith("Too many files"):
             raise too_many(limits) from error
         raise InvalidRequest(f"The form cannot be read: {error.message}") from error
-    except (KeyError, ValueError, LookupError) as error:  # what its parser raises on headers that make no sense
+    except (LookupError, ValueError) as error:  # what its parser raises on headers that make no sense
         raise InvalidRequest("The form cannot be read: its parts are malformed.") from error
     try:
         pictures = [await value.read() for _, value in form.multi_items() if isinstance(value, UploadFile)]
