@@ -19,7 +19,7 @@ from training.data import DataError, load
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 CHOICES = {
-    "arch": ["cnn", "mlp"],
+    "arch": ["cnn", "cnn-wide", "mlp"],
     "activation": ["relu", "sigmoid", "tanh"],
     "optimizer": ["adamw", "adam"],
     "schedule": ["cosine", "constant"],

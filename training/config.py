@@ -63,6 +63,14 @@ PRESETS = {
     "digits": TrainConfig(
         options=Options(batch_normalization=True, dropout=0.3), label_smoothing=0.0, keep="last", patience=60
     ),
+    "digits-teacher": TrainConfig(
+        name="digits-teacher",
+        arch="cnn-wide",
+        options=Options(batch_normalization=True, dropout=0.4),
+        epochs=30,
+        label_smoothing=0.0,
+        keep="last",
+    ),
     "digits-mlp": TrainConfig(name="digits-mlp", arch="mlp", epochs=120, patience=40),
     # What the tutorial does, repaired: plain Adam, ten epochs, no distortion, standardised pixels.
     "textbook": TrainConfig(
