@@ -5,6 +5,7 @@ ARGS ?=# options for the program that a target starts: make serve ARGS="--port 9
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) -m pip install --quiet --require-hashes
+TEACHER := runs/digits-teacher/model.onnx
 UV_VERSION := 0.13.9
 UV := .cache/uv-$(UV_VERSION)
 
@@ -28,7 +29,7 @@ check: $(VENV)/test.stamp ## Lint, formatting and types
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
 
-train: $(VENV)/test.stamp ## Train a model
+train: $(TEACHER) ## Train a model, and first the one that teaches it
 	@exec $(RUN) -m training train $(ARGS)
 
 lock: $(UV)/bin/uv ## Make requirements/ anew from pyproject.toml; ARGS=--upgrade takes the newest releases
@@ -60,6 +61,10 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.11 ...")'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call install,python3-venv,Python's venv module)
 	@$(PYTHON) -m venv $(VENV)
+
+$(TEACHER): | $(VENV)/test.stamp
+	@$(RUN) -m training train --preset digits-teacher --resume
+	@$(RUN) -m training export $(@D)
 
 browser:
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || $(call install,chromium,A browser for the tests of the page)

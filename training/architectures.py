@@ -46,6 +46,7 @@ def mlp(options: Options, standardisation: Standardisation | None = None) -> ker
     for units in (128, 64, 32):
         x = layers.Dense(units, kernel_regularizer=_l2(options), use_bias=True)(x)
         x = _activate(x, options)
+        x = layers.Dropout(options.dropout)(x) if options.dropout else x
     return keras.Model(image, _logits(x, options), name="mlp")
 
 
@@ -55,12 +56,13 @@ def cnn(options: Options, standardisation: Standardisation | None = None, *, wid
         raise ValueError("standardisation is the textbook recipe's, for the mlp; the cnn normalises its batches")
     image = keras.Input((28, 28), dtype="uint8", name="image")
     x = ops.expand_dims(layers.Rescaling(1 / 255)(image), -1)
-    x = _convolve(x, 16 * width, 5, "same", options, pool=True)  # 28 x 28 -> 14 x 14
-    x = _convolve(x, 32 * width, 3, "same", options)
-    x = _convolve(x, 32 * width, 3, "same", options, pool=True)  # -> 7 x 7
-    x = _convolve(x, 64 * width, 3, "same", options)
-    x = _convolve(x, 80 * width, 3, "valid", options)  # -> 5 x 5
-    x = _convolve(x, 128 * width, 3, "valid", options)  # -> 3 x 3
+    # Pooled before what follows, which then has a quarter of the work and, being monotonous, nearly the same maxima.
+    x = _activate(layers.MaxPooling2D()(_convolve(x, 16 * width, 5, "same", options)), options)  # 28 x 28 -> 14 x 14
+    x = _activate(_convolve(x, 32 * width, 3, "same", options), options)
+    x = _activate(layers.MaxPooling2D()(_convolve(x, 32 * width, 3, "same", options)), options)  # -> 7 x 7
+    x = _activate(_convolve(x, 64 * width, 3, "same", options), options)
+    x = _activate(_convolve(x, 80 * width, 3, "valid", options), options)  # -> 5 x 5
+    x = _activate(_convolve(x, 128 * width, 3, "valid", options), options)  # -> 3 x 3
     x = ops.reshape(x, (-1, 9 * 128 * width))
     return keras.Model(image, _logits(x, options), name="cnn")
 
@@ -73,21 +75,15 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
-def _convolve(x: Any, filters: int, size: int, padding: str, options: Options, *, pool: bool = False) -> Any:
+def _convolve(x: Any, filters: int, size: int, padding: str, options: Options) -> Any:
     bias = not options.batch_normalization
-    x = layers.Conv2D(filters, size, padding=padding, use_bias=bias, kernel_regularizer=_l2(options))(x)
-    if pool:  # before what follows, which then has a quarter of the work and, being monotonous, the same maxima
-        x = layers.MaxPooling2D()(x)
-    if options.batch_normalization:
-        x = layers.BatchNormalization()(x)
-    return layers.Activation(options.activation)(x)
+    return layers.Conv2D(filters, size, padding=padding, use_bias=bias, kernel_regularizer=_l2(options))(x)
 
 
 def _activate(x: Any, options: Options) -> Any:
     if options.batch_normalization:
         x = layers.BatchNormalization()(x)
-    x = layers.Activation(options.activation)(x)
-    return layers.Dropout(options.dropout)(x) if options.dropout else x
+    return layers.Activation(options.activation)(x)
 
 
 def _logits(x: Any, options: Options) -> Any:

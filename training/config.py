@@ -39,6 +39,8 @@ class TrainConfig:
     warmup_epochs: int = 2
     weight_decay: float = 1e-4  # adamw only
     label_smoothing: float = 0.1
+    teacher: str = ""  # an exported graph whose probabilities are the labels; empty: the digits' own labels are
+    teacher_temperature: float = 2.0  # softens them: the higher, the more they tell of the digits that were not meant
     ema_momentum: float = 0.999  # of the averaged weights; 0: none
     keep: str = "best"  # the epoch that becomes the model: best (the least validation loss) or last
     patience: int = 30  # epochs without a better validation loss before the run ends
@@ -59,10 +61,16 @@ class TrainConfig:
 
 
 PRESETS = {
-    # Without smoothing the loss grows while the mistakes get fewer, so the end of the schedule is kept, not its least.
+    # Learns what the teacher below says of each distorted digit rather than the digit's label.
     "digits": TrainConfig(
-        options=Options(batch_normalization=True, dropout=0.3), label_smoothing=0.0, keep="last", patience=60
+        options=Options(batch_normalization=True, dropout=0.1),
+        epochs=80,
+        label_smoothing=0.0,
+        teacher="runs/digits-teacher/model.onnx",
+        keep="last",
+        patience=80,
     ),
+    # Without smoothing the loss grows while the mistakes get fewer, so the end of the schedule is kept, not its least.
     "digits-teacher": TrainConfig(
         name="digits-teacher",
         arch="cnn-wide",

@@ -19,7 +19,7 @@ from training.data import DIGESTS, Digits, Split
 from training.evaluate import CLASSES, Evaluation
 from training.export import Export, Probabilities, export, run_in_batches
 from training.report import Findings, report
-from training.train import read_config, read_history
+from training.train import TEACHER, read_config, read_history
 
 LIBRARIES = ("tensorflow", "keras", "onnx", "tf2onnx", "numpy")
 
@@ -56,7 +56,7 @@ def fill(folder: Path, run: Path, exported: Export, data: Split, version: int) -
     (folder / GRAPH).write_bytes(exported.graph)
     report(on_test, folder)
     metrics = [accuracy(on_validation), accuracy(on_test), calibration(on_test)]
-    manifest = describe(on_test, data, version, metrics)
+    manifest = describe(on_test, describe_data(run, data), version, metrics)
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
@@ -89,7 +89,7 @@ def measured_on(findings: Findings) -> str:
     return f"{findings.data}, {findings.evaluation.n:,} digits"
 
 
-def describe(findings: Findings, data: Split, version: int, metrics: list[Metric]) -> Manifest:
+def describe(findings: Findings, data: dict[str, Any], version: int, metrics: list[Metric]) -> Manifest:
     config, exported = findings.config, findings.exported
     graph = onnx.load_from_string(exported.graph).graph
     return Manifest(
@@ -104,7 +104,7 @@ def describe(findings: Findings, data: Split, version: int, metrics: list[Metric
         parameters=exported.parameters,
         threshold=exported.threshold,
         temperature=exported.temperature,
-        data=describe_data(data),
+        data=data,
         seed=config.seed,
         config=config.to_dict(),
         libraries={"python": platform.python_version()} | {name: library_version(name) for name in LIBRARIES},
@@ -113,12 +113,15 @@ def describe(findings: Findings, data: Split, version: int, metrics: list[Metric
     )
 
 
-def describe_data(data: Split) -> dict[str, Any]:
+def describe_data(run: Path, data: Split) -> dict[str, Any]:
+    teacher = run / TEACHER
+    taught = {"teacher": hashlib.sha256(teacher.read_bytes()).hexdigest()} if teacher.exists() else {}
     return {
         "name": "MNIST",
         "licence": "CC BY-SA 3.0",
         "sha256": DIGESTS,
         "split": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
+        **taught,
     }
 
 

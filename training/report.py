@@ -207,9 +207,10 @@ def card_method(findings: Findings) -> str:
     config = findings.config
     rows = "\n".join(f"| {name} | {value} |" for name, value in method(config))
     kept = "the last" if config.keep == "last" else "the one of least validation loss"
+    taught = "the probabilities of a teacher" if config.teacher else "the digits' labels"
     return f"""## Method
 
-Keras on TensorFlow, softmax cross-entropy, {len(findings.history)} epochs; {kept} was kept.
+Keras on TensorFlow, softmax cross-entropy with {taught}, {len(findings.history)} epochs; {kept} was kept.
 
 | | |
 |---|---|
@@ -232,6 +233,7 @@ def method(config: TrainConfig) -> list[tuple[str, str]]:
         ("optimiser", f"{config.optimizer}, rate {config.learning_rate:g}, {schedule}; weight decay {decay}"),
         ("batch size", str(config.batch_size)),
         ("label smoothing", f"{config.label_smoothing:g}"),
+        ("teacher", f"{config.teacher}, temperature {config.teacher_temperature:g}" if config.teacher else "none"),
         ("average of the weights", f"momentum {config.ema_momentum:g}" if config.ema_momentum else "none"),
         ("distortion", describe_distortion(config.distortion)),
         ("pixels", "standardised one by one" if config.standardise else "divided by 255"),

@@ -1,7 +1,8 @@
 """A run: a frozen config in, a trained model and its history out.
 
 A run folder holds `config.json`, `history.csv`, `model.keras` (averaged weights of the epoch that the config keeps),
-`checkpoint.keras` (the last epoch, to resume from) and `logs/` for TensorBoard.
+`checkpoint.keras` (the last epoch, to resume from), `logs/` for TensorBoard and, where a teacher gave the labels,
+`teacher.onnx`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 from pathlib import Path
 
 import keras
@@ -16,13 +18,15 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from app.model import Model
 from training.architectures import ARCHITECTURES, Standardisation
 from training.augment import distort
 from training.config import TrainConfig
-from training.data import Digits, Split
+from training.data import DataError, Digits, Split
 from training.distribute import Workers, train_together
 
 ALONE = Workers()
+TEACHER = "teacher.onnx"
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
@@ -32,12 +36,20 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
     nor a resume changes what the network sees. Of several workers each gets every so-many-th digit of the same order.
     """
 
-    def __init__(self, digits: Digits, config: TrainConfig, epoch: int = 0, among: Workers = ALONE) -> None:
+    def __init__(
+        self,
+        digits: Digits,
+        config: TrainConfig,
+        epoch: int = 0,
+        among: Workers = ALONE,
+        teacher: Model | None = None,
+    ) -> None:
         super().__init__(workers=2, max_queue_size=32)
         self.digits = digits
         self.config = config
         self.epoch = epoch
         self.among = among
+        self.teacher = teacher
         self.order = self._order()
 
     def _order(self) -> NDArray[np.intp]:
@@ -51,10 +63,13 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         size = self.config.batch_size
         batch = self.digits[self.order[index * size : (index + 1) * size]]
-        if self.config.distortion is None:
-            return batch.images, one_hot(batch)
-        rng = np.random.default_rng((self.config.seed, self.epoch, index * self.among.count + self.among.index))
-        return distort(batch.images, self.config.distortion, rng), one_hot(batch)
+        images = batch.images
+        if self.config.distortion is not None:
+            rng = np.random.default_rng((self.config.seed, self.epoch, index * self.among.count + self.among.index))
+            images = distort(images, self.config.distortion, rng)
+        if self.teacher is None:
+            return images, one_hot(batch)
+        return images, softened(self.teacher.run(images), self.config.teacher_temperature)
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
@@ -73,7 +88,8 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
         keras.mixed_precision.set_global_policy("mixed_float16")
     start = completed_epochs(run) if resume else 0
     prepare(run, config, fresh=start == 0)
-    batches = Batches(data.train, config, start, workers)
+    teacher = Model((run / TEACHER).read_bytes(), "cpu") if config.teacher else None
+    batches = Batches(data.train, config, start, workers, teacher)
     with strategy(config).scope():
         if start:
             model = keras.models.load_model(run / "checkpoint.keras")
@@ -147,9 +163,21 @@ def strategy(config: TrainConfig) -> tf.distribute.Strategy:
 def prepare(run: Path, config: TrainConfig, *, fresh: bool) -> None:
     run.mkdir(parents=True, exist_ok=True)
     if fresh:
-        for name in ("history.csv", "model.keras", "checkpoint.keras"):
+        for name in ("history.csv", "model.keras", "checkpoint.keras", TEACHER):
             (run / name).unlink(missing_ok=True)
+        if config.teacher:
+            copy_teacher(Path(config.teacher), run)
     (run / "config.json").write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+
+
+def copy_teacher(graph: Path, run: Path) -> None:
+    """Into the run folder, so that it holds all that the run depends on. Raises `DataError` if there is none."""
+    if not graph.exists():
+        raise DataError(
+            f"the teacher {graph} is not there: make it first (python -m training train --preset digits-teacher, then "
+            "python -m training export runs/digits-teacher), or learn the labels alone with --teacher ''"
+        )
+    shutil.copyfile(graph, run / TEACHER)
 
 
 def read_config(run: Path) -> TrainConfig:
@@ -172,3 +200,14 @@ def completed_epochs(run: Path) -> int:
 def one_hot(digits: Digits) -> NDArray[np.float32]:
     """(n, 10)"""
     return np.eye(10, dtype=np.float32)[digits.labels]
+
+
+def softened(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """The distribution of the same logits divided by `temperature` (Hinton, Vinyals and Dean, 2015), (n, 10).
+
+    Only the teacher's side is softened: a student that learns these labels learns the softened logits, and the
+    temperature fitted at export sharpens them again.
+    """
+    powers = np.power(probabilities, 1 / temperature)
+    labels: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    return labels

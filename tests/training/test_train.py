@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from training.config import PRESETS, Options, TrainConfig
-from training.data import Split
-from training.train import completed_epochs, one_hot, read_config, read_history, train
+from training.data import DataError, Split
+from training.train import completed_epochs, one_hot, read_config, read_history, softened, train
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,6 +64,28 @@ def test_a_seed_gives_the_same_run_again(config: TrainConfig, run: Path, data: S
     train(config, data, tmp_path, verbose="0")
     first, second = (float(read_history(each)[-1]["val_loss"]) for each in (run, tmp_path))
     assert first == pytest.approx(second, rel=1e-3)
+
+
+def test_a_student_learns_what_its_teacher_says(
+    config: TrainConfig, run: Path, data: Split, tmp_path: Path, models: Path
+) -> None:
+    """Its images' labels are all wrong; what it reads right it has from the teacher."""
+    wrong = dataclasses.replace(data.train, labels=(data.train.labels + 1) % 10)
+    taught = dataclasses.replace(config, teacher=str(models / "digits-mlp/1/model.onnx"))
+    train(taught, dataclasses.replace(data, train=wrong), tmp_path, verbose="0")
+    assert float(read_history(tmp_path)[-1]["val_accuracy"]) > 0.6
+    assert (tmp_path / "teacher.onnx").exists()
+
+
+def test_a_missing_teacher_is_said(config: TrainConfig, data: Split, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="digits-teacher"):
+        train(dataclasses.replace(config, teacher="nowhere.onnx"), data, tmp_path, verbose="0")
+
+
+def test_softened_probabilities_are_those_of_the_divided_logits() -> None:
+    logits = np.array([[4.0, 2.0, 0.0]], np.float32)
+    expected = np.exp(logits / 2) / np.exp(logits / 2).sum()
+    assert np.allclose(softened(np.exp(logits) / np.exp(logits).sum(), 2.0), expected, atol=1e-6)
 
 
 def test_a_resumed_run_goes_on_where_it_ended(config: TrainConfig, data: Split, tmp_path: Path) -> None:
@@ -144,7 +166,7 @@ import sys; sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from training.augment import Distortion
 from training.config import Options, TrainConfig
-from training.data import Split, load_test
+from training.data import DataError, Split, load_test
 from training.train import train
 digits = load_test(Path({str(ROOT / "tests/data")!r}))
 train({config!r}, Split(digits[:400], digits[400:500], digits[500:600]), Path({str(run)!r}), verbose=2)
