@@ -1,61 +1,95 @@
 """Joins the images of many requests into one run of the model.
 
-    submit -> Waiting(images, future) -> queue -> batch -> run, in one thread -> each future its rows
+    submit -> Waiting(images, future) -> queue -> batch -> run -> each future its rows
 
-There is no timer by default: a batch forms while the one before it runs.
+There is no timer by default. A short run is done in the event loop, once all requests that arrived in the same turn of
+it are queued; a longer one in a thread, and the next batch forms meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from app.errors import InternalError, Overloaded, Stopping
+from app.errors import DeadlineExceeded, InternalError, Overloaded, Stopping
+from app.metrics import RunMetrics
 from app.model import Images, Probabilities
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class BatchSettings:
+    max_batch_size: int  # images in one run
+    max_queue_size: int  # images waiting
+    max_batch_delay_ms: float = 0  # how long the first of a batch may wait for company
+    timeout_ms: float = 10_000  # how long a request may wait for its answer
+
+
 class Waiting:
     """A question with the place for its answer. Whoever asked may have left: then the future is done."""
 
+    __slots__ = ("answers", "future", "images", "queued_at", "taken")
+
+    def __init__(self, images: Images, future: asyncio.Future[Probabilities], queued_at: float) -> None:
+        self.images = images
+        self.future = future
+        self.queued_at = queued_at
+        self.taken = 0  # images that are in a batch or answered already
+        self.answers: list[Probabilities] = []
+
+
+class Part(NamedTuple):
+    """What one batch holds of one request."""
+
+    waiting: Waiting
     images: Images
-    future: asyncio.Future[Probabilities]
 
 
 class Batcher:
-    """Runs `run` on whole batches, one after the other, and hands each caller its own rows."""
+    """Runs `run` on whole batches, one after the other, and hands each caller its own rows.
+
+    A request larger than a batch is served a batch at a time, in turn with all others: whoever comes waits for one
+    batch of each request before it, however large that is. So it counts for one batch in the queue.
+    """
 
     def __init__(
         self,
         run: Callable[[Images], Probabilities],
+        settings: BatchSettings,
+        metrics: RunMetrics,
         *,
-        max_batch_size: int,
-        max_batch_delay_ms: float = 0,
-        max_queue_size: int,
+        inline_images: int = 0,
     ) -> None:
-        """`max_batch_size` and `max_queue_size` count images; `max_batch_delay_ms` is how long the first may wait."""
+        """Batches of up to `inline_images` are run in the event loop itself."""
         self.run = run
-        self.max_batch_size = max_batch_size
-        self.max_batch_delay_ms = max_batch_delay_ms
-        self.max_queue_size = max_queue_size
-        self.queued = 0  # images in the queue
+        self.metrics = metrics
+        self.max_batch_size = settings.max_batch_size
+        self.max_batch_delay_s = settings.max_batch_delay_ms / 1000
+        self.max_queue_size = settings.max_queue_size
+        self.timeout_s = settings.timeout_ms / 1000
+        self.inline_images = inline_images
+        self.queued = 0  # images in the queue, of a large request one batch
         self._queue: deque[Waiting] = deque()
-        self._changed = asyncio.Event()
+        self._running: list[Part] = []  # the batch in the thread
+        self._scheduled = False  # `_run_next` comes after the callbacks that are ready now
+        self._company: asyncio.TimerHandle | None = None  # `_run_next` comes when the first has waited for company
+        self._deadline: asyncio.TimerHandle | None = None
         self._stopping = False
+        self._idle = asyncio.Event()
 
     async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batcher")
-        self._worker = asyncio.create_task(self._work())
         return self
 
     async def __aexit__(
@@ -63,82 +97,152 @@ class Batcher:
     ) -> None:
         """Answers everyone still waiting, then ends."""
         self._stopping = True
-        self._changed.set()
-        await self._worker
+        self._schedule()
+        while self._queue or self._running:
+            self._idle.clear()
+            await self._idle.wait()
+        if self._deadline:
+            self._deadline.cancel()
         self._thread.shutdown()
 
     async def submit(self, images: Images) -> Probabilities:
-        """(n, 28, 28) -> (n, 10). Raises `Overloaded` at the door when the queue is full, `Stopping` at the end."""
+        """(n, 28, 28) -> (n, 10).
+
+        Raises `Overloaded` at the door when the queue is full, `DeadlineExceeded` when it took too long, `Stopping` at
+        the end.
+        """
         if self._stopping:
             raise Stopping("The service is shutting down: send the request to another instance.")
-        if self.queued + len(images) > self.max_queue_size:
+        if self.queued + min(len(images), self.max_batch_size) > self.max_queue_size:
+            self.metrics.overloaded.inc()
             raise Overloaded(f"{self.queued} images are waiting already: send the request again a little later.")
-        loop = asyncio.get_running_loop()
-        parts = [
-            Waiting(images[i : i + self.max_batch_size], loop.create_future())
-            for i in range(0, len(images), self.max_batch_size)
-        ]
-        self._queue.extend(parts)
-        self.queued += len(images)
-        self._changed.set()
-        answers = await asyncio.gather(*(part.future for part in parts))
-        return answers[0] if len(answers) == 1 else np.concatenate(answers)
+        waiting = Waiting(images, self._loop.create_future(), time.perf_counter())
+        self._enqueue(waiting)
+        self._schedule()
+        if self._deadline is None:
+            self._deadline = self._loop.call_later(self.timeout_s, self._expire)
+        return await waiting.future
 
-    async def _work(self) -> None:
-        while batch := await self._next_batch():
-            await self._answer(batch)
+    def _enqueue(self, waiting: Waiting) -> None:
+        self._queue.append(waiting)
+        self.queued += self._weight(waiting)
 
-    async def _next_batch(self) -> list[Waiting]:
-        """Waits for the first, takes as many as fit. Empty only when stopping and nobody is left."""
-        while True:
-            while not self._queue:
-                if self._stopping:
-                    return []
-                await self._next_change()
-            if self.max_batch_delay_ms:
-                await self._fill()
-            if batch := self._take():
-                return batch
+    def _dequeue(self) -> Waiting:
+        waiting = self._queue.popleft()
+        self.queued -= self._weight(waiting)
+        return waiting
 
-    async def _fill(self) -> None:
-        """Lets the first wait for company, until the batch is full or its time is over."""
+    def _weight(self, waiting: Waiting) -> int:
+        return min(len(waiting.images) - waiting.taken, self.max_batch_size)
+
+    def _schedule(self) -> None:
+        """Runs the next batch after the callbacks that are ready now, so that their images are in it."""
+        if self._scheduled or self._running or not self._queue:
+            return
+        if self.max_batch_delay_s and self.queued < self.max_batch_size and not self._stopping:
+            wait = self._queue[0].queued_at + self.max_batch_delay_s - time.perf_counter()
+            self._company = self._company or self._loop.call_later(max(0.0, wait), self._run_next)
+        else:
+            self._scheduled = True
+            self._loop.call_soon(self._run_next)
+
+    def _run_next(self) -> None:
+        self._scheduled = False
+        if self._company:
+            self._company.cancel()
+            self._company = None
+        if self._running:
+            return
+        batch = self._take()
+        if not batch:
+            self._idle.set()
+        elif sum(len(part.images) for part in batch) <= self.inline_images:
+            self._finish(batch, *self._timed_run(batch))
+        else:
+            self._running = batch
+            self._loop.run_in_executor(self._thread, self._run_in_thread, batch)
+
+    def _run_in_thread(self, batch: list[Part]) -> None:
+        self._loop.call_soon_threadsafe(self._finish, batch, *self._timed_run(batch))
+
+    def _timed_run(self, batch: list[Part]) -> tuple[Probabilities | None, float]:
+        """The answers, or None where the run failed, and its seconds."""
+        images = batch[0].images if len(batch) == 1 else np.concatenate([part.images for part in batch])
+        start = time.perf_counter()
         try:
-            async with asyncio.timeout(self.max_batch_delay_ms / 1000):
-                while self.queued < self.max_batch_size and not self._stopping:
-                    await self._next_change()
-        except TimeoutError:
-            pass
-
-    async def _next_change(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()
-
-    def _take(self) -> list[Waiting]:
-        """From the front of the queue as many as fit, without those whose caller has left."""
-        batch: list[Waiting] = []
-        size = 0
-        while self._queue and size + len(self._queue[0].images) <= self.max_batch_size:
-            waiting = self._queue.popleft()
-            self.queued -= len(waiting.images)
-            if not waiting.future.done():
-                batch.append(waiting)
-                size += len(waiting.images)
-        return batch
-
-    async def _answer(self, batch: list[Waiting]) -> None:
-        images = batch[0].images if len(batch) == 1 else np.concatenate([waiting.images for waiting in batch])
-        try:
-            # In a thread, so that the loop goes on reading pictures for the next batch meanwhile.
-            answers = await asyncio.get_running_loop().run_in_executor(self._thread, self.run, images)
+            return self.run(images), time.perf_counter() - start
         except Exception:
             logger.exception("a batch of %d images failed", len(images))
-            for waiting in batch:
-                if not waiting.future.done():
-                    waiting.future.set_exception(InternalError())
-            return
+            return None, time.perf_counter() - start
+
+    def _take(self) -> list[Part]:
+        """A batch: from each request in turn what fits, without those whose caller has left."""
+        batch: list[Part] = []
+        room = self.max_batch_size
+        large: list[Waiting] = []
+        while self._queue and room:
+            waiting = self._dequeue()
+            if waiting.future.done():
+                self.metrics.left.inc()
+                continue
+            images = waiting.images[waiting.taken : waiting.taken + room] if waiting.taken else waiting.images[:room]
+            batch.append(Part(waiting, images))
+            waiting.taken += len(images)
+            room -= len(images)
+            if waiting.taken < len(waiting.images):
+                large.append(waiting)
+        for waiting in large:  # to the end: the others first
+            self._enqueue(waiting)
+        return batch
+
+    def _finish(self, batch: list[Part], answers: Probabilities | None, seconds: float) -> None:
+        self._running = []
         start = 0
-        for waiting in batch:
-            end = start + len(waiting.images)
-            if not waiting.future.done():  # its caller left while the batch ran
-                waiting.future.set_result(answers[start:end])
+        for waiting, images in batch:
+            end = start + len(images)
+            if answers is None:
+                self._fail(waiting)
+            else:
+                self._answer(waiting, answers[start:end])
             start = end
+        self._observe(batch, start, seconds)
+        self._schedule()
+        if not self._queue:
+            self._idle.set()
+
+    def _answer(self, waiting: Waiting, rows: Probabilities) -> None:
+        if waiting.future.done():  # its caller left while the batch ran
+            return
+        if len(rows) == len(waiting.images):
+            waiting.future.set_result(rows)
+            return
+        waiting.answers.append(rows)
+        if waiting.taken == len(waiting.images):
+            waiting.future.set_result(np.concatenate(waiting.answers))
+
+    def _fail(self, waiting: Waiting) -> None:
+        self.metrics.failed.inc()
+        if not waiting.future.done():
+            waiting.future.set_exception(InternalError())
+
+    def _expire(self) -> None:
+        """Answers those whose time is over, in the queue or in the run, and looks again when the next one's will be."""
+        now = time.perf_counter()
+        everyone = [*(part.waiting for part in self._running), *self._queue]
+        for waiting in everyone:
+            if now >= waiting.queued_at + self.timeout_s and not waiting.future.done():
+                self.metrics.expired.inc()
+                waiting.future.set_exception(
+                    DeadlineExceeded(f"No answer within {self.timeout_s:g} s: send the request again a little later.")
+                )
+        left = [waiting.queued_at for waiting in everyone if not waiting.future.done()]
+        self._deadline = self._loop.call_later(min(left) + self.timeout_s - now, self._expire) if left else None
+
+    def _observe(self, batch: list[Part], images: int, seconds: float) -> None:
+        began = time.perf_counter() - seconds
+        metrics = self.metrics
+        metrics.batch_images.observe(images)
+        metrics.run_seconds.observe(seconds)
+        metrics.queue_seconds.inc(sum(max(0.0, began - part.waiting.queued_at) for part in batch))
+        metrics.parts.inc(len(batch))
+        metrics.queued_images.set(self.queued)

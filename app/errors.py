@@ -2,6 +2,7 @@
 
     ServiceError
     +-- InvalidRequest        400  broken JSON, broken base64, an empty body, a bad parameter
+    +-- Forbidden             403  an administrative route that is closed
     +-- RouteNotFound         404
     +-- ModelNotFound         404  no such model, or no such version of it
     +-- MethodNotAllowed      405  says what is allowed
@@ -12,8 +13,9 @@
     +-- BlankPicture          422  a picture with no ink on it
     +-- InternalError         500  ours: logged with its trace, told without
     +-- Unavailable           503  says when to come back
-        +-- Overloaded             the queue is full
-        +-- Stopping               the service is shutting down
+    |   +-- Overloaded             the queue is full
+    |   +-- Stopping               the service is shutting down
+    +-- DeadlineExceeded      504  the answer took longer than a request may wait
 
     StartupError                   the service does not start: one line that says why
     +-- DeviceUnavailable          `cuda` was asked for and cannot be had
@@ -92,6 +94,10 @@ class InvalidRequest(ServiceError):
     status, slug, title = HTTPStatus.BAD_REQUEST, "invalid-request", "The request cannot be understood"
 
 
+class Forbidden(ServiceError):
+    status, slug, title = HTTPStatus.FORBIDDEN, "forbidden", "This is not allowed here"
+
+
 class RouteNotFound(ServiceError):
     status, slug, title = HTTPStatus.NOT_FOUND, "route-not-found", "There is nothing at this address"
 
@@ -160,6 +166,10 @@ class Overloaded(Unavailable):
 
 class Stopping(Unavailable):
     slug, title = "stopping", "The service is shutting down"
+
+
+class DeadlineExceeded(ServiceError):
+    status, slug, title = HTTPStatus.GATEWAY_TIMEOUT, "deadline-exceeded", "The answer took too long"
 
 
 class StartupError(Exception):

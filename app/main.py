@@ -15,8 +15,10 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
 from app.api import digits, health
+from app.batching import BatchSettings
 from app.errors import InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
-from app.repository import BatchSettings, ModelRepository
+from app.fastlane import FastLane
+from app.repository import ModelRepository
 from app.security import BodyLimit, Problems, problem_response
 from app.settings import Settings
 
@@ -38,11 +40,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.repository = ModelRepository(
         settings.models,
         settings.device,
-        BatchSettings(settings.max_batch_size, settings.max_batch_delay_ms, settings.max_queue_size),
+        BatchSettings(
+            settings.max_batch_size, settings.max_queue_size, settings.max_batch_delay_ms, settings.timeout_ms
+        ),
         settings.default_model,
     )
 
     # The last one added is the outermost: a problem carries CORS headers too, or no page could read it.
+    app.add_middleware(FastLane, routes=digits.HOT_ROUTES, state=app.state)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Problems)
     app.add_middleware(

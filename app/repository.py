@@ -19,11 +19,15 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.batching import Batcher
+from app.batching import Batcher, BatchSettings
 from app.errors import ModelNotFound, ModelRefused
+from app.metrics import RunMetrics
 from app.model import DeviceChoice, Images, Model, Probabilities
 
 logger = logging.getLogger(__name__)
+
+# Handing a batch to a thread and its answers back costs about this; a shorter run is cheaper in the event loop.
+INLINE_SECONDS = 300e-6
 
 GRAPH = "model.onnx"
 MANIFEST = "manifest.json"
@@ -92,13 +96,6 @@ class Servable:
         return await self.batcher.submit(images)
 
 
-@dataclass(frozen=True)
-class BatchSettings:
-    max_batch_size: int
-    max_batch_delay_ms: float
-    max_queue_size: int
-
-
 class ModelRepository:
     """Every version under `root`, loaded by `async with` and found by `get`."""
 
@@ -128,14 +125,10 @@ class ModelRepository:
 
     async def _load(self, folder: Path) -> Servable:
         manifest, graph = read_version(folder)
-        model = Model(graph, self.device)
-        model.warm_up(self.batch.max_batch_size)
-        batcher = Batcher(
-            model.run,
-            max_batch_size=self.batch.max_batch_size,
-            max_batch_delay_ms=self.batch.max_batch_delay_ms,
-            max_queue_size=self.batch.max_queue_size,
-        )
+        model = Model(graph, self.device, max_batch_size=self.batch.max_batch_size)
+        model.warm_up()
+        metrics = RunMetrics.of(manifest.name, manifest.version)
+        batcher = Batcher(model.run, self.batch, metrics, inline_images=inline_images(model))
         servable = Servable(manifest, model, await self._running.enter_async_context(batcher))
         self.device = model.device  # what `auto` found holds for every model
         logger.info("loaded %s version %d on %s", manifest.name, manifest.version, model.device)
@@ -163,6 +156,13 @@ class ModelRepository:
         for _, versions in sorted(self.servables.items()):
             for _, servable in sorted(versions.items()):
                 yield servable
+
+
+def inline_images(model: Model) -> int:
+    """How many images may be run in the event loop itself: as many as take no longer than `INLINE_SECONDS`."""
+    if model.device != "cpu":
+        return 0  # the wait for a GPU is time in which the loop can do something else
+    return int(INLINE_SECONDS / model.seconds_per_image)
 
 
 def version_folders(root: Path) -> list[Path]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
+import zlib
 
-from starlette.datastructures import Headers
+from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import CONTENT_TYPE, BodyTooLarge, InternalError, ServiceError
+from app import metrics
+from app.errors import CONTENT_TYPE, BodyTooLarge, InternalError, InvalidRequest, ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +22,10 @@ def problem_response(error: ServiceError) -> Response:
 
 
 class Problems:
-    """Turns every error that leaves a route into the one problem body. What is ours is logged, and told without."""
+    """Turns every error that leaves a route into the one problem body. What is ours is logged, and told without.
+
+    Every request's status and time are counted here, by the path that its route is declared with.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -28,28 +34,42 @@ class Problems:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
+        began = time.perf_counter()
+        status = 0
 
-        async def send_noting_start(message: Message) -> None:
-            nonlocal started
-            started = True
+        async def send_noting_status(message: Message) -> None:
+            nonlocal status
+            if status == 0:
+                status = message["status"]
             await send(message)
 
         try:
-            await self.app(scope, receive, send_noting_start)
+            await self.app(scope, receive, send_noting_status)
         except ClientDisconnect:
-            logger.debug("a client left while sending its request")
+            status = 499  # as nginx names it: nobody is there to get one
         except Exception as error:
-            if started:
+            if status:
                 raise  # too late for another answer; the server closes the connection
             if not isinstance(error, ServiceError):
                 logger.exception("%s %s failed", scope["method"], scope["path"])
                 error = InternalError()
-            await problem_response(error)(scope, receive, send)
+            await problem_response(error)(scope, receive, send_noting_status)
+        finally:
+            metrics.observe_request(route_of(scope), status, time.perf_counter() - began)
+
+
+def route_of(scope: Scope) -> str:
+    """The declared path, never the one asked for: its values would be as many as callers make up."""
+    if path := scope.get("route_path"):
+        return str(path)
+    return str(getattr(scope.get("route"), "path", "other"))
 
 
 class BodyLimit:
-    """Refuses a body larger than `max_bytes`: at its Content-Length, or while reading when that is absent or lies."""
+    """Refuses a body larger than `max_bytes`: at its Content-Length, or while reading when that is absent.
+
+    A body of Content-Encoding gzip or deflate is inflated here, to at most `max_bytes` too.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self.app = app
@@ -59,9 +79,21 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        length = Headers(scope=scope).get("content-length", "0")
-        if length.isdecimal() and int(length) > self.max_bytes:
+        length, encoding = None, b""
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                length = value
+            elif name == b"content-encoding":
+                encoding = value
+        if length is None or not length.isdigit():
+            receive = self._counting(receive)
+        elif int(length) > self.max_bytes:
             raise self._too_large()
+        if encoding and encoding != b"identity":
+            receive = await self._inflated(encoding, scope, receive)
+        await self.app(scope, receive, send)
+
+    def _counting(self, receive: Receive) -> Receive:
         received = 0
 
         async def receive_counting() -> Message:
@@ -72,7 +104,59 @@ class BodyLimit:
                 raise self._too_large()
             return message
 
-        await self.app(scope, receive_counting, send)
+        return receive_counting
+
+    async def _inflated(self, encoding: bytes, scope: Scope, receive: Receive) -> Receive:
+        """Reads it all, and gives it again in one message."""
+        inflate = Inflate(encoding, self.max_bytes)
+        chunks: list[bytes] = []
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunks.append(inflate(message.get("body", b"")))
+            more = message.get("more_body", False)
+            if inflate.exceeded:
+                raise self._too_large()
+        if not inflate.ended:
+            raise InvalidRequest(f"The body is not whole {encoding.decode('latin-1')} data: send it again.")
+        body: list[Message] = [{"type": "http.request", "body": b"".join(chunks), "more_body": False}]
+        headers = MutableHeaders(scope=scope)
+        del headers["content-encoding"], headers["content-length"]
+
+        async def receive_inflated() -> Message:
+            return body.pop() if body else await receive()
+
+        return receive_inflated
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"The body is larger than {self.max_bytes:,} bytes: send less in one request.")
+
+
+class Inflate:
+    """gzip or deflate, never to more than `max_bytes`. Raises `InvalidRequest`."""
+
+    def __init__(self, encoding: bytes, max_bytes: int) -> None:
+        if encoding not in (b"gzip", b"x-gzip", b"deflate"):
+            raise InvalidRequest("Content-Encoding may be gzip or deflate: send the body as one of them, or as it is.")
+        self.deflate = encoding == b"deflate"
+        self.left = max_bytes
+        self.exceeded = False
+        self.ended = False
+        # deflate is meant to be zlib's format (RFC 9110, 8.4.1.2), but some send the bare stream: the first byte tells
+        self.stream = None if self.deflate else zlib.decompressobj(wbits=31)
+
+    def __call__(self, chunk: bytes) -> bytes:
+        if not chunk:
+            return b""
+        if self.stream is None:
+            self.stream = zlib.decompressobj(wbits=15 if chunk[0] & 0x0F == 8 else -15)
+        try:
+            inflated = self.stream.decompress(chunk, self.left + 1)
+        except zlib.error as error:
+            raise InvalidRequest("The body is not what its Content-Encoding says: send it again.") from error
+        self.left -= len(inflated)
+        self.exceeded = self.left < 0
+        self.ended = self.stream.eof
+        return inflated

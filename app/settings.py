@@ -28,6 +28,9 @@ class Settings(BaseSettings):
         0, ge=0, description="How long the first image of a batch may wait for company, in milliseconds."
     )
     max_queue_size: int = Field(1024, ge=1, description="Images waiting for one model; beyond it: 503.")
+    timeout_ms: float = Field(
+        10_000, gt=0, description="How long a request may wait for its answer, in milliseconds; beyond it: 504."
+    )
     max_pictures: int = Field(256, ge=1, description="Pictures in one request; beyond it: 413.")
     max_pixels: int = Field(50_000_000, ge=784, description="Pixels of one picture; beyond it: 413 before decoding.")
     max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Bytes of one request's body; beyond it: 413.")
@@ -47,6 +50,6 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.max_pictures > self.max_queue_size:
-            raise ValueError("max_pictures is greater than max_queue_size: such a request could never be queued")
+        if self.max_batch_size > self.max_queue_size:
+            raise ValueError("max_batch_size is greater than max_queue_size: no batch could ever be full")
         return self

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import binascii
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 import cv2
-import numpy as np
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from app import image
-from app.errors import InvalidRequest, Problem, ServiceError, TooManyPictures
+from app.errors import InvalidRequest, Problem
+from app.fastlane import Answer, Call, HotRoute, documented
 from app.model import Device, Images, Probabilities
+from app.pictures import from_base64, prepare, too_many
 from app.repository import Manifest, ModelRepository, Servable
 
 router = APIRouter(tags=["digits"])
-
-# A picture of 28 x 28 is prepared in less time than a thread is woken. Measured on one core, PNG, decoding included:
-# 28 x 28 in 95 us, 280 x 280 in 470 us; to a thread and back alone 120 us.
-INLINE_PIXELS = 300 * 300
 
 
 @dataclass(frozen=True)
@@ -100,25 +95,76 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post(
+PARAMETERS = [
+    {
+        "name": "model",
+        "in": "query",
+        "description": "A model's name; the default model if absent.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "version",
+        "in": "query",
+        "description": "A version; the newest if absent.",
+        "schema": {"type": "integer"},
+    },
+    {
+        "name": "return_image",
+        "in": "query",
+        "description": "Add the 28 x 28 image the model saw.",
+        "schema": {"type": "boolean", "default": False},
+    },
+]
+
+
+BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+class Options(NamedTuple):
+    """What the query of `/predict` may say."""
+
+    model: str | None = None
+    version: int | None = None
+    return_image: bool = False
+
+
+async def predict(call: Call) -> Answer:
+    """Reads one or many pictures, each of one digit: any size, polarity and place on the picture."""
+    options = read_options(call.query) if call.query else Options()
+    servable = call.state.repository.get(options.model, options.version)
+    limits: Limits = call.state.limits
+    pictures = await read_pictures(call, limits)
+    images = await prepare(pictures, max_pictures=limits.max_pictures, max_pixels=limits.max_pixels)
+    probabilities = await servable.predict(images)
+    return Answer(encode(servable, probabilities, images if options.return_image else None))
+
+
+HOT_ROUTES = [HotRoute("/predict", predict)]
+
+router.add_api_route(
     "/predict",
+    documented(predict),
+    methods=["POST"],
     operation_id="predict",
     response_model=Predictions,
     responses=PROBLEMS,
-    openapi_extra={"requestBody": REQUEST_BODY},
+    openapi_extra={"requestBody": REQUEST_BODY, "parameters": PARAMETERS},
 )
-async def predict(
-    request: Request,
-    model: Annotated[str | None, Query(description="A model's name; the default model if absent.")] = None,
-    version: Annotated[int | None, Query(description="A version; the newest if absent.")] = None,
-    return_image: Annotated[bool, Query(description="Add the 28 x 28 image the model saw.")] = False,
-) -> Response:
-    """Reads one or many pictures, each of one digit: any size, polarity and place on the picture."""
-    servable = request.app.state.repository.get(model, version)
-    limits: Limits = request.app.state.limits
-    images = await prepare(await read_pictures(request, limits), limits)
-    probabilities = await servable.predict(images)
-    return answer(servable, probabilities, images if return_image else None)
+
+
+@functools.lru_cache(maxsize=1024)  # callers ask the same again and again
+def read_options(query: bytes) -> Options:
+    """Raises `InvalidRequest`. Parameters that are not ours are left alone."""
+    try:
+        given = {name: values[-1] for name, values in parse_qs(query.decode(), keep_blank_values=True).items()}
+    except ValueError as error:
+        raise InvalidRequest("The query cannot be read: write it as name=value&name=value.") from error
+    version, return_image = given.get("version"), given.get("return_image", "false").lower()
+    if version is not None and not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise InvalidRequest("The parameter 'version' is wrong: give a whole number.")
+    if return_image not in BOOLEANS:
+        raise InvalidRequest("The parameter 'return_image' is wrong: give true or false.")
+    return Options(given.get("model"), None if version is None else int(version), BOOLEANS[return_image])
 
 
 @router.get("/models", operation_id="list_models")
@@ -139,19 +185,15 @@ def describe(servable: Servable) -> Model:
     return Model(device=servable.model.device, manifest=servable.manifest)
 
 
-async def read_pictures(request: Request, limits: Limits) -> list[bytes]:
+async def read_pictures(call: Call, limits: Limits) -> list[bytes]:
     """The picture files of a request, whatever form they were sent in."""
-    content_type = request.headers.get("content-type", "")
-    if content_type.startswith("multipart/form-data"):
-        pictures = await read_form(request, limits)
-    else:
-        body = await request.body()
-        # No picture begins with a brace, so curl's `-d '{...}'` works whatever type curl gives it.
-        is_json = content_type.startswith("application/json") or body.lstrip()[:1] == b"{"
-        pictures = read_json(body) if is_json else [body]
-    if len(pictures) > limits.max_pictures:
-        raise too_many(limits)
-    return pictures
+    content_type = call.headers.get(b"content-type", b"")
+    if content_type.startswith(b"multipart/form-data"):
+        return await read_form(call, limits)
+    # No picture begins with a brace, so curl's `-d '{...}'` works whatever type curl gives it.
+    if content_type.startswith(b"application/json") or call.body[:64].lstrip()[:1] == b"{":
+        return read_json(call.body, limits)
+    return [call.body]
 
 
 class InMemoryParser(MultiPartParser):
@@ -160,12 +202,17 @@ class InMemoryParser(MultiPartParser):
     spool_max_size = 2**31
 
 
-async def read_form(request: Request, limits: Limits) -> list[bytes]:
+async def read_form(call: Call, limits: Limits) -> list[bytes]:
+    async def body() -> AsyncGenerator[bytes]:
+        yield call.body
+
     try:
-        form = await InMemoryParser(request.headers, request.stream(), max_files=limits.max_pictures).parse()
+        form = await InMemoryParser(
+            Headers(raw=list(call.headers.items())), body(), max_files=limits.max_pictures
+        ).parse()
     except MultiPartException as error:
         if error.message.startswith("Too many files"):
-            raise too_many(limits) from error
+            raise too_many(limits.max_pictures) from error
         raise InvalidRequest(f"The form cannot be read: {error.message}") from error
     except (LookupError, ValueError) as error:  # what its parser raises on headers that make no sense
         raise InvalidRequest("The form cannot be read: its parts are malformed.") from error
@@ -178,7 +225,7 @@ async def read_form(request: Request, limits: Limits) -> list[bytes]:
     return pictures
 
 
-def read_json(body: bytes) -> list[bytes]:
+def read_json(body: bytes, limits: Limits) -> list[bytes]:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -186,69 +233,25 @@ def read_json(body: bytes) -> list[bytes]:
     texts = document.get("images") if isinstance(document, dict) else None
     if not isinstance(texts, list) or not texts:
         raise InvalidRequest('The JSON must be {"images": ["<base64 or data URL>", ...]} with at least one image.')
+    if len(texts) > limits.max_pictures:
+        raise too_many(limits.max_pictures)
     return [from_base64(text, index) for index, text in enumerate(texts)]
 
 
-def from_base64(text: Any, index: int) -> bytes:
-    """Plain base64, or what follows the comma of a data URL."""
-    if not isinstance(text, str):
-        raise InvalidRequest("Each of images must be a string: a picture file as base64 or data URL.", picture=index)
-    encoded = text.partition(",")[2] if text.startswith("data:") else text
-    try:
-        return base64.b64decode("".join(encoded.split()), validate=True)  # the command base64 breaks its lines
-    except (binascii.Error, ValueError) as error:
-        raise InvalidRequest("The image is not valid base64.", picture=index) from error
-
-
-def too_many(limits: Limits) -> TooManyPictures:
-    return TooManyPictures(f"At most {limits.max_pictures} pictures fit one request: send the rest in another.")
-
-
-async def prepare(pictures: list[bytes], limits: Limits) -> Images:
-    """Picture files -> (n, 28, 28). Small ones at once, large ones in a thread beside the event loop."""
-    opened = []
-    for index, content in enumerate(pictures):
-        with about(index):
-            opened.append(image.open_picture(content, limits.max_pixels))
-    if sum(picture.width * picture.height for picture in opened) <= INLINE_PIXELS:
-        return to_images(opened)
-    return await asyncio.to_thread(to_images, opened)
-
-
-def to_images(pictures: list[Any]) -> Images:
-    images = np.empty((len(pictures), image.SIZE, image.SIZE), np.uint8)
-    for index, picture in enumerate(pictures):
-        with about(index):
-            images[index] = image.to_mnist(picture)
-    return images
-
-
-@contextmanager
-def about(index: int) -> Iterator[None]:
-    """Notes on an error which of the request's pictures it is about."""
-    try:
-        yield
-    except ServiceError as error:
-        error.picture = index
-        raise
-
-
-def answer(servable: Servable, probabilities: Probabilities, images: Images | None) -> Response:
+def encode(servable: Servable, probabilities: Probabilities, images: Images | None) -> bytes:
     """As `Predictions` says, written by orjson straight from the arrays."""
-    digits = probabilities.argmax(axis=1)
-    confidences = probabilities.max(axis=1)
+    threshold = servable.manifest.threshold
     predictions: list[dict[str, Any]] = [
         {
-            "digit": digit,
-            "confidence": confidence,
+            "digit": (digit := int(row.argmax())),
+            "confidence": row[digit],
             "probabilities": row,
-            "accepted": confidence >= servable.manifest.threshold,
+            "accepted": bool(row[digit] >= threshold),
         }
-        for digit, confidence, row in zip(digits, confidences, probabilities, strict=True)
+        for row in probabilities
     ]
     if images is not None:
         for prediction, seen in zip(predictions, images, strict=True):
             prediction["image"] = base64.b64encode(cv2.imencode(".png", seen)[1].tobytes()).decode()
     model = {"name": servable.manifest.name, "version": servable.manifest.version}
-    content = orjson.dumps({"model": model, "predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(content, media_type="application/json")
+    return orjson.dumps({"model": model, "predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -8,8 +8,9 @@ import threading
 import numpy as np
 import pytest
 
-from app.batching import Batcher
-from app.errors import InternalError, Overloaded, Stopping
+from app.batching import Batcher, BatchSettings
+from app.errors import DeadlineExceeded, InternalError, Overloaded, Stopping
+from app.metrics import RunMetrics
 from app.model import Images, Probabilities
 
 
@@ -35,8 +36,9 @@ class Echo:
         return np.repeat(np.array(values, np.float32)[:, None], 10, axis=1)
 
 
-def batcher(run: Echo, **options: float) -> Batcher:
-    return Batcher(run, **{"max_batch_size": 8, "max_queue_size": 100, **options})  # type: ignore[arg-type]
+def batcher(run: Echo, *, inline_images: int = 0, **options: float) -> Batcher:
+    settings = BatchSettings(**{"max_batch_size": 8, "max_queue_size": 100, **options})  # type: ignore[arg-type]
+    return Batcher(run, settings, RunMetrics.of("echo", 1), inline_images=inline_images)
 
 
 async def submit(to: Batcher, *values: int) -> list[int]:

@@ -1,0 +1,74 @@
+"""The picture files of one request become the images the model reads."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from app import image
+from app.errors import InvalidRequest, ServiceError, TooManyPictures
+from app.model import Images
+
+# A picture of 28 x 28 is prepared in less time than a thread is woken. Measured on one core, PNG, decoding included:
+# 28 x 28 in 95 us, 280 x 280 in 470 us; to a thread and back alone 120 us.
+INLINE_PIXELS = 300 * 300
+
+
+async def prepare(contents: Sequence[bytes], *, max_pictures: int, max_pixels: int) -> Images:
+    """Picture files -> (n, 28, 28). Small ones at once, large ones in a thread beside the event loop.
+
+    Raises the errors of `image.open_picture` and `image.to_mnist`, which then say which picture they are about, and
+    `TooManyPictures`.
+    """
+    if len(contents) > max_pictures:
+        raise too_many(max_pictures)
+    if len(contents) == 1:  # the usual request: nothing to number
+        picture = image.open_picture(contents[0], max_pixels)
+        if picture.width * picture.height <= INLINE_PIXELS:
+            return image.to_mnist(picture)[np.newaxis]
+        return (await asyncio.to_thread(image.to_mnist, picture))[np.newaxis]
+    opened = []
+    for index, content in enumerate(contents):
+        with about(index):
+            opened.append(image.open_picture(content, max_pixels))
+    if sum(picture.width * picture.height for picture in opened) <= INLINE_PIXELS:
+        return to_images(opened)
+    return await asyncio.to_thread(to_images, opened)
+
+
+def too_many(max_pictures: int) -> TooManyPictures:
+    return TooManyPictures(f"At most {max_pictures} pictures fit one request: send the rest in another.")
+
+
+def to_images(opened: Sequence[image.Picture]) -> Images:
+    images = np.empty((len(opened), image.SIZE, image.SIZE), np.uint8)
+    for index, picture in enumerate(opened):
+        with about(index):
+            images[index] = image.to_mnist(picture)
+    return images
+
+
+@contextmanager
+def about(index: int) -> Iterator[None]:
+    """Notes on an error which of the request's pictures it is about."""
+    try:
+        yield
+    except ServiceError as error:
+        error.picture = index
+        raise
+
+
+def from_base64(text: object, index: int) -> bytes:
+    """Plain base64, or what follows the comma of a data URL. Raises `InvalidRequest`."""
+    if not isinstance(text, str):
+        raise InvalidRequest("Each picture must be a string: a picture file as base64 or data URL.", picture=index)
+    encoded = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)  # the command base64 breaks its lines
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequest("The picture is not valid base64.", picture=index) from error
