@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__
 from app.api import digits, health
 from app.batching import BatchSettings
-from app.errors import InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
+from app.errors import InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
 from app.fastlane import FastLane, HotRoute
 from app.repository import ModelRepository
 from app.security import BodyLimit, Cors, Problems, problem_response
@@ -74,6 +74,8 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
     app.surround(
         settings, [route for module in ROUTERS for route in getattr(module, "HOT_ROUTES", ())] if fast_lane else ()
     )
+    app.add_exception_handler(ServiceError, on_service_error)
+    app.add_exception_handler(Exception, on_failure)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, on_validation_error)
 
@@ -92,6 +94,16 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 async def page() -> FileResponse:
     return FileResponse(STATIC / "index.html")
+
+
+async def on_service_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    return problem_response(error)
+
+
+async def on_failure(request: Request, error: Exception) -> Response:
+    """Ours. Starlette raises the error anew once this is sent, and `Problems` logs it."""
+    return problem_response(InternalError())
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:

@@ -50,25 +50,28 @@ class Problems:
             await self.app(scope, receive, send)
             return
         began = time.perf_counter()
-        status = 0
+        status, complete = 0, False
 
-        async def send_noting_status(message: Message) -> None:
-            nonlocal status
+        async def send_noting(message: Message) -> None:
+            nonlocal status, complete
             if status == 0:
                 status = message["status"]
+            else:
+                complete = not message.get("more_body", False)
             await send(message)
 
         try:
-            await self.app(scope, receive, send_noting_status)
+            await self.app(scope, receive, send_noting)
         except ClientDisconnect:
             status = 499  # as nginx names it: nobody is there to get one
-        except Exception as error:
-            if status:
+        except ServiceError as error:
+            await problem_response(error)(scope, receive, send_noting)
+        except Exception:
+            logger.exception("%s %s failed", scope["method"], scope["path"])
+            if status == 0:
+                await problem_response(InternalError())(scope, receive, send_noting)
+            elif not complete:
                 raise  # too late for another answer; the server closes the connection
-            if not isinstance(error, ServiceError):
-                logger.exception("%s %s failed", scope["method"], scope["path"])
-                error = InternalError()
-            await problem_response(error)(scope, receive, send_noting_status)
         finally:
             metrics.observe_request(route_of(scope), status, time.perf_counter() - began)
 
