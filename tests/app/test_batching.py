@@ -171,3 +171,116 @@ def test_leaving_the_batcher_answers_everyone_still_waiting() -> None:
             await submit(it, 9)
 
     asyncio.run(scenario())
+
+
+def test_large_request_takes_turns_with_small_ones() -> None:
+    async def scenario() -> None:
+        run = Echo()
+        run.go.clear()
+        async with batcher(run, max_batch_size=2) as it:
+            first = asyncio.create_task(submit(it, 0))
+            await held(run)
+            large = asyncio.create_task(submit(it, *range(20, 26)))
+            await asyncio.sleep(0)
+            small = [asyncio.create_task(submit(it, n)) for n in (1, 2)]
+            await asyncio.sleep(0)
+            run.go.set()
+            assert await large == [20, 21, 22, 23, 24, 25]
+            assert await asyncio.gather(first, *small) == [[0], [1], [2]]
+        assert run.batches == [[0], [20, 21], [1, 2], [22, 23], [24, 25]]
+
+    asyncio.run(scenario())
+
+
+def test_large_request_fills_what_the_small_ones_leave_of_a_batch() -> None:
+    async def scenario() -> None:
+        run = Echo()
+        async with batcher(run, max_batch_size=4) as it:
+            small, large = await asyncio.gather(submit(it, 1), submit(it, *range(20, 26)))
+            assert (small, large) == ([1], [20, 21, 22, 23, 24, 25])
+        assert run.batches == [[1, 20, 21, 22], [23, 24, 25]]
+
+    asyncio.run(scenario())
+
+
+def test_large_request_counts_for_one_batch_in_the_queue() -> None:
+    """It is taken though it is larger than the queue, and leaves room for others."""
+
+    async def scenario() -> None:
+        run = Echo()
+        run.go.clear()
+        async with batcher(run, max_batch_size=2, max_queue_size=4) as it:
+            running = asyncio.create_task(submit(it, 0))
+            await held(run)
+            large = asyncio.create_task(submit(it, *range(20, 30)))
+            await asyncio.sleep(0)
+            assert it.queued == 2
+            small = asyncio.create_task(submit(it, 1, 2))
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded):
+                await submit(it, 3)
+            run.go.set()
+            assert await large == list(range(20, 30))
+            assert await small == [1, 2]
+            await running
+
+    asyncio.run(scenario())
+
+
+def test_small_batches_run_in_the_event_loop_and_large_ones_in_a_thread() -> None:
+    async def scenario() -> None:
+        threads: list[int] = []
+
+        def run(batch: Images) -> Probabilities:
+            threads.append(threading.get_ident())
+            return np.zeros((len(batch), 10), np.float32)
+
+        async with batcher(run, inline_images=2) as it:  # type: ignore[arg-type]
+            await it.submit(images(1, 2))
+            await it.submit(images(1, 2, 3))
+        here = threading.get_ident()
+        assert threads[0] == here
+        assert threads[1] != here
+
+    asyncio.run(scenario())
+
+
+def test_requests_of_one_turn_of_the_loop_share_a_run_in_it() -> None:
+    async def scenario() -> None:
+        run = Echo()
+        async with batcher(run, inline_images=8) as it:
+            assert await asyncio.gather(*(submit(it, n) for n in range(5))) == [[0], [1], [2], [3], [4]]
+        assert run.batches == [[0, 1, 2, 3, 4]]
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_too_long_is_told_so_in_the_queue_and_in_the_run() -> None:
+    async def scenario() -> None:
+        run = Echo()
+        run.go.clear()
+        async with batcher(run, timeout_ms=20) as it:
+            running = asyncio.create_task(submit(it, 1))
+            await held(run)
+            waiting = asyncio.create_task(submit(it, 2))
+            with pytest.raises(DeadlineExceeded):
+                await running
+            with pytest.raises(DeadlineExceeded):
+                await waiting
+            run.go.set()
+            assert await submit(it, 3) == [3]
+        assert run.batches == [[1], [3]]
+
+    asyncio.run(scenario())
+
+
+def test_failed_part_of_a_large_request_fails_it_and_not_its_neighbours() -> None:
+    async def scenario() -> None:
+        async with batcher(Echo(), max_batch_size=2) as it:
+            large, small = asyncio.create_task(submit(it, 1, 2, 13, 4, 5)), asyncio.create_task(submit(it, 6, 7))
+            with pytest.raises(InternalError):
+                await large
+            assert await small == [6, 7]
+            assert await submit(it, 8) == [8]
+
+    asyncio.run(scenario())

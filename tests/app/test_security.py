@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,52 @@ def test_undeclared_body_over_the_limit_is_refused_while_reading(small: TestClie
             yield b"0123"
 
     assert small.post("/echo", content=chunks()).status_code == 413
+
+
+def gzipped(content: bytes) -> bytes:
+    return gzip.compress(content)
+
+
+def raw_deflate(content: bytes) -> bytes:
+    stream = zlib.compressobj(wbits=-15)
+    return stream.compress(content) + stream.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"),
+    [("gzip", gzipped), ("deflate", zlib.compress), ("deflate", raw_deflate), ("identity", bytes)],
+)
+def test_compressed_body_is_inflated(small: TestClient, encoding: str, compress: Callable[[bytes], bytes]) -> None:
+    response = small.post("/echo", content=compress(b"x" * 10), headers={"Content-Encoding": encoding})
+    assert response.text == "x" * 10
+
+
+def test_compressed_body_over_the_limit_is_refused_though_it_is_small() -> None:
+    app = Starlette(routes=[Route("/echo", echo, methods=["POST"])])
+    client = TestClient(Problems(BodyLimit(app, max_bytes=100_000)))
+    bomb = gzip.compress(bytes(50_000_000))
+    assert len(bomb) < 100_000
+    assert client.post("/echo", content=bomb, headers={"Content-Encoding": "gzip"}).status_code == 413
+    fits = gzip.compress(bytes(100_000))
+    assert len(client.post("/echo", content=fits, headers={"Content-Encoding": "gzip"}).content) == 100_000
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", b"no gzip"),
+        ("deflate", b"\xff\xff"),
+        ("gzip", gzip.compress(b"abc")[:-4]),
+        ("br", b"abc"),
+        ("gzip", b""),
+    ],
+)
+def test_body_that_is_not_what_its_encoding_says_is_refused(encoding: str, body: bytes) -> None:
+    app = Starlette(routes=[Route("/echo", echo, methods=["POST"])])
+    client = TestClient(Problems(BodyLimit(app, max_bytes=100)))
+    response = client.post("/echo", content=body, headers={"Content-Encoding": encoding})
+    assert response.status_code == 400
+    assert response.json()["type"] == "urn:digits:problem:invalid-request"
 
 
 def test_refusal_of_a_route_becomes_a_problem(small: TestClient) -> None:

@@ -1,0 +1,126 @@
+"""The hot routes answer as FastAPI would, and know when a caller has left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+from app.errors import MethodNotAllowed
+from app.fastlane import Answer, Call, FastLane, HotRoute, pattern_of
+
+
+async def nowhere(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "elsewhere", "path": scope["path"]})
+
+
+async def tell(call: Call) -> Answer:
+    return Answer(b" ".join([call.path.get("name", "").encode(), call.query, call.body]), b"text/plain")
+
+
+def scope_of(path: str, method: str = "POST") -> dict[str, Any]:
+    return {"type": "http", "path": path, "method": method, "query_string": b"q=1", "headers": [(b"a", b"b")]}
+
+
+async def ask(lane: FastLane, scope: dict[str, Any], *messages: Message) -> list[Message]:
+    """What the lane sends for these messages of a caller, who stays until it is answered."""
+    waiting = list(messages)
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if not waiting:
+            await asyncio.Event().wait()
+        return waiting.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await lane(scope, receive, send)
+    return sent
+
+
+def lane(endpoint: Callable[[Call], Awaitable[Answer]]) -> FastLane:
+    return FastLane(nowhere, [HotRoute("/tell", endpoint), HotRoute("/about/{name}:tell", endpoint)], None)
+
+
+def body(content: bytes, *, more: bool = False) -> Message:
+    return {"type": "http.request", "body": content, "more_body": more}
+
+
+def test_hot_route_is_answered_with_its_length_and_type() -> None:
+    start, end = asyncio.run(ask(lane(tell), scope_of("/tell"), body(b"hello")))
+    assert start["status"] == 200
+    assert dict(start["headers"]) == {b"content-length": b"10", b"content-type": b"text/plain"}
+    assert end["body"] == b" q=1 hello"
+
+
+def test_body_in_pieces_is_put_together() -> None:
+    pieces = [body(b"a", more=True), body(b"b", more=True), body(b"c")]
+    assert asyncio.run(ask(lane(tell), scope_of("/tell"), *pieces))[1]["body"] == b" q=1 abc"
+
+
+def test_names_in_the_path_are_handed_on() -> None:
+    assert asyncio.run(ask(lane(tell), scope_of("/about/mnist:tell"), body(b"")))[1]["body"] == b"mnist q=1 "
+
+
+@pytest.mark.parametrize("path", ["/", "/tell/", "/tellx", "/about/a/b:tell", "/about/:tell"])
+def test_other_paths_go_on(path: str) -> None:
+    assert asyncio.run(ask(lane(tell), scope_of(path))) == [{"type": "elsewhere", "path": path}]
+
+
+def test_other_methods_are_refused() -> None:
+    with pytest.raises(MethodNotAllowed):
+        asyncio.run(ask(lane(tell), scope_of("/tell", "GET")))
+
+
+def test_pattern_takes_nothing_for_an_expression() -> None:
+    assert pattern_of("/a.b/{name}") == r"/a\.b/(?P<name>[^/:]+)"
+
+
+def test_caller_who_leaves_while_sending_is_not_worked_for() -> None:
+    async def scenario() -> None:
+        with pytest.raises(ClientDisconnect):
+            await ask(lane(tell), scope_of("/tell"), body(b"a", more=True), {"type": "http.disconnect"})
+
+    asyncio.run(scenario())
+
+
+def test_work_is_cancelled_once_its_caller_has_left() -> None:
+    ends: list[str] = []
+
+    async def work(call: Call) -> Answer:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+        return Answer(b"")
+
+    async def scenario() -> None:
+        it = lane(work)
+        with pytest.raises(ClientDisconnect):
+            await ask(it, scope_of("/tell"), body(b""), {"type": "http.disconnect"})
+        assert not it.watch.working
+        assert not it.watch.watchers
+
+    asyncio.run(scenario())
+    assert ends == ["cancelled"]
+
+
+def test_caller_who_stays_is_answered_however_long_it_takes() -> None:
+    async def work(call: Call) -> Answer:
+        await asyncio.sleep(0.2)
+        return Answer(b"at last")
+
+    async def scenario() -> None:
+        it = lane(work)
+        answers = await asyncio.gather(*(ask(it, scope_of("/tell"), body(b"")) for _ in range(3)))
+        assert [sent[1]["body"] for sent in answers] == [b"at last"] * 3
+        await asyncio.sleep(0)
+        assert not it.watch.watchers
+
+    asyncio.run(scenario())
