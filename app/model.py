@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import io
 import logging
-import sys
+import time
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from app.cuda import GpuDevice, GraphRunner, bucket_sizes, cuda_session, first_line
+from app.cuda import cuda_problem as cuda_problem  # noqa: PLC0414 - the tests of the server ask it of this module
 from app.errors import DeviceUnavailable, ModelRefused
 
 Images = NDArray[np.uint8]  # (n, 28, 28), 0 = paper, 255 = ink
 Probabilities = NDArray[np.float32]  # (n, 10), each row sums to 1, calibrated
 
-DeviceChoice = Literal["auto", "cuda", "cpu"]
-Device = Literal["cuda", "cpu"]
+DeviceChoice = Literal["auto", "cuda", "tensorrt", "cpu"]
+Device = Literal["cuda", "tensorrt", "cpu"]
 
 INPUT = "image"
 OUTPUT = "probabilities"
@@ -30,91 +30,101 @@ logger = logging.getLogger(__name__)
 class Model:
     """A graph loaded on one device. `run` may be called from any thread."""
 
-    def __init__(self, graph: bytes, device: DeviceChoice = "auto") -> None:
-        """Raises `DeviceUnavailable` (only if `device` is "cuda") or `ModelRefused`."""
-        self.session, self.device = open_session(graph, device)
-        check_signature(self.session)
+    def __init__(self, graph: bytes, device: DeviceChoice = "auto", *, max_batch_size: int = 64) -> None:
+        """`max_batch_size` is what `warm_up` prepares for; `run` takes larger batches too.
+
+        Raises `DeviceUnavailable` (only if `device` is "cuda" or "tensorrt") or `ModelRefused`.
+        """
+        self.runner, self.device = open_runner(graph, device, max_batch_size)
+        self.max_batch_size = max_batch_size
+        self.seconds_per_image = 0.0  # of the largest batch, on the CPU; known after `warm_up`
+
+    @property
+    def session(self) -> ort.InferenceSession:
+        return self.runner.session
 
     def run(self, images: Images) -> Probabilities:
-        """One run of the graph for the whole batch; (n, 28, 28) uint8 -> (n, 10) float32."""
+        """The whole batch at once; (n, 28, 28) uint8 -> (n, 10) float32."""
+        return self.runner.run(images)
+
+    def warm_up(self) -> None:
+        """Runs every batch size there will be (on the CPU: 1, 2, 4 ...), so that no caller waits for a first run.
+
+        Raises `DeviceUnavailable` if the GPU fails at it.
+        """
+        self.runner.warm_up()
+        if self.device == "cpu":
+            images = np.zeros((self.max_batch_size, 28, 28), np.uint8)
+            self.seconds_per_image = fastest(lambda: self.run(images)) / self.max_batch_size
+
+
+class CpuRunner:
+    """Runs a session on the CPU, batches as they come."""
+
+    def __init__(self, session: ort.InferenceSession, max_batch_size: int) -> None:
+        self.session = session
+        self.max_batch_size = max_batch_size
+
+    def run(self, images: Images) -> Probabilities:
         probabilities: Probabilities = self.session.run([OUTPUT], {INPUT: images})[0]
         return probabilities
 
-    def warm_up(self, max_batch_size: int) -> None:
-        """Runs the smallest and the largest batch once, so that no caller waits for a first run's allocations."""
-        for n in {1, max_batch_size}:
-            self.run(np.zeros((n, 28, 28), np.uint8))
+    def warm_up(self) -> None:
+        for size in bucket_sizes(self.max_batch_size):
+            self.run(np.zeros((size, 28, 28), np.uint8))
 
 
-def open_session(graph: bytes, device: DeviceChoice) -> tuple[ort.InferenceSession, Device]:
+def fastest(run: Callable[[], object], runs: int = 5) -> float:
+    """Seconds of the fastest of some runs: the others were disturbed by whatever else the machine does."""
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def open_runner(graph: bytes, device: DeviceChoice, max_batch_size: int) -> tuple[CpuRunner | GraphRunner, Device]:
     if device == "cpu":
-        return cpu_session(graph), "cpu"
+        return cpu_runner(graph, max_batch_size), "cpu"
+    if device != "auto":
+        return gpu_runner(graph, device, max_batch_size), device
     try:
-        return cuda_session(graph), "cuda"
+        runner = gpu_runner(graph, "cuda", max_batch_size)
+        runner.warm_up()  # a GPU too old for its libraries loads the graph and fails the first run
     except DeviceUnavailable as error:
-        if device == "cuda":
-            raise
         logger.info("device auto: using the CPU, since CUDA cannot be used: %s", error)
-        return cpu_session(graph), "cpu"
+        return cpu_runner(graph, max_batch_size), "cpu"
+    return runner, "cuda"
 
 
-def cpu_session(graph: bytes) -> ort.InferenceSession:
-    options = session_options()
-    # One thread a run: a 28 x 28 picture is less work than waking a second thread.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    return create(graph, options, ["CPUExecutionProvider"])
+def cpu_runner(graph: bytes, max_batch_size: int) -> CpuRunner:
+    session = create(graph, session_options(), ["CPUExecutionProvider"])
+    check_signature(session)
+    return CpuRunner(session, max_batch_size)
 
 
-def cuda_session(graph: bytes) -> ort.InferenceSession:
-    """A session with every node on the GPU. Raises `DeviceUnavailable`, never falls back.
+def gpu_runner(graph: bytes, device: GpuDevice, max_batch_size: int) -> GraphRunner:
+    def open_session(graphs: bool) -> ort.InferenceSession:
+        session = cuda_session(graph, session_options(), device, graphs=graphs)
+        check_signature(session)
+        return session
 
-    onnxruntime loads on the CPU without a word when CUDA is missing. It fails only if CPU fallback is disabled in the
-    session's options *and* the CPU provider is left out of the list; and it re-creates the session on the CPU after
-    a failed run unless `disable_fallback()` was called.
-    """
-    if problem := cuda_problem():
-        raise DeviceUnavailable(problem)
-    preload_cuda()
-    options = session_options()
-    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-    cuda_options = {"arena_extend_strategy": "kSameAsRequested", "cudnn_conv_algo_search": "HEURISTIC"}
-    try:
-        session = ort.InferenceSession(graph, options, [("CUDAExecutionProvider", cuda_options)])
-    except Exception as error:  # onnxruntime's exceptions share no base of their own
-        raise DeviceUnavailable(f"onnxruntime could not put the graph on the GPU: {first_line(error)}") from error
-    session.disable_fallback()
-    if session.get_providers()[0] != "CUDAExecutionProvider":
-        raise DeviceUnavailable("onnxruntime loaded the graph on the CPU: its CUDA libraries cannot be loaded")
-    return session
-
-
-def cuda_problem() -> str | None:
-    """Why CUDA cannot work here, or None. Cheap: asks before anything of CUDA is loaded."""
-    if "CUDAExecutionProvider" not in ort.get_available_providers():
-        return "the installed onnxruntime has no CUDA in it: install onnxruntime-gpu"
-    try:
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return "this machine has no NVIDIA driver (in a container: start it with its GPUs, e.g. --gpus all)"
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
-        return "the NVIDIA driver finds no GPU it can use"
-    return None
-
-
-def preload_cuda() -> None:
-    """Loads CUDA's and cuDNN's libraries from their wheels, where nothing else puts them on the loader's path."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):  # it prints instead of raising
-        ort.preload_dlls()
-    for line in said.getvalue().splitlines():
-        logger.warning("onnxruntime.preload_dlls: %s", line)
+    # TensorRT may build an engine anew for a new batch size, where a captured graph would go on replaying the old one.
+    return GraphRunner(open_session, OUTPUT, max_batch_size, graphs=device == "cuda")
 
 
 def session_options() -> ort.SessionOptions:
     options = ort.SessionOptions()
+    # One thread a run: a 28 x 28 picture is less work than waking a second thread.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a waiting thread burns no CPU
+    # Batches vary, so the arena keeps the largest one's memory and serves the others from it, and each size gets its
+    # pattern, the plan of one block for all its tensors. On the CPU neither makes a run of these graphs measurably
+    # faster or slower; the arena spares the system's allocator, and on the GPU captured graphs rest on both.
+    options.enable_cpu_mem_arena = True
+    options.enable_mem_pattern = True
     options.log_severity_level = 4  # what fails is raised, and said by us in one line
     return options
 
@@ -134,8 +144,3 @@ def check_signature(session: ort.InferenceSession) -> None:
         raise ModelRefused(f"the graph's inputs are {inputs}, not one uint8 {INPUT} of [batch, 28, 28]")
     if outputs.get(OUTPUT) != ("tensor(float)", [10]):
         raise ModelRefused(f"the graph's outputs are {outputs}, with no float {OUTPUT} of [batch, 10]")
-
-
-def first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 import pytest
 
+from app.cuda import GraphRunner, bucket_sizes, cuda_problem
 from app.errors import DeviceUnavailable, ModelRefused
-from app.model import Model, cuda_problem
+from app.model import DeviceChoice, Images, Model, Probabilities, fastest
 from training.data import Digits
 
 no_gpu = pytest.mark.skipif(cuda_problem() is None, reason="this machine has a GPU")
@@ -36,10 +38,52 @@ def test_answers_do_not_depend_on_the_batch(graph: bytes, test_digits: Digits) -
     assert np.abs(together - alone).max() < 1e-5
 
 
+def test_warm_up_runs_every_batch_size_there_will_be(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model(graph, "cpu", max_batch_size=12)
+    sizes: list[int] = []
+    run = model.runner.run
+
+    def noted(images: Images) -> Probabilities:
+        sizes.append(len(images))
+        return run(images)
+
+    monkeypatch.setattr(model.runner, "run", noted)
+    model.warm_up()
+    assert sizes[:5] == bucket_sizes(12) == [1, 2, 4, 8, 12]
+    assert set(sizes[5:]) == {12}, "the runs that are timed"
+
+
+def test_warm_up_tells_what_an_image_costs(graph: bytes) -> None:
+    model = Model(graph, "cpu", max_batch_size=32)
+    assert model.seconds_per_image == 0
+    model.warm_up()
+    assert 0 < model.seconds_per_image < 0.01
+
+
+def test_an_image_costs_its_share_of_the_largest_batch(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.model.fastest", lambda run: 8.0)
+    model = Model(graph, "cpu", max_batch_size=32)
+    model.warm_up()
+    assert model.seconds_per_image == 0.25
+
+
+def test_fastest_is_the_one_run_that_nothing_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 5.0, 10.0, 12.0, 20.0, 24.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    assert fastest(lambda: None, runs=3) == 2.0
+
+
+def test_batch_larger_than_warmed_up_for_is_run_too(graph: bytes, test_digits: Digits) -> None:
+    model = Model(graph, "cpu", max_batch_size=4)
+    model.warm_up()
+    assert model.run(test_digits.images[:9]).shape == (9, 10)
+
+
 @no_gpu
-def test_cuda_without_a_gpu_is_refused_and_never_becomes_the_cpu(graph: bytes) -> None:
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_gpu_where_there_is_none_is_refused_and_never_becomes_the_cpu(graph: bytes, device: DeviceChoice) -> None:
     with pytest.raises(DeviceUnavailable) as refused:
-        Model(graph, "cuda")
+        Model(graph, device)
     assert "\n" not in str(refused.value)
 
 
@@ -51,13 +95,51 @@ def test_auto_without_a_gpu_is_the_cpu_and_says_so(graph: bytes, caplog: pytest.
 
 
 @no_gpu
-def test_onnxruntime_that_would_fall_back_silently_is_refused(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_onnxruntime_that_would_fall_back_silently_is_refused(
+    graph: bytes, device: DeviceChoice, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """A driver that is there, with CUDA that does not work: the case in which onnxruntime says nothing."""
-    monkeypatch.setattr("app.model.cuda_problem", lambda: None)
+    monkeypatch.setattr("app.cuda.cuda_problem", lambda: None)
     silent = ort.InferenceSession(graph, providers=["CUDAExecutionProvider"])
     assert silent.get_providers() == ["CPUExecutionProvider"], "it no longer falls back: the guard can go"
-    with pytest.raises(DeviceUnavailable):
-        Model(graph, "cuda")
+    capfd.readouterr()
+    with pytest.raises(DeviceUnavailable, match="could not put the graph on the GPU"):
+        Model(graph, device)
+    assert capfd.readouterr().out == "", "it was tried again on another device"
+
+
+def test_auto_tries_cuda_and_never_tensorrt(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def no_gpu_session(graph: bytes, options: ort.SessionOptions, device: str, *, graphs: bool) -> ort.InferenceSession:
+        tried.append(device)
+        raise DeviceUnavailable("none here")
+
+    monkeypatch.setattr("app.model.cuda_session", no_gpu_session)
+    assert Model(graph, "auto").device == "cpu"
+    assert set(tried) == {"cuda"}
+
+
+class LoadsOnly:
+    """A session that loads and cannot run, as on a GPU too old for the CUDA it is given."""
+
+    def __init__(self, graph: bytes) -> None:
+        session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        self.get_inputs, self.get_outputs, self.io_binding = session.get_inputs, session.get_outputs, session.io_binding
+
+    def run_with_iobinding(self, binding: ort.IOBinding, options: ort.RunOptions) -> None:
+        raise RuntimeError("no kernel image is available for execution on the device")
+
+
+def test_auto_takes_the_cpu_where_the_gpu_loads_but_cannot_run(
+    graph: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("app.model.cuda_session", lambda graph, options, device, graphs: LoadsOnly(graph))
+    monkeypatch.setattr("app.model.GraphRunner", partial(GraphRunner, memory="cpu"))
+    with caplog.at_level(logging.INFO):
+        assert Model(graph, "auto").device == "cpu"
+    assert "no kernel image" in caplog.records[-1].getMessage()
 
 
 @pytest.mark.gpu
