@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 UV := .cache/uv-$(UV_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check train lock clean browser
+.PHONY: help serve test test-all check train bench lock clean browser wrk
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: $(VENV)/test.stamp ## Lint, formatting and types
 
 train: $(TEACHER) ## Train a model, and first the one that teaches it
 	@exec $(RUN) -m training train $(ARGS)
+
+bench: $(VENV)/test.stamp wrk ## Measure ours and others side by side (25 minutes); ARGS="--scenario png --rounds 1" for less
+	@exec $(RUN) -m benchmarks $(ARGS)
 
 lock: $(UV)/bin/uv ## Make requirements/ anew from pyproject.toml; ARGS=--upgrade takes the newest releases
 	$(LOCK) --extra train --group dev --output-file requirements/test.txt
@@ -68,6 +71,9 @@ $(TEACHER): | $(VENV)/test.stamp
 
 browser:
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || $(call install,chromium,A browser for the tests of the page)
+
+wrk:
+	@command -v wrk >/dev/null || $(call install,wrk,The load generator wrk)
 
 # $(call install,PACKAGE,WHAT IT IS): installs a Debian package where we may, and says what to do where we may not.
 install = { \

@@ -1,0 +1,81 @@
+"""The results as a picture: a panel for each scenario and number of clients, a bar for each server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import ceil
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.results import Results, Row
+from benchmarks.scenario import Scenario
+from benchmarks.table import figure, ordered
+
+OURS, PEER, LIMIT, INK = "#0b6e99", "#b8bfc6", "#ffffff", "#333333"
+COLUMNS = 2
+ROW_INCHES, HEAD_INCHES = 0.27, 0.95
+
+
+def draw(results: Results, scenarios: Iterable[Scenario], file: Path) -> None:
+    mpl.use("Agg")
+    panels = [(scenario, clients) for scenario in scenarios for clients in scenario.clients]
+    shown = [(each, ordered_rows(results, *each)) for each in panels]
+    shown = [(each, rows) for each, rows in shown if rows]
+    lines = ceil(len(shown) / COLUMNS)
+    heights = [tallest(shown[at * COLUMNS : (at + 1) * COLUMNS]) for at in range(lines)]
+    sheet = Figure(figsize=(13, sum(heights)), layout="constrained")
+    grid = sheet.add_gridspec(lines, COLUMNS, height_ratios=heights)
+    for at, ((scenario, clients), rows) in enumerate(shown):
+        panel(sheet.add_subplot(grid[at // COLUMNS, at % COLUMNS]), scenario, clients, rows)
+    machine = results.machine
+    sheet.suptitle(
+        f"Ours blue, limits outlined; median of {results.rounds} rounds, the line from the lowest to the highest.  "
+        f"{machine['cores']} cores of {machine['cpu']}",
+        fontsize=10,
+        color=INK,
+    )
+    sheet.savefig(file, dpi=110)
+
+
+def ordered_rows(results: Results, scenario: Scenario, clients: int) -> list[Row]:
+    """Longest bar first, whoever's it is; of times, too."""
+    rows = [row for row in ordered(results.of(scenario, clients), scenario.by) if row.timings]
+    return sorted(rows, key=lambda row: row.spread(scenario.by).median)
+
+
+def tallest(panels: list[tuple[tuple[Scenario, int], list[Row]]]) -> float:
+    return HEAD_INCHES + ROW_INCHES * max(len(rows) for _, rows in panels)
+
+
+def panel(axes: Axes, scenario: Scenario, clients: int, rows: list[Row]) -> None:
+    spreads = [row.spread(scenario.by) for row in rows]
+    fills = [OURS if row.ours else LIMIT if row.limit else PEER for row in rows]
+    bars = axes.barh(
+        [row.label for row in rows],
+        [each.median for each in spreads],
+        xerr=[[each.median - each.low for each in spreads], [each.high - each.median for each in spreads]],
+        color=fills,
+        edgecolor=[INK if row.limit else fill for row, fill in zip(rows, fills, strict=True)],
+        error_kw={"ecolor": INK, "elinewidth": 0.8},
+        height=0.72,
+    )
+    for bar, each in zip(bars, spreads, strict=True):
+        text = figure(each.median) if scenario.by == "per_second" else f"{each.median:.3g}"
+        axes.annotate(
+            text,
+            (each.high, bar.get_y() + bar.get_height() / 2),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            color=INK,
+        )
+    axes.set_xlim(0, max(each.high for each in spreads) * 1.15)
+    unit = scenario.unit if scenario.by == "per_second" else "p99 in ms, less is better"
+    title = f"{scenario.title}: {clients} client{'s' * (clients > 1)}, {unit}"
+    axes.set_title(title, fontsize=9, loc="left", color=INK)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.tick_params(left=False, bottom=False, labelbottom=False, labelsize=8)
