@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -33,7 +32,8 @@ def to_images(numbers: NDArray[Any]) -> Images:
     images = numbers.reshape(len(numbers), 28, 28)
     if high <= 1:
         return np.rint(images * np.float64(255)).astype(np.uint8)
-    return images if images.dtype == np.uint8 else np.rint(images).astype(np.uint8)
+    whole = images if images.dtype.kind in "ui" else np.rint(images)
+    return whole.astype(np.uint8, copy=False)
 
 
 def check_shape(shape: Sequence[int]) -> None:
@@ -76,8 +76,8 @@ def numbers(array: Any, key: str, body: bytes) -> NDArray[Any]:
     """
     shape = nesting(array)
     flat = flat_numbers(array)
-    if len(shape) == 1 or (flat.size == math.prod(shape) and skeleton_of(key, shape) in skeleton(body)):
-        return flat.reshape(shape) if flat.size == math.prod(shape) else flat
+    if flat.size == math.prod(shape) and is_written_as(shape, key, body):
+        return flat.reshape(shape)
     try:  # written in some other way, or ragged: slower, and right about it
         return np.array(array.as_list(), flat.dtype)
     except ValueError as error:
@@ -106,12 +106,19 @@ def flat_numbers(array: Any) -> NDArray[Any]:
         raise InvalidRequest("The array holds something that is no number.") from error
 
 
+def is_written_as(shape: tuple[int, ...], key: str, body: bytes) -> bool:
+    """Whether an array of just this shape stands under `key`. False may also mean that it is written unusually."""
+    if len(shape) > 1:
+        return skeleton_of(key, shape) in skeleton(body)
+    opening = body.find(b"[", body.find(f'"{key}"'.encode()))
+    return body.find(b"[", opening + 1, body.find(b"]", opening)) < 0
+
+
 def skeleton(text: bytes) -> bytes:
     """The text without numbers and white space."""
     return text.translate(None, NUMBERS_AND_SPACE)
 
 
-@functools.lru_cache(maxsize=64)
 def skeleton_of(key: str, shape: tuple[int, ...]) -> bytes:
     """What `skeleton` makes of an array of this shape under this key."""
     row = b""
