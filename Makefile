@@ -8,6 +8,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) -m pip install --quiet --require-h
 TEACHER := runs/digits-teacher/model.onnx
 UV_VERSION := 0.13.9
 UV := .cache/uv-$(UV_VERSION)
+KSERVE := .cache/kserve
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-all check train bench lock clean browser wrk
@@ -18,10 +19,10 @@ help: ## This list
 serve: $(VENV)/serve.stamp ## Start the service on the committed models
 	@exec $(RUN) -m app serve $(ARGS)
 
-test: $(VENV)/test.stamp browser ## Run every test but the slow ones and those that need a GPU
+test: $(VENV)/test.stamp $(KSERVE)/stamp browser ## Run every test but the slow ones and those that need a GPU
 	@$(RUN) -m pytest -m "not slow and not gpu" $(ARGS)
 
-test-all: $(VENV)/test.stamp browser ## Run every test
+test-all: $(VENV)/test.stamp $(KSERVE)/stamp browser ## Run every test
 	@$(RUN) -m pytest $(ARGS)
 
 check: $(VENV)/test.stamp ## Lint, formatting and types
@@ -36,11 +37,12 @@ bench: $(VENV)/test.stamp wrk ## Measure ours and others side by side (25 minute
 	@exec $(RUN) -m benchmarks $(ARGS)
 
 lock: $(UV)/bin/uv ## Make requirements/ anew from pyproject.toml; ARGS=--upgrade takes the newest releases
-	$(LOCK) --extra train --group dev --output-file requirements/test.txt
-	$(LOCK) --constraints requirements/test.txt --output-file requirements/serve.txt
-	$(LOCK) --constraints requirements/test.txt --output-file requirements/gpu.txt --extra gpu
-	$(LOCK) --constraints requirements/test.txt --output-file requirements/cpu.txt \
+	$(LOCK) pyproject.toml --extra train --group dev --output-file requirements/test.txt
+	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/serve.txt
+	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/gpu.txt --extra gpu
+	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/cpu.txt \
 		--override requirements/cpu.overrides --no-emit-package onnxruntime-gpu
+	$(LOCK) requirements/kserve.in --output-file requirements/kserve.txt --override requirements/kserve.overrides
 
 clean: ## Remove the environment and the caches; what was trained stays
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache
@@ -58,6 +60,13 @@ $(VENV)/test.stamp: requirements/test.txt | $(VENV)/bin/pip
 $(VENV)/serve.stamp: requirements/serve.txt | $(VENV)/bin/pip
 	@echo "Installing what serving needs into $(VENV) (about 350 MB to download) ..."
 	@$(PIP) -r $<
+	@touch $@
+
+# Without dependencies: kserve.txt leaves out, on purpose, some that kserve asks for.
+$(KSERVE)/stamp: requirements/kserve.txt | $(VENV)/bin/pip
+	@echo "Installing KServe's client, for its tests, into $(KSERVE) (about 70 MB to download) ..."
+	@$(PYTHON) -m venv --clear --without-pip $(KSERVE)
+	@$(PIP) --python $(KSERVE)/bin/python --no-compile --no-deps -r $<
 	@touch $@
 
 $(VENV)/bin/pip:
@@ -83,7 +92,7 @@ install = { \
 		echo "$(2) is missing: install the package $(1)" >&2; exit 1; \
 	fi; }
 
-LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV)/bin/uv pip compile pyproject.toml --quiet \
+LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV)/bin/uv pip compile --quiet \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url $(ARGS)
 
 $(UV)/bin/uv:
