@@ -31,6 +31,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Bit depth, colour type (grey, RGB, RGBA), compression, filter, interlace: as they stand in the header.
 PNG_PLAIN = {b"\x08\x00\0\0\0", b"\x08\x02\0\0\0", b"\x08\x06\0\0\0"}
+CHUNK, CHECKSUM, WIDTH_HEIGHT = struct.Struct(">I4s"), struct.Struct(">I"), struct.Struct(">II")
 PNG_HARMLESS = {
     b"IHDR",
     b"IDAT",
@@ -90,15 +91,15 @@ def plain_png(content: bytes) -> PlainPng | None:
     position, kind = 8, b""
     try:
         while kind != b"IEND":
-            length, kind = struct.unpack_from(">I4s", content, position)
-            (checksum,) = struct.unpack_from(">I", content, position + 8 + length)
-            # libpng prints what it finds damaged, and that would be in our log: Pillow raises
-            if kind not in PNG_HARMLESS or zlib.crc32(content[position + 4 : position + 8 + length]) != checksum:
+            length, kind = CHUNK.unpack_from(content, position)
+            end = position + 8 + length
+            damaged = zlib.crc32(content[position + 4 : end]) != CHECKSUM.unpack_from(content, end)[0]
+            if damaged or kind not in PNG_HARMLESS:  # libpng would print it, into our log: Pillow raises
                 return None
-            position += 12 + length
+            position = end + 4
     except struct.error:  # it ends too early
         return None
-    return PlainPng(content, *struct.unpack_from(">II", content, 16))
+    return PlainPng(content, *WIDTH_HEIGHT.unpack_from(content, 16))
 
 
 def open_with_pillow(content: bytes) -> Pillow.Image:

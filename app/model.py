@@ -99,7 +99,12 @@ def open_runner(graph: bytes, device: DeviceChoice, max_batch_size: int) -> tupl
 
 
 def cpu_runner(graph: bytes, max_batch_size: int) -> CpuRunner:
-    session = create(graph, session_options(), ["CPUExecutionProvider"])
+    options = session_options()
+    # Without them 10 MB less stay with the process after the largest batch, and a run takes no longer: 6.19 ms of 64
+    # images against 6.13, 110 us of one against 92 to 110 (busy machine). The GPU's captured graphs rest on both.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    session = create(graph, options, ["CPUExecutionProvider"])
     check_signature(session)
     return CpuRunner(session, max_batch_size)
 
@@ -120,11 +125,6 @@ def session_options() -> ort.SessionOptions:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a waiting thread burns no CPU
-    # Batches vary, so the arena keeps the largest one's memory and serves the others from it, and each size gets its
-    # pattern, the plan of one block for all its tensors. On the CPU neither makes a run of these graphs measurably
-    # faster or slower; the arena spares the system's allocator, and on the GPU captured graphs rest on both.
-    options.enable_cpu_mem_arena = True
-    options.enable_mem_pattern = True
     options.log_severity_level = 4  # what fails is raised, and said by us in one line
     return options
 

@@ -254,3 +254,29 @@ def test_decompression_bomb_is_refused_by_its_header_alone(monkeypatch: pytest.M
 def test_wide_and_narrow_pictures_keep_their_shape() -> None:
     assert read(encode(sheet_with_box(50, 5, 4, 110))).max(axis=1).astype(bool).sum() == 1
     assert read(encode(sheet_with_box(5, 50, 90, 3))).max(axis=0).astype(bool).sum() == 1
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_damaged_png_is_read_as_pillow_reads_it_or_refused(
+    mode: str, seven: NDArray[np.uint8], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Bits turned and tails cut off at random: OpenCV, which decodes plain PNGs, never makes something up of them."""
+    rng = np.random.default_rng(0)
+    file = io.BytesIO()
+    in_mode(seven, mode).save(file, "PNG")
+    whole = file.getvalue()
+    refused = 0
+    for _ in range(300):
+        content = bytearray(whole)
+        content[rng.integers(8, len(whole))] ^= 1 << rng.integers(8)
+        damaged = bytes(content[: rng.integers(8, 2 * len(whole))])
+        try:
+            expected = image.to_mnist(image.open_with_pillow(damaged))
+        except (UnsupportedPicture, BlankPicture):
+            refused += 1
+            with pytest.raises((UnsupportedPicture, BlankPicture, TooManyPixels)):
+                read(damaged)
+        else:
+            assert np.array_equal(read(damaged), expected)
+    assert refused > 200
+    assert capfd.readouterr() == ("", "")  # libpng would have told our log
