@@ -4,7 +4,7 @@ ARGS ?=# options for the program that a target starts: make serve ARGS="--port 9
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) -m pip install --quiet --require-hashes
+PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) -m pip $(1) install --quiet --require-hashes
 TEACHER := runs/digits-teacher/model.onnx
 UV_VERSION := 0.13.9
 UV := .cache/uv-$(UV_VERSION)
@@ -66,7 +66,7 @@ $(VENV)/serve.stamp: requirements/serve.txt | $(VENV)/bin/pip
 $(KSERVE)/stamp: requirements/kserve.txt | $(VENV)/bin/pip
 	@echo "Installing KServe's client, for its tests, into $(KSERVE) (about 70 MB to download) ..."
 	@$(PYTHON) -m venv --clear --without-pip $(KSERVE)
-	@$(PIP) --python $(KSERVE)/bin/python --no-compile --no-deps -r $<
+	@$(call PIP,--python $(KSERVE)/bin/python) --no-compile --no-deps -r $<
 	@touch $@
 
 $(VENV)/bin/pip:
