@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from app.batching import Batcher, BatchSettings
+from app.batching import SHORT_RUN_S, Batcher, BatchSettings
 from app.errors import DeadlineExceeded, InternalError, Overloaded, Stopping
 from app.metrics import RunMetrics
 from app.model import Images, Probabilities
@@ -36,9 +36,10 @@ class Echo:
         return np.repeat(np.array(values, np.float32)[:, None], 10, axis=1)
 
 
-def batcher(run: Echo, *, inline_images: int = 0, **options: float) -> Batcher:
+def batcher(run: Echo, *, short_run: int = 0, **options: float) -> Batcher:
     settings = BatchSettings(**{"max_batch_size": 8, "max_queue_size": 100, **options})  # type: ignore[arg-type]
-    return Batcher(run, settings, RunMetrics.of("echo", 1), inline_images=inline_images)
+    seconds = SHORT_RUN_S / (short_run + 0.5) if short_run else 0.0
+    return Batcher(run, settings, RunMetrics.of("echo", 1), seconds_per_image=seconds)
 
 
 async def submit(to: Batcher, *values: int) -> list[int]:
@@ -227,6 +228,31 @@ def test_large_request_counts_for_one_batch_in_the_queue() -> None:
     asyncio.run(scenario())
 
 
+def test_large_requests_get_little_of_each_batch_while_small_ones_come() -> None:
+    async def scenario() -> None:
+        run = Echo()
+        async with batcher(run, short_run=2) as it:
+            large, other, small = await asyncio.gather(
+                submit(it, *range(20, 30)), submit(it, *range(30, 40)), submit(it, 1)
+            )
+            assert (large, other, small) == (list(range(20, 30)), list(range(30, 40)), [1])
+        assert run.batches[0] == [20, 21, 1]
+        assert run.batches[1] == [30, 31]
+        run.batches.clear()
+
+    asyncio.run(scenario())
+
+
+def test_large_requests_get_whole_batches_while_no_small_ones_come() -> None:
+    async def scenario() -> None:
+        run = Echo()
+        async with batcher(run, short_run=2) as it:
+            assert await submit(it, *range(20, 36)) == list(range(20, 36))
+        assert [len(batch) for batch in run.batches] == [8, 8]
+
+    asyncio.run(scenario())
+
+
 def test_small_batches_run_in_the_event_loop_and_large_ones_in_a_thread() -> None:
     async def scenario() -> None:
         threads: list[int] = []
@@ -235,12 +261,12 @@ def test_small_batches_run_in_the_event_loop_and_large_ones_in_a_thread() -> Non
             threads.append(threading.get_ident())
             return np.zeros((len(batch), 10), np.float32)
 
-        async with batcher(run, inline_images=2) as it:  # type: ignore[arg-type]
-            await it.submit(images(1, 2))
+        async with batcher(run, short_run=2) as it:  # type: ignore[arg-type]
             await it.submit(images(1, 2, 3))
+            await it.submit(images(1, 2))
         here = threading.get_ident()
-        assert threads[0] == here
-        assert threads[1] != here
+        assert threads[0] != here
+        assert threads[1] == here
 
     asyncio.run(scenario())
 
@@ -248,7 +274,7 @@ def test_small_batches_run_in_the_event_loop_and_large_ones_in_a_thread() -> Non
 def test_requests_of_one_turn_of_the_loop_share_a_run_in_it() -> None:
     async def scenario() -> None:
         run = Echo()
-        async with batcher(run, inline_images=8) as it:
+        async with batcher(run, short_run=8) as it:
             assert await asyncio.gather(*(submit(it, n) for n in range(5))) == [[0], [1], [2], [3], [4]]
         assert run.batches == [[0, 1, 2, 3, 4]]
 
