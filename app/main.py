@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
-from app.api import digits, health
+from app.api import control, digits, health, v2
 from app.batching import BatchSettings
 from app.errors import InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
 from app.fastlane import FastLane, HotRoute
@@ -23,8 +23,8 @@ from app.security import BodyLimit, Cors, Problems, problem_response
 from app.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
-ROUTERS = (digits, health)
-EXPOSED_HEADERS = ("Retry-After",)
+ROUTERS = (digits, health, v2, control)
+EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length")
 
 
 class Service(FastAPI):
@@ -62,6 +62,7 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
     settings = settings or Settings()
     app = Service(title="Digits", version=__version__, summary="Reads handwritten digits.", lifespan=lifespan)
     app.state.stopping = False
+    app.state.model_control = settings.model_control
     app.state.limits = digits.Limits(settings.max_pictures, settings.max_pixels)
     app.state.repository = ModelRepository(
         settings.models,

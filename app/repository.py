@@ -8,26 +8,24 @@ models/<name>/<version>/   version: a whole number, the largest is served by def
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.batching import Batcher, BatchSettings
-from app.errors import ModelNotFound, ModelRefused
+from app.errors import ModelNotFound, ModelRefused, Stopping
 from app.metrics import RunMetrics
 from app.model import DeviceChoice, Images, Model, Probabilities
 
 logger = logging.getLogger(__name__)
-
-# Handing a batch to a thread and its answers back costs about this; a shorter run is cheaper in the event loop.
-INLINE_SECONDS = 300e-6
 
 GRAPH = "model.onnx"
 MANIFEST = "manifest.json"
@@ -83,21 +81,42 @@ class Manifest(BaseModel):
     parity: Parity
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Servable:
     """One version of one model, loaded. All protocols meet in `predict`."""
 
     manifest: Manifest
     model: Model
     batcher: Batcher
+    running: AsyncExitStack  # what ends with it: the batcher
+    retired: bool = False  # another version has its place, or none
 
     async def predict(self, images: Images) -> Probabilities:
         """(n, 28, 28) -> (n, 10). Raises `Overloaded` or `Stopping`."""
-        return await self.batcher.submit(images)
+        try:
+            return await self.batcher.submit(images)
+        except Stopping:
+            if not self.retired:
+                raise
+        # Whoever held it when it was retired ends on it. They are few, so they need no batch.
+        return await asyncio.to_thread(self.model.run, images)
+
+    async def close(self) -> None:
+        """Answers everyone still waiting first."""
+        await self.running.aclose()
+
+
+class VersionState(NamedTuple):
+    """A version that is served, on disk, or both."""
+
+    name: str
+    version: int
+    ready: bool
+    reason: str  # why it is not served
 
 
 class ModelRepository:
-    """Every version under `root`, loaded by `async with` and found by `get`."""
+    """Every version under `root`, loaded by `async with` and found by `get`; exchanged by `load` and `unload`."""
 
     def __init__(self, root: Path, device: DeviceChoice, batch: BatchSettings, default_model: str) -> None:
         self.root = root
@@ -105,13 +124,13 @@ class ModelRepository:
         self.batch = batch
         self.default_model = default_model
         self.servables: dict[str, dict[int, Servable]] = {}
-        self._running = AsyncExitStack()
+        self.refused: dict[str, str] = {}  # why a model could not be loaded anew
+        self._changing = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Raises `StartupError` if a version is refused, if there is none, or if the device cannot be had."""
-        for folder in version_folders(self.root):
-            servable = await self._load(folder)
-            self.servables.setdefault(servable.manifest.name, {})[servable.manifest.version] = servable
+        for name, folders in by_name(version_folders(self.root)).items():
+            self.servables[name] = await self._open(folders, {})
         if self.default_model not in self.servables:
             found = ", ".join(sorted(self.servables)) or "none"
             raise ModelRefused(f"the default model {self.default_model!r} is not in {self.root} (found: {found})")
@@ -121,18 +140,69 @@ class ModelRepository:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Answers everyone still waiting, then lets the models go."""
-        await self._running.aclose()
+        await asyncio.gather(*(servable.close() for servable in self))
 
-    async def _load(self, folder: Path) -> Servable:
-        manifest, graph = read_version(folder)
-        model = Model(graph, self.device, max_batch_size=self.batch.max_batch_size)
-        model.warm_up()
-        metrics = RunMetrics.of(manifest.name, manifest.version)
-        batcher = Batcher(model.run, self.batch, metrics, inline_images=inline_images(model))
-        servable = Servable(manifest, model, await self._running.enter_async_context(batcher))
+    async def load(self, name: str) -> None:
+        """Serves the versions of a model that are on disk now, all or, if one is refused, those from before.
+
+        A version whose manifest is the same stays as it is. Requests that hold a version that goes end on it. Raises
+        `ModelNotFound` if there is none on disk, or `ModelRefused`.
+        """
+        async with self._changing:
+            folders = by_name(await asyncio.to_thread(folders_of, self.root)).get(name)
+            if not folders:
+                raise ModelNotFound(f"There is no version of {name!r} on disk to load.")
+            old = self.servables.get(name, {})
+            try:
+                new = await self._open(folders, old)
+            except ModelRefused as error:
+                self.refused[name] = str(error)
+                raise
+            self.refused.pop(name, None)
+            self.servables[name] = new
+            await retire(servable for servable in old.values() if servable not in new.values())
+
+    async def unload(self, name: str) -> None:
+        """Serves a model no longer, once everyone who waits for it is answered. Raises `ModelNotFound`.
+
+        The default model too: a request that names no model is then told that there is none, until it is loaded again.
+        """
+        async with self._changing:
+            old = self.versions(name)
+            del self.servables[name]
+            await retire(old.values())
+
+    async def states(self) -> list[VersionState]:
+        """Every version that is served or on disk, by name, then version."""
+        on_disk = {(each.parent.name, int(each.name)) for each in await asyncio.to_thread(folders_of, self.root)}
+        served = {(each.manifest.name, each.manifest.version) for each in self}
+        return [
+            VersionState(*each, ready=each in served, reason="" if each in served else self._why_not(each[0]))
+            for each in sorted(on_disk | served)
+        ]
+
+    def _why_not(self, name: str) -> str:
+        return self.refused.get(name, "It is not loaded.")
+
+    async def _open(self, folders: Iterable[Path], old: Mapping[int, Servable]) -> dict[int, Servable]:
+        """The versions in these folders, those of `old` that have not changed among them. Raises `ModelRefused`."""
+        versions = {}
+        for folder in folders:
+            manifest, graph = await asyncio.to_thread(read_version, folder)
+            known = old.get(manifest.version)
+            unchanged = known if known and known.manifest == manifest else None
+            versions[manifest.version] = unchanged or await self._start(manifest, graph)
+        return versions
+
+    async def _start(self, manifest: Manifest, graph: bytes) -> Servable:
+        model = await asyncio.to_thread(warm_model, graph, self.device, self.batch.max_batch_size)
         self.device = model.device  # what `auto` found holds for every model
+        metrics = RunMetrics.of(manifest.name, manifest.version)
+        batcher = Batcher(model.run, self.batch, metrics, seconds_per_image=model.seconds_per_image)
+        running = AsyncExitStack()
+        await running.enter_async_context(batcher)
         logger.info("loaded %s version %d on %s", manifest.name, manifest.version, model.device)
-        return servable
+        return Servable(manifest, model, batcher, running)
 
     def get(self, name: str | None = None, version: int | None = None) -> Servable:
         """The servable named, or the default; the version asked for, or the largest. Raises `ModelNotFound`."""
@@ -148,7 +218,8 @@ class ModelRepository:
         """All versions of a model. Raises `ModelNotFound`."""
         name = name or self.default_model
         if name not in self.servables:
-            raise ModelNotFound(f"There is no model {name!r}: there is {', '.join(sorted(self.servables))}.")
+            have = ", ".join(sorted(self.servables)) or "none"
+            raise ModelNotFound(f"There is no model {name!r}: there is {have}.")
         return self.servables[name]
 
     def __iter__(self) -> Iterator[Servable]:
@@ -158,21 +229,42 @@ class ModelRepository:
                 yield servable
 
 
-def inline_images(model: Model) -> int:
-    """How many images may be run in the event loop itself: as many as take no longer than `INLINE_SECONDS`."""
-    if model.device != "cpu":
-        return 0  # the wait for a GPU is time in which the loop can do something else
-    return int(INLINE_SECONDS / model.seconds_per_image)
+async def retire(servables: Iterable[Servable]) -> None:
+    """Closes what is served no longer. Whoever holds one may go on asking it."""
+    leaving = list(servables)
+    for servable in leaving:
+        servable.retired = True
+        logger.info("%s version %d is served no longer", servable.manifest.name, servable.manifest.version)
+    await asyncio.gather(*(servable.close() for servable in leaving))
+
+
+def warm_model(graph: bytes, device: DeviceChoice, max_batch_size: int) -> Model:
+    model = Model(graph, device, max_batch_size=max_batch_size)
+    model.warm_up()
+    return model
 
 
 def version_folders(root: Path) -> list[Path]:
     """models/<name>/<whole number>, in order. Raises `ModelRefused` if there is nothing to serve."""
     if not root.is_dir():
         raise ModelRefused(f"there is no models folder {root}: name one with --models or DIGITS_MODELS")
-    folders = [folder for folder in root.glob("*/*") if folder.is_dir() and folder.name.isdecimal()]
+    folders = folders_of(root)
     if not folders:
         raise ModelRefused(f"{root} holds no models/<name>/<version>: publish one with python -m training publish")
+    return folders
+
+
+def folders_of(root: Path) -> list[Path]:
+    """models/<name>/<whole number>, in order, if there are any."""
+    folders = [folder for folder in root.glob("*/*") if folder.is_dir() and folder.name.isdecimal()]
     return sorted(folders, key=lambda folder: (folder.parent.name, int(folder.name)))
+
+
+def by_name(folders: Iterable[Path]) -> dict[str, list[Path]]:
+    names: dict[str, list[Path]] = {}
+    for folder in folders:
+        names.setdefault(folder.parent.name, []).append(folder)
+    return names
 
 
 def newest_version(root: Path, name: str) -> Path:

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     )
     models: Path = Field(Path("models"), description="Folder of models/<name>/<version>/.")
     default_model: str = Field("digits", description="The model that answers when a request names none.")
+    model_control: bool = Field(False, description="Whether clients may load and unload models (V2 repository routes).")
     max_batch_size: int = Field(64, ge=1, description="Images in one run of a model.")
     max_batch_delay_ms: float = Field(
         0, ge=0, description="How long the first image of a batch may wait for company, in milliseconds."
