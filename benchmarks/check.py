@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -22,14 +23,19 @@ def accuracy(port: int, route: Route, questions: Sequence[Question]) -> float:
     """Of the answers to different questions. Raises `NoComparison` where it is too low, or a question fails."""
     per_request = len(questions[0].labels)
     asked = questions[: max(1, -(-WANTED_DIGITS // per_request))]
-    local = threading.local()
+    idle: SimpleQueue[http.client.HTTPConnection] = SimpleQueue()
 
     def right(question: Question) -> int:
-        if not hasattr(local, "connection"):
-            local.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        return count_right(local.connection, route, question)
+        connection = idle.get()
+        try:
+            return count_right(connection, route, question)
+        finally:
+            idle.put(connection)
 
-    with ThreadPoolExecutor(SENDERS) as pool:
+    with ExitStack() as stack, ThreadPoolExecutor(SENDERS) as pool:
+        for _ in range(SENDERS):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            idle.put(stack.enter_context(closing(connection)))
         share = sum(pool.map(right, asked)) / (len(asked) * per_request)
     if share < WANTED_ACCURACY:
         raise NoComparison(f"it reads only {share:.1%} of {len(asked) * per_request} digits")

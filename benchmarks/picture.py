@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import ceil
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,38 +15,41 @@ from benchmarks.table import figure, ordered
 
 OURS, PEER, LIMIT, INK = "#0b6e99", "#b8bfc6", "#ffffff", "#333333"
 COLUMNS = 2
-ROW_INCHES, HEAD_INCHES = 0.27, 0.95
+ROW_INCHES, HEAD_INCHES = 0.27, 0.75
 
 
 def draw(results: Results, scenarios: Iterable[Scenario], file: Path) -> None:
+    """Draws the PNG `file`; a panel in which nobody was measured is left out."""
     mpl.use("Agg")
     panels = [(scenario, clients) for scenario in scenarios for clients in scenario.clients]
     shown = [(each, ordered_rows(results, *each)) for each in panels]
     shown = [(each, rows) for each, rows in shown if rows]
-    lines = ceil(len(shown) / COLUMNS)
-    heights = [tallest(shown[at * COLUMNS : (at + 1) * COLUMNS]) for at in range(lines)]
-    sheet = Figure(figsize=(13, sum(heights)), layout="constrained")
-    grid = sheet.add_gridspec(lines, COLUMNS, height_ratios=heights)
-    for at, ((scenario, clients), rows) in enumerate(shown):
-        panel(sheet.add_subplot(grid[at // COLUMNS, at % COLUMNS]), scenario, clients, rows)
-    machine = results.machine
-    sheet.suptitle(
-        f"Ours blue, limits outlined; median of {results.rounds} rounds, the line from the lowest to the highest.  "
-        f"{machine['cores']} cores of {machine['cpu']}",
-        fontsize=10,
-        color=INK,
-    )
+    lines = [shown[at : at + COLUMNS] for at in range(0, len(shown), COLUMNS)]
+    bars = [max(len(rows) for _, rows in line) for line in lines]
+    heights = [HEAD_INCHES + ROW_INCHES * count for count in bars]
+    sheet = Figure(figsize=(13, 0.4 + sum(heights)), layout="constrained")
+    grid = sheet.add_gridspec(max(1, len(lines)), COLUMNS, height_ratios=heights or None)
+    for at, line in enumerate(lines):
+        for column, ((scenario, clients), rows) in enumerate(line):
+            axes = sheet.add_subplot(grid[at, column])
+            panel(axes, scenario, clients, rows)
+            axes.set_ylim(len(rows) - bars[at] - 0.6, len(rows) - 0.4)  # bars of one thickness, from the top
+    sheet.suptitle(caption(results), fontsize=9, color=INK)
     sheet.savefig(file, dpi=110)
+
+
+def caption(results: Results) -> str:
+    machine = results.machine
+    return (
+        f"Ours blue, limits outlined. Medians of {results.rounds} x {results.seconds} s, the thin line from the lowest "
+        f"to the highest. {machine['cores']} cores of {machine['cpu']}, {machine['date']}"
+    )
 
 
 def ordered_rows(results: Results, scenario: Scenario, clients: int) -> list[Row]:
     """Longest bar first, whoever's it is; of times, too."""
     rows = [row for row in ordered(results.of(scenario, clients), scenario.by) if row.timings]
     return sorted(rows, key=lambda row: row.spread(scenario.by).median)
-
-
-def tallest(panels: list[tuple[tuple[Scenario, int], list[Row]]]) -> float:
-    return HEAD_INCHES + ROW_INCHES * max(len(rows) for _, rows in panels)
 
 
 def panel(axes: Axes, scenario: Scenario, clients: int, rows: list[Row]) -> None:
@@ -75,7 +77,7 @@ def panel(axes: Axes, scenario: Scenario, clients: int, rows: list[Row]) -> None
         )
     axes.set_xlim(0, max(each.high for each in spreads) * 1.15)
     unit = scenario.unit if scenario.by == "per_second" else "p99 in ms, less is better"
-    title = f"{scenario.title}: {clients} client{'s' * (clients > 1)}, {unit}"
+    title = f"{scenario.title}\n{clients} client{'s' * (clients > 1)}, {unit}"
     axes.set_title(title, fontsize=9, loc="left", color=INK)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.tick_params(left=False, bottom=False, labelbottom=False, labelsize=8)

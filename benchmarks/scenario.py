@@ -79,7 +79,7 @@ SCENARIOS = {
             "sheet",
             "One PNG of 280 x 280",
             digits.sheets,
-            entries("png", "tutorial", "mosec", "mosec, OpenCV"),
+            entries("png", "tutorial", "mosec", "mosec-OpenCV"),
             (16,),
         ),
         Scenario(

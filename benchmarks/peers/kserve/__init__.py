@@ -35,7 +35,7 @@ PEER = Peer(
     setup="custom model, a worker for each core; pictures as V1 base64, tensors as V2",
     command=command,
     folder="kserve",
-    packages=("kserve", "uvicorn", "pillow", "onnxruntime"),
+    packages=("kserve", "pillow", "onnxruntime"),
     routes={
         "png": Route(ask_picture, lambda answer: from_member(answer, "predictions")),
         "json": Route(lambda question: v2_json(INFER, question), from_v2_json),

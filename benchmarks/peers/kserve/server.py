@@ -49,8 +49,9 @@ class Digits(Model):
         tensor: InferInput = payload.inputs[0]
         probabilities = self.run(tensor.as_numpy().astype(np.uint8).reshape(-1, 28, 28))
         output = InferOutput("probabilities", list(probabilities.shape), "FP32")
-        output.set_data_from_numpy(probabilities, binary_data=payload.use_binary_outputs)
-        return InferResponse(payload.id or generate_uuid(), self.name, [output])
+        binary = payload.use_binary_outputs
+        output.set_data_from_numpy(probabilities, binary_data=binary)
+        return InferResponse(payload.id or generate_uuid(), self.name, [output], use_binary_outputs=binary)
 
 
 def decode(data):

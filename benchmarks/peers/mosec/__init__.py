@@ -43,7 +43,7 @@ PEER = Peer(
 
 WITH_OPENCV = replace(
     PEER,
-    name="mosec, OpenCV",
+    name="mosec-OpenCV",
     setup="the same, the pictures decoded by OpenCV",
     environment=lambda launch: {**environment(launch), "BENCH_DECODER": "opencv"},
 )

@@ -18,6 +18,7 @@ def environment(launch: Launch) -> Mapping[str, str]:
     return {
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_SERVE_DEFAULT_HTTP_HOST": "127.0.0.1",  # of the replicas, which listen too
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # despite its name: its daemons listen on the loopback address alone
     }
 
