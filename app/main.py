@@ -8,13 +8,13 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
-from app.api import control, digits, health, v2
+from app.api import clouds, control, digits, health, v1, v2
 from app.batching import BatchSettings
 from app.errors import InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
 from app.fastlane import FastLane, HotRoute
@@ -71,17 +71,21 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
             settings.max_batch_size, settings.max_queue_size, settings.max_batch_delay_ms, settings.timeout_ms
         ),
         settings.default_model,
+    app.state.version_labels = {(each.model, each.label): each.version for each in settings.version_labels}
     )
-    app.surround(
-        settings, [route for module in ROUTERS for route in getattr(module, "HOT_ROUTES", ())] if fast_lane else ()
+    called_by_clouds = clouds.routes(
+        digits.predict, v1.predict, health_route=settings.health_route, predict_route=settings.predict_route
     )
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(Exception, on_failure)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, on_validation_error)
 
-    for module in ROUTERS:
-        app.include_router(module.router)
+    for each in routers:
+        app.include_router(each.router)
+    routers = (called_by_clouds, *ROUTERS)
+    hot_routes = [route for each in routers for route in getattr(each, "HOT_ROUTES", ())]
+    app.surround(settings, hot_routes if fast_lane else ())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_api_route("/", page, include_in_schema=False)
     return app
@@ -93,8 +97,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-async def page() -> FileResponse:
-    return FileResponse(STATIC / "index.html")
+async def page(request: Request) -> Response:
+    """The page for a browser; for others what KServe's V1 clients ask here: whether the service is alive."""
+    if "text/html" in request.headers.get("accept", ""):
+        return FileResponse(STATIC / "index.html", headers={"Vary": "Accept"})
+    return JSONResponse({"status": "alive"}, headers={"Vary": "Accept"})
 
 
 async def on_service_error(request: Request, error: Exception) -> Response:

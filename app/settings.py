@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from app.model import DeviceChoice
+
+Route = Annotated[str, Field(pattern="^(/[^{}?#]*)?$")]
+
+# Where a platform says for what is not set here. Its names are its own, without our prefix.
+OF_PLATFORMS = {
+    "port": ("AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT"),
+    "health_route": ("AIP_HEALTH_ROUTE",),
+    "predict_route": ("AIP_PREDICT_ROUTE",),
+}
+
+
+class VersionLabel(NamedTuple):
+    model: str
+    label: str
+    version: int
 
 
 class Settings(BaseSettings):
@@ -46,11 +69,59 @@ class Settings(BaseSettings):
 
     @field_validator("cors_origins", mode="before")
     @classmethod
+    version_labels: Annotated[tuple[VersionLabel, ...], NoDecode] = Field(
+        (), description="Names for versions in the V1 protocol, with commas between: digits/stable=1."
+    )
+    health_route: Route = Field(
+        "", description="A further address of /ping; where it is not set, AIP_HEALTH_ROUTE, Vertex AI's."
+    )
+    predict_route: Route = Field(
+        "", description="A further address of /invocations; where it is not set, AIP_PREDICT_ROUTE, Vertex AI's."
+    )
     def _split(cls, value: Any) -> Any:
-        return tuple(filter(None, (each.strip() for each in value.split(",")))) if isinstance(value, str) else value
+        return split(value) if isinstance(value, str) else value
+
+    @field_validator("version_labels", mode="before")
+    @classmethod
+    def _read_labels(cls, value: Any) -> Any:
+        return tuple(read_label(each) for each in split(value)) if isinstance(value, str) else value
+
+    @field_validator("version_labels")
+    @classmethod
+    def _labels_once(cls, labels: tuple[VersionLabel, ...]) -> tuple[VersionLabel, ...]:
+        if len({(each.model, each.label) for each in labels}) < len(labels):
+            raise ValueError("a model has a label twice")
+        return labels
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The first that knows a value gives it."""
+        return init_settings, env_settings, InitSettingsSource(settings_cls, of_platform())
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.max_batch_size > self.max_queue_size:
             raise ValueError("max_batch_size is greater than max_queue_size: no batch could ever be full")
         return self
+
+
+def split(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (each.strip() for each in text.split(","))))
+
+
+def of_platform() -> dict[str, Any]:
+    found = {name: [os.environ[each] for each in names if os.environ.get(each)] for name, names in OF_PLATFORMS.items()}
+    return {name: values[0] for name, values in found.items() if values}
+
+
+def read_label(text: str) -> VersionLabel:
+    if match := re.fullmatch(r"([^/:=]+)/([^/:=]+)=([0-9]{1,9})", text):
+        return VersionLabel(match[1], match[2], int(match[3]))
+    raise ValueError(f"{text!r} is not written as model/label=version")
