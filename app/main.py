@@ -23,7 +23,7 @@ from app.security import BodyLimit, Cors, Problems, problem_response
 from app.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
-ROUTERS = (digits, health, v2, control)
+ROUTERS = (digits, health, v1, v2, control)
 EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length")
 
 

@@ -40,7 +40,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DIGITS_", extra="forbid", frozen=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65535,
+        description="Port to listen on; where it is not set, AIP_HTTP_PORT or SAGEMAKER_BIND_TO_PORT.",
+    )
     device: DeviceChoice = Field(
         "auto", description="cuda: a GPU or no start; cpu; auto: a GPU where there is one, said in the log."
     )
