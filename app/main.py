@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
     app.state.stopping = False
     app.state.model_control = settings.model_control
     app.state.limits = digits.Limits(settings.max_pictures, settings.max_pixels)
+    app.state.version_labels = {(each.model, each.label): each.version for each in settings.version_labels}
     app.state.repository = ModelRepository(
         settings.models,
         settings.device,
@@ -71,11 +72,13 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
             settings.max_batch_size, settings.max_queue_size, settings.max_batch_delay_ms, settings.timeout_ms
         ),
         settings.default_model,
-    app.state.version_labels = {(each.model, each.label): each.version for each in settings.version_labels}
     )
     called_by_clouds = clouds.routes(
         digits.predict, v1.predict, health_route=settings.health_route, predict_route=settings.predict_route
     )
+    routers = (called_by_clouds, *ROUTERS)
+    hot_routes = [route for each in routers for route in getattr(each, "HOT_ROUTES", ())]
+    app.surround(settings, hot_routes if fast_lane else ())
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(Exception, on_failure)
     app.add_exception_handler(HTTPException, on_http_exception)
@@ -83,9 +86,6 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
 
     for each in routers:
         app.include_router(each.router)
-    routers = (called_by_clouds, *ROUTERS)
-    hot_routes = [route for each in routers for route in getattr(each, "HOT_ROUTES", ())]
-    app.surround(settings, hot_routes if fast_lane else ())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_api_route("/", page, include_in_schema=False)
     return app

@@ -63,6 +63,15 @@ class Settings(BaseSettings):
     max_pictures: int = Field(256, ge=1, description="Pictures in one request; beyond it: 413.")
     max_pixels: int = Field(50_000_000, ge=784, description="Pixels of one picture; beyond it: 413 before decoding.")
     max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Bytes of one request's body; beyond it: 413.")
+    version_labels: Annotated[tuple[VersionLabel, ...], NoDecode] = Field(
+        (), description="Names for versions in the V1 protocol, with commas between: digits/stable=1."
+    )
+    health_route: Route = Field(
+        "", description="A further address of /ping; where it is not set, AIP_HEALTH_ROUTE, Vertex AI's."
+    )
+    predict_route: Route = Field(
+        "", description="A further address of /invocations; where it is not set, AIP_PREDICT_ROUTE, Vertex AI's."
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins, with commas between, whose pages may call the service; * for all."
     )
@@ -74,15 +83,6 @@ class Settings(BaseSettings):
 
     @field_validator("cors_origins", mode="before")
     @classmethod
-    version_labels: Annotated[tuple[VersionLabel, ...], NoDecode] = Field(
-        (), description="Names for versions in the V1 protocol, with commas between: digits/stable=1."
-    )
-    health_route: Route = Field(
-        "", description="A further address of /ping; where it is not set, AIP_HEALTH_ROUTE, Vertex AI's."
-    )
-    predict_route: Route = Field(
-        "", description="A further address of /invocations; where it is not set, AIP_PREDICT_ROUTE, Vertex AI's."
-    )
     def _split(cls, value: Any) -> Any:
         return split(value) if isinstance(value, str) else value
 
