@@ -31,15 +31,15 @@ LABEL org.opencontainers.image.title="digits" \
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    DIGITS_HOST=0.0.0.0 \
-    DIGITS_PORT=8000
+    DIGITS_HOST=0.0.0.0
 WORKDIR /srv/digits
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
+# The port is the service's own setting, or what the platform says, which would lose against one set here.
 # http.client rather than urllib, which would ask a proxy that the environment names.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
-    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['DIGITS_PORT']), timeout=4); c.request('GET', '/health/ready'); sys.exit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', next(filter(None, map(os.environ.get, ('DIGITS_PORT', 'AIP_HTTP_PORT', 'SAGEMAKER_BIND_TO_PORT'))), '8000'), timeout=4); c.request('GET', '/health/ready'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["python", "-m", "app"]
 CMD ["serve"]
 

@@ -45,3 +45,11 @@ def client(models: Path) -> Iterator[TestClient]:
     """A client of the whole application; errors come back as answers, as they do over the network."""
     with TestClient(create_app(Settings(models=models, device="cpu")), raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def plain_client(models: Path) -> Iterator[TestClient]:
+    """The same without its fast lane: FastAPI runs every route."""
+    app = create_app(Settings(models=models, device="cpu"), fast_lane=False)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
