@@ -1,0 +1,114 @@
+"""Models are listed for everyone, and loaded and unloaded by clients only where the operator said so."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.repository import GRAPH
+from app.settings import Settings
+from tests.app.test_digits import assert_problem
+from tests.app.test_repository import edit
+
+MODEL = "/v2/repository/models/digits-mlp"
+
+
+@pytest.fixture
+def root(models: Path, tmp_path: Path) -> Path:
+    shutil.copytree(models / "digits-mlp/1", tmp_path / "digits-mlp/1")
+    return tmp_path
+
+
+@pytest.fixture
+def open_client(root: Path) -> Iterator[TestClient]:
+    settings = Settings(models=root, device="cpu", default_model="digits-mlp", model_control=True)
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield client
+
+
+def add_version(root: Path, version: int) -> Path:
+    folder = root / "digits-mlp" / str(version)
+    shutil.copytree(root / "digits-mlp/1", folder)
+    edit(folder, version=version)
+    return folder
+
+
+def index(client: TestClient, body: Any = None) -> list[tuple[str, str, str]]:
+    answer = client.post("/v2/repository/index", json=body) if body else client.post("/v2/repository/index")
+    assert answer.status_code == 200
+    return [(each["name"], each["version"], each["state"]) for each in answer.json()]
+
+
+def infer(client: TestClient) -> Any:
+    return client.post(
+        "/v2/models/digits-mlp/infer", content=bytes(784), headers={"Inference-Header-Content-Length": "0"}
+    )
+
+
+def test_index_lists_what_is_served_and_what_is_only_on_disk(open_client: TestClient, root: Path) -> None:
+    add_version(root, 2)
+    assert index(open_client) == [("digits-mlp", "1", "READY"), ("digits-mlp", "2", "UNAVAILABLE")]
+    assert index(open_client, {"ready": True}) == [("digits-mlp", "1", "READY")]
+    assert len(index(open_client, {"ready": False})) == 2
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b'{"ready": "yes"}', b"\xff"])
+def test_index_refuses_what_it_cannot_read(client: TestClient, body: bytes) -> None:
+    assert_problem(client.post("/v2/repository/index", content=body), 400, "invalid-request")
+
+
+def test_loading_and_unloading_are_closed_unless_opened(client: TestClient) -> None:
+    for verb in ("load", "unload"):
+        problem = assert_problem(client.post(f"{MODEL}/{verb}"), 403, "forbidden")
+        assert "model_control" in problem["error"]
+    assert client.get("/v2/models/digits-mlp/ready").status_code == 200
+
+
+def test_version_added_on_disk_is_served_once_loaded(open_client: TestClient, root: Path) -> None:
+    add_version(root, 2)
+    assert open_client.get("/v2/models/digits-mlp/versions/2").status_code == 404
+    assert open_client.post(f"{MODEL}/load", json={}).status_code == 200
+    assert open_client.get("/v2/models/digits-mlp").json()["versions"] == ["1", "2"]
+    assert b'"model_version":"2"' in infer(open_client).content
+
+
+def test_unloaded_model_is_not_found_until_it_is_loaded(open_client: TestClient) -> None:
+    assert open_client.post(f"{MODEL}/unload", json={"parameters": {"unload_dependents": False}}).status_code == 200
+    assert_problem(infer(open_client), 404, "model-not-found")
+    assert index(open_client) == [("digits-mlp", "1", "UNAVAILABLE")]
+    assert_problem(open_client.post("/predict", content=b"x"), 404, "model-not-found")  # it was the default
+    assert open_client.get("/v2/health/ready").status_code == 200
+    assert_problem(open_client.post(f"{MODEL}/unload"), 404, "model-not-found")
+    assert open_client.post(f"{MODEL}/load").status_code == 200
+    assert infer(open_client).status_code == 200
+
+
+def test_refused_version_is_said_without_a_path_and_the_old_one_serves_on(open_client: TestClient, root: Path) -> None:
+    (add_version(root, 2) / GRAPH).write_bytes(b"damaged")
+    problem = assert_problem(open_client.post(f"{MODEL}/load"), 400, "invalid-request")
+    assert "digits-mlp/2" in problem["error"]
+    assert "sha256" in problem["error"]
+    assert str(root) not in problem["error"]
+    assert infer(open_client).status_code == 200
+    (entry,) = [each for each in open_client.post("/v2/repository/index").json() if each["version"] == "2"]
+    assert "sha256" in entry["reason"]
+
+
+@pytest.mark.parametrize("name", ["letters", "..", "%2e%2e", "."])
+def test_model_that_is_not_on_disk_cannot_be_loaded(open_client: TestClient, name: str) -> None:
+    response = open_client.post(f"/v2/repository/models/{name}/load")
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"{", b'{"parameters": 1}', b'{"parameters": {"config": "{}"}}', b'{"parameters": {"file:1/m": "aGk="}}'],
+)
+def test_client_cannot_bring_a_model_of_its_own(open_client: TestClient, body: bytes) -> None:
+    assert_problem(open_client.post(f"{MODEL}/load", content=body), 400, "invalid-request")
