@@ -17,12 +17,11 @@ import simdjson
 from numpy.typing import NDArray
 
 from app.errors import InvalidRequest
-from app.model import Images
+from app.model import INPUT, Images
 from app.pictures import from_base64, too_many
 from app.tensors import numbers, parse, to_images
 
 SIGNATURE = "serving_default"
-INPUT = "image"
 VALUES = 'a tensor of numbers or {"b64": "<picture file>"}'
 
 Values = Images | list[bytes]  # images as they are, or picture files still to be prepared

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import tokenize
 import warnings
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from app.tensors import SHAPES, check_shape, to_images
 
 NPY = b"application/x-npy"
 NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+UNREADABLE = (ValueError, TypeError, KeyError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
 PICTURES = re.compile(rb'\s*{\s*"images"\s*:')  # the one member of `/predict`'s own JSON
 
 # A platform may name one of these as its route. They answer it already, each in its own way.
@@ -117,7 +119,7 @@ def read_array(body: bytes) -> NDArray[Any]:
         read_header = NPY_HEADERS[np.lib.format.read_magic(file)]
         with warnings.catch_warnings(action="ignore"):  # about files of Python 2, which are as good
             shape, in_columns, dtype = read_header(file)
-    except (ValueError, TypeError, KeyError, RecursionError, MemoryError) as error:
+    except UNREADABLE as error:
         raise InvalidRequest("The body is no array as np.save writes it.") from error
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise InvalidRequest(f"The array's type is {dtype.str}: send integers or floats of at most 64 bits.")

@@ -18,7 +18,8 @@ from pydantic import BaseModel, Field
 
 from app.errors import InvalidRequest, MethodNotAllowed, ModelNotFound, Problem, ServiceError, Stopping
 from app.fastlane import Answer, Call, HotRoute, documented
-from app.instances import INPUT, SIGNATURE, VALUES, read
+from app.instances import SIGNATURE, VALUES, read
+from app.model import INPUT, OUTPUT
 from app.pictures import prepare
 from app.repository import ModelRepository, Servable
 
@@ -26,8 +27,6 @@ router = APIRouter(tags=["V1: TensorFlow Serving, KServe"])
 
 MODEL = "/v1/models/{name}"
 ADDRESSES = {"": MODEL, "_of_version": MODEL + "/versions/{version}", "_of_label": MODEL + "/labels/{label}"}
-
-OUTPUT = "probabilities"
 
 
 class Instances(BaseModel):

@@ -28,7 +28,7 @@ ZEROS = np.zeros((28, 28), int).tolist()
 
 @pytest.fixture(scope="module", params=[True, False], ids=["fast lane", "FastAPI alone"])
 def client(models: Path, request: pytest.FixtureRequest) -> Iterator[TestClient]:
-    settings = Settings(models=models, device="cpu", version_labels="digits/stable=1,digits/canary=2")  # type: ignore[arg-type]  # as a variable gives them
+    settings = Settings(models=models, device="cpu", version_labels="digits/stable=1,digits/canary=2")
     app = create_app(settings, fast_lane=request.param)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
