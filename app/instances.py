@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from app.errors import InvalidRequest
 from app.model import INPUT, Images
 from app.pictures import from_base64, too_many
-from app.tensors import numbers, parse, to_images
+from app.tensors import check_shape, nesting, numbers, parse, to_images
 
 SIGNATURE = "serving_default"
 VALUES = 'a tensor of numbers or {"b64": "<picture file>"}'
@@ -62,11 +62,11 @@ def read_rows(instances: Any, body: bytes, max_pictures: int) -> Values:
     if first is None:
         raise InvalidRequest("No values in 'instances' array")
     if not isinstance(first, simdjson.Object):
-        return to_images(numbers(instances, "instances", body))
+        return tensor(instances, "instances", body)
     if INPUT not in first:
         return pictures(instances, max_pictures)
-    named = [value_of(each, index) for index, each in enumerate(instances)]
-    if isinstance(named[0], simdjson.Array):
+    named = (value_of(each, index) for index, each in enumerate(instances))
+    if isinstance(first[INPUT], simdjson.Array):
         return to_images(stacked(named))
     return pictures(named, max_pictures)
 
@@ -79,7 +79,7 @@ def read_columns(inputs: Any, body: bytes, max_pictures: int) -> Values:
         return pictures([inputs], max_pictures)
     if isinstance(next(iter(inputs), None), simdjson.Object):
         return pictures(inputs, max_pictures)
-    return to_images(numbers(inputs, key, body))
+    return tensor(inputs, key, body)
 
 
 def value_of(named: Any, index: int = 0) -> Any:
@@ -89,15 +89,21 @@ def value_of(named: Any, index: int = 0) -> Any:
     return named[INPUT]
 
 
+def tensor(array: Any, key: str, body: bytes) -> Images:
+    check_shape(nesting(array))  # before anything is done that takes time with millions of rows
+    return to_images(numbers(array, key, body))
+
+
 def stacked(tensors: Iterable[Any]) -> NDArray[Any]:
     """(...) each -> (n, ...). Raises `InvalidRequest`."""
     key = f'"{INPUT}":'.encode()
     rows = []
-    for index, tensor in enumerate(tensors):
-        if not isinstance(tensor, simdjson.Array):
+    for index, each in enumerate(tensors):
+        if not isinstance(each, simdjson.Array):
             raise of_another_kind(index)
-        text: Any = tensor.mini  # bytes, though its stub says str
-        rows.append(numbers(tensor, INPUT, key + text))
+        check_shape((1, *nesting(each)))
+        text: Any = each.mini  # bytes, though its stub says str
+        rows.append(numbers(each, INPUT, key + text))
         if rows[index].shape != rows[0].shape:
             raise InvalidRequest(f"Instance {index} has another shape than those before it.")
     return np.stack(rows)
