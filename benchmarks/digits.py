@@ -35,11 +35,13 @@ def digits() -> Digits:
     return load_test(TEST_DIGITS)
 
 
+@cache
 def pictures() -> list[Question]:
     """28 x 28 PNGs of about 250 bytes."""
     return [one(index, png(digits().images[index])) for index in range(PICTURES)]
 
 
+@cache
 def sheets() -> list[Question]:
     """280 x 280 PNGs, white ink on black, the digit in the middle.
 
@@ -48,10 +50,12 @@ def sheets() -> list[Question]:
     return [one(index, png(drawn(digits().images[index]))) for index in range(PICTURES)]
 
 
+@cache
 def batches() -> list[Question]:
     return tensors(BATCH, PICTURES // BATCH)
 
 
+@cache
 def large_batches() -> list[Question]:
     return tensors(LARGE, 2)
 

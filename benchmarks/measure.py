@@ -154,6 +154,8 @@ def take(contest: Contest, turn: Entry | Loop, row: Row, seconds: int) -> None:
 def ask(contest: Contest, entry: Entry, clients: int, seconds: int) -> Timing:
     requests, core = contest.requests(entry, entry.route), contest.cores[1]
     with awake(contest.servers[entry.peer.name]) as server:
+        # Ray's daemons need a moment to find each other again; nobody is to be timed while it thaws.
+        server.wait_until_ready(entry.asked.ask(contest.scenario.questions()[0]))
         wrk.measure(server.port, requests, Load(clients, WARM_UP, core))
         load = Load(clients, seconds, core)
         if not entry.beside:

@@ -89,5 +89,6 @@ class Results:
 
 
 def divided(above: Row, below: Row, by: str) -> Spread:
+    """Without the rounds in which one of them was silent, which are counted as errors."""
     pairs = zip(above.values(by), below.values(by), strict=True)
-    return Spread.of([one / other if other else 0.0 for one, other in pairs])
+    return Spread.of([one / other for one, other in pairs if one and other] or [0.0])

@@ -55,6 +55,14 @@ SCENARIOS = {
     for scenario in (
         Scenario("png", "One PNG of 28 x 28", digits.pictures, entries("png", *EVERYONE), (1, 16, 64)),
         Scenario(
+            "cores",
+            "One PNG of 28 x 28, two cores and two workers",
+            digits.pictures,
+            entries("png", *EVERYONE),
+            (64,),
+            workers=2,
+        ),
+        Scenario(
             "json",
             "64 images as JSON numbers",
             digits.batches,
@@ -90,14 +98,6 @@ SCENARIOS = {
             (8,),
             (CNN_LOOP,),
             images=digits.BATCH,
-        ),
-        Scenario(
-            "cores",
-            "One PNG of 28 x 28, two cores and two workers",
-            digits.pictures,
-            entries("png", *EVERYONE),
-            (64,),
-            workers=2,
         ),
         Scenario(
             "large",

@@ -19,7 +19,7 @@ from benchmarks.http import Answer, Request, send
 from benchmarks.peer import CACHE, ROOT, Launch, NoComparison, Peer
 
 START_SECONDS = 120
-STOP_SECONDS = 10
+STOP_SECONDS, ORPHANS_SECONDS = 10, 2
 PATIENCE_SECONDS = 20  # with a server that answers with errors: some do until their model is loaded
 PORTS = range(20_000, 30_000)  # below those that systems lend, which daemons may take between our look and our use
 LOGS = CACHE / "log"
@@ -97,12 +97,13 @@ class Server:
     ) -> None:
         self.thaw()
         family = processes.tree(self._process.pid)
-        processes.tell(family[:1], signal.SIGTERM)
-        if not processes.gone(family[:1], STOP_SECONDS):
-            family += processes.tree(self._process.pid)
-        processes.gone(family, 2)  # those whom it told to end
-        processes.tell(family, signal.SIGKILL)
-        self._process.wait()
+        try:
+            processes.tell(family[:1], signal.SIGTERM)
+            processes.gone(family[:1], STOP_SECONDS)
+            processes.gone(family, ORPHANS_SECONDS)  # those whom it told to end
+        finally:  # an impatient second Ctrl+C too
+            processes.tell({*family, *processes.tree(self._process.pid)}, signal.SIGKILL)
+            self._process.wait()
 
     def where(self) -> str:
         return str(self.log.relative_to(ROOT))

@@ -28,7 +28,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Timing:
-    """What came of it. An answer of status 400 or more is an error and no request."""
+    """What came of it. An answer of status 400 or more is an error and no request; so is a time without an answer."""
 
     requests: int
     seconds: float
@@ -89,4 +89,5 @@ def parse(printed: str) -> Timing:
     """wrk prints its own report first; our line is the last."""
     said: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
     said["requests"] -= said["errors"]["status"]  # wrk counts every answer
+    said["errors"]["silence"] = int(said["requests"] == 0)
     return Timing(**said)
