@@ -204,6 +204,7 @@ def test_request_that_holds_a_version_ends_on_it(copied: Path) -> None:
             with pytest.raises(ModelNotFound):
                 models.get()
             assert not waiting.done()
+            assert not unloading.done()
             assert (await held.predict(zeros(100))).shape == (100, 10)
             await unloading
             assert waiting.done()  # unload waited for it

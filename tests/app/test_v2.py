@@ -389,6 +389,7 @@ def with_both() -> Body:
 BAD_BINARY: dict[str, Body] = {
     "header longer than the body": lying(100_000),
     "header one byte longer": lying(len(in_binary(PAPER, ONE)[0]) + 1),
+    "header longer than JSON alone": lying(10_000, in_json(tensor(ZEROS, ONE))),
     "header enormous": lying("9" * 5000),
     "header negative": lying(-1),
     "header signed": lying("+10"),
@@ -406,6 +407,7 @@ BAD_BINARY: dict[str, Body] = {
     "size a float": claiming(784.0),
     "no size": claiming(None),
     "bytes left over": claiming(784, PAPER + b"x"),
+    "bytes left over after JSON alone": lying(len(in_json(tensor(ZEROS, ONE))), in_json(tensor(ZEROS, ONE)) + b"x"),
     "nothing follows": claiming(0, b""),
     "data and size": with_both(),
     "too few for the datatype": claiming(784, PAPER, "FP32"),
