@@ -106,6 +106,7 @@ def says(shape: str, dtype: str = "'|u1'") -> str:
 PICKLED = npy(np.array([{"a": 1}], object))
 BAD_ARRAYS = {
     "empty": b"",
+    "text": b"I am an array",
     "magic alone": b"\x93NUMPY",
     "no version": header("", b"\x09\x00"),
     "no header": header(""),
@@ -179,6 +180,11 @@ def test_fast_lane_and_fastapi_answer_alike(
             assert one.content == other.content
 
 
+def test_json_of_no_known_form_is_told_the_protocols(client: TestClient) -> None:
+    problem = assert_problem(invoke(client, b"[1]", "application/json"), 400, "invalid-request")
+    assert "'instances' or 'inputs'" in problem["detail"]
+
+
 # --- Vertex AI --------------------------------------------------------------------------------------------------------
 
 
@@ -220,6 +226,13 @@ def test_route_of_the_environment_may_be_one_of_ours(
     with client_of("/ping", "/invocations", fast_lane=fast_lane) as client:
         assert client.get("/ping").status_code == 200
         assert client.get("/openapi.json").status_code == 200  # no operation twice
+
+
+@pytest.mark.parametrize("route", ["/", VERTEX])
+def test_one_route_may_be_both(client_of: Callable[..., TestClient], seven: NDArray[np.uint8], route: str) -> None:
+    with client_of(route, route) as client:
+        assert client.get(route).status_code == 200
+        assert argmax(client.post(route, json={"instances": [seven.tolist()]})) == [7]
 
 
 def test_route_of_another_protocol_stays_that_protocols(client_of: Callable[..., TestClient]) -> None:

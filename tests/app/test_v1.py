@@ -259,6 +259,7 @@ def test_bad_picture_is_named(client: TestClient, seven_png: bytes) -> None:
     refused = ask(client, {"instances": [{"image": good}, {"image": blank}]})
     assert assert_problem(refused, 422, "blank-picture")["picture"] == 1
     assert_problem(ask(client, {"instances": [good] * 257}), 413, "too-many-pictures")
+    assert_problem(ask(client, {"instances": [good] * 256 + [None]}), 413, "too-many-pictures")
 
 
 @pytest.mark.parametrize("path", ["digits:classify", "digits:regress", "digits/versions/1:classify"])
