@@ -93,6 +93,8 @@ def add_config_options(group: Any) -> None:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None)
         elif each.type == "tuple[float, float]":
             group.add_argument(flag, type=float, nargs=2, metavar=("LEAST", "MOST"))
+        elif each.type == "tuple[str, ...]":
+            group.add_argument(flag, nargs="*", metavar="GRAPH")
         elif each.name not in ("options", "distortion"):
             kind = {"int": int, "float": float, "str": str}[str(each.type)]
             group.add_argument(flag, type=kind, choices=CHOICES.get(each.name))

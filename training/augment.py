@@ -16,6 +16,7 @@ Maps = NDArray[np.float32]  # (n, 28, 28, 2): for each pixel, the x and y it is 
 
 SIZE = 28
 CENTRE = 14.0  # MNIST's centre of mass
+CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Distortion:
     shift: float = 1.5  # each axis, uniform in +-shift
     elastic_alpha: tuple[float, float] = (15.0, 35.0)  # strength, drawn between the two
     elastic_sigma: tuple[float, float] = (4.0, 6.0)  # smoothness of the field, drawn between the two
+    thickness: float = 0.0  # each side of a stroke grows or shrinks by up to this, uniform in +-thickness; at most 1
+    erased: float = 0.0  # share of the images that lose a square
 
 
 def distort(images: Images, distortion: Distortion, rng: Generator) -> Images:
@@ -35,7 +38,26 @@ def distort(images: Images, distortion: Distortion, rng: Generator) -> Images:
     maps = affine_maps(len(images), distortion, rng) + elastic_fields(len(images), distortion, rng)
     pairs = zip(images, maps, strict=True)
     nothing: Any = None  # OpenCV's type stubs forget that one map may hold both coordinates
-    return np.stack([cv2.remap(image, where, nothing, cv2.INTER_LINEAR) for image, where in pairs])
+    distorted = np.stack([cv2.remap(image, where, nothing, cv2.INTER_LINEAR) for image, where in pairs])
+    if distortion.thickness:
+        distorted = np.stack([thickened(image, rng.uniform(-1, 1) * distortion.thickness) for image in distorted])
+    if distortion.erased:
+        erase(distorted, distortion.erased, rng)
+    return distorted
+
+
+def thickened(image: NDArray[np.uint8], by: float) -> NDArray[np.uint8]:
+    """Strokes grown by `by` pixels on each side, or shrunk where it is negative: a blend with the next whole pixel."""
+    change = cv2.dilate if by > 0 else cv2.erode
+    return np.asarray(cv2.addWeighted(image, 1 - abs(by), change(image, CROSS), abs(by), 0), np.uint8)
+
+
+def erase(images: Images, share: float, rng: Generator) -> None:
+    """Sets a square of 3 to 7 pixels to paper, somewhere in the middle 20 x 20, in this share of the images."""
+    for index in np.flatnonzero(rng.random(len(images)) < share):
+        side = rng.integers(3, 8)
+        top, left = rng.integers(4, 24 - side + 1, 2)
+        images[index, top : top + side, left : left + side] = 0
 
 
 def affine_maps(n: int, distortion: Distortion, rng: Generator) -> Maps:

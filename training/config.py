@@ -39,7 +39,7 @@ class TrainConfig:
     warmup_epochs: int = 2
     weight_decay: float = 1e-4  # adamw only
     label_smoothing: float = 0.1
-    teacher: str = ""  # an exported graph whose probabilities are the labels; empty: the digits' own labels are
+    teachers: tuple[str, ...] = ()  # exported graphs whose mean probabilities are the labels; none: the digits' own are
     teacher_temperature: float = 2.0  # softens them: the higher, the more they tell of the digits that were not meant
     ema_momentum: float = 0.999  # of the averaged weights; 0: none
     keep: str = "best"  # the epoch that becomes the model: best (the least validation loss) or last
@@ -55,20 +55,24 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
         given: dict[str, Any] | None = values["distortion"]
-        ranges = {name: tuple(value) for name, value in (given or {}).items() if isinstance(value, list)}
-        distortion = None if given is None else Distortion(**{**given, **ranges})
-        return cls(**{**values, "options": Options(**values["options"]), "distortion": distortion})
+        distortion = None if given is None else Distortion(**with_tuples(given))
+        return cls(**{**with_tuples(values), "options": Options(**values["options"]), "distortion": distortion})
+
+
+def with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON knows no tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 PRESETS = {
-    # Learns what the teacher below says of each distorted digit rather than the digit's label.
+    # Learns what its teachers say of each distorted digit rather than the digit's label.
     "digits": TrainConfig(
-        options=Options(batch_normalization=True, dropout=0.1),
-        epochs=80,
+        options=Options(batch_normalization=True, dropout=0.2),
         label_smoothing=0.0,
-        teacher="runs/digits-teacher/model.onnx",
+        teachers=("models/digits/1/model.onnx", "runs/digits-teacher/model.onnx"),
         keep="last",
-        patience=80,
+        patience=60,
+        distortion=Distortion(rotation=15, shift=2, thickness=0.6, erased=0.25),
     ),
     # Without smoothing the loss grows while the mistakes get fewer, so the end of the schedule is kept, not its least.
     "digits-teacher": TrainConfig(

@@ -19,7 +19,7 @@ from training.data import DIGESTS, Digits, Split
 from training.evaluate import CLASSES, Evaluation
 from training.export import Export, Probabilities, export, run_in_batches
 from training.report import Findings, report
-from training.train import TEACHER, read_config, read_history
+from training.train import read_config, read_history, teachers_of
 
 LIBRARIES = ("tensorflow", "keras", "onnx", "tf2onnx", "numpy")
 
@@ -114,14 +114,13 @@ def describe(findings: Findings, data: dict[str, Any], version: int, metrics: li
 
 
 def describe_data(run: Path, data: Split) -> dict[str, Any]:
-    teacher = run / TEACHER
-    taught = {"teacher": hashlib.sha256(teacher.read_bytes()).hexdigest()} if teacher.exists() else {}
+    taught = [hashlib.sha256(graph.read_bytes()).hexdigest() for graph in teachers_of(run)]
     return {
         "name": "MNIST",
         "licence": "CC BY-SA 3.0",
         "sha256": DIGESTS,
         "split": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
-        **taught,
+        **({"teachers": taught} if taught else {}),
     }
 
 

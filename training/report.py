@@ -207,7 +207,7 @@ def card_method(findings: Findings) -> str:
     config = findings.config
     rows = "\n".join(f"| {name} | {value} |" for name, value in method(config))
     kept = "the last" if config.keep == "last" else "the one of least validation loss"
-    taught = "the probabilities of a teacher" if config.teacher else "the digits' labels"
+    taught = "what its teachers make of each distorted digit" if config.teachers else "the digits' labels"
     return f"""## Method
 
 Keras on TensorFlow, softmax cross-entropy with {taught}, {len(findings.history)} epochs; {kept} was kept.
@@ -233,12 +233,18 @@ def method(config: TrainConfig) -> list[tuple[str, str]]:
         ("optimiser", f"{config.optimizer}, rate {config.learning_rate:g}, {schedule}; weight decay {decay}"),
         ("batch size", str(config.batch_size)),
         ("label smoothing", f"{config.label_smoothing:g}"),
-        ("teacher", f"{config.teacher}, temperature {config.teacher_temperature:g}" if config.teacher else "none"),
+        ("teachers", describe_teachers(config)),
         ("average of the weights", f"momentum {config.ema_momentum:g}" if config.ema_momentum else "none"),
         ("distortion", describe_distortion(config.distortion)),
         ("pixels", "standardised one by one" if config.standardise else "divided by 255"),
         ("seed", str(config.seed)),
     ]
+
+
+def describe_teachers(config: TrainConfig) -> str:
+    if not config.teachers:
+        return "none"
+    return f"the mean of {' and '.join(config.teachers)}, temperature {config.teacher_temperature:g}"
 
 
 def describe_distortion(distortion: Distortion | None) -> str:
@@ -250,7 +256,8 @@ def describe_distortion(distortion: Distortion | None) -> str:
     return (
         f"fresh each epoch: rotation ±{distortion.rotation:g}°, scale ±{100 * distortion.scale:g} %, "
         f"shear ±{distortion.shear:g}, shift ±{distortion.shift:g} px, elastic of strength {strength} "
-        f"and smoothness {smoothness} px"
+        f"and smoothness {smoothness} px, strokes thicker or thinner by up to {distortion.thickness:g} px, "
+        f"a square of {100 * distortion.erased:g} % of the images erased"
     )
 
 

@@ -1,8 +1,8 @@
 """A run: a frozen config in, a trained model and its history out.
 
 A run folder holds `config.json`, `history.csv`, `model.keras` (averaged weights of the epoch that the config keeps),
-`checkpoint.keras` (the last epoch, to resume from), `logs/` for TensorBoard and, where a teacher gave the labels,
-`teacher.onnx`.
+`checkpoint.keras` (the last epoch, to resume from), `logs/` for TensorBoard and, where teachers gave the labels,
+`teacher-*.onnx`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import csv
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -26,7 +27,6 @@ from training.data import DataError, Digits, Split
 from training.distribute import Workers, train_together
 
 ALONE = Workers()
-TEACHER = "teacher.onnx"
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
@@ -42,14 +42,14 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
         config: TrainConfig,
         epoch: int = 0,
         among: Workers = ALONE,
-        teacher: Model | None = None,
+        teachers: Sequence[Model] = (),
     ) -> None:
         super().__init__(workers=2, max_queue_size=32)
         self.digits = digits
         self.config = config
         self.epoch = epoch
         self.among = among
-        self.teacher = teacher
+        self.teachers = teachers
         self.order = self._order()
 
     def _order(self) -> NDArray[np.intp]:
@@ -67,9 +67,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
         if self.config.distortion is not None:
             rng = np.random.default_rng((self.config.seed, self.epoch, index * self.among.count + self.among.index))
             images = distort(images, self.config.distortion, rng)
-        if self.teacher is None:
+        if not self.teachers:
             return images, one_hot(batch)
-        return images, softened(self.teacher.run(images), self.config.teacher_temperature)
+        said = np.mean([teacher.run(images) for teacher in self.teachers], axis=0)
+        return images, softened(said, self.config.teacher_temperature)
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
@@ -88,8 +89,8 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
         keras.mixed_precision.set_global_policy("mixed_float16")
     start = completed_epochs(run) if resume else 0
     prepare(run, config, fresh=start == 0)
-    teacher = Model((run / TEACHER).read_bytes(), "cpu") if config.teacher else None
-    batches = Batches(data.train, config, start, workers, teacher)
+    teachers = [Model(graph.read_bytes(), "cpu") for graph in teachers_of(run)]
+    batches = Batches(data.train, config, start, workers, teachers)
     with strategy(config).scope():
         if start:
             model = keras.models.load_model(run / "checkpoint.keras")
@@ -163,21 +164,25 @@ def strategy(config: TrainConfig) -> tf.distribute.Strategy:
 def prepare(run: Path, config: TrainConfig, *, fresh: bool) -> None:
     run.mkdir(parents=True, exist_ok=True)
     if fresh:
-        for name in ("history.csv", "model.keras", "checkpoint.keras", TEACHER):
-            (run / name).unlink(missing_ok=True)
-        if config.teacher:
-            copy_teacher(Path(config.teacher), run)
+        for path in (run / "history.csv", run / "model.keras", run / "checkpoint.keras", *teachers_of(run)):
+            path.unlink(missing_ok=True)
+        for number, graph in enumerate(config.teachers, start=1):
+            copy_teacher(Path(graph), run / f"teacher-{number}.onnx")
     (run / "config.json").write_text(json.dumps(config.to_dict(), indent=2) + "\n")
 
 
-def copy_teacher(graph: Path, run: Path) -> None:
+def copy_teacher(graph: Path, to: Path) -> None:
     """Into the run folder, so that it holds all that the run depends on. Raises `DataError` if there is none."""
     if not graph.exists():
         raise DataError(
             f"the teacher {graph} is not there: make it first (python -m training train --preset digits-teacher, then "
-            "python -m training export runs/digits-teacher), or learn the labels alone with --teacher ''"
+            "python -m training export runs/digits-teacher), or learn the labels alone with --teachers"
         )
-    shutil.copyfile(graph, run / TEACHER)
+    shutil.copyfile(graph, to)
+
+
+def teachers_of(run: Path) -> list[Path]:
+    return sorted(run.glob("teacher-*.onnx"))
 
 
 def read_config(run: Path) -> TrainConfig:

@@ -66,20 +66,22 @@ def test_a_seed_gives_the_same_run_again(config: TrainConfig, run: Path, data: S
     assert first == pytest.approx(second, rel=1e-3)
 
 
-def test_a_student_learns_what_its_teacher_says(
+def test_a_student_learns_what_its_teachers_say(
     config: TrainConfig, run: Path, data: Split, tmp_path: Path, models: Path
 ) -> None:
-    """Its images' labels are all wrong; what it reads right it has from the teacher."""
+    """Its images' labels are all wrong; what it reads right it has from the teachers."""
     wrong = dataclasses.replace(data.train, labels=(data.train.labels + 1) % 10)
-    taught = dataclasses.replace(config, teacher=str(models / "digits-mlp/1/model.onnx"))
+    taught = dataclasses.replace(
+        config, teachers=(str(models / "digits-mlp/1/model.onnx"), str(models / "digits/1/model.onnx"))
+    )
     train(taught, dataclasses.replace(data, train=wrong), tmp_path, verbose="0")
     assert float(read_history(tmp_path)[-1]["val_accuracy"]) > 0.6
-    assert (tmp_path / "teacher.onnx").exists()
+    assert (tmp_path / "teacher-2.onnx").exists()
 
 
 def test_a_missing_teacher_is_said(config: TrainConfig, data: Split, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="digits-teacher"):
-        train(dataclasses.replace(config, teacher="nowhere.onnx"), data, tmp_path, verbose="0")
+        train(dataclasses.replace(config, teachers=("nowhere.onnx",)), data, tmp_path, verbose="0")
 
 
 def test_softened_probabilities_are_those_of_the_divided_logits() -> None:
