@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from prometheus_client import Gauge
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,6 +25,12 @@ from app.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
 ROUTERS = (digits, health, v1, v2, control)
+LOADED = Gauge(
+    "digits_model_loaded",
+    "Processes that have it loaded, by the device it really runs on.",
+    ("model", "version", "device"),
+    multiprocess_mode="livesum",
+)
 EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length")
 
 
@@ -93,7 +100,9 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with app.state.repository:
+    async with app.state.repository as repository:
+        for each in repository:
+            LOADED.labels(each.manifest.name, each.manifest.version, each.model.device).set(1)
         yield
 
 

@@ -46,6 +46,12 @@ class Settings(BaseSettings):
         le=65535,
         description="Port to listen on; where it is not set, AIP_HTTP_PORT or SAGEMAKER_BIND_TO_PORT.",
     )
+    workers: int = Field(
+        1, ge=1, description="Processes that serve: on a machine without a GPU, up to one for each core."
+    )
+    worker_timeout_seconds: int = Field(
+        10, ge=1, description="Seconds without a sign of life after which one of several workers is replaced."
+    )
     device: DeviceChoice = Field(
         "auto", description="cuda: a GPU or no start; cpu; auto: a GPU where there is one, said in the log."
     )

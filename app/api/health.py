@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
+from app import metrics
 from app.errors import Problem, Stopping
 from app.model import Device
 from app.repository import ModelRepository
@@ -34,6 +37,7 @@ class Health(BaseModel):
 
     status: Literal["ready", "stopping"]
     version: str = Field(description="Of the service.")
+    pid: int = Field(description="The process that answers: with several workers, one of them.")
     device: Device = Field(description="The device the default model really runs on.")
     default_model: str
     models: list[Loaded]
@@ -46,6 +50,7 @@ async def health(request: Request) -> Health:
     return Health(
         status="stopping" if request.app.state.stopping else "ready",
         version=request.app.version,
+        pid=os.getpid(),
         device=repository.get().model.device,
         default_model=repository.default_model,
         models=[
@@ -73,3 +78,9 @@ async def ready(request: Request, response: Response) -> Ready:
     if request.app.state.stopping:
         raise Stopping("The service is shutting down: send requests to another instance.")
     return Ready()
+
+
+@router.get("/metrics", operation_id="metrics", response_class=PlainTextResponse)
+def exposition() -> Response:
+    """What was counted and measured, in Prometheus's text format; of all workers, whichever is asked."""
+    return Response(metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -46,7 +47,9 @@ class Service:
                 return error.code, json.load(error)
 
 
-def start(*options: str, cannot_write: bool = False, **environment: str) -> subprocess.Popen[str]:
+def start(
+    *options: str, cannot_write: bool = False, new_group: bool = False, **environment: str
+) -> subprocess.Popen[str]:
     """`cannot_write`: every write to a file, though not to a pipe or a socket, fails."""
     limit = ["bash", "-c", 'ulimit -f 0 && exec "$0" "$@"'] if cannot_write else []
     return subprocess.Popen(
@@ -56,12 +59,15 @@ def start(*options: str, cannot_write: bool = False, **environment: str) -> subp
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        process_group=0 if new_group else None,
     )
 
 
 @contextmanager
-def serving(*options: str, cannot_write: bool = False, **environment: str) -> Iterator[Service]:
-    process = start(*options, cannot_write=cannot_write, **environment)
+def serving(
+    *options: str, cannot_write: bool = False, new_group: bool = False, **environment: str
+) -> Iterator[Service]:
+    process = start(*options, cannot_write=cannot_write, new_group=new_group, **environment)
     try:
         assert process.stdout
         yield Service(process, process.stdout.readline() + process.stdout.readline())
@@ -115,6 +121,47 @@ def test_sigterm_says_not_ready_at_once_and_still_answers_until_drained() -> Non
         assert service.process.wait(SECONDS) == 0
 
 
+def test_answers_close_their_connections_while_draining_and_idle_ones_stay_open() -> None:
+    with serving("--drain-seconds", "3") as service:
+        kept = connect(service)
+        assert ask(kept) == (200, None)
+        service.process.send_signal(signal.SIGTERM)
+        until(lambda: service.get("/health/ready")[0] == 503)
+        time.sleep(0.5)  # a server that cuts idle connections has done so by now
+        assert ask(kept) == (200, "close")
+        assert service.process.wait(SECONDS) == 0
+
+
+def test_connections_that_wait_to_be_accepted_at_the_end_are_answered() -> None:
+    with serving("--drain-seconds", "0") as service:
+        service.process.send_signal(signal.SIGSTOP)
+        waiting = [connect(service) for _ in range(20)]
+        for each in waiting:
+            each.request("GET", "/health/live")
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)  # it will look at the signal before it has accepted them all
+        service.process.send_signal(signal.SIGCONT)
+        for each in waiting:
+            assert each.getresponse().status == 200
+            each.close()
+        assert service.process.wait(SECONDS) == 0
+
+
+def connect(service: Service) -> http.client.HTTPConnection:
+    host, port = service.address.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
+    connection.connect()
+    return connection
+
+
+def ask(connection: http.client.HTTPConnection) -> tuple[int, str | None]:
+    """The status, and what is said of the connection."""
+    connection.request("GET", "/health/live")
+    with connection.getresponse() as answer:
+        answer.read()
+        return answer.status, answer.getheader("connection")
+
+
 def test_interrupt_does_not_wait_for_the_drain() -> None:
     with serving("--drain-seconds", "600") as service:
         service.process.send_signal(signal.SIGINT)
@@ -137,9 +184,10 @@ def test_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
 def test_port_that_is_taken_is_said() -> None:
     with serving() as service:
         second = start("--port", service.address.rsplit(":", 1)[1])
-        _, err = second.communicate(timeout=SECONDS)
-        assert second.returncode != 0
-        assert "address already in use" in err
+        out, err = second.communicate(timeout=SECONDS)
+        assert second.returncode == 1
+        assert out == ""
+        assert re.fullmatch(r"error: .*Address already in use\n", err)
 
 
 def test_pictures_are_never_written_to_disk_or_log(tmp_path: Path) -> None:
