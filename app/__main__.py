@@ -25,6 +25,7 @@ from app.errors import StartupError
 from app.main import create_app
 from app.model import Model
 from app.repository import newest_version, read_version
+from app.server import Protocol
 from app.settings import Settings
 from app.workers import Place, supervise
 
@@ -142,8 +143,10 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 def serve_here(settings: Settings, sockets: list[socket.socket], on_ready: Callable[[Server], None]) -> None:
     """In this process, until it is told to stop."""
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app.layers,
+        interface="asgi3",
         lifespan="off",  # entered by `run`, so that a refusal to start is one line and not a traceback
         log_config=None,
         log_level="warning",
@@ -151,8 +154,10 @@ def serve_here(settings: Settings, sockets: list[socket.socket], on_ready: Calla
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, settings.shutdown_seconds - LINGER_SECONDS),
         server_header=False,
+        http=Protocol,
+        proxy_headers=False,  # nobody here asks who the caller is
     )
-    server = Server(config, settings.drain_seconds, on_ready)
+    server = Server(config, app, settings.drain_seconds, on_ready)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(run(server, sockets))
 
@@ -176,10 +181,11 @@ class Server(uvicorn.Server):
     connection is closed while it sends a request cannot know whether that was heard.
     """
 
-    def __init__(self, config: uvicorn.Config, drain_seconds: float, on_ready: Callable[[Server], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, drain_seconds: float, on_ready: Callable[[Server], None]
+    ) -> None:
         super().__init__(config)
-        assert isinstance(config.app, FastAPI)
-        self.app = config.app
+        self.app = app
         self.drain_seconds = drain_seconds
         self.on_ready = on_ready
         self.listeners: Sequence[socket.socket] = ()

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 
@@ -43,21 +43,18 @@ class BatchSettings:
 class Waiting:
     """A question with the place for its answer. Whoever asked may have left: then the future is done."""
 
-    __slots__ = ("answers", "future", "images", "queued_at", "taken")
+    __slots__ = ("answers", "future", "images", "queued_at", "taken", "weight")
 
-    def __init__(self, images: Images, future: asyncio.Future[Probabilities], queued_at: float) -> None:
+    def __init__(self, images: Images, weight: int, future: asyncio.Future[Probabilities], queued_at: float) -> None:
         self.images = images
+        self.weight = weight  # images that count in the queue: of a large request one batch
         self.future = future
         self.queued_at = queued_at
         self.taken = 0  # images that are in a batch or answered already
         self.answers: list[Probabilities] = []
 
 
-class Part(NamedTuple):
-    """What one batch holds of one request."""
-
-    waiting: Waiting
-    images: Images
+Part = tuple[Waiting, Images]  # what one batch holds of one request
 
 
 class Batcher:
@@ -85,7 +82,7 @@ class Batcher:
         self.max_queue_size = settings.max_queue_size
         self.timeout_s = settings.timeout_ms / 1000
         self.short_run = int(SHORT_RUN_S / seconds_per_image) if seconds_per_image else 0  # images
-        self.queued = 0  # images in the queue, of a large request one batch
+        self.queued = 0  # the weight of the queue
         self._queue: deque[Waiting] = deque()
         self._running: list[Part] = []  # the batch in the thread
         self._small_at = -math.inf  # when the last small request came
@@ -113,41 +110,32 @@ class Batcher:
             self._deadline.cancel()
         self._thread.shutdown()
 
-    async def submit(self, images: Images) -> Probabilities:
-        """(n, 28, 28) -> (n, 10).
+    def submit(self, images: Images) -> asyncio.Future[Probabilities]:
+        """(n, 28, 28) -> (n, 10), to be awaited.
 
-        Raises `Overloaded` at the door when the queue is full, `DeadlineExceeded` when it took too long, `Stopping` at
-        the end.
+        Raises `Overloaded` at the door when the queue is full, `Stopping` at the end. The future raises
+        `DeadlineExceeded` when it took too long.
         """
         if self._stopping:
             raise Stopping("The service is shutting down: send the request to another instance.")
-        if self.queued + min(len(images), self.max_batch_size) > self.max_queue_size:
+        weight = min(len(images), self.max_batch_size)
+        if self.queued + weight > self.max_queue_size:
             self.metrics.overloaded.inc()
             raise Overloaded(f"{self.queued} images are waiting already: send the request again a little later.")
         now = time.perf_counter()
-        if len(images) <= self.short_run:
+        if weight <= self.short_run:
             self._small_at = now
-        waiting = Waiting(images, self._loop.create_future(), now)
-        self._enqueue(waiting)
-        self._schedule()
+        waiting = Waiting(images, weight, self._loop.create_future(), now)
+        self._queue.append(waiting)
+        self.queued += weight
+        if not self._scheduled:
+            self._schedule()
         if self._deadline is None:
             self._deadline = self._loop.call_later(self.timeout_s, self._expire)
-        return await waiting.future
-
-    def _enqueue(self, waiting: Waiting) -> None:
-        self._queue.append(waiting)
-        self.queued += self._weight(waiting)
-
-    def _dequeue(self) -> Waiting:
-        waiting = self._queue.popleft()
-        self.queued -= self._weight(waiting)
-        return waiting
-
-    def _weight(self, waiting: Waiting) -> int:
-        return min(len(waiting.images) - waiting.taken, self.max_batch_size)
+        return waiting.future
 
     def _schedule(self) -> None:
-        """Runs the next batch after the callbacks that are ready now, so that their images are in it."""
+        """Runs the next batch once a turn of the loop has brought nothing more for it."""
         if self._scheduled or self._running or not self._queue:
             return
         if self.max_batch_delay_s and self.queued < self.max_batch_size and not self._stopping:
@@ -155,10 +143,17 @@ class Batcher:
             self._company = self._company or self._loop.call_later(max(0.0, wait), self._run_next)
         else:
             self._scheduled = True
-            self._loop.call_soon(self._run_next)
+            self._loop.call_soon(self._gather, 0)
+
+    def _gather(self, before: int) -> None:
+        """Every run reads the model's weights anew, so that a turn more for a fuller batch is worth its time."""
+        if before < self.queued < self.max_batch_size:
+            self._loop.call_soon(self._gather, self.queued)
+        else:
+            self._scheduled = False
+            self._run_next()
 
     def _run_next(self) -> None:
-        self._scheduled = False
         if self._company:
             self._company.cancel()
             self._company = None
@@ -167,7 +162,7 @@ class Batcher:
         batch = self._take()
         if not batch:
             self._idle.set()
-        elif sum(len(part.images) for part in batch) <= self.short_run:
+        elif sum(len(images) for _, images in batch) <= self.short_run:
             self._finish(batch, *self._timed_run(batch))
         else:
             self._running = batch
@@ -178,7 +173,7 @@ class Batcher:
 
     def _timed_run(self, batch: list[Part]) -> tuple[Probabilities | None, float]:
         """The answers, or None where the run failed, and its seconds."""
-        images = batch[0].images if len(batch) == 1 else np.concatenate([part.images for part in batch])
+        images = batch[0][1] if len(batch) == 1 else np.concatenate([images for _, images in batch])
         start = time.perf_counter()
         try:
             return self.run(images), time.perf_counter() - start
@@ -194,7 +189,8 @@ class Batcher:
         passed_over: list[Waiting] = []
         in_part: list[Waiting] = []
         while self._queue and room:
-            waiting = self._dequeue()
+            waiting = self._queue.popleft()
+            self.queued -= waiting.weight
             if waiting.future.done():
                 self.metrics.left.inc()
                 continue
@@ -203,14 +199,20 @@ class Batcher:
             if left > self.short_run:
                 size = min(size, room_for_large)
                 room_for_large -= size
-            if size:
-                batch.append(Part(waiting, waiting.images[waiting.taken : waiting.taken + size]))
+            if size == len(waiting.images):
+                batch.append((waiting, waiting.images))
+                waiting.taken = size
+                room -= size
+            elif size:
+                batch.append((waiting, waiting.images[waiting.taken : waiting.taken + size]))
                 waiting.taken += size
                 room -= size
             if size < left:
                 (in_part if size else passed_over).append(waiting)
         for waiting in (*passed_over, *in_part):  # to the end: the others first
-            self._enqueue(waiting)
+            waiting.weight = min(len(waiting.images) - waiting.taken, self.max_batch_size)
+            self._queue.append(waiting)
+            self.queued += waiting.weight
         return batch
 
     def _finish(self, batch: list[Part], answers: Probabilities | None, seconds: float) -> None:
@@ -246,7 +248,7 @@ class Batcher:
     def _expire(self) -> None:
         """Answers those whose time is over, in the queue or in the run, and looks again when the next one's will be."""
         now = time.perf_counter()
-        everyone = [*(part.waiting for part in self._running), *self._queue]
+        everyone = [*(waiting for waiting, _ in self._running), *self._queue]
         for waiting in everyone:
             if now >= waiting.queued_at + self.timeout_s and not waiting.future.done():
                 self.metrics.expired.inc()
@@ -261,6 +263,6 @@ class Batcher:
         metrics = self.metrics
         metrics.batch_images.observe(images)
         metrics.run_seconds.observe(seconds)
-        metrics.queue_seconds.inc(sum(max(0.0, began - part.waiting.queued_at) for part in batch))
+        metrics.queue_seconds.inc(sum([began - waiting.queued_at for waiting, _ in batch]))
         metrics.parts.inc(len(batch))
         metrics.queued_images.set(self.queued)

@@ -19,6 +19,17 @@ from app.model import Images
 INLINE_PIXELS = 300 * 300
 
 
+def prepare_small(content: bytes, max_pixels: int) -> Images | None:
+    """Picture file -> (1, 28, 28), at once; None if it is so large that it is one for `prepare`."""
+    mnist = image.read_mnist_png(content)
+    if mnist is not None:
+        return mnist[np.newaxis]
+    picture = image.open_picture(content, max_pixels)
+    if picture.width * picture.height > INLINE_PIXELS:
+        return None
+    return image.to_mnist(picture)[np.newaxis]
+
+
 async def prepare(contents: Sequence[bytes], *, max_pictures: int, max_pixels: int) -> Images:
     """Picture files -> (n, 28, 28). Small ones at once, large ones in a thread beside the event loop.
 
@@ -27,11 +38,6 @@ async def prepare(contents: Sequence[bytes], *, max_pictures: int, max_pixels: i
     """
     if len(contents) > max_pictures:
         raise too_many(max_pictures)
-    if len(contents) == 1:  # the usual request: nothing to number
-        picture = image.open_picture(contents[0], max_pixels)
-        if picture.width * picture.height <= INLINE_PIXELS:
-            return image.to_mnist(picture)[np.newaxis]
-        return (await asyncio.to_thread(image.to_mnist, picture))[np.newaxis]
     opened = []
     for index, content in enumerate(contents):
         with about(index):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.batching import Batcher, BatchSettings
-from app.errors import ModelNotFound, ModelRefused, Stopping
+from app.errors import ModelNotFound, ModelRefused
 from app.metrics import RunMetrics
 from app.model import DeviceChoice, Images, Model, Probabilities
 
@@ -91,15 +91,11 @@ class Servable:
     running: AsyncExitStack  # what ends with it: the batcher
     retired: bool = False  # another version has its place, or none
 
-    async def predict(self, images: Images) -> Probabilities:
-        """(n, 28, 28) -> (n, 10). Raises `Overloaded` or `Stopping`."""
-        try:
-            return await self.batcher.submit(images)
-        except Stopping:
-            if not self.retired:
-                raise
-        # Whoever held it when it was retired ends on it. They are few, so they need no batch.
-        return await asyncio.to_thread(self.model.run, images)
+    def predict(self, images: Images) -> Awaitable[Probabilities]:
+        """(n, 28, 28) -> (n, 10). Raises `Overloaded` or `Stopping`, and, awaited, `DeadlineExceeded`."""
+        if self.retired:  # whoever held it then ends on it; they are few, so they need no batch
+            return asyncio.to_thread(self.model.run, images)
+        return self.batcher.submit(images)
 
     async def close(self) -> None:
         """Answers everyone still waiting first."""

@@ -7,7 +7,6 @@ import time
 import zlib
 
 from starlette.datastructures import MutableHeaders
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,26 +17,22 @@ from app.errors import CONTENT_TYPE, BodyTooLarge, InternalError, InvalidRequest
 logger = logging.getLogger(__name__)
 
 
-def problem_response(error: ServiceError) -> Response:
-    return Response(error.problem().body(), error.status, dict(error.headers), media_type=CONTENT_TYPE)
+def problem_response(error: ServiceError, scope: Scope) -> Response:
+    """The one problem body. KServe's client reads it under its plain type alone, so on its routes it gets that."""
+    content_type = "application/json" if scope["path"].startswith(("/v1/", "/v2")) else CONTENT_TYPE
+    return Response(error.problem().body(), error.status, dict(error.headers), media_type=content_type)
 
 
-class Cors(CORSMiddleware):
-    """Starlette's, but for POSTs of no page: there is nothing to allow, and no cache to tell that it depends on it."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "POST":
-            for name, _ in scope["headers"]:
-                if name == b"origin":
-                    break
-            else:
-                await self.app(scope, receive, send)
-                return
-        await super().__call__(scope, receive, send)
+def problem_of(error: Exception, scope: Scope) -> Response:
+    """What is ours is logged, and told without."""
+    if not isinstance(error, ServiceError):
+        logger.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+        error = InternalError()
+    return problem_response(error, scope)
 
 
 class Problems:
-    """Turns every error that leaves a route into the one problem body. What is ours is logged, and told without.
+    """Turns every error that leaves a route into the one problem body.
 
     Every request's status and time are counted here, by the path that its route is declared with.
     """
@@ -64,12 +59,10 @@ class Problems:
             await self.app(scope, receive, send_noting)
         except ClientDisconnect:
             status = 499  # as nginx names it: nobody is there to get one
-        except ServiceError as error:
-            await problem_response(error)(scope, receive, send_noting)
-        except Exception:
-            logger.exception("%s %s failed", scope["method"], scope["path"])
+        except Exception as error:
+            problem = problem_of(error, scope)
             if status == 0:
-                await problem_response(InternalError())(scope, receive, send_noting)
+                await problem(scope, receive, send_noting)
             elif not complete:
                 raise  # too late for another answer; the server closes the connection
         finally:
@@ -78,8 +71,6 @@ class Problems:
 
 def route_of(scope: Scope) -> str:
     """The declared path, never the one asked for: its values would be as many as callers make up."""
-    if path := scope.get("route_path"):
-        return str(path)
     return str(getattr(scope.get("route"), "path", "other"))
 
 

@@ -19,7 +19,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from app.errors import InvalidRequest, Problem
 from app.fastlane import Answer, Call, HotRoute, documented
 from app.model import Device, Images, Probabilities
-from app.pictures import from_base64, prepare, too_many
+from app.pictures import from_base64, prepare, prepare_small, too_many
 from app.repository import Manifest, ModelRepository, Servable
 
 router = APIRouter(tags=["digits"])
@@ -133,8 +133,10 @@ async def predict(call: Call) -> Answer:
     options = read_options(call.query) if call.query else Options()
     servable = call.state.repository.get(options.model, options.version)
     limits: Limits = call.state.limits
-    pictures = await read_pictures(call, limits)
-    images = await prepare(pictures, max_pictures=limits.max_pictures, max_pixels=limits.max_pixels)
+    images = prepare_small(call.body, limits.max_pixels) if is_picture(call) else None
+    if images is None:
+        pictures = await read_pictures(call, limits)
+        images = await prepare(pictures, max_pictures=limits.max_pictures, max_pixels=limits.max_pixels)
     probabilities = await servable.predict(images)
     return Answer(encode(servable, probabilities, images if options.return_image else None))
 
@@ -185,15 +187,21 @@ def describe(servable: Servable) -> Model:
     return Model(device=servable.model.device, manifest=servable.manifest)
 
 
+def is_picture(call: Call) -> bool:
+    """Whether the body is one picture file. No such begins with a brace, so curl's `-d '{...}'` needs no type."""
+    content_type = call.headers.get(b"content-type", b"")
+    return not content_type.startswith((b"multipart/form-data", b"application/json")) and (
+        call.body[:64].lstrip()[:1] != b"{"
+    )
+
+
 async def read_pictures(call: Call, limits: Limits) -> list[bytes]:
     """The picture files of a request, whatever form they were sent in."""
-    content_type = call.headers.get(b"content-type", b"")
-    if content_type.startswith(b"multipart/form-data"):
+    if is_picture(call):
+        return [call.body]
+    if call.headers.get(b"content-type", b"").startswith(b"multipart/form-data"):
         return await read_form(call, limits)
-    # No picture begins with a brace, so curl's `-d '{...}'` works whatever type curl gives it.
-    if content_type.startswith(b"application/json") or call.body[:64].lstrip()[:1] == b"{":
-        return read_json(call.body, limits)
-    return [call.body]
+    return read_json(call.body, limits)
 
 
 class InMemoryParser(MultiPartParser):
@@ -240,18 +248,16 @@ def read_json(body: bytes, limits: Limits) -> list[bytes]:
 
 def encode(servable: Servable, probabilities: Probabilities, images: Images | None) -> bytes:
     """As `Predictions` says, written by orjson straight from the arrays."""
-    threshold = servable.manifest.threshold
-    predictions: list[dict[str, Any]] = [
-        {
-            "digit": (digit := int(row.argmax())),
-            "confidence": row[digit],
-            "probabilities": row,
-            "accepted": bool(row[digit] >= threshold),
-        }
-        for row in probabilities
-    ]
+    manifest = servable.manifest
+    predictions = [describe_prediction(probabilities[i], manifest.threshold) for i in range(len(probabilities))]
     if images is not None:
         for prediction, seen in zip(predictions, images, strict=True):
             prediction["image"] = base64.b64encode(cv2.imencode(".png", seen)[1].tobytes()).decode()
-    model = {"name": servable.manifest.name, "version": servable.manifest.version}
-    return orjson.dumps({"model": model, "predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
+    answer = {"model": {"name": manifest.name, "version": manifest.version}, "predictions": predictions}
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def describe_prediction(row: Probabilities, threshold: float) -> dict[str, Any]:
+    digit = int(row.argmax())
+    accepted = row.item(digit) >= threshold
+    return {"digit": digit, "confidence": row[digit], "probabilities": row, "accepted": accepted}
