@@ -110,7 +110,7 @@ class FastLane:
             and b"content-encoding" not in headers
         )
 
-    async def answer(  # noqa: PLR0913  # each is there already: one object of them all would be made for every request
+    async def answer(  # noqa: PLR0913, PLR0917  # each is there already, and one object of them all would take time
         self,
         route: HotRoute,
         path: Mapping[str, str],

@@ -11,6 +11,7 @@ import contextlib
 import io
 import struct
 import warnings
+import zlib
 from typing import NamedTuple
 
 import cv2
@@ -32,7 +33,22 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Bit depth, colour type (grey, RGB, RGBA), compression, filter, interlace: as they stand in the header.
 PNG_PLAIN = {b"\x08\x00\0\0\0", b"\x08\x02\0\0\0", b"\x08\x06\0\0\0"}
 PNG_OF_MNIST = PNG_SIGNATURE + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 28, 28, 8, 0, 0, 0, 0)
-WIDTH_HEIGHT = struct.Struct(">II")
+PNG_HARMLESS = {
+    b"IHDR",
+    b"IDAT",
+    b"IEND",
+    b"sRGB",
+    b"gAMA",
+    b"cHRM",
+    b"iCCP",
+    b"pHYs",
+    b"tEXt",
+    b"zTXt",
+    b"iTXt",
+    b"tIME",
+}
+DAMAGED, MOST_CHUNKS = b"damaged", 1000  # Chromium writes a large canvas in chunks of 8 kB
+CHUNK, CHECKSUM, WIDTH_HEIGHT = struct.Struct(">I4s"), struct.Struct(">I"), struct.Struct(">II")
 
 SIZE = 28
 LONGER_SIDE = 20  # of the ink's box
@@ -81,26 +97,45 @@ def read_mnist_png(content: bytes) -> Image | None:
 
     The picture that is sent most, by its shortest way: the same as `to_mnist(open_picture(content))`.
     """
-    # Of the chunks that change its look, all but one would have to stand before IDAT.
-    if content[:29] != PNG_OF_MNIST or content[37:41] != b"IDAT" or b"eXIf" in content:
+    if content[:29] != PNG_OF_MNIST or chunks_of(content) != [b"IHDR", b"IDAT", b"IEND"]:
         return None
     try:
         pixels: Grey = pyspng.load(content)
-    except RuntimeError:  # damaged: to be told on the long way
+    except RuntimeError:  # to be told on the long way
         return None
     return pixels if is_mnist(pixels) else None
 
 
 def plain_png(content: bytes) -> PlainPng | None:
     """The file as `PlainPng` if its header and its chunks say so. Format: PNG (Third Edition), sections 5 and 11."""
-    if content[:8] != PNG_SIGNATURE or content[24:29] not in PNG_PLAIN or changes_look(content):
+    if (
+        content[:8] != PNG_SIGNATURE
+        or content[24:29] not in PNG_PLAIN
+        or not PNG_HARMLESS.issuperset(chunks_of(content))
+    ):
         return None
     return PlainPng(content, *WIDTH_HEIGHT.unpack_from(content, 16))
 
 
-def changes_look(content: bytes) -> bool:
-    """Whether a PNG has a chunk that makes it transparent, turned or animated."""
-    return b"tRNS" in content or b"eXIf" in content or b"acTL" in content
+def chunks_of(png: bytes) -> list[bytes]:
+    """The types of a PNG's chunks; with `DAMAGED` at the end where one is, where there are too many, or no IEND.
+
+    libspng does not look at their checksums.
+    """
+    chunks: list[bytes] = []
+    position = 8
+    while chunks[-1:] != [b"IEND"]:
+        try:
+            length, kind = CHUNK.unpack_from(png, position)
+            end = position + 8 + length
+            (checksum,) = CHECKSUM.unpack_from(png, end)
+        except struct.error:  # it ends too early
+            return [*chunks, DAMAGED]
+        if zlib.crc32(png[position + 4 : end]) != checksum or len(chunks) == MOST_CHUNKS:
+            return [*chunks, DAMAGED]
+        chunks.append(kind)
+        position = end + 4
+    return chunks
 
 
 def open_with_pillow(content: bytes) -> Pillow.Image:

@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
     """
     settings = settings or Settings()
     app = Service(title="Digits", version=__version__, summary="Reads handwritten digits.", lifespan=lifespan)
-    # Not Starlette's State, which looks each name up in a dict of its own: a hot route would pay a microsecond for that.
+    # Not Starlette's State, which looks each name up in a dict of its own: that costs a hot route a microsecond.
     app.state = SimpleNamespace(  # type: ignore[assignment]
         stopping=False,
         model_control=settings.model_control,
