@@ -18,7 +18,7 @@
     +-- DeadlineExceeded      504  the answer took longer than a request may wait
 
     StartupError                   the service does not start: one line that says why
-    +-- DeviceUnavailable          `cuda` was asked for and cannot be had
+    +-- DeviceUnavailable          `cuda` or `tensorrt` was asked for and cannot be had
     +-- ModelRefused               a version on disk is damaged or is not what its manifest says
 
 A body is an RFC 9457 problem document. Its extra member `error` repeats the text, since clients of the
@@ -177,7 +177,7 @@ class StartupError(Exception):
 
 
 class DeviceUnavailable(StartupError):
-    """CUDA was asked for and cannot be had."""
+    """A GPU was asked for and cannot be had."""
 
 
 class ModelRefused(StartupError):

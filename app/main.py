@@ -11,7 +11,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import Gauge
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,19 +19,13 @@ from app import __version__
 from app.api import clouds, control, digits, health, v1, v2
 from app.batching import BatchSettings
 from app.errors import InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
-from app.fastlane import FastLane, HotRoute
+from app.fastlane import FastLane, HotRoute, Watch
 from app.repository import ModelRepository
 from app.security import BodyLimit, Problems, problem_response
 from app.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
 ROUTERS = (digits, health, v1, v2, control)
-LOADED = Gauge(
-    "digits_model_loaded",
-    "Processes that have it loaded, by the device it really runs on.",
-    ("model", "version", "device"),
-    multiprocess_mode="livesum",
-)
 EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length")
 
 
@@ -72,6 +65,7 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
     # Not Starlette's State, which looks each name up in a dict of its own: that costs a hot route a microsecond.
     app.state = SimpleNamespace(  # type: ignore[assignment]
         stopping=False,
+        watch=Watch(),
         model_control=settings.model_control,
         limits=digits.Limits(settings.max_pictures, settings.max_pixels),
         version_labels={(each.model, each.label): each.version for each in settings.version_labels},
@@ -104,9 +98,7 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with app.state.repository as repository:
-        for each in repository:
-            LOADED.labels(each.manifest.name, each.manifest.version, each.model.device).set(1)
+    async with app.state.repository:
         yield
 
 

@@ -15,7 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY
 
-__all__ = ["CONTENT_TYPE", "RunMetrics", "exposition", "observe_request", "values"]
+__all__ = ["CONTENT_TYPE", "RunMetrics", "exposition", "observe_loaded", "observe_request", "values"]
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -32,11 +32,21 @@ RUN_SECONDS = Histogram("digits_run_seconds", "Time of one run of a model.", MOD
 QUEUE_SECONDS = Counter("digits_queue_seconds", "Time that parts of requests waited for a run, added up.", MODEL)
 PARTS = Counter("digits_parts", "Parts of requests that were run: a request larger than a batch has several.", MODEL)
 DROPPED = Counter("digits_dropped", "Requests that were given up, by reason.", (*MODEL, "reason"))
+MODEL_LOADED = Gauge(
+    "digits_model_loaded",
+    "Processes that have it loaded, by the device it really runs on.",
+    (*MODEL, "device"),
+    multiprocess_mode="livesum",
+)
 QUEUED_IMAGES = Gauge("digits_queued_images", "Images waiting for a run.", MODEL, multiprocess_mode="livesum")
 
 
 def observe_request(route: str, status: int, seconds: float) -> None:
     _request_seconds(route, status).observe(seconds)
+
+
+def observe_loaded(name: str, version: int, device: str, *, loaded: bool) -> None:
+    MODEL_LOADED.labels(name, str(version), device).set(loaded)
 
 
 _children: dict[tuple[str, int], Histogram] = {}

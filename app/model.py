@@ -12,7 +12,6 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from app.cuda import GpuDevice, GraphRunner, bucket_sizes, cuda_session, first_line
-from app.cuda import cuda_problem as cuda_problem  # noqa: PLC0414 - the tests of the server ask it of this module
 from app.errors import DeviceUnavailable, ModelRefused
 
 Images = NDArray[np.uint8]  # (n, 28, 28), 0 = paper, 255 = ink

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.batching import Batcher, BatchSettings
 from app.errors import ModelNotFound, ModelRefused
-from app.metrics import RunMetrics
+from app.metrics import RunMetrics, observe_loaded
 from app.model import DeviceChoice, Images, Model, Probabilities
 
 logger = logging.getLogger(__name__)
@@ -197,6 +197,7 @@ class ModelRepository:
         batcher = Batcher(model.run, self.batch, metrics, seconds_per_image=model.seconds_per_image)
         running = AsyncExitStack()
         await running.enter_async_context(batcher)
+        observe_loaded(manifest.name, manifest.version, model.device, loaded=True)
         logger.info("loaded %s version %d on %s", manifest.name, manifest.version, model.device)
         return Servable(manifest, model, batcher, running)
 
@@ -230,7 +231,9 @@ async def retire(servables: Iterable[Servable]) -> None:
     leaving = list(servables)
     for servable in leaving:
         servable.retired = True
-        logger.info("%s version %d is served no longer", servable.manifest.name, servable.manifest.version)
+        name, version = servable.manifest.name, servable.manifest.version
+        observe_loaded(name, version, servable.model.device, loaded=False)
+        logger.info("%s version %d is served no longer", name, version)
     await asyncio.gather(*(servable.close() for servable in leaving))
 
 

@@ -53,7 +53,8 @@ class Settings(BaseSettings):
         10, ge=1, description="Seconds without a sign of life after which one of several workers is replaced."
     )
     device: DeviceChoice = Field(
-        "auto", description="cuda: a GPU or no start; cpu; auto: a GPU where there is one, said in the log."
+        "auto",
+        description="cuda, tensorrt: a GPU or no start; cpu; auto: CUDA where it works, else the CPU, said in the log.",
     )
     models: Path = Field(Path("models"), description="Folder of models/<name>/<version>/.")
     default_model: str = Field("digits", description="The model that answers when a request names none.")
@@ -120,6 +121,8 @@ class Settings(BaseSettings):
     def _fits(self) -> Self:
         if self.max_batch_size > self.max_queue_size:
             raise ValueError("max_batch_size is greater than max_queue_size: no batch could ever be full")
+        if self.model_control and self.workers > 1:
+            raise ValueError("model_control needs workers 1: a client's request to load reaches one worker alone")
         return self
 
 

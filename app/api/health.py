@@ -38,7 +38,7 @@ class Health(BaseModel):
     status: Literal["ready", "stopping"]
     version: str = Field(description="Of the service.")
     pid: int = Field(description="The process that answers: with several workers, one of them.")
-    device: Device = Field(description="The device the default model really runs on.")
+    device: Device = Field(description="The device that models really run on.")
     default_model: str
     models: list[Loaded]
 
@@ -51,7 +51,7 @@ async def health(request: Request) -> Health:
         status="stopping" if request.app.state.stopping else "ready",
         version=request.app.version,
         pid=os.getpid(),
-        device=repository.get().model.device,
+        device=repository.device,
         default_model=repository.default_model,
         models=[
             Loaded(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from starlette.types import Message
 
 from app.errors import BlankPicture
-from app.fastlane import Answer, Call, FastLane, HotRoute, pattern_of, watch
+from app.fastlane import Answer, Call, FastLane, HotRoute, Watch, pattern_of
 
 
 async def nowhere(scope: Any, receive: Any, send: Any) -> None:
@@ -44,9 +45,8 @@ async def ask(lane: FastLane, scope: dict[str, Any], *messages: Message) -> list
 
 
 def lane(endpoint: Callable[[Call], Awaitable[Answer]]) -> FastLane:
-    return FastLane(
-        nowhere, [HotRoute("/tell", endpoint), HotRoute("/about/{name}:tell", endpoint)], None, max_bytes=10
-    )
+    routes = [HotRoute("/tell", endpoint), HotRoute("/about/{name}:tell", endpoint)]
+    return FastLane(nowhere, routes, SimpleNamespace(watch=Watch()), max_bytes=10)
 
 
 def body(content: bytes, *, more: bool = False) -> Message:
@@ -130,9 +130,10 @@ def test_work_is_cancelled_once_its_caller_has_left() -> None:
         return Answer(b"")
 
     async def scenario() -> None:
-        assert await ask(lane(work), scope_of("/tell"), body(b""), {"type": "http.disconnect"}) == []
-        assert not watch.working
-        assert not watch.watchers
+        it = lane(work)
+        assert await ask(it, scope_of("/tell"), body(b""), {"type": "http.disconnect"}) == []
+        assert not it.state.watch.working
+        assert not it.state.watch.watchers
 
     asyncio.run(scenario())
     assert ends == ["cancelled"]
@@ -148,6 +149,6 @@ def test_caller_who_stays_is_answered_however_long_it_takes() -> None:
         answers = await asyncio.gather(*(ask(it, scope_of("/tell"), body(b"")) for _ in range(3)))
         assert [sent[1]["body"] for sent in answers] == [b"at last"] * 3
         await asyncio.sleep(0)
-        assert not watch.watchers
+        assert not it.state.watch.watchers
 
     asyncio.run(scenario())

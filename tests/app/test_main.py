@@ -23,16 +23,23 @@ ALLOWED = {
     "pictures": {"errors", "image", "model"},
     "batching": {"errors", "metrics", "model"},
     "repository": {"errors", "metrics", "model", "batching"},
+    "statistics": {"metrics"},
     "security": {"errors", "metrics"},
-    "fastlane": {"errors"},
+    "fastlane": {"errors", "metrics", "security"},
+    "inference": {"errors", "fastlane", "model", "pictures", "tensors"},
+    "instances": {"errors", "model", "pictures", "tensors"},
     "settings": {"model"},  # for the type of one setting
     "offline": {"errors", "model", "image", "repository"},
     "api.digits": {"errors", "fastlane", "model", "pictures", "repository"},
     "api.health": {"errors", "metrics", "model", "repository"},
-    "api.v1": {"errors", "fastlane", "model", "pictures", "repository", "tensors"},
-    "api.v2": {"errors", "fastlane", "metrics", "model", "pictures", "repository", "tensors"},
+    "api.v1": {"errors", "fastlane", "instances", "model", "pictures", "repository"},
+    "api.v2": {"errors", "fastlane", "inference", "model", "pictures", "repository", "statistics", "tensors"},
+    "api.control": {"errors", "repository"},
+    "api.clouds": {"errors", "fastlane", "tensors"},
     "main": {"__version__", "api", "batching", "errors", "fastlane", "repository", "security", "settings"},
-    "__main__": {"errors", "main", "model", "offline", "repository", "settings"},
+    "server": {"errors", "main", "settings"},
+    "workers": {"errors"},
+    "__main__": {"errors", "model", "offline", "repository", "server", "settings", "workers"},
 }
 OF_TRAINING = {"app.image", "app.model", "app.repository"}  # what training may import of app
 HEAVY = ("training", "tensorflow", "keras", "matplotlib")
@@ -86,13 +93,27 @@ def test_importing_the_service_loads_nothing_of_training() -> None:
 def test_operations_have_names_that_stay(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     operations = {(method, path): each["operationId"] for path, of in paths.items() for method, each in of.items()}
-    assert operations == {
+    named = {(method, path) for method, path in operations if not path.startswith(("/v1", "/v2"))}
+    assert {key: operations[key] for key in named} == {
         ("post", "/predict"): "predict",
         ("get", "/models"): "list_models",
         ("get", "/models/{name}"): "get_model",
         ("get", "/health"): "health",
         ("get", "/health/live"): "live",
         ("get", "/health/ready"): "ready",
+        ("get", "/metrics"): "metrics",
+        ("get", "/ping"): "ping",
+        ("post", "/invocations"): "invocations",
+    }
+    kinds = ("", "_of_version", "_of_label")
+    assert {each for each in operations.values() if each.startswith("v1")} == {
+        "v1_list_models",
+        *(f"v1_{what}{kind}" for what in ("predict", "status", "metadata") for kind in kinds),
+    }
+    assert {each for each in operations.values() if each.startswith("v2")} == {
+        *("v2_live", "v2_ready", "v2_server", "v2_statistics"),
+        *("v2_repository_index", "v2_load_model", "v2_unload_model"),
+        *(f"v2_{what}{kind}" for what in ("model", "model_ready", "model_statistics", "infer") for kind in kinds[:2]),
     }
 
 
@@ -103,6 +124,7 @@ def test_openapi_tells_the_three_forms_of_a_request_and_every_refusal(client: Te
 
 
 def test_page_and_documentation_are_served(client: TestClient) -> None:
-    assert "<canvas" in client.get("/").text
+    assert "<canvas" in client.get("/", headers={"Accept": "text/html"}).text
+    assert client.get("/").json() == {"status": "alive"}  # as KServe's V1 clients ask
     assert client.get("/static/seven.png").headers["content-type"] == "image/png"
     assert client.get("/docs").status_code == 200

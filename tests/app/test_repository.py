@@ -197,7 +197,7 @@ def test_request_that_holds_a_version_ends_on_it(copied: Path) -> None:
         async with repository(copied) as models:
             held = models.get()
             slowed(held, 0.2)
-            waiting = asyncio.create_task(held.predict(zeros(2)))
+            waiting = asyncio.ensure_future(held.predict(zeros(2)))
             await asyncio.sleep(0.05)
             unloading = asyncio.create_task(models.unload("digits-mlp"))
             await asyncio.sleep(0.05)

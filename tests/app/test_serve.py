@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from app.model import cuda_problem
+from app.cuda import cuda_problem
 from tests.conftest import ROOT
 
 SECONDS = 60  # for what normally takes one or two
