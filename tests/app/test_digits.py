@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import encode
-from tests.app.test_image import png_of_size
+from tests.app.test_image import enlarged, png_of_size
 from training.data import Digits
 
 
@@ -36,7 +36,8 @@ def post_files(client: TestClient, pictures: list[bytes], **options: Any) -> Any
 def assert_problem(response: Any, status: int, slug: str) -> dict[str, Any]:
     """The one body of every error, which says what to do and shows nothing of the inside."""
     assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
+    of_protocol = response.request.url.path.startswith(("/v1/", "/v2"))  # whose clients look for plain JSON
+    assert response.headers["content-type"] == ("application/json" if of_protocol else "application/problem+json")
     problem: dict[str, Any] = response.json()
     assert problem["type"] == f"urn:digits:problem:{slug}"
     assert problem["status"] == status
@@ -224,6 +225,19 @@ def test_service_goes_on_after_all_that(client: TestClient, seven_png: bytes) ->
     post(client, b"")
     post(client, png_of_size(50_000, 50_000))
     assert digits_of(post(client, seven_png)) == [7]
+
+
+def test_fastapi_answers_as_the_fast_lane_does(
+    client: TestClient, plain_client: TestClient, seven_png: bytes, seven: NDArray[np.uint8]
+) -> None:
+    encoded = base64.b64encode(seven_png)
+    bodies = [seven_png, encode(enlarged(seven)), encode(enlarged(seven), "JPEG"), b"", b"no picture", seven_png[:-9]]
+    bodies += [encode(np.zeros((28, 28), np.uint8)), b'{"images": ["' + encoded + b'"]}', b'{"images": [1]}', b"{"]
+    for content in bodies:
+        for query in ("", "?model=digits-mlp", "?return_image=true", "?version=9", "?version=x", "?model=letters"):
+            fast, plain = (each.post("/predict" + query, content=content) for each in (client, plain_client))
+            del plain.headers["vary"]  # what CORS adds for caches, which keep no POST
+            assert (fast.status_code, fast.headers, fast.content) == (plain.status_code, plain.headers, plain.content)
 
 
 # --- accuracy, as it is served ---------------------------------------------------------------------------------------
