@@ -146,8 +146,11 @@ class Batcher:
             self._loop.call_soon(self._gather, 0)
 
     def _gather(self, before: int) -> None:
-        """Every run reads the model's weights anew, so that a turn more for a fuller batch is worth its time."""
-        if before < self.queued < self.max_batch_size:
+        """Every run reads the model's weights anew, so that a turn more for a fuller batch is worth its time.
+
+        Whoever is alone after the first turn is run at once.
+        """
+        if max(1, before) < self.queued < self.max_batch_size:
             self._loop.call_soon(self._gather, self.queued)
         else:
             self._scheduled = False
