@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 # A run this short is done in the event loop: handing it to a thread and its answers back costs about half as much.
 SHORT_RUN_S = 300e-6
 SMALL_RECENTLY_S = 0.1
+RUN_NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ class Batcher:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batcher")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batcher", initializer=let_the_loop_go_first)
         return self
 
     async def __aexit__(
@@ -263,9 +266,14 @@ class Batcher:
 
     def _observe(self, batch: list[Part], images: int, seconds: float) -> None:
         began = time.perf_counter() - seconds
-        metrics = self.metrics
-        metrics.batch_images.observe(images)
-        metrics.run_seconds.observe(seconds)
-        metrics.queue_seconds.inc(sum([began - waiting.queued_at for waiting, _ in batch]))
-        metrics.parts.inc(len(batch))
-        metrics.queued_images.set(self.queued)
+        waited = sum([began - waiting.queued_at for waiting, _ in batch])
+        self.metrics.observe_run(images, seconds, len(batch), waited, self.queued)
+
+
+def let_the_loop_go_first() -> None:
+    """On a core that both want, the loop, which has little to do, is not kept waiting by a thread that has much.
+
+    One core, small requests beside a convolutional model's 4,096 images: p99 8.0 ms without it, see the README with.
+    """
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), RUN_NICENESS)

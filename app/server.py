@@ -18,6 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app import metrics
 from app.errors import StartupError
 from app.main import create_app
 from app.settings import Settings
@@ -144,6 +145,8 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         now = time.monotonic()
+        if counter % 10 == 0:  # once a second
+            metrics.hand_on()
         if self.closes_at is not None and self.ends_at is not None and now >= self.closes_at:
             await self.stop_listening()
             self.should_exit = self.should_exit or now >= self.ends_at or not self.server_state.connections

@@ -26,7 +26,7 @@ def to_images(numbers: NDArray[Any]) -> Images:
     They go from 0 (paper) to 255 (ink), or to 1.0 where no value is greater than that. Raises `InvalidRequest`.
     """
     check_shape(numbers.shape)
-    low, high = numbers.min(), numbers.max()
+    low, high = 0 if numbers.dtype.kind == "u" else numbers.min(), numbers.max()
     if not (low >= 0 and high <= 255):  # so written that NaN is refused too
         raise InvalidRequest("The numbers must be from 0 (paper) to 255 or 1.0 (ink), and none of them NaN.")
     images = numbers.reshape(len(numbers), 28, 28)
