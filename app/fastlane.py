@@ -124,24 +124,26 @@ class FastLane:
         began = time.perf_counter()
         status = 499  # as nginx names it: the caller has left
         watch: Watch = self.state.watch
-        task = watch.begin(began, receive)
+        task = None
         try:
             message = await receive()
             body = await rest_of(message, receive) if message.get("more_body") else message.get("body")
             if body is not None:
+                task = watch.begin(began, receive)  # not before: two that receive would share the body between them
                 answer = await route.endpoint(Call(self.state, path, scope["query_string"], headers, body))
                 status = 200
                 await send({"type": "http.response.start", "status": 200, "headers": headers_of(answer)})
                 await send({"type": "http.response.body", "body": answer.body})
         except asyncio.CancelledError:
-            if not watch.has_left(task):
+            if task is None or not watch.has_left(task):
                 raise
         except Exception as error:  # noqa: BLE001  # whatever it is becomes the one problem body
             problem = problem_of(error, scope)
             status = problem.status_code
             await problem(scope, receive, send)
         finally:
-            watch.end(task)
+            if task:
+                watch.end(task)
             metrics.observe_request(route.path, status, time.perf_counter() - began)
 
 
@@ -213,7 +215,8 @@ class Watch:
             self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._look)
 
     async def _wait_for_end(self, task: asyncio.Task[Any], receive: Receive) -> None:
-        message = await receive()
-        if message["type"] == "http.disconnect" and task in self.working:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if task in self.working:
             self.left.add(task)
             task.cancel()

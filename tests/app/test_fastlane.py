@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message
 
 from app.errors import BlankPicture
-from app.fastlane import Answer, Call, FastLane, HotRoute, Watch, pattern_of
+from app.fastlane import WATCH_AFTER_S, Answer, Call, FastLane, HotRoute, Watch, pattern_of
 
 
 async def nowhere(scope: Any, receive: Any, send: Any) -> None:
@@ -63,6 +63,26 @@ def test_hot_route_is_answered_with_its_length_and_type() -> None:
 def test_body_in_pieces_is_put_together() -> None:
     pieces = [body(b"a", more=True), body(b"b", more=True), body(b"c")]
     assert asyncio.run(ask(lane(tell), scope_of("/tell"), *pieces))[1]["body"] == b" q=1 abc"
+
+
+def test_body_that_comes_slowly_loses_nothing_to_whoever_watches_for_the_end() -> None:
+    async def scenario() -> list[Message]:
+        pieces = [body(b"a", more=True), body(b"b", more=True), body(b"c")]
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            if not pieces:
+                await asyncio.Event().wait()
+            await asyncio.sleep(2 * WATCH_AFTER_S)
+            return pieces.pop(0)
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await lane(tell)(scope_of("/tell"), receive, send)
+        return sent
+
+    assert asyncio.run(scenario())[1]["body"] == b" q=1 abc"
 
 
 def test_names_in_the_path_are_handed_on() -> None:
