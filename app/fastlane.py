@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import metrics
 from app.security import problem_of
 
+LONGEST_PATH = 256  # a longer one is of nobody who is in a hurry, and a thousand of any length would be kept in memory
 WATCH_AFTER_S = 0.05  # a request that waits longer is watched: whoever leaves then is waiting in vain for nobody
 
 
@@ -87,18 +88,18 @@ class FastLane:
         self.state = state
         self.max_bytes = max_bytes
         self.routes = [(re.compile(pattern_of(route.path)), route) for route in routes]
-        self.find = functools.lru_cache(maxsize=4096)(self._find)
+        self.find_again = functools.lru_cache(maxsize=1024)(self.find)
 
-    def _find(self, path: str) -> tuple[HotRoute, dict[str, str]] | None:
+    def find(self, path: str) -> tuple[HotRoute, dict[str, str]] | None:
         for pattern, route in self.routes:
             if match := pattern.fullmatch(path):
                 return route, match.groupdict()
         return None
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http" and scope["method"] == "POST" and (found := self.find(scope["path"])):
-            headers = dict(scope["headers"])
-            if self.is_plain(headers):
+        if scope["type"] == "http" and scope["method"] == "POST" and len(scope["path"]) <= LONGEST_PATH:
+            found = self.find_again(scope["path"])
+            if found and self.is_plain(headers := dict(scope["headers"])):
                 return self.answer(*found, headers, scope, receive, send)
         return self.app(scope, receive, send)
 

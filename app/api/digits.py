@@ -130,7 +130,7 @@ class Options(NamedTuple):
 
 async def predict(call: Call) -> Answer:
     """Reads one or many pictures, each of one digit: any size, polarity and place on the picture."""
-    options = read_options(call.query) if call.query else Options()
+    options = (read_options_again if len(call.query) < 100 else read_options)(call.query)
     servable = call.state.repository.get(options.model, options.version)
     limits: Limits = call.state.limits
     images = prepare_small(call.body, limits.max_pixels) if is_picture(call) else None
@@ -154,7 +154,6 @@ router.add_api_route(
 )
 
 
-@functools.lru_cache(maxsize=1024)  # callers ask the same again and again
 def read_options(query: bytes) -> Options:
     """Raises `InvalidRequest`. Parameters that are not ours are left alone."""
     try:
@@ -193,6 +192,9 @@ def is_picture(call: Call) -> bool:
     return not content_type.startswith((b"multipart/form-data", b"application/json")) and (
         call.body[:64].lstrip()[:1] != b"{"
     )
+
+
+read_options_again = functools.lru_cache(maxsize=1024)(read_options)  # callers ask the same again and again
 
 
 async def read_pictures(call: Call, limits: Limits) -> list[bytes]:
