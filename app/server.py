@@ -1,9 +1,10 @@
-"""The HTTP server of one process: uvicorn, with a drain, and with each answer in one write."""
+"""The HTTP server of one process: uvicorn, with a drain, and with the fast lane's answers in one write."""
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
+import functools
 import gc
 import os
 import signal
@@ -16,10 +17,11 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app import metrics
 from app.errors import StartupError
+from app.fastlane import WHOLE_ANSWER, Answer, headers_of
 from app.main import create_app
 from app.settings import Settings
 
@@ -173,43 +175,27 @@ def accept_all(listener: socket.socket) -> list[socket.socket]:
     return accepted
 
 
-class OneWrite:
-    """A transport that holds an answer's head back until its body comes, and sends both in one system call.
+class Protocol(HttpToolsProtocol):
+    """uvicorn's, with an ASGI extension for the fast lane, which finds in `scope` what writes a whole answer at once.
 
-    uvicorn writes them one by one, and each write is a packet of its own, and a fifth of a small request's time.
+    uvicorn's `send` looks through every header and writes head and body apart: a tenth of a small request's time.
+    Without the extension, as under any other server, the lane answers in the usual two messages.
     """
 
-    def __init__(self, transport: Any) -> None:
-        self.transport = transport
-        self.head = b""
-
-    def write(self, data: bytes) -> None:
-        if self.head:
-            data, self.head = self.head + data, b""
-        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
-            self.head = data
-            return
-        self.transport.write(data)
-
-    def flush(self) -> None:
-        if self.head:
-            self.transport.write(self.head)
-            self.head = b""
-
-    def close(self) -> None:
-        self.flush()
-        self.transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.transport, name)
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        extension: Any = functools.partial(write_whole, cycle)  # uvicorn knows extensions without functions alone
+        cycle.scope["extensions"] = {WHOLE_ANSWER: extension}
+        super()._start_asgi_task(cycle, app)
 
 
-class Protocol(HttpToolsProtocol):
-    """uvicorn's, over a `OneWrite`."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(OneWrite(transport))  # type: ignore[arg-type]
-
-    def on_response_complete(self) -> None:
-        self.transport.flush()  # type: ignore[attr-defined]
-        super().on_response_complete()
+def write_whole(cycle: RequestResponseCycle, answer: Answer) -> bool:
+    """Head and body in one write; False where there is more to do than that, which `send` knows."""
+    headers = cycle.default_headers
+    if cycle.flow.write_paused or cycle.disconnected or not cycle.keep_alive or CLOSE in headers:
+        return False
+    lines = [b"%b: %b\r\n" % each for each in (*headers, *headers_of(answer))]
+    cycle.transport.write(b"".join((b"HTTP/1.1 200 OK\r\n", *lines, b"\r\n", answer.body)))
+    cycle.response_started = cycle.response_complete = True
+    cycle.message_event.set()
+    cycle.on_response()
+    return True

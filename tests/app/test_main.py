@@ -37,7 +37,7 @@ ALLOWED = {
     "api.control": {"errors", "repository"},
     "api.clouds": {"errors", "fastlane", "tensors"},
     "main": {"__version__", "api", "batching", "errors", "fastlane", "repository", "security", "settings"},
-    "server": {"errors", "main", "metrics", "settings"},
+    "server": {"errors", "fastlane", "main", "metrics", "settings"},
     "workers": {"errors"},
     "__main__": {"errors", "model", "offline", "repository", "server", "settings", "workers"},
 }

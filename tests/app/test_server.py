@@ -1,71 +1,40 @@
-"""Each answer leaves in one write, and none is held back."""
+"""The server writes what it is given, in every form that an answer has."""
 
 from __future__ import annotations
 
 import http.client
+import socket
 from typing import Any
 
-import pytest
-
-from app.server import OneWrite
 from tests.app.test_serve import serving
+from tests.conftest import ROOT
 
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"
-
-
-class Wire:
-    """A transport that notes what is written to it."""
-
-    def __init__(self) -> None:
-        self.writes: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.writes.append(data)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def get_extra_info(self, name: str) -> str:
-        return name
+SEVEN = (ROOT / "app/static/seven.png").read_bytes()
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
+def test_answer_of_the_fast_lane_is_one_packet() -> None:
+    with serving("--device", "cpu") as service:
+        host, port = service.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as connection:
+            for _ in range(3):
+                connection.sendall(
+                    b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(SEVEN) + SEVEN
+                )
+                answer = connection.recv(65536)  # what the first packet holds
+                head, _, body = answer.partition(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 200 OK\r\ndate: ")
+                assert b"content-length: %d" % len(body) in head
+                assert body.endswith(b"}]}")
 
 
-def test_head_and_body_are_one_write(wire: Wire) -> None:
-    transport = OneWrite(wire)
-    transport.write(HEAD)
-    assert wire.writes == []
-    transport.write(b"hello")
-    transport.write(b" more")
-    assert wire.writes == [HEAD + b"hello", b" more"]
-
-
-def test_head_alone_leaves_at_the_end_of_its_answer(wire: Wire) -> None:
-    transport = OneWrite(wire)
-    transport.write(HEAD)
-    transport.flush()
-    transport.flush()
-    assert wire.writes == [HEAD]
-
-
-def test_head_alone_leaves_before_the_connection_closes(wire: Wire) -> None:
-    transport = OneWrite(wire)
-    transport.write(HEAD)
-    transport.close()
-    assert (wire.writes, wire.closed) == ([HEAD], True)
-
-
-def test_invitation_to_send_the_body_is_not_held_back(wire: Wire) -> None:
-    OneWrite(wire).write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    assert wire.writes == [b"HTTP/1.1 100 Continue\r\n\r\n"]
-
-
-def test_whatever_else_a_transport_does_it_does(wire: Wire) -> None:
-    assert OneWrite(wire).get_extra_info("peername") == "peername"
+def test_caller_of_http_1_0_gets_its_answer_and_the_end() -> None:
+    with serving("--device", "cpu") as service:
+        host, port = service.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(b"POST /predict HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(SEVEN) + SEVEN)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b'"digit":7' in answer
+    assert b"connection: close" in answer.lower()
 
 
 def test_answers_of_every_form_come_over_one_connection() -> None:
