@@ -68,6 +68,7 @@ PRESETS = {
     # Learns what its teachers say of each distorted digit rather than the digit's label.
     "digits": TrainConfig(
         options=Options(batch_normalization=True, dropout=0.2),
+        epochs=45,
         label_smoothing=0.0,
         teachers=("models/digits/1/model.onnx", "runs/digits-teacher/model.onnx"),
         keep="last",
