@@ -28,7 +28,7 @@ ZEROS = np.zeros((28, 28), int).tolist()
 
 @pytest.fixture(scope="module", params=[True, False], ids=["fast lane", "FastAPI alone"])
 def client(models: Path, request: pytest.FixtureRequest) -> Iterator[TestClient]:
-    settings = Settings(models=models, device="cpu", version_labels="digits/stable=1,digits/canary=2")
+    settings = Settings(models=models, device="cpu", version_labels="digits/stable=1,digits/canary=2,digits/next=3")
     app = create_app(settings, fast_lane=request.param)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
@@ -100,8 +100,11 @@ def test_only_signature_is_the_default_one(client: TestClient) -> None:
 def test_version_and_label_are_chosen_in_the_path(client: TestClient) -> None:
     document = {"instances": [ZEROS]}
     latest = ask(client, document).json()
-    assert ask(client, document, "/v1/models/digits/versions/1:predict").json() == latest
-    assert ask(client, document, "/v1/models/digits/labels/stable:predict").json() == latest
+    first = ask(client, document, "/v1/models/digits/versions/1:predict").json()
+    assert first != latest
+    assert ask(client, document, "/v1/models/digits/versions/2:predict").json() == latest
+    assert ask(client, document, "/v1/models/digits/labels/canary:predict").json() == latest
+    assert ask(client, document, "/v1/models/digits/labels/stable:predict").json() == first
     assert ask(client, document, "/v1/models/digits-mlp:predict").json() != latest
 
 
@@ -111,7 +114,7 @@ def test_version_and_label_are_chosen_in_the_path(client: TestClient) -> None:
         ("half", "Latest(half)"),
         ("half/versions/1", "Specific(half, 1)"),
         ("digits/versions/9", "Specific(digits, 9)"),
-        ("digits/labels/canary", "Latest(digits)"),  # it names a version that is not there
+        ("digits/labels/next", "Latest(digits)"),  # it names a version that is not there
         ("digits/labels/nightly", "Latest(digits)"),
         ("digits-mlp/labels/stable", "Latest(digits-mlp)"),
     ],
@@ -150,11 +153,14 @@ def test_models_are_listed_by_name(client: TestClient) -> None:
     assert client.get("/v1/models").json() == {"models": ["digits", "digits-mlp"]}
 
 
-@pytest.mark.parametrize("address", ["digits", "digits/versions/1", "digits/labels/stable"])
-def test_status_is_what_both_families_of_clients_read(client: TestClient, address: str) -> None:
-    available = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+@pytest.mark.parametrize(
+    ("address", "versions"), [("digits", ["2", "1"]), ("digits/versions/1", ["1"]), ("digits/labels/stable", ["1"])]
+)
+def test_status_is_what_both_families_of_clients_read(client: TestClient, address: str, versions: list[str]) -> None:
+    ok = {"error_code": "OK", "error_message": ""}
+    available = [{"version": each, "state": "AVAILABLE", "status": ok} for each in versions]
     answer = client.get(f"/v1/models/{address}").json()
-    assert answer == {"name": "digits", "ready": True, "model_version_status": [available]}
+    assert answer == {"name": "digits", "ready": True, "model_version_status": available}
 
 
 def test_metadata_names_what_predict_takes_and_gives(client: TestClient) -> None:
