@@ -176,7 +176,7 @@ def headers_of(answer: Answer) -> list[tuple[bytes, bytes]]:
 class Watch:
     """Notices callers who leave, and cancels their work.
 
-    Only a task that waits for the next message notices, and such a task costs a fifth of a small request. So one is
+    Only a task that waits for the next message notices, and such a task costs time too. So one is
     started for those requests alone that are still waiting after `WATCH_AFTER_S`.
     """
 

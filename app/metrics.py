@@ -65,8 +65,8 @@ def _request_seconds(route: str, status: int) -> Histogram:
 class RunMetrics:
     """The figures of one version of one model.
 
-    A run's are written down at once and handed to Prometheus's objects later, many together: that takes a tenth of a
-    small run's time.
+    A run's are written down at once and handed to Prometheus's objects later, many together: one by one they took 6 us
+    of each run.
     """
 
     batch_images: Histogram

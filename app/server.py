@@ -178,7 +178,7 @@ def accept_all(listener: socket.socket) -> list[socket.socket]:
 class Protocol(HttpToolsProtocol):
     """uvicorn's, with an ASGI extension for the fast lane, which finds in `scope` what writes a whole answer at once.
 
-    uvicorn's `send` looks through every header and writes head and body apart: a tenth of a small request's time.
+    uvicorn's `send` looks through every header and writes head and body apart: 3 us of a small request's 65.
     Without the extension, as under any other server, the lane answers in the usual two messages.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -460,13 +460,6 @@ def test_infer_is_a_post(client: TestClient) -> None:
 # --- the two ways through the application ----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def without_lane(models: Path) -> Iterator[TestClient]:
-    app = create_app(Settings(models=models, device="cpu"), fast_lane=False)
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield client
-
-
 def good_requests(images: Pixels) -> list[Body]:
     return [
         (in_json(tensor(images.tolist()), id="x"), {}),
@@ -479,11 +472,11 @@ def good_requests(images: Pixels) -> list[Body]:
     ]
 
 
-def test_fastapi_answers_as_the_fast_lane_does(client: TestClient, without_lane: TestClient, images: Pixels) -> None:
+def test_fastapi_answers_as_the_fast_lane_does(client: TestClient, plain_client: TestClient, images: Pixels) -> None:
     bodies = [*good_requests(images), *((body, {}) for body in BAD_JSON.values()), *BAD_BINARY.values()]
     for path in (INFER, "/v2/models/digits/versions/1/infer", "/v2/models/letters/infer"):
         for content, headers in bodies:
-            fast, plain = (each.post(path, content=content, headers=headers) for each in (client, without_lane))
+            fast, plain = (each.post(path, content=content, headers=headers) for each in (client, plain_client))
             del plain.headers["vary"]  # what CORS adds for caches, which keep no POST
             assert (fast.status_code, fast.headers, fast.content) == (
                 plain.status_code,
