@@ -59,9 +59,24 @@ ONES_ROWS_COLUMNS = (
     np.stack([np.ones((SIZE, SIZE)), *np.mgrid[:SIZE, :SIZE]], axis=-1).reshape(-1, 3).astype(np.float32)
 )
 
-LONGEST_SIDE = 2048  # larger pictures are reduced to it first: a digit of a twentieth of it still has 100 pixels
+LONGEST_SIDE = 1024  # larger pictures are reduced to it first: a digit of a twentieth of it still has 50 pixels
+COLOURFUL = 1.5  # how much more a colour must vary than the brightness does to be read instead of it
 FULL_INK = 254  # MNIST's own digits end at 254 or 255
 MIN_CONTRAST = 24  # of 255, between paper and ink: less is a blank page and its noise
+EVEN = 12  # of 255: a border that varies less is of one paper
+PAPER_SIDE = 128  # the paper's brightness is found on a copy of this size
+PAPER_WINDOW = 0.45  # of its longer side: in it less than half must be ink
+DARKEST_PAPER = 40  # of 255: in deeper shadow nothing can be told
+LIGHT_INK = 1.2  # light ink on dark paper must stand out by more: paper is mostly light
+FULL_INK_QUANTILE = 0.998  # of a photo's pixels: what is darker is a speck
+LINES_FROM, LINES_SIDE = 64, 320  # widths: no lines in smaller pictures; they are looked for in a copy of this size
+STEEPEST = 0.14  # slope of a paper held askew by 8 degrees
+SLOPES = np.linspace(-STEEPEST, STEEPEST, 29).tolist()
+LINE_COVERS = 0.7  # of the picture's width
+SPECK = 0.04  # of the largest part's area
+THINNEST = 1.8  # a stroke's width in pixels of the finished image; MNIST's own are 2 to 4
+CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+
 BOX_LEVEL = 48  # of 255: fainter ink (soft edges, JPEG's ringing) is kept, but does not widen the box
 
 Pillow.MAX_IMAGE_PIXELS = None  # `open_picture` has its own limit, checked before anything is decoded
@@ -149,23 +164,31 @@ def open_with_pillow(content: bytes) -> Pillow.Image:
 
 def to_mnist(picture: Picture) -> Image:
     """The whole way from an opened picture. Raises `UnsupportedPicture` or `BlankPicture`."""
-    brightness = decode(picture)
-    if is_mnist(brightness):
-        return brightness
+    return prepare(decode(picture))
+
+
+def prepare(brightness: Grey) -> Image:
+    """The way after decoding. Training's pictures take it too. Raises `BlankPicture`."""
+    for same in (brightness, np.asarray(cv2.bitwise_not(brightness), np.uint8)):
+        if is_mnist(same):
+            return same
     strokes = ink(brightness)
     if is_mnist(strokes):
         return strokes
-    return centre(fit(crop(strokes)))
+    return centre(fit(thick_enough(crop(without_specks(strokes)))))
 
 
-def decode(picture: Picture) -> Grey:
-    """The first frame, upright as its EXIF says, transparency on paper. Raises `UnsupportedPicture` if damaged."""
+def decode(picture: Picture, longest_side: int = LONGEST_SIDE) -> Grey:
+    """The first frame, upright as its EXIF says, transparency on paper, no side longer than `longest_side`.
+
+    Raises `UnsupportedPicture` if damaged.
+    """
     if isinstance(picture, PlainPng):
         try:
-            return reduced(grey_of_pixels(pyspng.load(picture.content)))
+            return grey_of_pixels(reduced(pyspng.load(picture.content), longest_side))
         except RuntimeError:  # damaged: Pillow decides whether enough of it is left
             picture = open_with_pillow(picture.content)
-    return decode_with_pillow(picture)
+    return decode_with_pillow(picture, longest_side)
 
 
 def grey_of_pixels(pixels: NDArray[np.uint8]) -> Grey:
@@ -173,16 +196,27 @@ def grey_of_pixels(pixels: NDArray[np.uint8]) -> Grey:
     if pixels.ndim == 2:
         return pixels
     if pixels.shape[2] == 3:
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    return on_paper(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2GRAY), np.uint8), pixels[:, :, 3])
+        return grey_of_colours(pixels)
+    return on_paper(grey_of_colours(pixels[:, :, :3]), pixels[:, :, 3])
 
 
-def decode_with_pillow(picture: Pillow.Image) -> Grey:
+def grey_of_colours(pixels: NDArray[np.uint8]) -> Grey:
+    """(H, W, 3) in RGB -> brightness, or one colour's where the ink shows far better in it: yellow on white in blue."""
+    brightness = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    _, by_colour = cv2.meanStdDev(pixels)
+    best = int(by_colour.argmax())
+    if by_colour[best, 0] <= COLOURFUL * cv2.meanStdDev(brightness)[1][0, 0]:
+        return brightness
+    return np.ascontiguousarray(pixels[:, :, best])
+
+
+def decode_with_pillow(picture: Pillow.Image, longest_side: int) -> Grey:
     try:
-        picture.draft("L", (LONGEST_SIDE // 2, LONGEST_SIDE // 2))  # a JPEG is decoded at 1/2 to 1/8 where enough
+        side = longest_side // 2 + longest_side // 6
+        picture.draft(None, (side, side))  # a JPEG is decoded at 1/2 to 1/8 where enough
         picture.load()
         turn_upright(picture)
-        return reduced(grey(picture))
+        return grey(picture, longest_side)
     except Exception as error:  # Pillow's readers raise whatever the damage leads to
         raise UnsupportedPicture("The picture is damaged or incomplete: send it again, or save it anew.") from error
 
@@ -193,18 +227,17 @@ def turn_upright(picture: Pillow.Image) -> None:
         ImageOps.exif_transpose(picture, in_place=True)
 
 
-def grey(picture: Pillow.Image) -> Grey:
+def grey(picture: Pillow.Image, longest_side: int) -> Grey:
     """Any mode of Pillow's -> brightness."""
     if picture.mode.startswith("I;16"):
-        return (np.asarray(picture) >> 8).astype(np.uint8)
+        return reduced((np.asarray(picture) >> 8).astype(np.uint8), longest_side)
     if picture.mode in ("I", "F"):
-        return stretched(np.asarray(picture, np.float64))
+        return reduced(stretched(np.asarray(picture, np.float64)), longest_side)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        return on_paper(np.asarray(picture.convert("RGB").convert("L")), np.asarray(picture.getchannel("A")))
-    if picture.mode not in ("L", "RGB"):
+    elif picture.mode not in ("L", "RGB"):
         picture = picture.convert("RGB")
-    return np.asarray(picture.convert("L"))
+    return grey_of_pixels(reduced(np.asarray(picture), longest_side))
 
 
 def stretched(values: NDArray[np.float64]) -> Grey:
@@ -224,29 +257,169 @@ def on_paper(brightness: Grey, alpha: NDArray[np.uint8]) -> Grey:
     return on_black if on_white.min() > 255 - MIN_CONTRAST else on_white
 
 
-def reduced(picture: Grey) -> Grey:
-    """No side longer than `LONGEST_SIDE`."""
-    height, width = picture.shape
-    factor = LONGEST_SIDE / max(height, width)
+def reduced(pixels: NDArray[np.uint8], longest_side: int) -> NDArray[np.uint8]:
+    """No side longer than `longest_side`."""
+    height, width = pixels.shape[:2]
+    factor = longest_side / max(height, width)
     if factor >= 1:
-        return picture
+        return pixels
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def ink(picture: Grey) -> Ink:
-    """Paper is what the border mostly is; ink is what differs from it most. Raises `BlankPicture`."""
-    paper = int(np.median(border(picture)))
-    darker, lighter = paper - int(picture.min()), int(picture.max()) - paper
-    contrast = max(darker, lighter)
-    if contrast < MIN_CONTRAST:
-        raise BlankPicture("The picture has no ink on it: send one with a digit drawn on it.")
-    away = (paper, picture) if darker > lighter else (picture, paper)
-    return strengthened(np.asarray(cv2.subtract(*away), np.uint8))
+    """What differs from the paper. Raises `BlankPicture`."""
+    edge = border(picture)
+    paper = int(np.median(edge))
+    if paper - int(edge.min()) <= EVEN and int(edge.max()) - paper <= EVEN:
+        return ink_on_even_paper(picture, paper)
+    return ink_on_uneven_paper(picture)
 
 
 def border(picture: Grey) -> NDArray[np.uint8]:
     return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+
+
+def ink_on_even_paper(picture: Grey, paper: int) -> Ink:
+    """Ink is what differs from the paper most, be it darker or lighter."""
+    darker, lighter = paper - int(picture.min()), int(picture.max()) - paper
+    if max(darker, lighter) < MIN_CONTRAST:
+        raise blank()
+    away = (paper, picture) if darker > lighter else (picture, paper)
+    return strengthened(np.asarray(cv2.subtract(*away), np.uint8))
+
+
+def blank() -> BlankPicture:
+    return BlankPicture("The picture has no ink on it: send one with a digit drawn on it.")
+
+
+def ink_on_uneven_paper(picture: Grey) -> Ink:
+    """A photo's, a noisy picture's, or of a drawing that reaches the edge: against the paper around each place."""
+    paper = paper_of(picture)
+    darker, lighter = cv2.subtract(paper, picture), cv2.subtract(picture, paper)
+    if np.square(lighter, dtype=np.float32).sum() > LIGHT_INK * np.square(darker, dtype=np.float32).sum():
+        darker, paper = lighter, np.asarray(cv2.bitwise_not(paper), np.uint8)
+    # What the paper throws back: the same ink in the shadow and in the light.
+    share = np.asarray(cv2.divide(darker, np.maximum(paper, DARKEST_PAPER), scale=255), np.uint8)
+    full = int(np.quantile(share, FULL_INK_QUANTILE))
+    noise = float(np.median(share)) * 1.5
+    if full < max(MIN_CONTRAST, 2 * noise):
+        raise blank()
+    weakest = min(max(0.12 * full, 2.5 * noise), 0.5 * full)
+    gain = 255 / max(1.0, 0.9 * full - weakest)
+    strokes = np.clip((share.astype(np.float32) - weakest) * gain, 0, 255).astype(np.uint8)
+    return strengthened(without_lines(strokes))
+
+
+def paper_of(picture: Grey) -> Grey:
+    """The paper's brightness behind the ink: the median of what is around each pixel, found on a small copy."""
+    height, width = picture.shape
+    small = reduced(picture, PAPER_SIDE)
+    window = min(255, max(3, int(PAPER_WINDOW * max(small.shape)))) | 1
+    paper = cv2.medianBlur(np.ascontiguousarray(small), window)
+    paper = cv2.blur(paper, (max(1, window // 6),) * 2)
+    return np.asarray(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def without_lines(strokes: Ink) -> Ink:
+    """Ruled and squared paper's lines removed: those that cross most of the picture, upright or level."""
+    for level in (True, False):
+        picture = strokes if level else np.ascontiguousarray(strokes.T)
+        lines = level_lines(picture)
+        if lines is not None:
+            picture = erased(picture, lines)
+            strokes = picture if level else np.ascontiguousarray(picture.T)
+    return strokes
+
+
+def level_lines(strokes: Ink) -> Ink | None:
+    """Where the lines are that run from left to right, 255 there; None if there are none.
+
+    Such a line inks nearly every column, sheared by its slope it lies in one row.
+    """
+    height, width = strokes.shape
+    if width < LINES_FROM or not (reaches(strokes[:, :2]) and reaches(strokes[:, -2:])):
+        return None
+    small = reduced(strokes, LINES_SIDE)
+    y, x = np.nonzero(small > BOX_LEVEL)
+    if len(y) > small.size // 2:
+        return None
+    rows, columns = small.shape
+    margin = int(columns * STEEPEST) + 1
+    counts = [
+        np.bincount((y + margin - slope * (x - columns / 2)).astype(np.intp), minlength=rows + 2 * margin)
+        for slope in SLOPES
+    ]
+    best = max(range(len(SLOPES)), key=lambda i: int(np.square(counts[i][margin:-margin]).sum()))
+    if counts[best][margin:-margin].max() < LINE_COVERS * columns:
+        return None
+    mask = np.where(small > BOX_LEVEL, np.uint8(255), np.uint8(0))
+    # A line that is not quite straight, or leans a little otherwise than most, still fills a gap of a pixel.
+    mask = np.asarray(cv2.dilate(mask, np.ones((2, 3), np.uint8)), np.uint8)
+    found = np.zeros_like(mask)
+    for slope in SLOPES[max(0, best - 1) : best + 2]:
+        found |= np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, line_kernel(columns // 2, slope)), np.uint8)
+    grown = cv2.resize(cv2.dilate(found, np.ones((3, 1), np.uint8)), (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(grown, np.uint8)
+
+
+def reaches(edge: Ink) -> bool:
+    return bool((edge > BOX_LEVEL).any())
+
+
+def line_kernel(length: int, slope: float) -> NDArray[np.uint8]:
+    rise = round(abs(slope) * length)
+    kernel = np.zeros((rise + 1, length), np.uint8)
+    ends = ((0, 0), (length - 1, rise)) if slope > 0 else ((0, rise), (length - 1, 0))
+    return np.asarray(cv2.line(kernel, *ends, (1,), 1), np.uint8)
+
+
+def erased(strokes: Ink, lines: Ink) -> Ink:
+    """Without the lines; a stroke that goes on above and below one is mended."""
+    rest = np.asarray(cv2.bitwise_and(strokes, cv2.bitwise_not(lines)), np.uint8)
+    thickness = typical_run(lines)
+    mended = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((thickness + 2, 3), np.uint8))
+    return np.asarray(cv2.max(rest, cv2.min(cv2.bitwise_and(mended, lines), strokes)), np.uint8)
+
+
+def typical_run(lines: Ink) -> int:
+    """How thick the lines are, in rows."""
+    starts = int(np.count_nonzero(np.diff(lines.astype(np.int16), axis=0, prepend=0) > 0))
+    return max(1, round(np.count_nonzero(lines) / max(1, starts)))
+
+
+def without_specks(strokes: Ink) -> Ink:
+    """Parts that are tiny beside the largest are dust and noise; where there are such, all around the rest goes."""
+    top, bottom, left, right = box(strokes, level=BOX_LEVEL)
+    strokes = strokes[top:bottom, left:right]
+    inked = cv2.threshold(strokes, BOX_LEVEL, 255, cv2.THRESH_BINARY)[1]
+    n, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8, ltype=cv2.CV_16U)
+    if n <= 2:
+        return strokes
+    areas = stats[:, cv2.CC_STAT_AREA]
+    kept = areas >= SPECK * areas[1:].max()
+    kept[0] = False
+    if kept.sum() == n - 1:
+        return strokes
+    mask = np.where(kept, np.uint8(255), np.uint8(0))[labels]
+    return np.asarray(cv2.bitwise_and(strokes, cv2.dilate(mask, np.ones((5, 5), np.uint8))), np.uint8)
+
+
+def thick_enough(strokes: Ink) -> Ink:
+    """A pen so thin that it would vanish when the digit is made small is thickened first."""
+    factor = LONGER_SIDE / max(strokes.shape)
+    if factor > 0.5:
+        return strokes
+    inked = cv2.threshold(strokes, BOX_LEVEL, 255, cv2.THRESH_BINARY)[1]
+    inked = cv2.morphologyEx(inked, cv2.MORPH_CLOSE, CROSS)  # a dithered stroke is one stroke
+    edge = cv2.subtract(inked, cv2.erode(inked, CROSS))
+    width = 2 * cv2.countNonZero(inked) / max(1, cv2.countNonZero(edge))
+    by = round(THINNEST / factor - width)
+    if by < 1:
+        return strokes
+    around = by // 2 + 1
+    roomy = cv2.copyMakeBorder(strokes, around, around, around, around, cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.dilate(roomy, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (by + 1, by + 1))), np.uint8)
 
 
 def strengthened(strokes: Ink) -> Ink:
