@@ -12,6 +12,7 @@ from typing import Any
 from training.augment import Distortion
 from training.config import PRESETS, Options, TrainConfig
 from training.data import DataError, load
+from training.packages import PackageError
 
 # What loads TensorFlow is imported where it is used: --help does not wait for it.
 
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
 
     try:
         arguments.run_verb(arguments)
-    except (DataError, ExportError) as error:
+    except (DataError, ExportError, PackageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

