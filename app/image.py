@@ -72,8 +72,8 @@ FULL_INK_QUANTILE = 0.998  # of a photo's pixels: what is darker is a speck
 LINES_FROM, LINES_SIDE = 64, 320  # widths: no lines in smaller pictures; they are looked for in a copy of this size
 STEEPEST = 0.14  # slope of a paper held askew by 8 degrees
 SLOPES = np.linspace(-STEEPEST, STEEPEST, 29).tolist()
-LINE_COVERS = 0.7  # of the picture's width
-SPECK = 0.04  # of the largest part's area
+LINE_COVERS = 0.8  # of the picture's width
+SPECK, STRONG = 0.04, 128  # a speck's share of the largest part's strong ink
 THINNEST = 1.8  # a stroke's width in pixels of the finished image; MNIST's own are 2 to 4
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
@@ -317,19 +317,24 @@ def paper_of(picture: Grey) -> Grey:
     small = reduced(picture, PAPER_SIDE)
     window = min(255, max(3, int(PAPER_WINDOW * max(small.shape)))) | 1
     paper = cv2.medianBlur(np.ascontiguousarray(small), window)
-    paper = cv2.blur(paper, (max(1, window // 6),) * 2)
+    paper = cv2.blur(paper, (3, 3))
     return np.asarray(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def without_lines(strokes: Ink) -> Ink:
-    """Ruled and squared paper's lines removed: those that cross most of the picture, upright or level."""
-    for level in (True, False):
-        picture = strokes if level else np.ascontiguousarray(strokes.T)
-        lines = level_lines(picture)
-        if lines is not None:
-            picture = erased(picture, lines)
-            strokes = picture if level else np.ascontiguousarray(picture.T)
-    return strokes
+    """Ruled and squared paper's lines removed: those that cross the picture, level or upright."""
+    level, upright = level_lines(strokes), level_lines(np.ascontiguousarray(strokes.T))
+    if level is None and upright is None:
+        return strokes
+    nothing = np.zeros_like(strokes)
+    level = nothing if level is None else level
+    upright = nothing if upright is None else np.ascontiguousarray(upright.T)
+    rest = np.asarray(cv2.bitwise_and(strokes, cv2.bitwise_not(cv2.bitwise_or(level, upright))), np.uint8)
+    # A stroke that goes on at both sides of a line is mended.
+    across_level = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((thickness(level) + 2, 3), np.uint8))
+    across_upright = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((3, thickness(upright.T) + 2), np.uint8))
+    mended = cv2.max(cv2.min(across_level, level), cv2.min(across_upright, upright))
+    return np.asarray(cv2.max(rest, cv2.min(mended, strokes)), np.uint8)
 
 
 def level_lines(strokes: Ink) -> Ink | None:
@@ -347,11 +352,11 @@ def level_lines(strokes: Ink) -> Ink | None:
     rows, columns = small.shape
     margin = int(columns * STEEPEST) + 1
     counts = [
-        np.bincount((y + margin - slope * (x - columns / 2)).astype(np.intp), minlength=rows + 2 * margin)
+        np.bincount((y + margin - slope * (x - columns / 2)).astype(np.intp), minlength=rows + 2 * margin)[margin:-margin]
         for slope in SLOPES
     ]
-    best = max(range(len(SLOPES)), key=lambda i: int(np.square(counts[i][margin:-margin]).sum()))
-    if counts[best][margin:-margin].max() < LINE_COVERS * columns:
+    best = max(range(len(SLOPES)), key=lambda i: int(np.square(counts[i]).sum()))
+    if (counts[best][1:] + counts[best][:-1]).max() < LINE_COVERS * columns:  # a line may lie between two rows
         return None
     mask = np.where(small > BOX_LEVEL, np.uint8(255), np.uint8(0))
     # A line that is not quite straight, or leans a little otherwise than most, still fills a gap of a pixel.
@@ -374,18 +379,10 @@ def line_kernel(length: int, slope: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.line(kernel, *ends, (1,), 1), np.uint8)
 
 
-def erased(strokes: Ink, lines: Ink) -> Ink:
-    """Without the lines; a stroke that goes on above and below one is mended."""
-    rest = np.asarray(cv2.bitwise_and(strokes, cv2.bitwise_not(lines)), np.uint8)
-    thickness = typical_run(lines)
-    mended = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((thickness + 2, 3), np.uint8))
-    return np.asarray(cv2.max(rest, cv2.min(cv2.bitwise_and(mended, lines), strokes)), np.uint8)
-
-
-def typical_run(lines: Ink) -> int:
-    """How thick the lines are, in rows."""
+def thickness(lines: Ink) -> int:
+    """Of level lines, in rows."""
     starts = int(np.count_nonzero(np.diff(lines.astype(np.int16), axis=0, prepend=0) > 0))
-    return max(1, round(np.count_nonzero(lines) / max(1, starts)))
+    return round(np.count_nonzero(lines) / max(1, starts))
 
 
 def without_specks(strokes: Ink) -> Ink:
@@ -393,11 +390,11 @@ def without_specks(strokes: Ink) -> Ink:
     top, bottom, left, right = box(strokes, level=BOX_LEVEL)
     strokes = strokes[top:bottom, left:right]
     inked = cv2.threshold(strokes, BOX_LEVEL, 255, cv2.THRESH_BINARY)[1]
-    n, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8, ltype=cv2.CV_16U)
+    n, labels = cv2.connectedComponents(inked, connectivity=8, ltype=cv2.CV_16U)
     if n <= 2:
         return strokes
-    areas = stats[:, cv2.CC_STAT_AREA]
-    kept = areas >= SPECK * areas[1:].max()
+    areas = np.bincount(labels[strokes > STRONG], minlength=n)  # of their strong ink: a shadow's rest has little
+    kept = areas >= SPECK * areas.max()
     kept[0] = False
     if kept.sum() == n - 1:
         return strokes
