@@ -9,6 +9,7 @@
     +-- BodyTooLarge          413  known while reading
     +-- TooManyPixels         413  known from the header, before decoding
     +-- TooManyPictures       413
+    +-- TooManyDigits         413  on a page
     +-- UnsupportedPicture    415  not a picture, damaged, or of a format we do not read
     +-- BlankPicture          422  a picture with no ink on it
     +-- InternalError         500  ours: logged with its trace, told without
@@ -132,6 +133,10 @@ class TooManyPixels(ServiceError):
 
 class TooManyPictures(ServiceError):
     status, slug, title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-many-pictures", "There are too many pictures"
+
+
+class TooManyDigits(ServiceError):
+    status, slug, title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-many-digits", "There are too many digits"
 
 
 class UnsupportedPicture(ServiceError):
