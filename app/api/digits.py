@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,7 +17,8 @@ from pydantic import BaseModel, Field
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from app.errors import InvalidRequest, Problem
+from app.errors import InvalidRequest, Problem, TooManyPictures
+from app.explain import Explained, Explanation, explain, overlay
 from app.fastlane import Answer, Call, HotRoute, documented
 from app.model import Device, Images, Probabilities
 from app.pictures import from_base64, prepare, prepare_small, too_many
@@ -53,6 +55,14 @@ class Predictions(BaseModel):
 
     model: ModelName
     predictions: list[Prediction]
+
+
+class ExplainedPrediction(BaseModel):
+    """What one picture was read as, and which pixels decided."""
+
+    model: ModelName
+    prediction: Prediction
+    explanation: Explained
 
 
 class Pictures(BaseModel):
@@ -95,7 +105,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-PARAMETERS = [
+MODEL_PARAMETERS = [
     {
         "name": "model",
         "in": "query",
@@ -108,24 +118,31 @@ PARAMETERS = [
         "description": "A version; the newest if absent.",
         "schema": {"type": "integer"},
     },
-    {
-        "name": "return_image",
-        "in": "query",
-        "description": "Add the 28 x 28 image the model saw.",
-        "schema": {"type": "boolean", "default": False},
-    },
 ]
+RETURN_IMAGE = {
+    "name": "return_image",
+    "in": "query",
+    "description": "Add the 28 x 28 image the model saw.",
+    "schema": {"type": "boolean", "default": False},
+}
+DIGIT = {
+    "name": "digit",
+    "in": "query",
+    "description": "The digit to explain; the one that is read if absent.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 9},
+}
 
 
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
 class Options(NamedTuple):
-    """What the query of `/predict` may say."""
+    """What a query may say."""
 
     model: str | None = None
     version: int | None = None
     return_image: bool = False
+    digit: int | None = None
 
 
 async def predict(call: Call) -> Answer:
@@ -150,7 +167,36 @@ router.add_api_route(
     operation_id="predict",
     response_model=Predictions,
     responses=PROBLEMS,
-    openapi_extra={"requestBody": REQUEST_BODY, "parameters": PARAMETERS},
+    openapi_extra={"requestBody": REQUEST_BODY, "parameters": [*MODEL_PARAMETERS, RETURN_IMAGE]},
+)
+
+
+async def explain_picture(call: Call) -> Answer:
+    """Reads one picture of one digit, and tells how much each pixel speaks for that digit, or for another one.
+
+    With `Accept: image/png` it answers the digit itself instead, coloured: blue speaks for it, orange against it.
+    """
+    options = read_options(call.query)
+    servable = call.state.repository.get(options.model, options.version)
+    limits: Limits = call.state.limits
+    pictures = await read_pictures(call, limits)
+    if len(pictures) > 1:
+        raise TooManyPictures("One picture is explained at a time: send the others in requests of their own.")
+    images = await prepare(pictures, max_pictures=1, max_pixels=limits.max_pixels)
+    probabilities, (explanation,) = await explain(servable.predict, images, options.digit)
+    if b"image/png" in call.headers.get(b"accept", b""):
+        return Answer(overlay(images[0], explanation.attributions), b"image/png")
+    return Answer(encode_explained(servable, probabilities, images if options.return_image else None, explanation))
+
+
+router.add_api_route(
+    "/explain",
+    documented(explain_picture),
+    methods=["POST"],
+    operation_id="explain",
+    response_model=ExplainedPrediction,
+    responses=PROBLEMS | {200: {"content": {"image/png": BINARY}}},
+    openapi_extra={"requestBody": REQUEST_BODY, "parameters": [*MODEL_PARAMETERS, RETURN_IMAGE, DIGIT]},
 )
 
 
@@ -160,12 +206,20 @@ def read_options(query: bytes) -> Options:
         given = {name: values[-1] for name, values in parse_qs(query.decode(), keep_blank_values=True).items()}
     except ValueError as error:
         raise InvalidRequest("The query cannot be read: write it as name=value&name=value.") from error
-    version, return_image = given.get("version"), given.get("return_image", "false").lower()
+    version, digit = given.get("version"), given.get("digit")
+    return_image = given.get("return_image", "false").lower()
     if version is not None and not (version.isascii() and version.isdigit() and len(version) < 10):
         raise InvalidRequest("The parameter 'version' is wrong: give a whole number.")
     if return_image not in BOOLEANS:
         raise InvalidRequest("The parameter 'return_image' is wrong: give true or false.")
-    return Options(given.get("model"), None if version is None else int(version), BOOLEANS[return_image])
+    if digit is not None and not re.fullmatch("[0-9]", digit):
+        raise InvalidRequest("The parameter 'digit' is wrong: give one from 0 to 9.")
+    return Options(
+        given.get("model"),
+        None if version is None else int(version),
+        BOOLEANS[return_image],
+        None if digit is None else int(digit),
+    )
 
 
 @router.get("/models", operation_id="list_models")
@@ -250,13 +304,32 @@ def read_json(body: bytes, limits: Limits) -> list[bytes]:
 
 def encode(servable: Servable, probabilities: Probabilities, images: Images | None) -> bytes:
     """As `Predictions` says, written by orjson straight from the arrays."""
-    manifest = servable.manifest
-    predictions = [describe_prediction(probabilities[i], manifest.threshold) for i in range(len(probabilities))]
+    answer = {"model": model_name(servable), "predictions": describe_predictions(servable, probabilities, images)}
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def encode_explained(
+    servable: Servable, probabilities: Probabilities, images: Images | None, explanation: Explanation
+) -> bytes:
+    """As `ExplainedPrediction` says."""
+    (prediction,) = describe_predictions(servable, probabilities, images)
+    answer = {"model": model_name(servable), "prediction": prediction, "explanation": explanation}
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def model_name(servable: Servable) -> dict[str, Any]:
+    return {"name": servable.manifest.name, "version": servable.manifest.version}
+
+
+def describe_predictions(
+    servable: Servable, probabilities: Probabilities, images: Images | None
+) -> list[dict[str, Any]]:
+    threshold = servable.manifest.threshold
+    predictions = [describe_prediction(probabilities[i], threshold) for i in range(len(probabilities))]
     if images is not None:
         for prediction, seen in zip(predictions, images, strict=True):
             prediction["image"] = base64.b64encode(cv2.imencode(".png", seen)[1].tobytes()).decode()
-    answer = {"model": {"name": manifest.name, "version": manifest.version}, "predictions": predictions}
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+    return predictions
 
 
 def describe_prediction(row: Probabilities, threshold: float) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from app.errors import InvalidRequest, MethodNotAllowed, ModelNotFound, Problem, ServiceError, Stopping
+from app.explain import Explained, explain
 from app.fastlane import Answer, Call, HotRoute, documented
 from app.instances import SIGNATURE, VALUES, read
-from app.model import INPUT, OUTPUT
+from app.model import INPUT, OUTPUT, Images
 from app.pictures import prepare
 from app.repository import ModelRepository, Servable
 
@@ -55,6 +56,13 @@ class Outputs(BaseModel):
     outputs: list[list[float]] = Field(description="Of each image the probabilities of the digits 0 to 9.")
 
 
+class Explanations(BaseModel):
+    """The answer of `:explain`."""
+
+    predictions: list[list[float]] = Field(description="Of each instance the probabilities of the digits 0 to 9.")
+    explanations: list[Explained] = Field(description="Of each instance: which pixels decided.")
+
+
 class StatusCode(BaseModel):
     error_code: str = "OK"
     error_message: str = ""
@@ -83,15 +91,29 @@ class ModelNames(BaseModel):
 
 async def predict(call: Call) -> Answer:
     """Reads images or picture files, in the row or the column format. Without a name it asks the default model."""
+    servable, key, images = await read_call(call, ":predict")
+    probabilities = await servable.predict(images)
+    return Answer(orjson.dumps({key: probabilities}, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+async def explain_instances(call: Call) -> Answer:
+    """Takes what `:predict` does, and tells how much each pixel of an image speaks for the digit it is read as."""
+    servable, _, images = await read_call(call, ":explain")
+    probabilities, explanations = await explain(servable.predict, images)
+    answer = {"predictions": probabilities, "explanations": explanations}
+    return Answer(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+async def read_call(call: Call, verb: str) -> tuple[Servable, str, Images]:
+    """Who is asked, the key its answer goes under, and about which images."""
     if not is_address(call.path):
-        raise malformed("POST", address_of(call.path) + ":predict")
+        raise malformed("POST", address_of(call.path) + verb)
     servable = find(call.state, call.path)
     limits = call.state.limits
     key, values = read(call.body, limits.max_pictures)
     if isinstance(values, list):
         values = await prepare(values, max_pictures=limits.max_pictures, max_pixels=limits.max_pixels)
-    probabilities = await servable.predict(values)
-    return Answer(orjson.dumps({key: probabilities}, option=orjson.OPT_SERIALIZE_NUMPY))
+    return servable, key, values
 
 
 HOT_ROUTES = [HotRoute(address + ":predict", predict) for address in ADDRESSES.values()]
@@ -183,7 +205,7 @@ async def refuse(request: Request) -> None:
 
 
 def refusal(method: str, path: str) -> ServiceError:
-    if path.endswith(":predict") and method == "GET":
+    if path.endswith((":predict", ":explain")) and method == "GET":
         return MethodNotAllowed(f"{path} does not take GET: use POST.", allow="POST")
     if path.endswith((":classify", ":regress")):
         return InvalidRequest(f"The signature {SIGNATURE} is for tensorflow/serving/predict: use :predict.")
@@ -221,6 +243,15 @@ def add_routes(suffix: str, address: str) -> None:
         methods=["POST"],
         operation_id=f"v1_predict{suffix}",
         response_model=Predictions | Outputs,
+        responses=PROBLEMS,
+        openapi_extra=described | {"requestBody": REQUEST_BODY},
+    )
+    router.add_api_route(
+        address + ":explain",
+        documented(explain_instances),
+        methods=["POST"],
+        operation_id=f"v1_explain{suffix}",
+        response_model=Explanations,
         responses=PROBLEMS,
         openapi_extra=described | {"requestBody": REQUEST_BODY},
     )

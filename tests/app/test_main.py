@@ -23,6 +23,7 @@ ALLOWED = {
     "pictures": {"errors", "image", "model"},
     "batching": {"errors", "metrics", "model"},
     "repository": {"errors", "metrics", "model", "batching"},
+    "explain": {"errors", "model"},
     "statistics": {"metrics"},
     "security": {"errors", "metrics"},
     "fastlane": {"errors", "metrics", "security"},
@@ -30,9 +31,9 @@ ALLOWED = {
     "instances": {"errors", "model", "pictures", "tensors"},
     "settings": {"model"},  # for the type of one setting
     "offline": {"errors", "model", "image", "repository"},
-    "api.digits": {"errors", "fastlane", "model", "pictures", "repository"},
+    "api.digits": {"errors", "explain", "fastlane", "model", "pictures", "repository"},
     "api.health": {"errors", "metrics", "model", "repository"},
-    "api.v1": {"errors", "fastlane", "instances", "model", "pictures", "repository"},
+    "api.v1": {"errors", "explain", "fastlane", "instances", "model", "pictures", "repository"},
     "api.v2": {"errors", "fastlane", "inference", "model", "pictures", "repository", "statistics", "tensors"},
     "api.control": {"errors", "repository"},
     "api.clouds": {"errors", "fastlane", "tensors"},
@@ -96,6 +97,7 @@ def test_operations_have_names_that_stay(client: TestClient) -> None:
     named = {(method, path) for method, path in operations if not path.startswith(("/v1", "/v2"))}
     assert {key: operations[key] for key in named} == {
         ("post", "/predict"): "predict",
+        ("post", "/explain"): "explain",
         ("get", "/models"): "list_models",
         ("get", "/models/{name}"): "get_model",
         ("get", "/health"): "health",
@@ -108,7 +110,7 @@ def test_operations_have_names_that_stay(client: TestClient) -> None:
     kinds = ("", "_of_version", "_of_label")
     assert {each for each in operations.values() if each.startswith("v1")} == {
         "v1_list_models",
-        *(f"v1_{what}{kind}" for what in ("predict", "status", "metadata") for kind in kinds),
+        *(f"v1_{what}{kind}" for what in ("predict", "explain", "status", "metadata") for kind in kinds),
     }
     assert {each for each in operations.values() if each.startswith("v2")} == {
         *("v2_live", "v2_ready", "v2_server", "v2_statistics"),
