@@ -68,7 +68,7 @@ def test_a_tarball_damaged_in_the_cache_is_refused() -> None:
 
 def test_what_cannot_be_fetched_leaves_nothing_and_says_where_to_put_it(npm: Path) -> None:
     (npm / "registry.tgz").unlink()
-    with pytest.raises(PackageError, match=rf"the file {PACKAGE.file} in {CACHE}$"):
+    with pytest.raises(PackageError, match=rf"put its file {PACKAGE.file} into {CACHE}$"):
         read(PACKAGE, "one")
     assert list(CACHE.iterdir()) == []
 
