@@ -64,8 +64,10 @@ COLOURFUL = 1.5  # how much more a colour must vary than the brightness does to 
 FULL_INK = 254  # MNIST's own digits end at 254 or 255
 MIN_CONTRAST = 24  # of 255, between paper and ink: less is a blank page and its noise
 EVEN = 12  # of 255: a border that varies less is of one paper
+TINY = 20  # longer side: so few pixels have one light
+NEARLY, MOSTLY = 10, 0.85  # even paper: this share of it within this many grey values, or per cent of the contrast
 PAPER_SIDE = 128  # the paper's brightness is found on a copy of this size
-PAPER_WINDOW = 0.45  # of its longer side: in it less than half must be ink
+PAPER_WINDOW = 0.5  # of its longer side: in it less than half must be ink
 DARKEST_PAPER = 40  # of 255: in deeper shadow nothing can be told
 LIGHT_INK = 1.2  # light ink on dark paper must stand out by more: paper is mostly light
 FULL_INK_QUANTILE = 0.998  # of a photo's pixels: what is darker is a speck
@@ -273,7 +275,9 @@ def ink(picture: Grey) -> Ink:
     paper = int(np.median(edge))
     if paper - int(edge.min()) <= EVEN and int(edge.max()) - paper <= EVEN:
         return ink_on_even_paper(picture, paper)
-    return ink_on_uneven_paper(picture)
+    even = even_paper(picture)
+    strokes = ink_on_uneven_paper(picture) if even is None else ink_on_even_paper(picture, even)
+    return without_lines(strokes)
 
 
 def border(picture: Grey) -> NDArray[np.uint8]:
@@ -287,6 +291,27 @@ def ink_on_even_paper(picture: Grey, paper: int) -> Ink:
         raise blank()
     away = (paper, picture) if darker > lighter else (picture, paper)
     return strengthened(np.asarray(cv2.subtract(*away), np.uint8))
+
+
+def even_paper(picture: Grey) -> int | None:
+    """The paper's brightness where ink reaches the edge of even paper; None if the paper is uneven.
+
+    Two tones, the greater and outer of which is paper. A tone that is no stroke but an area is a shadow.
+    """
+    bright = np.asarray(cv2.threshold(picture, 0, 255, cv2.THRESH_OTSU)[1], np.uint8)
+    light_paper = float(bright.mean()) + float(border(bright).mean()) > 255
+    inked = np.asarray(cv2.bitwise_not(bright), np.uint8) if light_paper else bright
+    if not cv2.countNonZero(inked):
+        return None
+    sheet = picture[inked == 0]
+    paper = float(np.median(sheet))
+    if max(picture.shape) > TINY:
+        contrast = abs(paper - float(np.median(picture[inked > 0])))
+        near = np.count_nonzero(np.abs(sheet - paper) < max(NEARLY, NEARLY / 100 * contrast))
+        widest = max(picture.shape) // 4
+        if near < MOSTLY * sheet.size or cv2.countNonZero(cv2.erode(inked, np.ones((widest, widest), np.uint8))):
+            return None
+    return round(paper)
 
 
 def blank() -> BlankPicture:
@@ -308,7 +333,7 @@ def ink_on_uneven_paper(picture: Grey) -> Ink:
     weakest = min(max(0.12 * full, 2.5 * noise), 0.5 * full)
     gain = 255 / max(1.0, 0.9 * full - weakest)
     strokes = np.clip((share.astype(np.float32) - weakest) * gain, 0, 255).astype(np.uint8)
-    return strengthened(without_lines(strokes))
+    return strengthened(strokes)
 
 
 def paper_of(picture: Grey) -> Grey:

@@ -1,0 +1,340 @@
+"""Pictures as people send them, made of glyphs, and what `app.image` makes of them: what the network is to read.
+
+A sheet is a picture of a glyph with clean ink, a photo one of pen on paper; `tiny`, `damaged` and `obscured` are what
+happens to pictures on their way. All of them go through the pipeline that serves, so that training sees what serving
+sees.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from app.errors import BlankPicture
+from app.image import Grey, Image, prepare
+from training import glyphs
+from training.glyphs import Glyph, Maker, Sources, resized, tight
+
+T = TypeVar("T")
+Floats = NDArray[np.float32]  # (H, W), 0 black to 1 white, or a share
+
+# How often each is drawn; digits are two thirds.
+MAKERS: list[tuple[Maker, float]] = [
+    (glyphs.written, 0.26),
+    (glyphs.penned, 0.22),
+    (glyphs.printed, 0.20),
+    (glyphs.letter, 0.11),
+    (glyphs.word, 0.015),
+    (glyphs.several, 0.05),
+    (glyphs.half, 0.03),
+    (glyphs.scribble, 0.03),
+    (glyphs.shape, 0.03),
+    (glyphs.blob, 0.02),
+    (glyphs.surface, 0.02),
+    (glyphs.shuffled, 0.015),
+]
+
+
+def picture(sources: Sources, rng: Generator) -> tuple[Image, int]:
+    """What the network sees of one picture, and its label."""
+    while True:
+        glyph, label = drawn_from(MAKERS, rng)(sources, rng)
+        try:
+            return prepare(drawn_from(SCENES, rng)(tight(glyph), rng)), label
+        except BlankPicture:  # too faint: another one
+            continue
+
+
+def drawn_from(choices: list[tuple[T, float]], rng: Generator) -> T:
+    """One of them, each as often as its weight says."""
+    weights = np.array([weight for _, weight in choices])
+    return choices[int(rng.choice(len(choices), p=weights / weights.sum()))][0]
+
+
+def sheet(glyph: Glyph, rng: Generator) -> Grey:
+    """Clean ink anywhere on clean paper, dark on light or light on dark."""
+    ink = placed(glyph, int(math.exp(rng.uniform(math.log(14), math.log(180)))), rng, room=1.5)
+    return inked(ink, *two_tones(rng))
+
+
+def placed(glyph: Glyph, height: int, rng: Generator, *, room: float) -> Floats:
+    """(H, W) share of ink: the glyph at this height somewhere on a sheet with up to `room` times its size around it."""
+    small = resized(glyph, height)
+    size = [int(side * (1 + rng.uniform(0.05, room)) + 4) for side in small.shape]
+    top, left = (int(rng.integers(whole - part + 1)) for whole, part in zip(size, small.shape, strict=True))
+    if rng.random() > 0.1:  # one in ten may reach the edge
+        top, left = max(2, min(top, size[0] - height - 2)), max(2, min(left, size[1] - small.shape[1] - 2))
+    ink = np.zeros(size, np.float32)
+    ink[top : top + height, left : left + small.shape[1]] = small[: size[0] - top, : size[1] - left] / np.float32(255)
+    return ink
+
+
+def two_tones(rng: Generator) -> tuple[float, float]:
+    """Of ink and paper, at least a quarter apart."""
+    while True:
+        ink, paper = rng.uniform(0, 1, 2) if rng.random() < 0.5 else rng.permutation([0.0, 1.0])
+        if abs(ink - paper) > 0.25:
+            return float(ink), float(paper)
+
+
+def inked(ink: Floats, tone: float, paper: float | Floats) -> Grey:
+    return to_grey(paper + (tone - paper) * ink)
+
+
+def to_grey(brightness: Floats | NDArray[np.floating]) -> Grey:
+    return np.clip(brightness * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def photo(glyph: Glyph, rng: Generator) -> Grey:
+    """Pen on paper under a lamp, through a lens."""
+    ink = placed(glyph, int(rng.integers(36, 150)), rng, room=2.5)
+    ink *= 1 - pencil_grain(ink.shape, rng)
+    paper = ruling(ink.shape, rng)
+    reflected = paper * (1 - ink * rng.uniform(0.3, 0.95))
+    reflected = tilted(reflected, rng)
+    picture = reflected * light(ink.shape, rng)
+    if rng.random() < 0.12:  # a blackboard
+        picture = 1 - picture
+    return to_grey(through_lens(picture, rng))
+
+
+def pencil_grain(size: tuple[int, ...], rng: Generator) -> Floats:
+    """(H, W): the share of ink that the paper's grain leaves out; nothing for a pen."""
+    if rng.random() < 0.6:
+        return np.zeros(size, np.float32)
+    grain = cv2.GaussianBlur(rng.normal(size=size).astype(np.float32), (0, 0), 0.8)
+    return np.clip(grain * rng.uniform(0.2, 1.2), 0, 0.9)
+
+
+def ruling(size: tuple[int, ...], rng: Generator) -> Floats:
+    """Paper of brightness 1: blank, ruled or squared."""
+    paper = np.ones(size, np.float32)
+    kind = rng.choice(3, p=(0.5, 0.25, 0.25))
+    step, tone, thickness = int(rng.integers(9, 60)), rng.uniform(0.35, 0.92), int(rng.integers(1, 3))
+    if kind:
+        for top in range(int(rng.integers(step)), size[0], step):
+            paper[top : top + thickness] = tone
+    if kind == 2:
+        for left in range(int(rng.integers(step)), size[1], step):
+            paper[:, left : left + thickness] = tone
+    return paper
+
+
+def tilted(paper: Floats, rng: Generator) -> Floats:
+    """Seen askew: turned by a few degrees, and nearer on one side."""
+    height, width = paper.shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    turn = math.radians(rng.normal(0, 3))
+    matrix = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    centre = np.array([width / 2, height / 2])
+    seen = (corners - centre) @ matrix.T * 1.06 + centre + rng.normal(0, 0.02, (4, 2)) * (width, height)
+    how = cv2.getPerspectiveTransform(corners, seen.astype(np.float32))
+    return np.asarray(cv2.warpPerspective(paper, how, (width, height), borderMode=cv2.BORDER_REFLECT), np.float32)
+
+
+def light(size: tuple[int, ...], rng: Generator) -> Floats:
+    """(H, W): brighter on one side, with a shadow's edge across it now and then."""
+    y, x = np.mgrid[-1 : 1 : size[0] * 1j, -1 : 1 : size[1] * 1j].astype(np.float32)  # type: ignore[misc]
+    angle, strength = rng.uniform(0, 2 * math.pi), rng.uniform(0, 0.35)
+    lit = rng.uniform(0.5, 0.95) * (1 + strength * (math.cos(angle) * x + math.sin(angle) * y))
+    if rng.random() < 0.4:
+        angle, where, softness = rng.uniform(0, 2 * math.pi), rng.uniform(-0.7, 0.7), rng.uniform(0.01, 0.4)
+        across = (math.cos(angle) * x + math.sin(angle) * y - where) / softness
+        lit = lit * (1 - rng.uniform(0.15, 0.55) / (1 + np.exp(-np.clip(across * 4, -30, 30))))
+    return np.asarray(lit, np.float32)
+
+
+def through_lens(picture: Floats, rng: Generator) -> Floats:
+    """Blur, noise and, in half of them, a JPEG's blocks."""
+    picture = blurred(picture, rng, rng.uniform(0.3, 1.6))
+    noisy = picture + rng.normal(0, rng.uniform(0.003, 0.06), picture.shape).astype(np.float32)
+    return compressed(noisy, rng) if rng.random() < 0.5 else noisy
+
+
+def blurred(picture: Floats, rng: Generator, sigma: float) -> Floats:
+    """Out of focus, or moved."""
+    if rng.random() < 0.75:
+        return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+    length = int(3 * sigma) | 1
+    kernel = np.zeros((length, length), np.float32)
+    angle = rng.uniform(0, math.pi)
+    step = np.array([math.cos(angle), math.sin(angle)]) * (length // 2)
+    middle = length // 2
+    ends = [tuple(round(v) for v in middle + sign * step) for sign in (-1, 1)]
+    cv2.line(kernel, ends[0], ends[1], (1,), 1)
+    return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+def compressed(picture: Floats, rng: Generator) -> Floats:
+    file = cv2.imencode(".jpg", to_grey(picture), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])[1]
+    return np.asarray(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE), np.float32) / 255
+
+
+def tiny(glyph: Glyph, rng: Generator) -> Grey:
+    """A few pixels: an icon, an old scanner's digit, filling the picture or nearly so."""
+    height = int(rng.integers(7, 17))
+    small = resized(glyph, height).astype(np.float32) / 255
+    if rng.random() < 0.5:  # as wide as high, as data sets have them
+        small = square(small)
+    if rng.random() < 0.5:
+        small = np.pad(small, rng.integers(0, 3))
+    if rng.random() < 0.5:
+        small = np.round(small * 16) / 16
+    if rng.random() < 0.3:
+        factor = int(rng.integers(2, 9))
+        small = cv2.resize(small, None, fx=factor, fy=factor, interpolation=int(rng.integers(3)))
+    return inked(np.asarray(small, np.float32), *two_tones(rng))
+
+
+def square(ink: Floats) -> Floats:
+    height, width = ink.shape
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    return np.pad(ink, ((top, side - height - top), (left, side - width - left)))
+
+
+def mnist_like(glyph: Glyph, rng: Generator) -> Floats:
+    """(28, 28) share of ink, the glyph where MNIST has it or a little off."""
+    height, width = glyph.shape
+    side = int(rng.integers(14, 23)) if rng.random() < 0.3 else 20
+    factor = side / max(height, width)
+    size = (max(2, round(width * factor)), max(2, round(height * factor)))
+    small = cv2.resize(glyph, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    image = np.zeros((28, 28), np.float32)
+    away = rng.normal(0, 1.0, 2) if rng.random() < 0.4 else np.zeros(2)
+    top = int(np.clip(round((28 - size[1]) / 2 + away[0]), 0, 28 - size[1]))
+    left = int(np.clip(round((28 - size[0]) / 2 + away[1]), 0, 28 - size[0]))
+    image[top : top + size[1], left : left + size[0]] = small
+    return np.clip(image / max(0.3, float(image.max())), 0, 1)
+
+
+def damaged(glyph: Glyph, rng: Generator) -> Grey:
+    """An MNIST-like image that something happened to on its way, once or twice."""
+    image = mnist_like(glyph, rng)
+    for _ in range(1 if rng.random() < 0.7 else 2):
+        image = np.clip(drawn_from(DAMAGES, rng)(image, rng), 0, 1)
+    return to_grey(1 - image if rng.random() < 0.3 else image)
+
+
+def grainy(image: Floats, rng: Generator) -> Floats:
+    return image + rng.normal(0, rng.uniform(0.05, 0.35), image.shape).astype(np.float32)
+
+
+def speckled(image: Floats, rng: Generator) -> Floats:
+    """Some pixels black or white."""
+    hit = rng.random(image.shape) < rng.uniform(0.02, 0.3)
+    return np.where(hit, rng.integers(0, 2, image.shape), image).astype(np.float32)
+
+
+def dim(image: Floats, rng: Generator) -> Floats:
+    """Few photons: the brighter, the noisier."""
+    photons = math.exp(rng.uniform(math.log(3), math.log(40)))
+    return (rng.poisson(image * photons) / photons).astype(np.float32)
+
+
+def soft(image: Floats, rng: Generator) -> Floats:
+    return blurred(image, rng, rng.uniform(0.6, 2.2))
+
+
+def wobbly(image: Floats, rng: Generator) -> Floats:
+    """Each pixel read from near its place, as through uneven glass."""
+    y, x = np.mgrid[:28, :28].astype(np.float32)
+    reach = rng.uniform(0.5, 2)
+    dx, dy = rng.uniform(-reach, reach, (2, 28, 28)).astype(np.float32)
+    return np.asarray(cv2.remap(image, x + dx, y + dy, cv2.INTER_LINEAR), np.float32)
+
+
+def pale(image: Floats, rng: Generator) -> Floats:
+    """Less contrast on a lighter ground."""
+    ground = rng.uniform(0, 0.7)
+    return (ground + image * rng.uniform(0.15, 1 - ground if ground < 0.7 else 0.3)).astype(np.float32)
+
+
+def foggy(image: Floats, rng: Generator) -> Floats:
+    fog = glyphs.texture(28, rng).astype(np.float32) / 255
+    return image * rng.uniform(0.4, 1) + fog * rng.uniform(0.2, 0.7)
+
+
+def crossed(image: Floats, rng: Generator) -> Floats:
+    """Strokes over it: whole or dotted, straight or bent."""
+    drawing = np.zeros((28, 28), np.uint8)
+    for _ in range(rng.integers(1, 4)):
+        points = rng.uniform(-2, 30, (rng.integers(2, 6), 2))
+        path = glyphs.curve(points, 8) if rng.random() < 0.4 else points
+        path = np.rint(path * 16).astype(np.int32)
+        cv2.polylines(drawing, [path], False, (255,), 1, cv2.LINE_AA if rng.random() < 0.5 else cv2.LINE_8, shift=4)
+    if rng.random() < 0.5:
+        y, x = np.mgrid[:28, :28]
+        drawing[(x + y) // int(rng.integers(1, 4)) % 2 == 0] = 0
+    return np.maximum(image, drawing.astype(np.float32) / 255 * np.float32(rng.uniform(0.5, 1)))
+
+
+def striped(image: Floats, rng: Generator) -> Floats:
+    """A band is inverted, erased or filled."""
+    width = int(rng.integers(2, 8))
+    start = int(rng.integers(28 - width))
+    band = np.zeros((28, 28), bool)
+    band[:, start : start + width] = True
+    if rng.random() < 0.5:
+        band = band.T
+    how = rng.integers(3)
+    other = 1 - image if how == 0 else np.full_like(image, how - 1)
+    return np.where(band, other, image)
+
+
+def splashed(image: Floats, rng: Generator) -> Floats:
+    """Drops of ink, or of water that takes it away."""
+    drops = cv2.GaussianBlur(rng.normal(size=(28, 28)).astype(np.float32), (0, 0), rng.uniform(0.7, 2))
+    level = np.quantile(drops, rng.uniform(0.82, 0.97))
+    return np.where(drops > level, rng.uniform(0.3, 1) if rng.random() < 0.7 else 0.0, image).astype(np.float32)
+
+
+def outlined(image: Floats, rng: Generator) -> Floats:
+    """Only the strokes' edges."""
+    if rng.random() < 0.5:
+        edges = cv2.Canny(to_grey(image), float(rng.uniform(20, 100)), float(rng.uniform(100, 250)))
+        return np.asarray(edges, np.float32) / 255
+    return np.asarray(cv2.morphologyEx(image, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)), np.float32)
+
+
+def covered(image: Floats, rng: Generator) -> Floats:
+    """A piece is hidden."""
+    image = image.copy()
+    height, width = rng.integers(3, 9, 2)
+    top, left = rng.integers(4, 24 - height + 1), rng.integers(4, 24 - width + 1)
+    image[top : top + height, left : left + width] = rng.random() < 0.3
+    return image
+
+
+def same(image: Floats, _: Generator) -> Floats:
+    return image
+
+
+DAMAGES: list[tuple[Callable[[Floats, Generator], Floats], float]] = [
+    (grainy, 1.5),
+    (speckled, 1.2),
+    (dim, 0.7),
+    (soft, 1),
+    (wobbly, 0.8),
+    (pale, 1),
+    (foggy, 1.3),
+    (crossed, 1.8),
+    (striped, 1),
+    (splashed, 1.2),
+    (outlined, 1.2),
+    (covered, 0.8),
+    (same, 0.8),
+]
+
+SCENES: list[tuple[Callable[[Glyph, Generator], Grey], float]] = [
+    (sheet, 0.36),
+    (photo, 0.3),
+    (damaged, 0.24),
+    (tiny, 0.1),
+]
