@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from app import offline
 from app.errors import StartupError
 from app.model import Model
-from app.repository import newest_version, read_version
 from app.server import Server, bind, serve_here
 from app.settings import Settings
+from app.signature import Signer
+from app.versions import newest_version, read_version
 from app.workers import Place, supervise
 
 
@@ -50,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     verb.add_argument("paths", nargs="+", type=Path, metavar="FILES", help="pictures, or folders of them")
     verb.add_argument("--model", dest="default_model", help="the model's name")
     verb.add_argument("--format", choices=sorted(offline.WRITERS), default="table", help="of what is printed")
-    add_settings(verb, "device", "models", "max_batch_size", "max_pixels")
+    add_settings(verb, "device", "models", "require_signature_by", "max_batch_size", "max_pixels")
     verb.set_defaults(run_verb=predict)
     return parser
 
@@ -116,7 +117,8 @@ def welcome(host: str, port: int, device: str) -> str:
 
 
 def predict(settings: Settings, arguments: argparse.Namespace) -> int:
-    manifest, graph = read_version(newest_version(settings.models, settings.default_model))
+    signer = Signer.read(settings.require_signature_by) if settings.require_signature_by else None
+    manifest, graph = read_version(newest_version(settings.models, settings.default_model), signer)
     readings = offline.read_files(
         arguments.paths,
         Model(graph, settings.device),

@@ -20,9 +20,10 @@ from app.api import clouds, control, digits, health, v1, v2
 from app.batching import BatchSettings
 from app.errors import InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
 from app.fastlane import FastLane, HotRoute, Watch
-from app.repository import ModelRepository
+from app.repository import ModelRepository, VersionSettings
 from app.security import BodyLimit, Problems, problem_response
 from app.settings import Settings
+from app.versions import VersionPolicy
 
 STATIC = Path(__file__).parent / "static"
 ROUTERS = (digits, health, v1, v2, control)
@@ -68,7 +69,6 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
         watch=Watch(),
         model_control=settings.model_control,
         limits=digits.Limits(settings.max_pictures, settings.max_pixels),
-        version_labels={(each.model, each.label): each.version for each in settings.version_labels},
         repository=ModelRepository(
             settings.models,
             settings.device,
@@ -76,6 +76,12 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
                 settings.max_batch_size, settings.max_queue_size, settings.max_batch_delay_ms, settings.timeout_ms
             ),
             settings.default_model,
+            VersionSettings(
+                VersionPolicy.parse(settings.version_policy),
+                settings.model_poll_seconds,
+                settings.require_signature_by,
+                {(each.model, each.label): each.version for each in settings.version_labels},
+            ),
         ),
     )
     called_by_clouds = clouds.routes(

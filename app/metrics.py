@@ -15,7 +15,16 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY
 
-__all__ = ["CONTENT_TYPE", "RunMetrics", "exposition", "hand_on", "observe_loaded", "observe_request", "values"]
+__all__ = [
+    "CONTENT_TYPE",
+    "RunMetrics",
+    "exposition",
+    "hand_on",
+    "observe_loaded",
+    "observe_refused",
+    "observe_request",
+    "values",
+]
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 MOST_PENDING = 256
@@ -39,6 +48,12 @@ MODEL_LOADED = Gauge(
     (*MODEL, "device"),
     multiprocess_mode="livesum",
 )
+MODEL_REFUSED = Gauge(
+    "digits_model_refused",
+    "Processes that refuse what lies in a model's folder under this name: a version, its labels, or all of it (.).",
+    ("model", "entry"),
+    multiprocess_mode="livesum",
+)
 QUEUED_IMAGES = Gauge("digits_queued_images", "Images waiting for a run.", MODEL, multiprocess_mode="livesum")
 
 
@@ -48,6 +63,10 @@ def observe_request(route: str, status: int, seconds: float) -> None:
 
 def observe_loaded(name: str, version: int, device: str, *, loaded: bool) -> None:
     MODEL_LOADED.labels(name, str(version), device).set(loaded)
+
+
+def observe_refused(name: str, entry: str, *, refused: bool) -> None:
+    MODEL_REFUSED.labels(name, entry).set(refused)
 
 
 _children: dict[tuple[str, int], Histogram] = {}

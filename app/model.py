@@ -13,7 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from app.cuda import GpuDevice, GraphRunner, bucket_sizes, cuda_session, first_line
-from app.errors import DeviceUnavailable, ModelRefused
+from app.errors import DeviceUnavailable, ModelRefused, StartupError
 
 Images = NDArray[np.uint8]  # (n, 28, 28), 0 = paper, 255 = ink
 Probabilities = NDArray[np.float32]  # (n, 10), each row sums to 1, calibrated
@@ -50,11 +50,17 @@ class Model:
     def warm_up(self) -> None:
         """Runs every batch size there will be (on the CPU: 1, 2, 4 ...), so that no caller waits for a first run.
 
-        Raises `DeviceUnavailable` if the GPU fails at it.
+        Raises `DeviceUnavailable` if the GPU fails at it, `ModelRefused` if the graph does.
         """
-        self.runner.warm_up()
+        images = np.zeros((self.max_batch_size, 28, 28), np.uint8)
+        try:
+            self.runner.warm_up()
+            check_answers(self.run(images))
+        except StartupError:
+            raise
+        except Exception as error:  # onnxruntime's exceptions share no base of their own
+            raise ModelRefused(f"the graph does not run: {first_line(error)}") from error
         if self.device == "cpu":
-            images = np.zeros((self.max_batch_size, 28, 28), np.uint8)
             self.seconds_per_image = fastest(lambda: self.run(images)) / self.max_batch_size
 
 
@@ -155,3 +161,9 @@ def check_signature(session: ort.InferenceSession) -> None:
         raise ModelRefused(f"the graph's inputs are {inputs}, not one uint8 {INPUT} of [batch, 28, 28]")
     if outputs.get(OUTPUT) != ("tensor(float)", [10]):
         raise ModelRefused(f"the graph's outputs are {outputs}, with no float {OUTPUT} of [batch, 10]")
+
+
+def check_answers(answers: Probabilities) -> None:
+    """A graph may declare one shape and answer with another."""
+    if answers.shape[1:] != (10,) or not np.allclose(answers.sum(axis=1), 1, atol=1e-3):
+        raise ModelRefused("the graph's answers are no probabilities of ten digits")

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from app import image
 from app.errors import ServiceError
 from app.model import Images, Model, Probabilities
-from app.repository import Manifest
+from app.versions import Manifest
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 

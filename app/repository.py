@@ -1,84 +1,43 @@
-"""The models on disk and the ones being served.
+"""The models that are served: loaded, found by name and version, and exchanged while requests go on.
 
-models/<name>/<version>/   version: a whole number, the largest is served by default
-    model.onnx             the graph
-    manifest.json          what it is, where it came from, what it reaches
-    card.md *.png          for people
+    scan -> for each model its folders, the largest version first -> read, checked, loaded, warmed -> served
+                                                                  -> refused, until its files change
+
+A new version is loaded beside the old ones and takes its place in one assignment; whoever holds a servable ends on it.
+What is refused changes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import NamedTuple, Self
 
 from app.batching import Batcher, BatchSettings
-from app.errors import ModelNotFound, ModelRefused
-from app.metrics import RunMetrics, observe_loaded
+from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, StartupError
+from app.metrics import RunMetrics, observe_loaded, observe_refused
 from app.model import DeviceChoice, Images, Model, Probabilities
+from app.signature import Signer
+from app.versions import (
+    ALL,
+    LABELS,
+    Files,
+    Manifest,
+    ModelFolder,
+    VersionFolder,
+    VersionPolicy,
+    read_labels,
+    read_version,
+    scan,
+    version_folders,
+)
 
 logger = logging.getLogger(__name__)
-
-GRAPH = "model.onnx"
-MANIFEST = "manifest.json"
-
-
-class Tensor(BaseModel):
-    """A graph's input or output."""
-
-    name: str
-    dtype: str
-    shape: list[str | int] = Field(description="A name stands for a size that varies.")
-
-
-class Metric(BaseModel):
-    """A figure and what it was measured on."""
-
-    name: str
-    value: float
-    data: str = Field(description="The data it was measured on, and how many.")
-    interval: tuple[float, float] | None = Field(default=None, description="95 % confidence interval.")
-
-
-class Parity(BaseModel):
-    """How far the exported graph is from the Keras model it was made from."""
-
-    data: str
-    batch_sizes: list[int]
-    max_abs_difference: float = Field(description="Largest difference of any probability.")
-    equal_argmax: bool
-
-
-class Manifest(BaseModel):
-    """Where a served graph came from and what it reaches."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    version: int
-    created: str = Field(description="ISO 8601, UTC.")
-    labels: list[str]
-    inputs: list[Tensor]
-    outputs: list[Tensor]
-    sha256: str = Field(description="Of model.onnx.")
-    bytes: int = Field(description="Of model.onnx.")
-    parameters: int
-    threshold: float = Field(description="`accepted` means a confidence of at least this.")
-    temperature: float = Field(description="The logits are divided by it in the graph; fitted on validation digits.")
-    data: dict[str, Any] = Field(description="What it was trained on, with digests.")
-    seed: int
-    config: dict[str, Any] = Field(description="The whole training config.")
-    libraries: dict[str, str] = Field(description="The versions it was made with.")
-    metrics: list[Metric]
-    parity: Parity
 
 
 @dataclass(eq=False)
@@ -86,6 +45,7 @@ class Servable:
     """One version of one model, loaded. All protocols meet in `predict`."""
 
     manifest: Manifest
+    files: Files  # on disk, when they were last looked at
     model: Model
     batcher: Batcher
     running: AsyncExitStack  # what ends with it: the batcher
@@ -111,95 +71,82 @@ class VersionState(NamedTuple):
     reason: str  # why it is not served
 
 
-class ModelRepository:
-    """Every version under `root`, loaded by `async with` and found by `get`; exchanged by `load` and `unload`."""
+class Refusal(NamedTuple):
+    """Why something in a model's folder is not taken, and with which files it was not."""
 
-    def __init__(self, root: Path, device: DeviceChoice, batch: BatchSettings, default_model: str) -> None:
+    reason: str
+    files: Files = frozenset()
+
+
+Refusals = dict[str, Refusal]  # by the name of what is refused: a version, labels.json, or the folder itself as "."
+
+
+@dataclass(frozen=True)
+class VersionSettings:
+    policy: VersionPolicy = ALL
+    poll_seconds: float = 0  # between two looks for changes on disk; 0: there is no second
+    signer: Path | None = None  # the public key of whoever must have signed a version
+    labels: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (model, label) -> version; they beat a file's
+
+
+class ModelRepository:
+    """The versions under `root`, loaded by `async with`, found by `get`, exchanged as the disk changes or on demand."""
+
+    def __init__(
+        self,
+        root: Path,
+        device: DeviceChoice,
+        batch: BatchSettings,
+        default_model: str,
+        versions: VersionSettings | None = None,
+    ) -> None:
         self.root = root
         self.device = device
         self.batch = batch
         self.default_model = default_model
+        self.settings = versions or VersionSettings()
         self.servables: dict[str, dict[int, Servable]] = {}
-        self.refused: dict[str, str] = {}  # why a model could not be loaded anew
+        self.labels: dict[str, dict[str, int]] = {}  # of each model, as its file says
+        self.refused: dict[str, Refusals] = {}  # of each model
+        self._unloaded: set[str] = set()  # by a client, and not to be loaded but by one
+        self._signer: Signer | None = None
+        self._started = False
         self._changing = asyncio.Lock()
+        self._watching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Raises `StartupError` if a version is refused, if there is none, or if the device cannot be had."""
-        for name, folders in by_name(version_folders(self.root)).items():
-            self.servables[name] = await self._open(folders, {})
+        """Raises `StartupError` if the default model has no version that can be served, or the device cannot be had.
+
+        Whatever else is refused is said, and the service starts: it would go on with it too.
+        """
+        version_folders(self.root)
+        self._signer = Signer.read(self.settings.signer) if self.settings.signer else None
+        await self.refresh()
         if self.default_model not in self.servables:
-            found = ", ".join(sorted(self.servables)) or "none"
-            raise ModelRefused(f"the default model {self.default_model!r} is not in {self.root} (found: {found})")
+            raise ModelRefused(self._why_no_default())
+        self._started = True
+        if self.settings.poll_seconds:
+            self._watching = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Answers everyone still waiting, then lets the models go."""
+        if self._watching:
+            self._watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watching
         await asyncio.gather(*(servable.close() for servable in self))
 
-    async def load(self, name: str) -> None:
-        """Serves the versions of a model that are on disk now, all or, if one is refused, those from before.
+    def _why_no_default(self) -> str:
+        name = self.default_model
+        if name in self.refused:
+            return f"the default model cannot be served: {reasons(self.refused[name])}"
+        found = ", ".join(sorted(self.servables)) or "none"
+        return f"the default model {name!r} is not in {self.root}, or in no version that is wanted (found: {found})"
 
-        A version whose manifest is the same stays as it is. Requests that hold a version that goes end on it. Raises
-        `ModelNotFound` if there is none on disk, or `ModelRefused`.
-        """
-        async with self._changing:
-            folders = by_name(await asyncio.to_thread(folders_of, self.root)).get(name)
-            if not folders:
-                raise ModelNotFound(f"There is no version of {name!r} on disk to load.")
-            old = self.servables.get(name, {})
-            try:
-                new = await self._open(folders, old)
-            except ModelRefused as error:
-                self.refused[name] = str(error)
-                raise
-            self.refused.pop(name, None)
-            self.servables[name] = new
-            await retire(servable for servable in old.values() if servable not in new.values())
-
-    async def unload(self, name: str) -> None:
-        """Serves a model no longer, once everyone who waits for it is answered. Raises `ModelNotFound`.
-
-        The default model too: a request that names no model is then told that there is none, until it is loaded again.
-        """
-        async with self._changing:
-            old = self.versions(name)
-            del self.servables[name]
-            await retire(old.values())
-
-    async def states(self) -> list[VersionState]:
-        """Every version that is served or on disk, by name, then version."""
-        on_disk = {(each.parent.name, int(each.name)) for each in await asyncio.to_thread(folders_of, self.root)}
-        served = {(each.manifest.name, each.manifest.version) for each in self}
-        return [
-            VersionState(*each, ready=each in served, reason="" if each in served else self._why_not(each[0]))
-            for each in sorted(on_disk | served)
-        ]
-
-    def _why_not(self, name: str) -> str:
-        return self.refused.get(name, "It is not loaded.")
-
-    async def _open(self, folders: Iterable[Path], old: Mapping[int, Servable]) -> dict[int, Servable]:
-        """The versions in these folders, those of `old` that have not changed among them. Raises `ModelRefused`."""
-        versions = {}
-        for folder in folders:
-            manifest, graph = await asyncio.to_thread(read_version, folder)
-            known = old.get(manifest.version)
-            unchanged = known if known and known.manifest == manifest else None
-            versions[manifest.version] = unchanged or await self._start(manifest, graph)
-        return versions
-
-    async def _start(self, manifest: Manifest, graph: bytes) -> Servable:
-        model = await asyncio.to_thread(warm_model, graph, self.device, self.batch.max_batch_size)
-        self.device = model.device  # what `auto` found holds for every model
-        metrics = RunMetrics.of(manifest.name, manifest.version)
-        batcher = Batcher(model.run, self.batch, metrics, seconds_per_image=model.seconds_per_image)
-        running = AsyncExitStack()
-        await running.enter_async_context(batcher)
-        observe_loaded(manifest.name, manifest.version, model.device, loaded=True)
-        logger.info("loaded %s version %d on %s", manifest.name, manifest.version, model.device)
-        return Servable(manifest, model, batcher, running)
+    # --- what is served ---
 
     def get(self, name: str | None = None, version: int | None = None) -> Servable:
         """The servable named, or the default; the version asked for, or the largest. Raises `ModelNotFound`."""
@@ -219,11 +166,171 @@ class ModelRepository:
             raise ModelNotFound(f"There is no model {name!r}: there is {have}.")
         return self.servables[name]
 
+    def labelled(self, name: str, label: str) -> int:
+        """The version that bears a label. Raises `ModelNotFound`."""
+        version = self.settings.labels.get((name, label)) or self.labels.get(name, {}).get(label)
+        if version is None:
+            raise ModelNotFound(f"Unrecognized servable version label: {label}")
+        return version
+
+    def labels_of(self, servable: Servable) -> list[str]:
+        name, version = servable.manifest.name, servable.manifest.version
+        set_here = {label: at for (model, label), at in self.settings.labels.items() if model == name}
+        return sorted(label for label, at in {**self.labels.get(name, {}), **set_here}.items() if at == version)
+
     def __iter__(self) -> Iterator[Servable]:
         """By name, then version."""
         for _, versions in sorted(self.servables.items()):
             for _, servable in sorted(versions.items()):
                 yield servable
+
+    async def states(self) -> list[VersionState]:
+        """Every version that is served or on disk, by name, then version."""
+        on_disk = {
+            (name, each.version)
+            for name, folder in (await asyncio.to_thread(scan, self.root)).items()
+            for each in folder.versions
+        }
+        served = {(each.manifest.name, each.manifest.version) for each in self}
+        return [
+            VersionState(*each, ready=each in served, reason="" if each in served else self._why_not(*each))
+            for each in sorted(on_disk | served)
+        ]
+
+    def _why_not(self, name: str, version: int) -> str:
+        refusal = self.refused.get(name, {}).get(str(version))
+        return refusal.reason if refusal else "It is not loaded."
+
+    # --- changes of it ---
+
+    async def refresh(self) -> None:
+        """Serves what is on disk now, but for what a client unloaded."""
+        async with self._changing:
+            found = await asyncio.to_thread(scan, self.root)
+            for name in sorted({*found, *self.servables} - self._unloaded):
+                await self._update(name, found.get(name, ModelFolder()))
+
+    async def load(self, name: str) -> None:
+        """The same for one model, also if it was unloaded, and once more for what was refused.
+
+        Raises `ModelNotFound` if there is none on disk, or `ModelRefused` if a part of it was refused; the rest is
+        served then.
+        """
+        async with self._changing:
+            found = (await asyncio.to_thread(scan, self.root)).get(name)
+            if not found:
+                raise ModelNotFound(f"There is no version of {name!r} on disk to load.")
+            self._unloaded.discard(name)
+            await self._update(name, found, again=True)
+            if name in self.refused:
+                raise ModelRefused(reasons(self.refused[name]))
+
+    async def unload(self, name: str) -> None:
+        """Serves a model no longer, once everyone who waits for it is answered. Raises `ModelNotFound`.
+
+        The default model too: a request that names no model is then told that there is none, until it is loaded again.
+        """
+        async with self._changing:
+            self.versions(name)
+            self._unloaded.add(name)
+            self._tell(name, {})
+            await self._exchange(name, {})
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.poll_seconds)
+            try:
+                await self.refresh()
+            except Exception:
+                logger.exception("looking for changes in %s failed", self.root)
+
+    async def _update(self, name: str, folder: ModelFolder, *, again: bool = False) -> None:
+        """Serves of a model what is wanted and not refused; if that were nothing, what was served before."""
+        old = self.servables.get(name, {})
+        new, refused = await self._open(folder, old, {} if again else self.refused.get(name, {}))
+        if old and not folder.versions:
+            refused["."] = Refusal(f"{name}: no version of it is on disk any more, and it is served on")
+        new = new or old
+        try:
+            self._label(name, read_labels(folder.labels, new))
+        except ModelRefused as error:
+            refused[LABELS] = Refusal(f"{name}/{LABELS}: {error}")
+        self._tell(name, refused)
+        await self._exchange(name, new)
+
+    async def _open(
+        self, folder: ModelFolder, old: Mapping[int, Servable], before: Refusals
+    ) -> tuple[dict[int, Servable], Refusals]:
+        """The versions that are wanted, and what is refused: that leaves its place to what had it, or to the next."""
+        versions: dict[int, Servable] = {}
+        refused: Refusals = {}
+        for each in folder.versions:
+            if self.settings.policy.wants(each.version, len(versions)):
+                servable = old.get(each.version)
+                try:
+                    servable = await self._version(each, servable, before.get(each.path.name))
+                except ModelRefused as error:
+                    refused[each.path.name] = Refusal(str(error), each.files)
+                if servable:
+                    versions[each.version] = servable
+        return versions, refused
+
+    async def _version(self, folder: VersionFolder, old: Servable | None, refusal: Refusal | None) -> Servable:
+        """The old one if only its files were touched; read only if they were. Raises `ModelRefused`."""
+        if old and old.files == folder.files:
+            return old
+        if refusal and refusal.files == folder.files:
+            raise ModelRefused(refusal.reason)
+        manifest, graph = await asyncio.to_thread(read_version, folder.path, self._signer)
+        if old and old.manifest == manifest:
+            old.files = folder.files
+            return old
+        return await self._start(manifest, graph, folder.files)
+
+    async def _start(self, manifest: Manifest, graph: bytes, files: Files) -> Servable:
+        try:
+            model = await asyncio.to_thread(warm_model, graph, self.device, self.batch.max_batch_size)
+        except StartupError as error:
+            if isinstance(error, DeviceUnavailable) and not self._started:
+                raise
+            raise ModelRefused(f"{manifest.name}/{manifest.version}: {error}") from error
+        self.device = model.device  # what `auto` found holds for every model
+        metrics = RunMetrics.of(manifest.name, manifest.version)
+        batcher = Batcher(model.run, self.batch, metrics, seconds_per_image=model.seconds_per_image)
+        running = AsyncExitStack()
+        await running.enter_async_context(batcher)
+        return Servable(manifest, files, model, batcher, running)
+
+    def _label(self, name: str, labels: dict[str, int]) -> None:
+        if labels != self.labels.get(name, {}):
+            logger.info("labels of %s: %s", name, labels or "none")
+        self.labels[name] = labels
+
+    def _tell(self, name: str, refused: Refusals) -> None:
+        """Says what is refused, once for the same files."""
+        before = self.refused.pop(name, {})
+        for _, refusal in refused.items() - before.items():
+            logger.warning("refused: %s", refusal.reason)
+        for entry in before.keys() ^ refused.keys():
+            observe_refused(name, entry, refused=entry in refused)
+        if refused:
+            self.refused[name] = refused
+
+    async def _exchange(self, name: str, new: dict[int, Servable]) -> None:
+        """From here on `new` is served. What was before is let go once those who wait for it are answered."""
+        old = self.servables.get(name, {})
+        if new:
+            self.servables[name] = new
+        else:
+            self.servables.pop(name, None)
+        for version, servable in new.items():
+            if servable is not old.get(version):
+                observe_loaded(name, version, servable.model.device, loaded=True)
+                logger.info("loaded %s version %d on %s", name, version, servable.model.device)
+        for version in old.keys() - new.keys():
+            observe_loaded(name, version, old[version].model.device, loaded=False)
+            logger.info("%s version %d is served no longer", name, version)
+        await retire(servable for version, servable in old.items() if servable is not new.get(version))
 
 
 async def retire(servables: Iterable[Servable]) -> None:
@@ -231,9 +338,6 @@ async def retire(servables: Iterable[Servable]) -> None:
     leaving = list(servables)
     for servable in leaving:
         servable.retired = True
-        name, version = servable.manifest.name, servable.manifest.version
-        observe_loaded(name, version, servable.model.device, loaded=False)
-        logger.info("%s version %d is served no longer", name, version)
     await asyncio.gather(*(servable.close() for servable in leaving))
 
 
@@ -243,50 +347,5 @@ def warm_model(graph: bytes, device: DeviceChoice, max_batch_size: int) -> Model
     return model
 
 
-def version_folders(root: Path) -> list[Path]:
-    """models/<name>/<whole number>, in order. Raises `ModelRefused` if there is nothing to serve."""
-    if not root.is_dir():
-        raise ModelRefused(f"there is no models folder {root}: name one with --models or DIGITS_MODELS")
-    folders = folders_of(root)
-    if not folders:
-        raise ModelRefused(f"{root} holds no models/<name>/<version>: publish one with python -m training publish")
-    return folders
-
-
-def folders_of(root: Path) -> list[Path]:
-    """models/<name>/<whole number>, in order, if there are any."""
-    folders = [folder for folder in root.glob("*/*") if folder.is_dir() and folder.name.isdecimal()]
-    return sorted(folders, key=lambda folder: (folder.parent.name, int(folder.name)))
-
-
-def by_name(folders: Iterable[Path]) -> dict[str, list[Path]]:
-    names: dict[str, list[Path]] = {}
-    for folder in folders:
-        names.setdefault(folder.parent.name, []).append(folder)
-    return names
-
-
-def newest_version(root: Path, name: str) -> Path:
-    """The folder of a model's largest version. Raises `ModelRefused` if there is no such model."""
-    folders = [folder for folder in version_folders(root) if folder.parent.name == name]
-    if not folders:
-        raise ModelRefused(f"{root} holds no model {name!r}")
-    return folders[-1]
-
-
-def read_version(folder: Path) -> tuple[Manifest, bytes]:
-    """The manifest and the graph's bytes, checked against each other and the folder. Raises `ModelRefused`."""
-    where = f"{folder.parent.name}/{folder.name}"
-    try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-        graph = (folder / GRAPH).read_bytes()
-    except OSError as error:
-        raise ModelRefused(f"{where}: {Path(str(error.filename)).name} cannot be read ({error.strerror})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ModelRefused(f"{where}: {MANIFEST} is wrong at {first['loc']}: {first['msg']}") from error
-    if (manifest.name, manifest.version) != (folder.parent.name, int(folder.name)):
-        raise ModelRefused(f"{where}: its manifest says it is {manifest.name}/{manifest.version}")
-    if hashlib.sha256(graph).hexdigest() != manifest.sha256:
-        raise ModelRefused(f"{where}: {GRAPH} is not the file its manifest describes (the sha256 differs)")
-    return manifest, graph
+def reasons(refused: Refusals) -> str:
+    return "; ".join(each.reason for _, each in sorted(refused.items()))

@@ -58,6 +58,17 @@ class Settings(BaseSettings):
     )
     models: Path = Field(Path("models"), description="Folder of models/<name>/<version>/.")
     default_model: str = Field("digits", description="The model that answers when a request names none.")
+    version_policy: str = Field(
+        "all",
+        pattern=r"^(all|latest:[1-9][0-9]{0,8}|specific:[0-9]{1,9}(,[0-9]{1,9})*)$",
+        description="Versions of each model that are served: all, latest:2 (the two largest) or specific:1,3.",
+    )
+    model_poll_seconds: float = Field(
+        2, ge=0, description="Seconds between looks for versions that came, changed or went; 0: only at the start."
+    )
+    require_signature_by: Path | None = Field(
+        None, description="A public key (PEM, elliptic): versions that its owner has not signed are refused."
+    )
     model_control: bool = Field(False, description="Whether clients may load and unload models (V2 repository routes).")
     max_batch_size: int = Field(64, ge=1, description="Images in one run of a model.")
     max_batch_delay_ms: float = Field(
@@ -71,7 +82,9 @@ class Settings(BaseSettings):
     max_pixels: int = Field(50_000_000, ge=784, description="Pixels of one picture; beyond it: 413 before decoding.")
     max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Bytes of one request's body; beyond it: 413.")
     version_labels: Annotated[tuple[VersionLabel, ...], NoDecode] = Field(
-        (), description="Names for versions in the V1 protocol, with commas between: digits/stable=1."
+        (),
+        description="Names for versions in the V1 protocol, with commas between: digits/stable=1. "
+        "They beat those in models/<name>/labels.json.",
     )
     health_route: Route = Field(
         "", description="A further address of /ping; where it is not set, AIP_HEALTH_ROUTE, Vertex AI's."

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.model import INPUT, OUTPUT, Model
-from app.repository import Parity
+from app.versions import Parity
 from training.config import TrainConfig
 from training.data import Digits, Images, Split
 from training.train import read_config

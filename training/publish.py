@@ -14,7 +14,7 @@ from typing import Any
 import onnx
 
 from app.model import Model
-from app.repository import GRAPH, MANIFEST, Manifest, Metric, Tensor
+from app.versions import GRAPH, MANIFEST, Manifest, Metric, Tensor
 from training.data import DIGESTS, Digits, Split
 from training.evaluate import CLASSES, Evaluation
 from training.export import Export, Probabilities, export, run_in_batches

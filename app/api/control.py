@@ -77,7 +77,7 @@ async def index(request: Request) -> list[IndexEntry]:
     openapi_extra=body_of(LoadRequest),
 )
 async def load(request: Request, name: str) -> Response:
-    """Serves the versions of a model that are on disk now. If one is refused, those from before go on serving."""
+    """Serves the versions of a model that are on disk now. One that is refused leaves those from before as they are."""
     check_open(request)
     parameters = (await read_object(request)).get("parameters") or {}
     if not isinstance(parameters, dict) or any(each.startswith(OVERRIDES) for each in parameters):
@@ -86,7 +86,7 @@ async def load(request: Request, name: str) -> Response:
     try:
         await repository.load(name)
     except ModelRefused as error:
-        raise InvalidRequest(f"{name!r} was not loaded, and what was served before still is: {error}.") from error
+        raise InvalidRequest(f"A part of {name!r} is refused, and what was served still is: {error}.") from error
     return Response()
 
 

@@ -22,7 +22,8 @@ from app.explain import Explained, Explanation, explain, overlay
 from app.fastlane import Answer, Call, HotRoute, documented
 from app.model import Device, Images, Probabilities
 from app.pictures import from_base64, prepare, prepare_small, too_many
-from app.repository import Manifest, ModelRepository, Servable
+from app.repository import ModelRepository, Servable
+from app.versions import Manifest
 
 router = APIRouter(tags=["digits"])
 

@@ -29,7 +29,16 @@ class Loaded(BaseModel):
     name: str
     version: int
     device: Device = Field(description="The device it really runs on.")
+    labels: list[str] = Field(description="Names for it in the V1 protocol.")
     queued: int = Field(description="Images waiting for it.")
+
+
+class Refused(BaseModel):
+    """What lies in a model's folder and is not taken; what was served before still is."""
+
+    name: str
+    entry: str = Field(description="A version, labels.json, or . where the whole folder is gone.")
+    reason: str
 
 
 class Health(BaseModel):
@@ -41,6 +50,7 @@ class Health(BaseModel):
     device: Device = Field(description="The device that models really run on.")
     default_model: str
     models: list[Loaded]
+    refused: list[Refused] = Field(description="Until its files change.")
 
 
 @router.get("/health", operation_id="health")
@@ -58,9 +68,15 @@ async def health(request: Request) -> Health:
                 name=each.manifest.name,
                 version=each.manifest.version,
                 device=each.model.device,
+                labels=repository.labels_of(each),
                 queued=each.batcher.queued,
             )
             for each in repository
+        ],
+        refused=[
+            Refused(name=name, entry=entry, reason=each.reason)
+            for name, refused in sorted(repository.refused.items())
+            for entry, each in sorted(refused.items())
         ],
     )
 

@@ -138,8 +138,8 @@ def find(state: Any, path: Mapping[str, str]) -> Servable:
     name, version, label = path.get("name"), path.get("version"), path.get("label")
     repository: ModelRepository = state.repository
     try:
-        if label is not None:
-            return repository.get(name, labelled(state, name, label))
+        if name is not None and label is not None:
+            return repository.get(name, repository.labelled(name, label))
         return repository.get(name, None if version is None else int(version))
     except ModelNotFound as error:
         asked = f"Latest({name})" if version is None else f"Specific({name}, {int(version)})"
@@ -150,13 +150,6 @@ def find_for(request: Request) -> Servable:
     if not is_address(request.path_params):
         raise refusal(request.method, request.scope["path"])
     return find(request.app.state, request.path_params)
-
-
-def labelled(state: Any, name: str | None, label: str) -> int:
-    version: int | None = state.version_labels.get((name, label))
-    if version is None:
-        raise ModelNotFound(f"Unrecognized servable version label: {label}")
-    return version
 
 
 # --- what there is ----------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.repository import GRAPH
 from app.settings import Settings
+from app.versions import GRAPH
 from tests.app.test_digits import assert_problem
 from tests.app.test_repository import edit
 

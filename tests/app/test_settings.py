@@ -27,7 +27,7 @@ def test_every_setting_is_in_the_readme_with_its_default_and_text() -> None:
     readme = (ROOT / "README.md").read_text()
     for name, field in Settings.model_fields.items():
         default = field.get_default()
-        shown = "none" if default in ((), "") else f"`{default}`"
+        shown = "none" if default in ((), "", None) else f"`{default}`"
         assert f"| `DIGITS_{name.upper()}` | {shown} | {field.description} |" in readme
 
 

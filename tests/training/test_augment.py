@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from app.model import Model
-from app.repository import read_version
+from app.versions import read_version
 from training.augment import Distortion, distort
 from training.config import TrainConfig
 from training.data import Digits, Split

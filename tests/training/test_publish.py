@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.model import Model
-from app.repository import Manifest, read_version, version_folders
+from app.versions import Manifest, read_version, version_folders
 from training.config import TrainConfig
 from training.data import DIGESTS, Digits, Split
 from training.export import ExportError
