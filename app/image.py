@@ -371,17 +371,20 @@ def level_lines(strokes: Ink) -> Ink | None:
     if width < LINES_FROM or not (reaches(strokes[:, :2]) and reaches(strokes[:, -2:])):
         return None
     small = reduced(strokes, LINES_SIDE)
-    y, x = np.nonzero(small > BOX_LEVEL)
-    if len(y) > small.size // 2:
-        return None
     rows, columns = small.shape
+    y, x = np.nonzero(small[:, ::2] > BOX_LEVEL)  # every other column tells enough
+    if len(y) > small.size // 4:
+        return None
+    across, down = 2 * x.astype(np.float32), y.astype(np.float32)
     margin = int(columns * STEEPEST) + 1
     counts = [
-        np.bincount((y + margin - slope * (x - columns / 2)).astype(np.intp), minlength=rows + 2 * margin)[margin:-margin]
+        np.bincount((down + margin - slope * (across - columns / 2)).astype(np.intp), minlength=rows + 2 * margin)[
+            margin:-margin
+        ]
         for slope in SLOPES
     ]
     best = max(range(len(SLOPES)), key=lambda i: int(np.square(counts[i]).sum()))
-    if (counts[best][1:] + counts[best][:-1]).max() < LINE_COVERS * columns:  # a line may lie between two rows
+    if (counts[best][1:] + counts[best][:-1]).max() < LINE_COVERS * columns / 2:  # a line may lie between two rows
         return None
     mask = np.where(small > BOX_LEVEL, np.uint8(255), np.uint8(0))
     # A line that is not quite straight, or leans a little otherwise than most, still fills a gap of a pixel.

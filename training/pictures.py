@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -83,12 +83,18 @@ def two_tones(rng: Generator) -> tuple[float, float]:
             return float(ink), float(paper)
 
 
+def floats(values: Any) -> Floats:
+    """OpenCV's stubs promise less than its functions keep."""
+    return np.asarray(values, np.float32)
+
+
 def inked(ink: Floats, tone: float, paper: float | Floats) -> Grey:
     return to_grey(paper + (tone - paper) * ink)
 
 
 def to_grey(brightness: Floats | NDArray[np.floating]) -> Grey:
-    return np.clip(brightness * 255 + 0.5, 0, 255).astype(np.uint8)
+    levels: Grey = np.clip(brightness * 255 + 0.5, 0, 255).astype(np.uint8)
+    return levels
 
 
 def photo(glyph: Glyph, rng: Generator) -> Grey:
@@ -109,7 +115,7 @@ def pencil_grain(size: tuple[int, ...], rng: Generator) -> Floats:
     if rng.random() < 0.6:
         return np.zeros(size, np.float32)
     grain = cv2.GaussianBlur(rng.normal(size=size).astype(np.float32), (0, 0), 0.8)
-    return np.clip(grain * rng.uniform(0.2, 1.2), 0, 0.9)
+    return floats(np.clip(grain * rng.uniform(0.2, 1.2), 0, 0.9))
 
 
 def ruling(size: tuple[int, ...], rng: Generator) -> Floats:
@@ -135,19 +141,19 @@ def tilted(paper: Floats, rng: Generator) -> Floats:
     centre = np.array([width / 2, height / 2])
     seen = (corners - centre) @ matrix.T * 1.06 + centre + rng.normal(0, 0.02, (4, 2)) * (width, height)
     how = cv2.getPerspectiveTransform(corners, seen.astype(np.float32))
-    return np.asarray(cv2.warpPerspective(paper, how, (width, height), borderMode=cv2.BORDER_REFLECT), np.float32)
+    return floats(cv2.warpPerspective(paper, how, (width, height), borderMode=cv2.BORDER_REFLECT))
 
 
 def light(size: tuple[int, ...], rng: Generator) -> Floats:
     """(H, W): brighter on one side, with a shadow's edge across it now and then."""
-    y, x = np.mgrid[-1 : 1 : size[0] * 1j, -1 : 1 : size[1] * 1j].astype(np.float32)  # type: ignore[misc]
+    y, x = np.mgrid[-1 : 1 : size[0] * 1j, -1 : 1 : size[1] * 1j].astype(np.float32)
     angle, strength = rng.uniform(0, 2 * math.pi), rng.uniform(0, 0.35)
     lit = rng.uniform(0.5, 0.95) * (1 + strength * (math.cos(angle) * x + math.sin(angle) * y))
     if rng.random() < 0.4:
         angle, where, softness = rng.uniform(0, 2 * math.pi), rng.uniform(-0.7, 0.7), rng.uniform(0.01, 0.4)
         across = (math.cos(angle) * x + math.sin(angle) * y - where) / softness
         lit = lit * (1 - rng.uniform(0.15, 0.55) / (1 + np.exp(-np.clip(across * 4, -30, 30))))
-    return np.asarray(lit, np.float32)
+    return floats(lit)
 
 
 def through_lens(picture: Floats, rng: Generator) -> Floats:
@@ -160,7 +166,7 @@ def through_lens(picture: Floats, rng: Generator) -> Floats:
 def blurred(picture: Floats, rng: Generator, sigma: float) -> Floats:
     """Out of focus, or moved."""
     if rng.random() < 0.75:
-        return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+        return floats(cv2.GaussianBlur(picture, (0, 0), sigma))
     length = int(3 * sigma) | 1
     kernel = np.zeros((length, length), np.float32)
     angle = rng.uniform(0, math.pi)
@@ -168,28 +174,28 @@ def blurred(picture: Floats, rng: Generator, sigma: float) -> Floats:
     middle = length // 2
     ends = [tuple(round(v) for v in middle + sign * step) for sign in (-1, 1)]
     cv2.line(kernel, ends[0], ends[1], (1,), 1)
-    return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT), np.float32)
+    return floats(cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT))
 
 
 def compressed(picture: Floats, rng: Generator) -> Floats:
     file = cv2.imencode(".jpg", to_grey(picture), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])[1]
-    return np.asarray(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE), np.float32) / 255
+    return floats(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE)) / np.float32(255)
 
 
 def tiny(glyph: Glyph, rng: Generator) -> Grey:
     """A few pixels: an icon, an old scanner's digit, filling the picture or nearly so."""
     height = int(rng.integers(7, 17))
-    small = resized(glyph, height).astype(np.float32) / 255
+    small = floats(resized(glyph, height)) / np.float32(255)
     if rng.random() < 0.5:  # as wide as high, as data sets have them
         small = square(small)
     if rng.random() < 0.5:
         small = np.pad(small, rng.integers(0, 3))
     if rng.random() < 0.5:
-        small = np.round(small * 16) / 16
+        small = np.round(small * np.float32(16)) / np.float32(16)
     if rng.random() < 0.3:
         factor = int(rng.integers(2, 9))
-        small = cv2.resize(small, None, fx=factor, fy=factor, interpolation=int(rng.integers(3)))
-    return inked(np.asarray(small, np.float32), *two_tones(rng))
+        small = floats(cv2.resize(small, None, fx=factor, fy=factor, interpolation=int(rng.integers(3))))
+    return inked(small, *two_tones(rng))
 
 
 def square(ink: Floats) -> Floats:
@@ -211,7 +217,7 @@ def mnist_like(glyph: Glyph, rng: Generator) -> Floats:
     top = int(np.clip(round((28 - size[1]) / 2 + away[0]), 0, 28 - size[1]))
     left = int(np.clip(round((28 - size[0]) / 2 + away[1]), 0, 28 - size[0]))
     image[top : top + size[1], left : left + size[0]] = small
-    return np.clip(image / max(0.3, float(image.max())), 0, 1)
+    return floats(np.clip(image / max(0.3, float(image.max())), 0, 1))
 
 
 def damaged(glyph: Glyph, rng: Generator) -> Grey:
@@ -247,7 +253,7 @@ def wobbly(image: Floats, rng: Generator) -> Floats:
     y, x = np.mgrid[:28, :28].astype(np.float32)
     reach = rng.uniform(0.5, 2)
     dx, dy = rng.uniform(-reach, reach, (2, 28, 28)).astype(np.float32)
-    return np.asarray(cv2.remap(image, x + dx, y + dy, cv2.INTER_LINEAR), np.float32)
+    return floats(cv2.remap(image, x + dx, y + dy, cv2.INTER_LINEAR))
 
 
 def pale(image: Floats, rng: Generator) -> Floats:
@@ -258,7 +264,7 @@ def pale(image: Floats, rng: Generator) -> Floats:
 
 def foggy(image: Floats, rng: Generator) -> Floats:
     fog = glyphs.texture(28, rng).astype(np.float32) / 255
-    return image * rng.uniform(0.4, 1) + fog * rng.uniform(0.2, 0.7)
+    return floats(image * rng.uniform(0.4, 1) + fog * rng.uniform(0.2, 0.7))
 
 
 def crossed(image: Floats, rng: Generator) -> Floats:
@@ -285,7 +291,7 @@ def striped(image: Floats, rng: Generator) -> Floats:
         band = band.T
     how = rng.integers(3)
     other = 1 - image if how == 0 else np.full_like(image, how - 1)
-    return np.where(band, other, image)
+    return floats(np.where(band, other, image))
 
 
 def splashed(image: Floats, rng: Generator) -> Floats:
@@ -299,8 +305,8 @@ def outlined(image: Floats, rng: Generator) -> Floats:
     """Only the strokes' edges."""
     if rng.random() < 0.5:
         edges = cv2.Canny(to_grey(image), float(rng.uniform(20, 100)), float(rng.uniform(100, 250)))
-        return np.asarray(edges, np.float32) / 255
-    return np.asarray(cv2.morphologyEx(image, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)), np.float32)
+        return floats(edges) / np.float32(255)
+    return floats(cv2.morphologyEx(image, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)))
 
 
 def covered(image: Floats, rng: Generator) -> Floats:
@@ -333,8 +339,8 @@ DAMAGES: list[tuple[Callable[[Floats, Generator], Floats], float]] = [
 ]
 
 SCENES: list[tuple[Callable[[Glyph, Generator], Grey], float]] = [
-    (sheet, 0.36),
-    (photo, 0.3),
-    (damaged, 0.24),
-    (tiny, 0.1),
+    (sheet, 0.38),
+    (photo, 0.22),
+    (damaged, 0.28),
+    (tiny, 0.12),
 ]

@@ -1,0 +1,175 @@
+"""The bank: many thousands of pictures made once, with what the network is to say of each, for runs to draw from.
+
+Making a picture takes a millisecond or more, ten times what the network takes to learn from it, so it is kept and seen
+several times. A bank is a folder of shards, `digits-*.npz` (MNIST's digits distorted, labelled by teachers),
+`pictures-*.npz` and `validation-*.npz` (pictures of the validation digits and of fonts kept for them); each shard is a
+function of its number, so a bank that was interrupted is completed.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import multiprocessing
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from app.model import Model
+from training import fonts
+from training.augment import Distortion, distort
+from training.data import DataError, Digits, Images, Split, load
+from training.glyphs import NO_DIGIT, Sources
+from training.pictures import picture
+
+Targets = NDArray[np.float16]  # (n, 11): the share of each digit and of no digit; rows sum to 1
+
+SHARD = 5_000
+CLASSES = NO_DIGIT + 1
+# Weaker than 1 for two reasons: a few pictures are not what they are labelled, and what teachers say of digits is
+# softened, so that one temperature serves both.
+SMOOTHING = 0.04
+NEVER_SURE = 0.004  # the share of no digit in what teachers, who know digits alone, are taken to say
+DISTORTION = Distortion(rotation=15, shift=2, thickness=0.6, erased=0.25)
+VALIDATION_FONTS = 8  # every eighth family
+
+
+@dataclass(frozen=True)
+class Bank:
+    images: Images
+    targets: Targets
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a bank holds: numbers of shards, and the graphs that label the distorted digits."""
+
+    digits: int
+    pictures: int
+    validation: int
+    teachers: tuple[str, ...]
+    temperature: float
+    data_dir: Path | None = None
+
+
+def make(folder: Path, plan: Plan) -> None:
+    """Writes the shards that are not there yet, on all cores."""
+    folder.mkdir(parents=True, exist_ok=True)
+    counts = {"validation": plan.validation, "pictures": plan.pictures, "digits": plan.digits}
+    wanted = [(kind, number) for kind, count in counts.items() for number in range(count)]
+    missing = [each for each in wanted if not shard(folder, *each).exists()]
+    # Forked processes would inherit what onnxruntime's threads held.
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), context, prepare_worker, (plan,)) as pool:
+        jobs = [pool.submit(write_shard, shard(folder, *each), *each) for each in missing]
+        for job in tqdm(concurrent.futures.as_completed(jobs), "making pictures", len(jobs), unit="shard"):
+            job.result()
+
+
+def shard(folder: Path, kind: str, number: int) -> Path:
+    return folder / f"{kind}-{number:03}.npz"
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a process holds while it makes shards."""
+
+    plan: Plan
+    data: Split
+    teachers: list[Model]
+
+    @functools.cached_property
+    def training(self) -> Sources:
+        return Sources(self.data.train, families(validation=False))
+
+    @functools.cached_property
+    def validation(self) -> Sources:
+        return Sources(self.data.validation, families(validation=True))
+
+
+def families(*, validation: bool) -> tuple[fonts.Font, ...]:
+    """The training fonts, every eighth of which is kept for validation."""
+    loaded = [
+        font for group in (fonts.TRAINING_PRINTED, fonts.TRAINING_HANDWRITING) for font in fonts.load(group).values()
+    ]
+    return tuple(font for i, font in enumerate(loaded) if (i % VALIDATION_FONTS == 0) == validation)
+
+
+worker: Worker | None = None  # of this process
+
+
+def prepare_worker(plan: Plan) -> None:
+    global worker  # noqa: PLW0603  # how an executor's initializer hands on what every task needs
+    cv2.setNumThreads(1)  # there is a process for each core
+    worker = Worker(plan, load(plan.data_dir), [Model(Path(graph).read_bytes(), "cpu") for graph in plan.teachers])
+
+
+def write_shard(path: Path, kind: str, number: int) -> None:
+    assert worker is not None
+    makers: dict[str, Callable[[Worker, int], Bank]] = {
+        "digits": distorted,
+        "pictures": lambda worker, number: pictured(worker.training, np.random.default_rng((1, number))),
+        "validation": lambda worker, number: pictured(worker.validation, np.random.default_rng((2, number))),
+    }
+    made = makers[kind](worker, number)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez_compressed(file, images=made.images, targets=made.targets)
+    part.rename(path)
+
+
+def pictured(sources: Sources, rng: Generator) -> Bank:
+    pairs = [picture(sources, rng) for _ in range(SHARD)]
+    return Bank(np.stack([image for image, _ in pairs]), smoothed(np.array([label for _, label in pairs])))
+
+
+def smoothed(labels: NDArray[np.integer]) -> Targets:
+    targets: Targets = (np.eye(CLASSES)[labels] * (1 - SMOOTHING) + SMOOTHING / CLASSES).astype(np.float16)
+    return targets
+
+
+def distorted(worker: Worker, number: int) -> Bank:
+    """A shard's share of the training digits, each distorted in its own way, and what the teachers say of that."""
+    digits = worker.data.train
+    rng = np.random.default_rng((0, number))
+    chosen = np.random.default_rng(number * SHARD // len(digits)).permutation(len(digits))
+    chosen = np.take(chosen, range(number * SHARD, (number + 1) * SHARD), mode="wrap")
+    images, targets = [], []
+    for start in range(0, SHARD, 100):  # each hundred has its own elastic field's smoothness
+        batch = distort(digits.images[chosen[start : start + 100]], DISTORTION, rng)
+        images.append(batch)
+        targets.append(taught(batch, worker.teachers, worker.plan.temperature))
+    return Bank(np.concatenate(images), np.concatenate(targets))
+
+
+def taught(images: Images, teachers: list[Model], temperature: float) -> Targets:
+    said = np.mean([teacher.run(images) for teacher in teachers], axis=0)
+    powers = np.power(said / said.sum(axis=1, keepdims=True), 1 / temperature)
+    digits = powers / powers.sum(axis=1, keepdims=True) * (1 - NEVER_SURE)
+    return np.pad(digits, ((0, 0), (0, 1)), constant_values=NEVER_SURE).astype(np.float16)
+
+
+def read(folder: Path, *kinds: str) -> Bank:
+    """All of the shards of these kinds. Raises `DataError` if there are none."""
+    shards = [np.load(path) for kind in kinds for path in sorted(folder.glob(f"{kind}-*.npz"))]
+    if not shards:
+        raise DataError(f"{folder} holds no pictures: make them with python -m training pictures --out {folder}")
+    return Bank(
+        np.concatenate([each["images"] for each in shards]), np.concatenate([each["targets"] for each in shards])
+    )
+
+
+def validation(folder: Path) -> Digits:
+    """The validation pictures with their labels, 10 for no digit."""
+    bank = read(folder, "validation")
+    return Digits(bank.images, bank.targets.argmax(axis=1).astype(np.uint8))
