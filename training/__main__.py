@@ -1,4 +1,4 @@
-"""python -m training train | evaluate | export | report | publish"""
+"""python -m training train | evaluate | export | report | publish | sign"""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from training.augment import Distortion
 from training.config import PRESETS, Options, TrainConfig
 from training.data import DataError, load
+from training.errors import ExportError, SigningError
 from training.packages import PackageError
 
 # What loads TensorFlow is imported where it is used: --help does not wait for it.
@@ -31,11 +32,9 @@ CHOICES = {
 
 def main(argv: list[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
-    from training.export import ExportError
-
     try:
         arguments.run_verb(arguments)
-    except (DataError, ExportError, PackageError) as error:
+    except (DataError, ExportError, PackageError, SigningError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -68,6 +67,12 @@ def build_parser() -> argparse.ArgumentParser:
     verb = add_verb(verbs, "publish", "make a run the next version of its model", run_publish)
     add_run(verb)
     verb.add_argument("--models", type=Path, default=Path("models"), help="the folder of models (default: models)")
+
+    text = "sign a version, for services with require_signature_by"
+    verb = verbs.add_parser("sign", help=text, description=text)
+    verb.add_argument("version", type=Path, metavar="MODEL_FOLDER", help="models/NAME/VERSION")
+    verb.add_argument("--private-key", type=Path, required=True, metavar="KEY", help="PEM: P-256, P-384 or P-521")
+    verb.set_defaults(run_verb=run_sign)
     return parser
 
 
@@ -164,6 +169,12 @@ def run_publish(arguments: argparse.Namespace) -> None:
     from training.publish import publish
 
     print(f"published: {publish(arguments.run, arguments.models, load(arguments.data_dir))}")
+
+
+def run_sign(arguments: argparse.Namespace) -> None:
+    from training.sign import sign
+
+    print(f"signed: {sign(arguments.version, arguments.private_key)}")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from app.model import INPUT, OUTPUT, Model
 from app.versions import Parity
 from training.config import TrainConfig
 from training.data import Digits, Images, Split
+from training.errors import ExportError
 from training.train import read_config
 
 Logits = NDArray[np.float32]  # (n, 10)
@@ -34,10 +35,6 @@ TOLERANCE = 1e-5  # of any probability, between the graph and Keras
 BATCH_SIZES = (1, 64)
 ACCEPTED_SHARE = 0.995  # of the validation digits reach the threshold
 TEMPERATURES = (0.05, 20.0)
-
-
-class ExportError(Exception):
-    """The run cannot be exported, or its graph is not the model it was made from."""
 
 
 @dataclass(frozen=True)

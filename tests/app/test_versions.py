@@ -27,10 +27,14 @@ from app.versions import (
 @pytest.fixture
 def copied(models: Path, tmp_path: Path) -> Path:
     """A models folder of one's own with versions 1, 2 and 10 of one model."""
-    shutil.copytree(models / "digits-mlp/1", tmp_path / "digits-mlp/1")
+    return copy_versions(models, tmp_path)
+
+
+def copy_versions(models: Path, root: Path) -> Path:
+    shutil.copytree(models / "digits-mlp/1", root / "digits-mlp/1")
     for version in (2, 10):
-        add_version(tmp_path, version)
-    return tmp_path
+        add_version(root, version)
+    return root
 
 
 def add_version(root: Path, version: int) -> Path:
@@ -60,7 +64,7 @@ def test_model_that_is_not_there_is_said(copied: Path) -> None:
 
 
 def test_folder_that_is_missing_or_holds_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelRefused, match="No such file or directory.*--models"):
+    with pytest.raises(ModelRefused, match=r"No such file or directory.*--models"):
         version_folders(tmp_path / "nowhere")
     with pytest.raises(ModelRefused, match="publish"):
         version_folders(tmp_path)

@@ -11,9 +11,9 @@ from app.model import Model
 from training.architectures import Standardisation, cnn, mlp
 from training.config import Options, TrainConfig
 from training.data import Digits, Split
+from training.errors import ExportError
 from training.export import (
     Export,
-    ExportError,
     acceptance_threshold,
     calibrated,
     export,

@@ -12,7 +12,7 @@ from app.model import Model
 from app.versions import Manifest, read_version, version_folders
 from training.config import TrainConfig
 from training.data import DIGESTS, Digits, Split
-from training.export import ExportError
+from training.errors import ExportError
 from training.publish import next_version, publish
 
 

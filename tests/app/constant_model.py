@@ -1,0 +1,57 @@
+"""Versions that read one and the same digit in everything, so that an answer tells which of them gave it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from app.versions import GRAPH, MANIFEST
+from tests.conftest import ROOT
+
+TEMPLATE = ROOT / "models/digits-mlp/1" / MANIFEST
+HIDDEN = 256  # 800 kB of weights, as much as a real model's
+
+
+@functools.cache
+def graph_of(digit: int, classes: int = 10, batch: str | int = "batch") -> bytes:
+    """uint8 (batch, 28, 28) -> (batch, classes), all of it on one digit: the image counts for nothing in it."""
+    constants = {
+        "flat": np.array([-1, 784], np.int64),
+        "weights": np.zeros((784, HIDDEN), np.float32),
+        "onto": np.zeros((HIDDEN, classes), np.float32),
+        "bias": np.eye(classes, dtype=np.float32)[digit] * 20,
+    }
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["pixels", "flat"], ["rows"]),
+        helper.make_node("MatMul", ["rows", "weights"], ["hidden"]),
+        helper.make_node("MatMul", ["hidden", "onto"], ["zeros"]),
+        helper.make_node("Add", ["zeros", "bias"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "constant",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, [batch, 28, 28])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [batch, classes])],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def write_version(family: Path, version: int, graph: bytes | None = None) -> Path:
+    """Into models/<name>/<version>, the graph first; without one, that which reads the version's last figure."""
+    graph = graph or graph_of(version % 10)
+    folder = family / str(version)
+    folder.mkdir(parents=True)
+    (folder / GRAPH).write_bytes(graph)
+    manifest = json.loads(TEMPLATE.read_text())
+    says = {"name": family.name, "version": version, "sha256": hashlib.sha256(graph).hexdigest(), "bytes": len(graph)}
+    (folder / MANIFEST).write_text(json.dumps(manifest | says))
+    return folder

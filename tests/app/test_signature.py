@@ -1,0 +1,208 @@
+"""Only what the owner of a key has signed is served, where that is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from app.batching import BatchSettings
+from app.errors import StartupError
+from app.repository import ModelRepository, VersionSettings
+from app.signature import PAYLOAD_TYPE, PREDICATE_TYPE, SIGNATURE, SignatureRefused, Signer, encoded
+from app.versions import GRAPH, MANIFEST
+from tests.app.constant_model import graph_of, write_version
+from tests.conftest import ROOT
+
+FILES = {"a": b"first", "b": b"second"}
+KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def statement(files: dict[str, bytes] = FILES, **changes: Any) -> dict[str, Any]:
+    resources = [
+        {"name": name, "algorithm": "sha256", "digest": hashlib.sha256(content).hexdigest()}
+        for name, content in files.items()
+    ]
+    return {"predicateType": PREDICATE_TYPE, "predicate": {"resources": resources}} | changes
+
+
+def signed(payload: bytes, key: ec.EllipticCurvePrivateKey = KEY) -> dict[str, Any]:
+    signature = key.sign(encoded(payload), ec.ECDSA(hashes.SHA256()))
+    return {
+        "dsseEnvelope": {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": PAYLOAD_TYPE.decode(),
+            "signatures": [{"sig": base64.b64encode(signature).decode()}],
+        }
+    }
+
+
+def bundle(files: dict[str, bytes] = FILES, key: ec.EllipticCurvePrivateKey = KEY) -> bytes:
+    return json.dumps(signed(json.dumps(statement(files)).encode(), key)).encode()
+
+
+def refusal(content: bytes, files: dict[str, bytes] = FILES) -> str:
+    with pytest.raises(SignatureRefused) as refused:
+        Signer(KEY.public_key()).check(content, files)
+    return str(refused.value)
+
+
+def test_signed_files_are_taken_all_or_some_of_them() -> None:
+    signer = Signer(KEY.public_key())
+    signer.check(bundle(), FILES)
+    signer.check(bundle(), {"b": b"second"})
+
+
+def test_other_file_bytes_or_key_are_refused() -> None:
+    assert refusal(bundle(), FILES | {"b": b"Second"}) == "was made for another b"
+    assert refusal(bundle(), FILES | {"c": b"third"}) == "does not cover c"
+    other = ec.generate_private_key(ec.SECP256R1())
+    assert refusal(bundle(key=other)) == "was not made with the key that is asked for"
+
+
+def test_one_bit_of_the_payload_or_of_its_type_breaks_it() -> None:
+    document = json.loads(bundle())
+    payload = bytearray(base64.b64decode(document["dsseEnvelope"]["payload"]))
+    payload[-10] ^= 1
+    document["dsseEnvelope"]["payload"] = base64.b64encode(payload).decode()
+    assert "not made with the key" in refusal(json.dumps(document).encode())
+    untyped = json.dumps(statement()).encode()
+    document["dsseEnvelope"]["payload"] = base64.b64encode(untyped).decode()
+    bare = KEY.sign(untyped, ec.ECDSA(hashes.SHA256()))
+    document["dsseEnvelope"]["signatures"][0]["sig"] = base64.b64encode(bare).decode()
+    assert "not made with the key" in refusal(json.dumps(document).encode())
+
+
+def without(*path: str) -> bytes:
+    document = json.loads(bundle())
+    part = document
+    for each in path[:-1]:
+        part = part[each]
+    del part[path[-1]]
+    return json.dumps(document).encode()
+
+
+NO_SIGNATURES = [
+    *(b"", b"{", b"[]", b"1", b"null", b"\xff", b'{"dsseEnvelope": 1}'),
+    *(without("dsseEnvelope", each) for each in ("payload", "signatures")),
+    bundle().replace(b'"sig": "', b'"sig": "!'),
+]
+
+
+@pytest.mark.parametrize("content", NO_SIGNATURES)
+def test_what_is_no_signature_is_refused(content: bytes) -> None:
+    assert refusal(content) == "is no signature of a model"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"[]", b"{}", b'{"predicateType": "%b", "predicate": {"resources": [1]}}' % PREDICATE_TYPE.encode()],
+)
+def test_signature_of_something_else_is_refused(payload: bytes) -> None:
+    assert refusal(json.dumps(signed(payload)).encode()) == "holds no statement about a model"
+
+
+def test_statement_of_another_kind_covers_nothing() -> None:
+    payload = json.dumps(statement(predicateType="https://slsa.dev/provenance/v1")).encode()
+    assert refusal(json.dumps(signed(payload)).encode()) == "does not cover a"
+
+
+def test_digest_of_another_algorithm_counts_for_nothing() -> None:
+    payload = json.dumps(statement()).replace("sha256", "blake2").encode()
+    assert refusal(json.dumps(signed(payload)).encode()) == "does not cover a"
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+
+
+def write_public_key(path: Path, key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey = KEY) -> Path:
+    path.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return path
+
+
+def test_key_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    assert Signer.read(write_public_key(tmp_path / "key")).key == KEY.public_key()
+    with pytest.raises(StartupError, match="cannot be read: No such file"):
+        Signer.read(tmp_path / "nowhere")
+    with pytest.raises(StartupError, match="P-256"):
+        Signer.read(write_public_key(tmp_path / "key", ed25519.Ed25519PrivateKey.generate()))
+    with pytest.raises(StartupError, match="P-256"):
+        Signer.read(write_public_key(tmp_path / "key", ec.generate_private_key(ec.SECP256K1())))
+    (tmp_path / "key").write_text("hello")
+    with pytest.raises(StartupError, match="no public key in PEM"):
+        Signer.read(tmp_path / "key")
+
+
+def test_who_asks_for_no_signatures_does_without_the_library() -> None:
+    code = "import app.main, sys; assert 'cryptography' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+# --- in the repository -----------------------------------------------------------------------------------------------
+
+
+def sign(folder: Path, key: ec.EllipticCurvePrivateKey = KEY) -> None:
+    (folder / SIGNATURE).write_bytes(bundle({each: (folder / each).read_bytes() for each in (GRAPH, MANIFEST)}, key))
+
+
+def unsigned(folder: Path) -> None:
+    (folder / SIGNATURE).unlink()
+
+
+def signed_by_another(folder: Path) -> None:
+    sign(folder, ec.generate_private_key(ec.SECP256R1()))
+
+
+def exchanged(folder: Path) -> None:
+    """Graph and manifest fit together, and are not what was signed."""
+    changed = write_version(folder.parent / "made/m", int(folder.name), graph_of(9))
+    for each in (GRAPH, MANIFEST):
+        (changed / each).rename(folder / each)
+
+
+def passed_off(folder: Path) -> None:
+    """An older version, rightly signed, under a new number."""
+    for each in (GRAPH, MANIFEST, SIGNATURE):
+        (folder / each).write_bytes((folder.parent / "1" / each).read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (unsigned, "m/2: model.sig cannot be read (No such file or directory)"),
+        (signed_by_another, "m/2: model.sig was not made with the key that is asked for"),
+        (exchanged, "m/2: model.sig was made for another manifest.json"),
+        (passed_off, "m/2: its manifest says it is m/1"),
+    ],
+)
+def test_version_that_is_not_rightly_signed_is_refused_until_it_is(
+    tmp_path: Path, spoil: Callable[[Path], None], words: str
+) -> None:
+    async def scenario() -> None:
+        versions = VersionSettings(signer=write_public_key(tmp_path / "key"))
+        async with ModelRepository(tmp_path / "models", "cpu", BatchSettings(8, 64), "m", versions) as models:
+            folder = write_version(tmp_path / "models/m", 2)
+            sign(folder)
+            spoil(folder)
+            await models.refresh()
+            assert models.get().manifest.version == 1
+            assert models.refused["m"]["2"].reason == words
+            if spoil is passed_off:
+                return
+            sign(folder)
+            await models.refresh()
+            assert models.get().manifest.version == 2
+
+    sign(write_version(tmp_path / "models/m", 1))
+    asyncio.run(scenario())

@@ -1,0 +1,122 @@
+"""A version is signed by OpenSSF's library, and what it signs is what our services take."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from app.errors import ModelRefused
+from app.signature import SIGNATURE, Signer
+from app.versions import GRAPH, MANIFEST, read_version
+from tests.conftest import ROOT
+from training.__main__ import main
+from training.errors import SigningError
+from training.sign import sign
+
+Curve = ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1
+
+
+def write_keys(
+    folder: Path,
+    key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | None = None,
+    protection: KeySerializationEncryption | None = None,
+) -> Path:
+    """A private key, with its public one beside it as key.pub."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection or NoEncryption())
+    (folder / "key.pem").write_bytes(private)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (folder / "key.pub").write_bytes(public)
+    return folder / "key.pem"
+
+
+@pytest.fixture
+def version(models: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "models/digits-mlp/1"
+    shutil.copytree(models / "digits-mlp/1", folder)
+    return folder
+
+
+def openssf_verifies(version: Path, public_key: Path) -> bool:
+    """By the library's own command, which looks at every file."""
+    command = [sys.executable, "-m", "model_signing", "verify", "key", "--public_key", str(public_key)]
+    command += ["--signature", str(version / SIGNATURE), str(version)]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda each: str(each.name))
+def test_signed_version_is_taken_by_us_and_by_openssf(version: Path, tmp_path: Path, curve: Curve) -> None:
+    key = write_keys(tmp_path, ec.generate_private_key(curve))
+    assert sign(version, key) == version / SIGNATURE
+    assert read_version(version, Signer.read(tmp_path / "key.pub"))[0].name == "digits-mlp"
+    assert openssf_verifies(version, tmp_path / "key.pub")
+
+
+def test_card_is_signed_too(version: Path, tmp_path: Path) -> None:
+    sign(version, write_keys(tmp_path))
+    (version / "card.md").write_text("It reads everything.")
+    assert not openssf_verifies(version, tmp_path / "key.pub")
+
+
+def test_version_may_be_signed_again(version: Path, tmp_path: Path) -> None:
+    sign(version, write_keys(tmp_path))
+    first = (tmp_path / "key.pub").rename(tmp_path / "first.pub")
+    sign(version, write_keys(tmp_path))
+    read_version(version, Signer.read(tmp_path / "key.pub"))
+    with pytest.raises(ModelRefused, match="not made with the key"):
+        read_version(version, Signer.read(first))
+
+
+def test_version_that_no_service_would_take_is_not_signed(version: Path, tmp_path: Path) -> None:
+    (version / GRAPH).write_bytes(b"damaged")
+    with pytest.raises(SigningError, match="sha256"):
+        sign(version, write_keys(tmp_path))
+    assert not (version / SIGNATURE).exists()
+
+
+def test_key_that_cannot_be_used_is_said(version: Path, tmp_path: Path) -> None:
+    with pytest.raises(SigningError, match="No such file"):
+        sign(version, tmp_path / "nowhere.pem")
+    with pytest.raises(SigningError, match="no private key that can be used"):
+        sign(version, version / MANIFEST)
+    secret = write_keys(tmp_path, protection=BestAvailableEncryption(b"secret"))
+    with pytest.raises(SigningError, match="Password was not given"):
+        sign(version, secret)
+    with pytest.raises(SigningError, match="no private key that can be used"):
+        sign(version, write_keys(tmp_path, ec.generate_private_key(ec.SECP256K1())))
+    with pytest.raises(SigningError, match="no private key that can be used"):
+        sign(version, write_keys(tmp_path, ed25519.Ed25519PrivateKey.generate()))
+
+
+def test_command_signs_or_says_in_one_line_why_not(
+    version: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = write_keys(tmp_path)
+    assert main(["sign", str(version), "--private-key", str(key)]) == 0
+    assert capsys.readouterr().out == f"signed: {version / SIGNATURE}\n"
+    assert main(["sign", str(version.parent), "--private-key", str(key)]) == 1
+    assert capsys.readouterr().err.startswith("error: models/digits-mlp: ")
+
+
+def test_signing_loads_no_tensorflow(version: Path, tmp_path: Path) -> None:
+    """It may be done where nothing is trained."""
+    key = write_keys(tmp_path)
+    code = (
+        "import sys; from training.__main__ import main; "
+        f"assert main(['sign', {str(version)!r}, '--private-key', {str(key)!r}]) == 0; "
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -1,0 +1,33 @@
+"""Signs a version, for services with `require_signature_by`: OpenSSF's model signing, with a key and offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.errors import ModelRefused
+from app.signature import SIGNATURE
+from app.versions import read_version
+from training.errors import SigningError
+
+
+def sign(version: Path, private_key: Path) -> Path:
+    """Signs every file of models/<name>/<version>, cards and pictures too; the file of the signature.
+
+    The key is a PEM file of P-256, P-384 or P-521, without a password. Raises `SigningError`, also for a version that
+    no service would take.
+    """
+    try:
+        from model_signing import hashing, signing
+    except ImportError as error:
+        raise SigningError(f"signing needs the extra `signing`, with model-signing: {error}") from error
+    try:
+        read_version(version.resolve())
+        signer = signing.Config().use_elliptic_key_signer(private_key=private_key)  # type: ignore[no-untyped-call]
+    except ModelRefused as error:
+        raise SigningError(str(error)) from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:  # the last two: with a password, of no curve
+        raise SigningError(f"{private_key} is no private key that can be used: {error}") from error
+    signature = version / SIGNATURE
+    files = hashing.Config().set_ignored_paths(paths=[SIGNATURE])  # type: ignore[no-untyped-call]
+    signer.set_hashing_config(files).sign(version, signature)
+    return signature
