@@ -14,7 +14,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.versions import GRAPH
 from tests.app.test_digits import assert_problem
-from tests.app.test_repository import edit
+from tests.app.test_versions import add_version
 
 MODEL = "/v2/repository/models/digits-mlp"
 
@@ -27,16 +27,9 @@ def root(models: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def open_client(root: Path) -> Iterator[TestClient]:
-    settings = Settings(models=root, device="cpu", default_model="digits-mlp", model_control=True)
+    settings = Settings(models=root, device="cpu", default_model="digits-mlp", model_control=True, model_poll_seconds=0)
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         yield client
-
-
-def add_version(root: Path, version: int) -> Path:
-    folder = root / "digits-mlp" / str(version)
-    shutil.copytree(root / "digits-mlp/1", folder)
-    edit(folder, version=version)
-    return folder
 
 
 def index(client: TestClient, body: Any = None) -> list[tuple[str, str, str]]:
@@ -98,6 +91,20 @@ def test_refused_version_is_said_without_a_path_and_the_old_one_serves_on(open_c
     assert infer(open_client).status_code == 200
     (entry,) = [each for each in open_client.post("/v2/repository/index").json() if each["version"] == "2"]
     assert "sha256" in entry["reason"]
+
+
+def test_refused_version_is_loaded_once_it_is_sound_and_the_others_were_at_once(
+    open_client: TestClient, root: Path
+) -> None:
+    damaged = add_version(root, 2) / GRAPH
+    right = damaged.read_bytes()
+    damaged.write_bytes(b"damaged")
+    add_version(root, 3)
+    assert open_client.post(f"{MODEL}/load").status_code == 400
+    assert open_client.get("/v2/models/digits-mlp").json()["versions"] == ["1", "3"]
+    damaged.write_bytes(right)
+    assert open_client.post(f"{MODEL}/load").status_code == 200
+    assert open_client.get("/v2/models/digits-mlp").json()["versions"] == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("name", ["letters", "..", "%2e%2e", "."])

@@ -9,6 +9,8 @@ from starlette.testclient import TestClient
 from app import __version__
 from app.main import create_app
 from app.settings import Settings
+from app.versions import GRAPH, LABELS
+from tests.app.constant_model import write_version
 
 
 def test_summary_names_the_device_really_used_and_the_models(client: TestClient) -> None:
@@ -22,6 +24,21 @@ def test_summary_names_the_device_really_used_and_the_models(client: TestClient)
         ("digits", 2, "cpu", 0),
         ("digits-mlp", 1, "cpu", 0),
     ]
+
+
+def test_summary_tells_labels_and_what_is_refused_without_a_path(tmp_path: Path) -> None:
+    write_version(tmp_path / "m", 1)
+    (write_version(tmp_path / "m", 2) / GRAPH).write_bytes(b"damaged")
+    (tmp_path / "m" / LABELS).write_text('{"stable": 1}')
+    with TestClient(create_app(Settings(models=tmp_path, device="cpu", default_model="m"))) as client:
+        health = client.get("/health").json()
+        assert health["status"] == "ready"
+        assert [(each["version"], each["labels"]) for each in health["models"]] == [(1, ["stable"])]
+        reason = "m/2: model.onnx is not the file its manifest describes (the sha256 differs)"
+        assert health["refused"] == [{"name": "m", "entry": "2", "reason": reason}]
+        assert 'digits_model_refused{entry="2",model="m"} 1.0' in client.get("/metrics").text
+        answer = client.post("/v1/models/m/labels/stable:predict", json={"instances": [[0] * 784]})
+        assert len(answer.json()["predictions"][0]) == 10
 
 
 def test_live_and_ready_while_serving(client: TestClient) -> None:

@@ -40,6 +40,17 @@ def test_origins_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> None
     assert Settings().cors_origins == ("https://a.example", "https://b.example")
 
 
+@pytest.mark.parametrize("policy", ["all", "latest:1", "latest:12", "specific:1", "specific:1,3"])
+def test_version_policy_is_what_it_is_called(policy: str) -> None:
+    assert Settings(version_policy=policy).version_policy == policy
+
+
+@pytest.mark.parametrize("policy", ["", "latest", "latest:0", "latest:-1", "specific:", "specific:1,", "newest:1"])
+def test_version_policy_of_no_sense_is_refused(policy: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings(version_policy=policy)
+
+
 @pytest.mark.parametrize(
     "wrong", [{"device": "gpu"}, {"port": 70_000}, {"max_batch_size": 0}, {"max_pictures": 50, "max_queue_size": 49}]
 )
