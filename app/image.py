@@ -430,9 +430,12 @@ def without_specks(strokes: Ink) -> Ink:
     return np.asarray(cv2.bitwise_and(strokes, cv2.dilate(mask, np.ones((5, 5), np.uint8))), np.uint8)
 
 
-def thick_enough(strokes: Ink) -> Ink:
-    """A pen so thin that it would vanish when the digit is made small is thickened first."""
-    factor = LONGER_SIDE / max(strokes.shape)
+def thick_enough(strokes: Ink, longer_side: float | None = None) -> Ink:
+    """A pen so thin that it would vanish when the digit is made small is thickened first, all around.
+
+    `longer_side` is that of one digit, where there are several.
+    """
+    factor = LONGER_SIDE / (longer_side or max(strokes.shape))
     if factor > 0.5:
         return strokes
     inked = cv2.threshold(strokes, BOX_LEVEL, 255, cv2.THRESH_BINARY)[1]
