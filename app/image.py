@@ -277,7 +277,10 @@ def ink(picture: Grey) -> Ink:
         return ink_on_even_paper(picture, paper)
     even = even_paper(picture)
     strokes = ink_on_uneven_paper(picture) if even is None else ink_on_even_paper(picture, even)
-    return without_lines(strokes)
+    strokes = without_lines(strokes)
+    if int(strokes.max()) <= BOX_LEVEL:  # there were lines alone
+        raise blank()
+    return strokes
 
 
 def border(picture: Grey) -> NDArray[np.uint8]:

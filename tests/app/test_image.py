@@ -290,3 +290,10 @@ def test_mnist_png_takes_the_short_way_and_nothing_else_does(seven: NDArray[np.u
     assert image.read_mnist_png(encode(np.roll(seven, 3, axis=1))) is None
     assert image.read_mnist_png(encode(enlarged(seven))) is None
     assert image.read_mnist_png(encode(seven)[:-20]) is None
+
+
+def test_ruled_paper_without_ink_is_blank() -> None:
+    paper = np.full((200, 300), 220, np.uint8)
+    paper[20::25] = 90
+    with pytest.raises(BlankPicture):
+        read(encode(paper))
