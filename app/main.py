@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__
 from app.api import clouds, control, digits, health, v1, v2
 from app.batching import BatchSettings
+from app.bodies import Limits
 from app.errors import InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
 from app.fastlane import FastLane, HotRoute, Watch
 from app.repository import ModelRepository, VersionSettings
@@ -68,7 +69,7 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
         stopping=False,
         watch=Watch(),
         model_control=settings.model_control,
-        limits=digits.Limits(settings.max_pictures, settings.max_pixels),
+        limits=Limits(settings.max_pictures, settings.max_pixels),
         repository=ModelRepository(
             settings.models,
             settings.device,

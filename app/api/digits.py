@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import re
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -14,24 +12,17 @@ import cv2
 import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
-from app.errors import InvalidRequest, Problem, TooManyPictures
+from app.bodies import BINARY, REQUEST_BODY, Limits, is_picture, read_picture, read_pictures
+from app.errors import InvalidRequest, Problem
 from app.explain import Explained, Explanation, explain, overlay
 from app.fastlane import Answer, Call, HotRoute, documented
 from app.model import Device, Images, Probabilities
-from app.pictures import from_base64, prepare, prepare_small, too_many
+from app.pictures import prepare, prepare_small
 from app.repository import ModelRepository, Servable
 from app.versions import Manifest
 
 router = APIRouter(tags=["digits"])
-
-
-@dataclass(frozen=True)
-class Limits:
-    max_pictures: int
-    max_pixels: int
 
 
 class ModelName(BaseModel):
@@ -66,12 +57,6 @@ class ExplainedPrediction(BaseModel):
     explanation: Explained
 
 
-class Pictures(BaseModel):
-    """The JSON form of a request."""
-
-    images: list[str] = Field(description="Each a picture file as base64, or as a data URL.", min_length=1)
-
-
 class Model(BaseModel):
     """A version being served."""
 
@@ -84,18 +69,6 @@ class ModelList(BaseModel):
     models: list[Model]
 
 
-PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "image/tiff")
-BINARY = {"schema": {"type": "string", "format": "binary"}}
-FILES = {"schema": {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}}}
-REQUEST_BODY = {
-    "required": True,
-    "description": "The bytes of one picture; or files as multipart/form-data; or base64 in JSON.",
-    "content": {
-        **dict.fromkeys(PICTURE_TYPES, BINARY),
-        "multipart/form-data": FILES,
-        "application/json": {"schema": Pictures.model_json_schema()},
-    },
-}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The request cannot be understood"},
     404: {"model": Problem, "description": "No such model or version"},
@@ -180,9 +153,7 @@ async def explain_picture(call: Call) -> Answer:
     options = read_options(call.query)
     servable = call.state.repository.get(options.model, options.version)
     limits: Limits = call.state.limits
-    pictures = await read_pictures(call, limits)
-    if len(pictures) > 1:
-        raise TooManyPictures("One picture is explained at a time: send the others in requests of their own.")
+    pictures = [await read_picture(call, limits)]
     images = await prepare(pictures, max_pictures=1, max_pixels=limits.max_pixels)
     probabilities, (explanation,) = await explain(servable.predict, images, options.digit)
     if b"image/png" in call.headers.get(b"accept", b""):
@@ -223,6 +194,9 @@ def read_options(query: bytes) -> Options:
     )
 
 
+read_options_again = functools.lru_cache(maxsize=1024)(read_options)  # callers ask the same again and again
+
+
 @router.get("/models", operation_id="list_models")
 async def list_models(request: Request) -> ModelList:
     """Every version being served, with its manifest."""
@@ -239,68 +213,6 @@ async def get_model(request: Request, name: str) -> list[Model]:
 
 def describe(servable: Servable) -> Model:
     return Model(device=servable.model.device, manifest=servable.manifest)
-
-
-def is_picture(call: Call) -> bool:
-    """Whether the body is one picture file. No such begins with a brace, so curl's `-d '{...}'` needs no type."""
-    content_type = call.headers.get(b"content-type", b"")
-    return not content_type.startswith((b"multipart/form-data", b"application/json")) and (
-        call.body[:64].lstrip()[:1] != b"{"
-    )
-
-
-read_options_again = functools.lru_cache(maxsize=1024)(read_options)  # callers ask the same again and again
-
-
-async def read_pictures(call: Call, limits: Limits) -> list[bytes]:
-    """The picture files of a request, whatever form they were sent in."""
-    if is_picture(call):
-        return [call.body]
-    if call.headers.get(b"content-type", b"").startswith(b"multipart/form-data"):
-        return await read_form(call, limits)
-    return read_json(call.body, limits)
-
-
-class InMemoryParser(MultiPartParser):
-    """Never spools to disk: pictures are not stored, and the body's own limit bounds the memory."""
-
-    spool_max_size = 2**31
-
-
-async def read_form(call: Call, limits: Limits) -> list[bytes]:
-    async def body() -> AsyncGenerator[bytes]:
-        yield call.body
-
-    try:
-        form = await InMemoryParser(
-            Headers(raw=list(call.headers.items())), body(), max_files=limits.max_pictures
-        ).parse()
-    except MultiPartException as error:
-        if error.message.startswith("Too many files"):
-            raise too_many(limits.max_pictures) from error
-        raise InvalidRequest(f"The form cannot be read: {error.message}") from error
-    except (LookupError, ValueError) as error:  # what its parser raises on headers that make no sense
-        raise InvalidRequest("The form cannot be read: its parts are malformed.") from error
-    try:
-        pictures = [await value.read() for _, value in form.multi_items() if isinstance(value, UploadFile)]
-    finally:
-        await form.close()
-    if not pictures:
-        raise InvalidRequest("The form holds no file: send each picture as a file (curl -F file=@digit.png).")
-    return pictures
-
-
-def read_json(body: bytes, limits: Limits) -> list[bytes]:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
-    texts = document.get("images") if isinstance(document, dict) else None
-    if not isinstance(texts, list) or not texts:
-        raise InvalidRequest('The JSON must be {"images": ["<base64 or data URL>", ...]} with at least one image.')
-    if len(texts) > limits.max_pictures:
-        raise too_many(limits.max_pictures)
-    return [from_base64(text, index) for index, text in enumerate(texts)]
 
 
 def encode(servable: Servable, probabilities: Probabilities, images: Images | None) -> bytes:
