@@ -77,16 +77,15 @@ class Reading(NamedTuple):
 
 def cut(strip: Strip) -> Cuts:
     """Both ends, and every place between them where a digit might end. There is ink between any two."""
-    cost = strip.ink.astype(np.float32) / 255
+    cost = np.multiply(strip.ink, 1 / 255, dtype=np.float32)
     height, width = cost.shape
-    above, steps_up = cheapest(cost)
-    below, steps_down = (each[::-1] for each in cheapest(cost[::-1]))
-    total = (above + below - cost)[strip.middle, np.arange(width)]
+    (above, below), (steps_up, steps_down) = cheapest(np.stack([cost, cost[::-1]]))
+    total = (above + below[::-1] - cost)[strip.middle, np.arange(width)]
     runs = [run for run in places(total, strip.height) if run[0] > 0 and run[1] < width]
     chosen = np.array([cheapest_column(total, *run) for run in runs], np.intp)
     paths = np.tile(chosen[:, np.newaxis], height)
     follow(paths, strip.middle[chosen], steps_up)
-    follow(paths[:, ::-1], height - 1 - strip.middle[chosen], steps_down[::-1])
+    follow(paths[:, ::-1], height - 1 - strip.middle[chosen], steps_down)
     crossed = cost[np.arange(height), paths].sum(axis=1)
     ends = np.zeros((1, height), np.intp)
     cuts = Cuts(np.concatenate([ends, paths, ends + width]), np.pad(crossed, 1))
@@ -94,16 +93,17 @@ def cut(strip: Strip) -> Cuts:
 
 
 def cheapest(cost: Costs) -> tuple[Costs, NDArray[np.int8]]:
-    """For each pixel (H, W) what the cheapest path from the top to it costs, and that path's last step to the side."""
+    """For each pixel (n, H, W) what the cheapest path from the top to it costs, and that path's last step sideways."""
     total = cost.copy()
     steps = np.zeros(cost.shape, np.int8)
-    before = np.full(cost.shape[1] + 2, np.inf, np.float32)
-    for row in range(1, len(cost)):
-        before[1:-1] = total[row - 1]
-        straight, left, right = before[1:-1], before[:-2] + SIDEWAYS, before[2:] + SIDEWAYS
-        sideways = np.minimum(left, right)
-        steps[row] = np.where(straight <= sideways, 0, np.where(left <= right, -1, 1))
-        total[row] += np.minimum(straight, sideways)
+    n, height, width = cost.shape
+    before = np.full((n, width + 2), np.inf, np.float32)
+    straight, left, right = before[:, 1:-1], before[:, :-2], before[:, 2:]
+    for row in range(1, height):
+        straight[:] = total[:, row - 1]
+        sideways = np.minimum(left, right) + SIDEWAYS
+        steps[:, row] = np.where(straight <= sideways, 0, np.where(left <= right, -1, 1))
+        total[:, row] += np.minimum(straight, sideways)
     return total, steps
 
 
@@ -138,7 +138,7 @@ def without_doubles(strip: Strip, cuts: Cuts) -> Cuts:
             kept.append(index)
         elif cuts.crossed[index] < cuts.crossed[kept[-1]]:
             kept[-1] = index
-    return Cuts(*(each[kept] for each in cuts))
+    return Cuts(cuts.columns[kept], cuts.crossed[kept])
 
 
 def between(strip: Strip, cuts: Cuts, start: int, end: int) -> tuple[Ink, int]:

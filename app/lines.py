@@ -89,12 +89,11 @@ def find(picture: image.Picture, max_digits: int) -> Page:
 def find_on(ink: Ink, max_digits: int, scale: float = 1.0) -> Page:
     """`scale`: pixels of the picture for one of the ink's. Raises `BlankPicture` or `TooManyDigits`."""
     parts, labels = parts_of(ink)
+    parts = without_dust(parts)
     if not parts:
         raise BlankPicture("The picture has no ink on it: send one with digits on it.")
-    height = typical_height(parts)
-    parts = [part for part in parts if max(part.width, part.height) >= SPECK * height and not is_rule(part, height)]
     refuse_more(len(parts), PIECES * max_digits, max_digits)
-    lines = into_lines(put_together(parts, height))
+    lines = into_lines(put_together(parts, typical_height(parts)))
     refuse_more(
         sum(max(1, round(group.width / group.height)) for line in lines for group in line), max_digits, max_digits
     )
@@ -183,9 +182,13 @@ def typical_height(groups: Sequence[Group]) -> float:
     return ordered[int(np.searchsorted(weights, weights[-1] / 2))].height
 
 
-def is_rule(part: Group, height: float) -> bool:
-    """A line of ruled paper, or what is left of one."""
-    return part.height <= SMALL * height and part.width > height
+def without_dust(parts: Sequence[Group]) -> list[Group]:
+    """Without specks and points, and without what is left of ruled paper's lines."""
+    if not parts:
+        return []
+    height = typical_height(parts)
+    large = [part for part in parts if max(part.width, part.height) >= SPECK * height]
+    return [part for part in large if part.height > SMALL * height or part.width <= height]
 
 
 def into_lines(groups: list[Group]) -> list[list[Group]]:

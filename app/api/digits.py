@@ -1,7 +1,8 @@
-"""Our own API: pictures in, digits out; and what models there are."""
+"""Our own API: pictures in, digits out, one or many to a picture; and what models there are."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import functools
 import re
@@ -9,14 +10,17 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import cv2
+import numpy as np
 import orjson
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from app import image, lines
 from app.bodies import BINARY, REQUEST_BODY, Limits, is_picture, read_picture, read_pictures
 from app.errors import InvalidRequest, Problem
 from app.explain import Explained, Explanation, explain, overlay
 from app.fastlane import Answer, Call, HotRoute, documented
+from app.lines import Digit, Page
 from app.model import Device, Images, Probabilities
 from app.pictures import prepare, prepare_small
 from app.repository import ModelRepository, Servable
@@ -57,6 +61,41 @@ class ExplainedPrediction(BaseModel):
     explanation: Explained
 
 
+class PageDigit(BaseModel):
+    """A digit found on a page."""
+
+    digit: int = Field(ge=0, le=9)
+    confidence: float = Field(description="Calibrated probability that what is in the box is this digit.")
+    accepted: bool = Field(description="Whether the confidence reaches the model's threshold.")
+    box: tuple[int, int, int, int] = Field(
+        description="x, y, width and height in pixels of the picture as it was sent, turned upright as its EXIF says."
+    )
+
+
+class ReadPage(BaseModel):
+    """What is written on a page: lines from the top to the bottom, digits from the left to the right."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "model": {"name": "digits", "version": 2},
+                "text": "47\n9",
+                "lines": ["47", "9"],
+                "digits": [
+                    {"digit": 4, "confidence": 0.9991, "accepted": True, "box": [31, 20, 44, 61]},
+                    {"digit": 7, "confidence": 0.9987, "accepted": True, "box": [84, 22, 39, 60]},
+                    {"digit": 9, "confidence": 0.4012, "accepted": False, "box": [33, 118, 40, 62]},
+                ],
+            }
+        }
+    )
+
+    model: ModelName
+    text: str = Field(description="The lines, with a line break between them.")
+    lines: list[str] = Field(description="The digits of each line. None if there is ink, but no digit.")
+    digits: list[PageDigit] = Field(description="Those of the first line, then those of the second, and so on.")
+
+
 class Model(BaseModel):
     """A version being served."""
 
@@ -72,7 +111,7 @@ class ModelList(BaseModel):
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The request cannot be understood"},
     404: {"model": Problem, "description": "No such model or version"},
-    413: {"model": Problem, "description": "The body, the picture or the number of pictures is too large"},
+    413: {"model": Problem, "description": "The body, the picture or the number of pictures or digits is too large"},
     415: {"model": Problem, "description": "Not a picture, a damaged one, or of a format we do not read"},
     422: {"model": Problem, "description": "The picture is blank"},
     503: {"model": Problem, "description": "Overloaded or shutting down; see Retry-After"},
@@ -172,6 +211,35 @@ router.add_api_route(
 )
 
 
+async def read(call: Call) -> Answer:
+    """Reads one picture of several digits: a postcode, a form's field, a meter, a column of numbers.
+
+    Lines may slope a little, digits may touch and their strokes be broken; specks, points, dashes and frames are passed
+    over.
+    """
+    options = read_options(call.query)
+    servable = call.state.repository.get(options.model, options.version)
+    limits: Limits = call.state.limits
+    content = await read_picture(call, limits)
+    page = await asyncio.to_thread(find_digits, content, limits)
+    return Answer(encode_page(servable, page.read(await servable.predict(page.images))))
+
+
+router.add_api_route(
+    "/read",
+    documented(read),
+    methods=["POST"],
+    operation_id="read",
+    response_model=ReadPage,
+    responses=PROBLEMS,
+    openapi_extra={"requestBody": REQUEST_BODY, "parameters": MODEL_PARAMETERS},
+)
+
+
+def find_digits(content: bytes, limits: Limits) -> Page:
+    return lines.find(image.open_picture(content, limits.max_pixels), limits.max_pictures)
+
+
 def read_options(query: bytes) -> Options:
     """Raises `InvalidRequest`. Parameters that are not ours are left alone."""
     try:
@@ -227,6 +295,24 @@ def encode_explained(
     """As `ExplainedPrediction` says."""
     (prediction,) = describe_predictions(servable, probabilities, images)
     answer = {"model": model_name(servable), "prediction": prediction, "explanation": explanation}
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def encode_page(servable: Servable, read: list[list[Digit]]) -> bytes:
+    """As `ReadPage` says."""
+    threshold = servable.manifest.threshold
+    texts = ["".join(str(each.digit) for each in line) for line in read]
+    digits = [
+        {
+            "digit": each.digit,
+            "confidence": np.float32(each.confidence),  # written as short as on the other routes
+            "accepted": each.confidence >= threshold,
+            "box": each.box,
+        }
+        for line in read
+        for each in line
+    ]
+    answer = {"model": model_name(servable), "text": "\n".join(texts), "lines": texts, "digits": digits}
     return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
