@@ -21,7 +21,7 @@ from typing import NamedTuple, Self
 from app.batching import Batcher, BatchSettings
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, StartupError
 from app.metrics import RunMetrics, observe_loaded, observe_refused
-from app.model import DeviceChoice, Images, Model, Probabilities
+from app.model import DeviceChoice, Images, Model, Probabilities, trim_memory
 from app.signature import Signer
 from app.versions import (
     ALL,
@@ -330,7 +330,11 @@ class ModelRepository:
         for version in old.keys() - new.keys():
             observe_loaded(name, version, old[version].model.device, loaded=False)
             logger.info("%s version %d is served no longer", name, version)
-        await retire(servable for version, servable in old.items() if servable is not new.get(version))
+        leaving = [servable for version, servable in old.items() if servable is not new.get(version)]
+        await retire(leaving)
+        if leaving and self._started:
+            leaving.clear()
+            await asyncio.to_thread(trim_memory)  # without it, 120 exchanges of `digits` took 11 MB
 
 
 async def retire(servables: Iterable[Servable]) -> None:

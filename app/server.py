@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import functools
 import gc
 import os
@@ -23,6 +22,7 @@ from app import metrics
 from app.errors import StartupError
 from app.fastlane import WHOLE_ANSWER, Answer, headers_of
 from app.main import create_app
+from app.model import trim_memory
 from app.settings import Settings
 
 LINGER_SECONDS = 1  # a connection that was just made, or is idle, may still bring a request for so long
@@ -78,12 +78,6 @@ async def run(server: Server, sockets: list[socket.socket]) -> None:
         gc.freeze()  # the models and the framework are never garbage: no later collection need look through them
         trim_memory()
         await server.serve(sockets)
-
-
-def trim_memory() -> None:
-    """Gives back what loading took for a while: 12 MB. Only glibc keeps it, and only glibc has a call for it."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 class Server(uvicorn.Server):
