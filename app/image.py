@@ -421,7 +421,7 @@ def without_specks(strokes: Ink) -> Ink:
     top, bottom, left, right = box(strokes, level=BOX_LEVEL)
     strokes = strokes[top:bottom, left:right]
     inked = cv2.threshold(strokes, BOX_LEVEL, 255, cv2.THRESH_BINARY)[1]
-    n, labels = cv2.connectedComponents(inked, connectivity=8, ltype=cv2.CV_16U)
+    n, labels = cv2.connectedComponents(inked, connectivity=8, ltype=cv2.CV_32S)
     if n <= 2:
         return strokes
     areas = np.bincount(labels[strokes > STRONG], minlength=n)  # of their strong ink: a shadow's rest has little
