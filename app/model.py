@@ -179,6 +179,6 @@ def check_answers(answers: Probabilities) -> None:
 
 
 def trim_memory() -> None:
-    """Gives back what loading took for a while, 12 MB at the start. Only glibc keeps it, and only it has a call for it."""
+    """Gives back what loading took for a while, 12 MB at the start. Only glibc keeps it, and only it can be asked."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
