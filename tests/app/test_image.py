@@ -297,3 +297,9 @@ def test_ruled_paper_without_ink_is_blank() -> None:
     paper[20::25] = 90
     with pytest.raises(BlankPicture):
         read(encode(paper))
+
+
+def test_a_large_picture_of_noise_is_read_as_something() -> None:
+    """Of more parts than 16 bits count."""
+    dots = np.random.default_rng(0).random((1000, 1000)) < 0.2
+    assert read(encode(np.where(dots, np.uint8(255), np.uint8(0)))).shape == (28, 28)
