@@ -30,6 +30,7 @@ BROKEN = 0.12  # pieces of one digit are at most so far apart
 TALLEST = 1.25  # pieces of one digit together
 SHARED = 0.4  # of the lower one's rows: two neighbours on one line have so many in common
 PIECES = 4  # parts of a digit, at most, over a whole page
+MOST_PARTS = 2000  # of the ink that are looked at: what is smaller than so many others is noise
 DOTS = 8  # fewer are not a dotted pen's
 HELD = 0.25  # of a frame's ink: what it frames has at least so much
 
@@ -142,9 +143,11 @@ def parts_of(ink: Ink) -> tuple[list[Group], Labels]:
 
 
 def connected(mask: Ink) -> tuple[list[Group], Labels]:
+    """The parts of a mask, those with the most ink."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
-    rows = enumerate(stats[1:].tolist(), 1)
-    return [Group((label,), x, y, x + w, y + h, area) for label, (x, y, w, h, area) in rows], np.asarray(
+    largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")[:MOST_PARTS]
+    parts = zip(largest.tolist(), stats[largest].tolist(), strict=True)
+    return [Group((label,), x, y, x + w, y + h, area) for label, (x, y, w, h, area) in parts], np.asarray(
         labels, np.int32
     )
 
