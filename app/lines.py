@@ -31,7 +31,7 @@ TALLEST = 1.25  # pieces of one digit together
 SHARED = 0.4  # of the lower one's rows: two neighbours on one line have so many in common
 PIECES = 4  # parts of a digit, at most, over a whole page
 MOST_PARTS = 2000  # of the ink that are looked at: what is smaller than so many others is noise
-DOTS = 8  # fewer are not a dotted pen's
+DOTS = 12  # fewer are not a dotted pen's
 HELD = 0.25  # of a frame's ink: what it frames has at least so much
 
 STRIP_HEIGHT = 64  # pixels: lines of larger digits are made smaller before they are cut
@@ -153,8 +153,13 @@ def connected(mask: Ink) -> tuple[list[Group], Labels]:
 
 
 def is_dotted(parts: Sequence[Group]) -> bool:
-    """Whether most of the ink is in dots, as wide as they are high and round or square."""
-    dots = [part.area for part in parts if part.area > 0.7 * max(part.width, part.height) ** 2]
+    """Whether most of the ink is in dots, about as wide as they are high and at least as full as a diamond."""
+    dots = [
+        part.area
+        for part in parts
+        if 4 * min(part.width, part.height) >= 3 * max(part.width, part.height)
+        and 2 * part.area >= part.width * part.height
+    ]
     return len(dots) >= DOTS and 2 * sum(dots) > sum(part.area for part in parts)
 
 
@@ -179,9 +184,9 @@ def is_rectangular(part: Group, labels: Labels) -> bool:
 
 
 def typical_height(groups: Sequence[Group]) -> float:
-    """The median, with each group counted by its ink: a thousand specks weigh less than a digit."""
+    """The median, with each group counted by its ink, at most a square's: specks and long lines weigh little."""
     ordered = sorted(groups, key=lambda group: group.height)
-    weights = np.cumsum([group.area for group in ordered])
+    weights = np.cumsum([min(group.area, group.height**2) for group in ordered])
     return ordered[int(np.searchsorted(weights, weights[-1] / 2))].height
 
 
