@@ -119,3 +119,11 @@ def expected_calibration_error(bins: tuple[Bin, ...]) -> float:
     """Mean distance of confidence and accuracy, each bin weighted by its predictions (Naeini et al., 2015)."""
     n = sum(each.count for each in bins)
     return sum(each.count * abs(each.confidence - each.accuracy) for each in bins) / n
+
+
+def auroc(positives: NDArray[np.floating[Any]], negatives: NDArray[np.floating[Any]]) -> float:
+    """The chance that one of the positives has a greater score than one of the negatives; equal scores count half."""
+    ordered = np.sort(negatives)
+    below = np.searchsorted(ordered, positives, side="left")
+    not_above = np.searchsorted(ordered, positives, side="right")
+    return float((below + not_above).mean() / (2 * len(negatives)))

@@ -1,0 +1,35 @@
+"""The pictures that the evaluation makes: what people send, and what they should not.
+
+They are made without a look at how training makes its own, and from what training never sees: MNIST's test digits, the
+fonts of `training.fonts.TEST`, Fashion-MNIST, the pictures that scikit-learn and scikit-image ship. `all_kinds` is the
+whole of it; no figure may be used to choose a model, or it is none any more.
+"""
+
+from __future__ import annotations
+
+from training.data import Digits
+from training.worlds import borrowed, corruptions, files, lettering, outsiders, photos, strokes
+from training.worlds.kind import Kind
+
+
+def all_kinds(digits: Digits) -> list[Kind]:
+    """With a digit, then without. Raises `PackageError` if what others collected cannot be fetched."""
+    return [
+        files.kind(digits),
+        borrowed.small_scans_kind(),
+        strokes.kind(digits),
+        photos.kind(digits),
+        photos.large_kind(digits),
+        lettering.printed_kind(),
+        lettering.handwriting_kind(),
+        corruptions.kind(digits),
+        lettering.letters_kind(),
+        lettering.letters_like_digits_kind(),
+        borrowed.clothing_kind(),
+        outsiders.noise_kind(),
+        outsiders.shapes_kind(),
+        outsiders.shapes_like_digits_kind(),
+        outsiders.scribbles_kind(),
+        borrowed.photos_kind(),
+        outsiders.several_kind(digits),
+    ]
