@@ -92,8 +92,8 @@ def test_boxes_of_a_turned_photo_are_upright(client: TestClient, page: NDArray[n
     sideways = encode(np.ascontiguousarray(np.rot90(page)), "JPEG", exif=exif, quality=95)
     read, upright = answer(post(client, sideways)), answer(post(client, encode(page)))
     assert read["text"] == upright["text"]
-    boxes = [[each["box"] for each in of["digits"]] for of in (read, upright)]
-    assert np.allclose(*boxes, atol=3)
+    for one, other in zip(read["digits"], upright["digits"], strict=True):
+        assert np.allclose(one["box"], other["box"], atol=3)
 
 
 def test_every_form_of_a_body_is_read(client: TestClient, page: NDArray[np.uint8]) -> None:
