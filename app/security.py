@@ -1,4 +1,4 @@
-"""What stands between the network and the routes: the problem body for whatever goes wrong, and the body limit."""
+"""What stands between the network and the routes: the problem body for whatever goes wrong, headers, the body limit."""
 
 from __future__ import annotations
 
@@ -72,6 +72,27 @@ class Problems:
 def route_of(scope: Scope) -> str:
     """The declared path, never the one asked for: its values would be as many as callers make up."""
     return str(getattr(scope.get("route"), "path", "other"))
+
+
+SAFE_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),  # what we call JSON or a picture is never run as a script
+    (b"referrer-policy", b"no-referrer"),  # a query may hold what is nobody else's business
+)
+
+
+class SafeHeaders:
+    """Adds to every answer what keeps browsers from taking it for something else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *SAFE_HEADERS]}
+            await send(message)
+
+        await self.app(scope, receive, send_safely)
 
 
 class BodyLimit:

@@ -205,6 +205,7 @@ router.add_api_route(
     documented(explain_picture),
     methods=["POST"],
     operation_id="explain",
+    summary="Explain",
     response_model=ExplainedPrediction,
     responses=PROBLEMS | {200: {"content": {"image/png": BINARY}}},
     openapi_extra={"requestBody": REQUEST_BODY, "parameters": [*MODEL_PARAMETERS, RETURN_IMAGE, DIGIT]},

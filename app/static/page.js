@@ -1,40 +1,63 @@
-// The page: what is on the pad is sent, and the answer shown.
+// The page: what is on the pad is sent, while it is drawn and when it is done, and the answer shown.
 
-import { health, predict } from "./digits.js";
+import * as answer from "./answer.js";
+import { takePicture } from "./camera.js";
+import { explain, health, predict, read } from "./digits.js";
 import { Pad } from "./pad.js";
+import { changeLanguage, say, translate } from "./words.js";
 
-const WAIT_MS = 120; // between the strokes of a digit, so that a half-drawn one is mostly not sent
-const WORDS = [
-  [0.99, "Almost certain"],
-  [0.95, "Very likely"],
-  [0.8, "Likely"],
-  [0, "Perhaps"],
-];
+const LIVE_MS = 100; // between two questions while a stroke is drawn
+const EXPLAIN_MS = 250; // after the pen was lifted: a digit of several strokes is explained once
 
 const $ = (id) => document.getElementById(id);
-const pad = new Pad($("pad"), changed);
-const bars = Array.from({ length: 10 }, (_, digit) => addBar(digit));
-let timer = 0;
+const pad = new Pad($("pad"), $("pen"), changed);
 let request = new AbortController();
+let asking = false;
+let asked = 0; // when
+let retry = 0;
 let device = "";
+let render = () => answer.showEmpty([device && say(device)]); // what is shown now, in whatever language
 
+answer.prepare((digit) => explainNow(digit));
 $("undo").addEventListener("click", () => pad.undo());
 $("clear").addEventListener("click", () => pad.clear());
-$("choose").addEventListener("click", () => $("file").click());
+$("choose").addEventListener("click", () => chooseFile());
+$("snap").addEventListener("click", snap);
 $("file").addEventListener("change", chosen);
+$("modes").addEventListener("change", (event) => changeMode(event.target.value));
+$("language").addEventListener("click", () => (changeLanguage(), showAll()));
+window.addEventListener("resize", () => pad.resize());
 document.addEventListener("keydown", undoByKey);
 document.addEventListener("paste", (event) => take(event, event.clipboardData));
 document.addEventListener("drop", (event) => take(event, event.dataTransfer));
 document.addEventListener("dragover", (event) => event.preventDefault()); // else the browser would open the file
 document.addEventListener("dragenter", () => $("paper").classList.add("over"));
 document.addEventListener("dragleave", (event) => $("paper").classList.toggle("over", event.relatedTarget !== null));
-showEmpty();
+translate();
+showAll();
 showDevice();
+
+// --- what is put on the paper ---
+
+function chooseFile(capture) {
+  $("file").toggleAttribute("capture", Boolean(capture));
+  $("file").click();
+}
 
 function chosen() {
   const [file] = $("file").files;
   if (file) pad.show(file);
   $("file").value = ""; // so that the same file can be chosen again
+}
+
+async function snap() {
+  if (!navigator.mediaDevices) return chooseFile("environment"); // without TLS: a phone's own camera program
+  try {
+    const picture = await takePicture($("camera"));
+    if (picture) pad.show(picture);
+  } catch {
+    showNow(() => answer.showProblem({ title: say("camera"), detail: say("noCamera") }, undefined, facts()));
+  }
 }
 
 function take(event, data) {
@@ -50,117 +73,121 @@ function undoByKey(event) {
   pad.undo();
 }
 
-function changed() {
-  request.abort();
-  clearTimeout(timer);
-  $("undo").disabled = $("clear").disabled = pad.empty;
-  $("paper").classList.toggle("used", !pad.empty);
-  $("unshown").textContent = pad.shown ? "" : `${pad.picture.name} cannot be shown here.`;
-  if (pad.empty) showEmpty();
-  else timer = setTimeout(read, WAIT_MS);
+function changeMode(mode) {
+  $("main").dataset.mode = mode;
+  pad.changeMode(mode);
+  changed(true);
 }
 
-async function read() {
+// --- asking ---
+
+function changed(done) {
+  clearTimeout(retry);
+  answer.showBoxes([]);
+  $("undo").disabled = $("clear").disabled = pad.empty;
+  if (done) {
+    request.abort();
+    asking = false;
+    showPaper();
+    if (pad.empty) showNow(() => answer.showEmpty(facts()));
+    else ask(true);
+  } else if (!asking && performance.now() - asked > LIVE_MS) {
+    ask(false);
+  }
+}
+
+/** What the service reads now. `done`: nothing more is coming, so it is worth an explanation. */
+async function ask(done) {
   request = new AbortController();
   const { signal } = request;
-  $("answer").ariaBusy = "true";
+  asking = true;
+  asked = performance.now();
   try {
-    const picture = await pad.blob();
-    const start = performance.now();
-    const answer = await predict(picture, { returnImage: true, signal });
-    showAnswer(answer, performance.now() - start);
-    await showSeen(answer.predictions[0], signal);
+    if (pad.mode === "one") await askOne(done, signal);
+    else await askSeveral(signal);
   } catch (problem) {
     if (!signal.aborted) showProblem(problem);
   } finally {
-    if (!signal.aborted) $("answer").ariaBusy = "false";
+    if (!signal.aborted) asking = false;
   }
 }
 
-function showEmpty() {
-  show("empty", "", "Waiting for a digit", "It is read after every stroke.");
-}
-
-function showAnswer({ model, predictions: [prediction] }, milliseconds) {
-  const { digit, confidence, probabilities, accepted } = prediction;
-  if (accepted) {
-    const [, words] = WORDS.find(([least]) => confidence >= least);
-    show("read", digit, words, percent(confidence, 2));
-  } else {
-    show("unsure", digit, "Not sure this is a digit", `It is most like a ${digit}: ${percent(confidence, 2)}.`);
-  }
-  showBars(probabilities, digit);
-  showFacts([`model ${model.name}, version ${model.version}`, device, `${Math.round(milliseconds)} ms there and back`]);
-}
-
-function showProblem({ title, detail, retryAfter }) {
-  const name = pad.picture?.name;
-  show("problem", "", title ?? "This page has a fault", name ? `${name}: ${detail}` : detail);
-  if (retryAfter) timer = setTimeout(read, retryAfter * 1000);
-}
-
-/** The big digit and the words beside it; bars, image and facts are emptied, for those who have some to fill. */
-function show(state, digit, words, detail) {
-  $("main").dataset.state = state;
-  $("digit").textContent = digit;
-  $("digit").ariaHidden = String(state === "unsure"); // not to be read out as the answer
-  $("words").textContent = words;
-  $("detail").textContent = detail;
-  $("answer").ariaBusy = "false";
-  if (state === "empty" || state === "problem") {
-    showBars(Array(10).fill(0));
-    showFacts([device]);
-    $("seen").getContext("2d").clearRect(0, 0, 28, 28);
-    $("seen").ariaLabel = "Nothing yet";
-  }
-}
-
-async function showSeen({ image, digit }, signal) {
-  // Decoded here rather than by an <img> with a data: URL, which a strict content policy would forbid.
-  const bytes = Uint8Array.from(atob(image), (character) => character.charCodeAt(0));
-  const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+async function askOne(done, signal) {
+  const start = performance.now();
+  const { model, predictions } = await predict(pad.content(), { returnImage: true, signal, retries: 0 });
+  const [prediction] = predictions;
+  const took = performance.now() - start;
+  const seen = await bitmapOf(prediction.image);
   if (signal.aborted) return;
-  $("seen").getContext("2d").drawImage(bitmap, 0, 0);
-  $("seen").ariaLabel = `The 28 by 28 pixels in which the model saw a ${digit}`;
+  showNow(() => {
+    answer.showPrediction(prediction, facts(model, took));
+    answer.showSeen(seen, prediction.digit);
+  });
+  if (done) setTimeout(() => signal.aborted || explainNow(undefined, signal), EXPLAIN_MS);
 }
 
-function showBars(probabilities, best) {
-  bars.forEach(({ row, value }, digit) => {
-    const probability = probabilities[digit];
-    row.classList.toggle("best", digit === best);
-    row.style.setProperty("--probability", probability);
-    value.textContent = best === undefined ? "" : percent(probability, 1);
+async function askSeveral(signal) {
+  const start = performance.now();
+  const reading = await read(pad.content(), { signal, retries: 0 });
+  const took = performance.now() - start;
+  if (signal.aborted) return;
+  showNow(() => answer.showReading(reading, facts(reading.model, took)));
+  answer.showBoxes(reading.digits, (box) => pad.place(box));
+}
+
+/** It adds to what is shown, so that nothing is lost where it does not come. */
+async function explainNow(digit, signal = request.signal) {
+  const shown = render;
+  const { explanation } = await explain(pad.content(), { digit, signal }).catch(() => ({}));
+  if (!explanation || signal.aborted) return;
+  showNow(() => {
+    shown();
+    answer.showExplanation(explanation);
   });
 }
 
-function addBar(digit) {
-  const row = $("bars").appendChild(document.createElement("li"));
-  const [label, bar, value] = ["label", "bar", "value"].map((name) => {
-    const part = row.appendChild(document.createElement("span"));
-    part.className = name;
-    return part;
-  });
-  label.textContent = digit;
-  bar.ariaHidden = "true";
-  return { row, value };
+async function bitmapOf(base64) {
+  // Decoded here rather than by an <img> with a data: URL, which a strict content policy would forbid.
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  return createImageBitmap(new Blob([bytes], { type: "image/png" }));
+}
+
+// --- showing ---
+
+function showNow(what) {
+  render = what;
+  render();
+}
+
+function showAll() {
+  showPaper();
+  render();
+}
+
+function showPaper() {
+  $("paper").classList.toggle("used", !pad.empty);
+  $("hint").textContent = say(pad.mode === "one" ? "hintOne" : "hintSeveral");
+  $("unshown").textContent = pad.shown ? "" : say("unshown", { name: pad.picture.name });
+}
+
+function showProblem(problem) {
+  showNow(() => answer.showProblem(problem, pad.picture?.name, facts()));
+  if (problem.retryAfter) retry = setTimeout(() => ask(true), problem.retryAfter * 1000);
+}
+
+function facts(model, milliseconds) {
+  return [
+    model && say("model", model),
+    device && say(device),
+    milliseconds && say("took", { ms: Math.round(milliseconds) }),
+  ];
 }
 
 async function showDevice() {
   try {
-    const state = await health();
-    device = state.device === "cuda" ? "on the GPU" : "on the CPU";
-    if (pad.empty) showFacts([device]);
+    device = (await health()).device === "cpu" ? "cpu" : "gpu";
+    if (pad.empty) showAll();
   } catch {
     // The first picture says it, in words, where it helps.
   }
-}
-
-function showFacts(facts) {
-  $("facts").textContent = facts.filter(Boolean).join(" · ");
-}
-
-/** Rounded down: 99.996 % is not 100 %. */
-function percent(share, places) {
-  const unit = 10 ** places;
-  return `${(Math.floor(share * 100 * unit) / unit).toFixed(places)} %`;
 }

@@ -44,9 +44,10 @@ ALLOWED = {
     "api.v2": {"errors", "fastlane", "inference", "model", "pictures", "repository", "statistics", "tensors"},
     "api.control": {"errors", "repository"},
     "api.clouds": {"errors", "fastlane", "tensors"},
+    "pages": set(),
     "main": {
         *("__version__", "api", "batching", "bodies", "errors", "fastlane", "repository", "security", "settings"),
-        "versions",
+        *("pages", "versions"),
     },
     "server": {"errors", "fastlane", "main", "metrics", "model", "settings"},
     "workers": {"errors"},

@@ -28,6 +28,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera that sees a test picture
 ]
 
 
@@ -43,12 +44,22 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the service, which serves the committed models."""
+    with serving(tmp_path_factory.mktemp("service")) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def serving(folder: Path, *options: str) -> Iterator[str]:
+    """A service of its own, whose log goes into `folder`."""
     port = free_port()
-    log = tmp_path_factory.mktemp("service") / "log"
+    log = folder / "log"
     command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port), "--drain-seconds", "0"]
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [*command, "--models", str(REPOSITORY / "models")], cwd=REPOSITORY, stdout=file, stderr=subprocess.STDOUT
+            [*command, "--models", str(REPOSITORY / "models"), *options],
+            cwd=REPOSITORY,
+            stdout=file,
+            stderr=subprocess.STDOUT,
         )
     try:
         address = f"http://127.0.0.1:{port}/"

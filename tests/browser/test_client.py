@@ -1,0 +1,219 @@
+"""digits.js, the client for JavaScript, in a page of another origin."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route
+
+from tests.browser.conftest import free_port, serving
+from tests.browser.hands import mnist
+
+LIMITS = ("--max-batch-size", "2", "--max-queue-size", "2", "--max-body-bytes", "100000", "--max-pictures", "100")
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Another origin, with one page, which is empty."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "index.html").write_text("<!doctype html><title>elsewhere</title>")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def allowing(tmp_path_factory: pytest.TempPathFactory, origin: str) -> Iterator[str]:
+    """A service with tight limits that lets that origin's pages call it."""
+    with serving(tmp_path_factory.mktemp("allowing"), "--cors-origins", origin, *LIMITS) as address:
+        yield address
+
+
+@pytest.fixture
+def elsewhere(desktop: BrowserContext, origin: str) -> Page:
+    page = desktop.new_page()
+    page.goto(origin)
+    return page
+
+
+def call(page: Page, service: str, code: str, **values: Any) -> Any:
+    """What `code` gives, with the module as `digits` and `values` by name; a problem's fields where it fails."""
+    return page.evaluate(
+        f"""async ([address, {{ {", ".join(values)} }}]) => {{
+            const digits = await import(`${{address}}static/digits.js`);
+            const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+            const png = (text) => new Blob([bytes(text)], {{ type: "image/png" }});
+            const run = async () => {{ {code} }};
+            return run().catch((error) => ({{ ...error, name: error.name, message: error.message }}));
+        }}""",
+        [service, values],
+    )
+
+
+def picture(index: int) -> str:
+    return base64.b64encode(mnist(index)[0]).decode()
+
+
+TWICE_A_HUNDRED = "const ask = () => digits.predict(Array(100).fill(png(one)), { retries: 0 });"
+
+
+# --- from another origin ----------------------------------------------------------------------------------------------
+
+
+def test_another_origin_that_is_allowed_reads_digits(elsewhere: Page, allowing: str) -> None:
+    code = "return (await digits.predict(png(one))).predictions[0].digit"
+    assert call(elsewhere, allowing, code, one=picture(0)) == 7
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("return digits.predict(new Blob([new Uint8Array(200_000)]))", 413, "body-too-large"),
+        ("return digits.predict(Array(101).fill(png(one)))", 413, "too-many-pictures"),
+        ("return digits.predict(new ImageData(28, 28))", 422, "blank-picture"),
+        ("return digits.predict(new Blob(['x']))", 415, "unsupported-picture"),
+        ("return digits.predict(png(one), { model: 'nobody' })", 404, "model-not-found"),
+        (f"{TWICE_A_HUNDRED} return Promise.all([ask(), ask()])", 503, "overloaded"),
+        ("return digits.explain(png(one), { digit: 10 })", 400, "invalid-request"),
+    ],
+)
+def test_another_origin_sees_each_refusal_as_what_it_is(
+    elsewhere: Page, allowing: str, code: str, status: int, kind: str
+) -> None:
+    problem = call(elsewhere, allowing, code, one=picture(0))
+    assert (problem["name"], problem["status"]) == ("Problem", status)
+    assert problem["type"] == f"urn:digits:problem:{kind}"
+    assert problem["detail"] == problem["message"]
+    assert problem["title"]
+    assert problem["retryAfter"] == (1 if status == 503 else None)
+
+
+def test_a_service_that_is_down_is_seen_as_such(elsewhere: Page, allowing: str) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}/"
+    code = "return digits.predict(png(one), { service: nobody })"
+    problem = call(elsewhere, allowing, code, one=picture(0), nobody=nobody)
+    assert (problem["status"], problem["type"]) == (0, "urn:digits:problem:unreachable")
+    assert call(elsewhere, allowing, "return digits.ready({ service: nobody })", nobody=nobody) is False
+    assert call(elsewhere, allowing, "return digits.ready()") is True
+
+
+def test_another_origin_that_is_not_allowed_reads_nothing(elsewhere: Page, allowing: str, service: str) -> None:
+    code = "return digits.predict(png(one), { service: closed })"
+    assert call(elsewhere, allowing, code, one=picture(0), closed=service)["status"] == 0
+
+
+def test_binary_answers_show_where_they_are_cut(elsewhere: Page, allowing: str) -> None:
+    """The header of V2's binary tensors, which a page may read only where it is exposed."""
+    code = """
+        const body = { inputs: [{ name: "image", shape: [1, 28, 28], datatype: "UINT8", data: Array(784).fill(9) }],
+                       outputs: [{ name: "probabilities", parameters: { binary_data: true } }] };
+        const url = `${address}v2/models/digits/infer`;
+        const response = await fetch(url, { method: "POST", body: JSON.stringify(body) });
+        return response.headers.get("Inference-Header-Content-Length");
+    """
+    assert int(call(elsewhere, allowing, code)) > 0
+
+
+# --- what it takes ----------------------------------------------------------------------------------------------------
+
+
+def test_several_pictures_are_read_in_one_request(page: Page, service: str) -> None:
+    code = "return (await digits.predict(pictures.map(png))).predictions.map(({ digit }) => digit)"
+    read = call(page, service, code, pictures=[picture(index) for index in range(3)])
+    assert read == [mnist(index)[1] for index in range(3)]
+
+
+@pytest.mark.parametrize("kind", ["canvas", "offscreen", "bitmap", "imageData"])
+def test_whatever_holds_pixels_is_read(page: Page, service: str, kind: str) -> None:
+    code = """
+        const bitmap = await createImageBitmap(png(one));
+        const offscreen = new OffscreenCanvas(28, 28);
+        const canvas = Object.assign(document.createElement("canvas"), { width: 28, height: 28 });
+        for (const each of [offscreen, canvas]) each.getContext("2d").drawImage(bitmap, 0, 0);
+        const imageData = offscreen.getContext("2d").getImageData(0, 0, 28, 28);
+        return (await digits.predict({ bitmap, offscreen, canvas, imageData }[kind])).predictions[0].digit;
+    """
+    assert call(page, service, code, one=picture(0), kind=kind) == 7
+
+
+def test_an_explanation_adds_up(page: Page, service: str) -> None:
+    code = "return (await digits.explain(png(one), { digit: 1 })).explanation"
+    explanation = call(page, service, code, one=picture(0))
+    total = sum(map(sum, explanation["attributions"]))
+    assert explanation["digit"] == 1
+    assert total == pytest.approx(explanation["score"] - explanation["blank_score"], rel=1e-3)
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+BUSY = '{"type": "urn:digits:problem:overloaded", "title": "Busy", "status": 503, "detail": "Later."}'
+
+
+def busy(route: Route) -> None:
+    route.fulfill(status=503, body=BUSY, headers={"Retry-After": "1", "Content-Type": "application/problem+json"})
+
+
+def test_a_busy_service_is_asked_again_after_the_seconds_it_names(page: Page, service: str) -> None:
+    page.route("**/predict?*", busy, times=1)
+    code = """
+        const start = performance.now();
+        const { predictions } = await digits.predict(png(one));
+        return [predictions[0].digit, performance.now() - start];
+    """
+    digit, milliseconds = call(page, service, code, one=picture(0))
+    assert digit == 7
+    assert milliseconds >= 990
+
+
+def test_a_service_that_stays_busy_is_not_asked_for_ever(page: Page, service: str) -> None:
+    asked: list[str] = []
+
+    def note(route: Route) -> None:
+        asked.append(route.request.url)
+        busy(route)
+
+    page.route("**/predict?*", note)
+    problem = call(page, service, "return digits.predict(png(one), { retries: 1 })", one=picture(0))
+    assert problem["status"] == 503
+    assert len(asked) == 2
+
+
+def test_nothing_is_waited_for_that_comes_too_late(page: Page, service: str) -> None:
+    page.route("**/predict?*", busy)
+    code = """
+        const start = performance.now();
+        const problem = await digits.predict(png(one), { timeoutMs: 900 }).catch((error) => error);
+        return [problem.status, performance.now() - start];
+    """
+    status, milliseconds = call(page, service, code, one=picture(0))
+    assert status == 503  # the reason, not that time is over
+    assert milliseconds < 900
+
+
+def test_an_answer_that_does_not_come_is_a_problem(page: Page, service: str) -> None:
+    page.route("**/predict?*", lambda _: None)
+    problem = call(page, service, "return digits.predict(png(one), { timeoutMs: 200 })", one=picture(0))
+    assert (problem["status"], problem["type"]) == (0, "urn:digits:problem:timeout")
+
+
+@pytest.mark.parametrize("handler", [lambda _: None, busy], ids=["asking", "waiting to ask again"])
+def test_who_aborts_is_told_so(page: Page, service: str, handler: Any) -> None:
+    page.route("**/predict?*", handler)
+    code = """
+        const controller = new AbortController();
+        setTimeout(() => controller.abort(), 200);
+        return digits.predict(png(one), { signal: controller.signal });
+    """
+    assert call(page, service, code, one=picture(0))["name"] == "AbortError"
