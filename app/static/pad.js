@@ -32,12 +32,13 @@ export class Pad {
     this.resize();
   }
 
-  /** The sheet is as wide as its place on the page is, seen from its height. */
+  /** Makes the sheet as wide as its place on the page is, seen from its height. Whether it has changed. */
   resize() {
-    const { clientWidth, clientHeight } = this.canvas;
-    this.canvas.width = Math.round((HEIGHT * clientWidth) / clientHeight);
-    this.canvas.height = HEIGHT;
+    const { width, clientWidth, clientHeight } = this.canvas;
+    const fitting = Math.round((HEIGHT * clientWidth) / clientHeight);
+    Object.assign(this.canvas, { width: fitting, height: HEIGHT });
     this.draw();
+    return width !== fitting;
   }
 
   get empty() {

@@ -26,7 +26,7 @@ $("snap").addEventListener("click", snap);
 $("file").addEventListener("change", chosen);
 $("modes").addEventListener("change", (event) => changeMode(event.target.value));
 $("language").addEventListener("click", () => (changeLanguage(), showAll()));
-window.addEventListener("resize", () => pad.resize());
+window.addEventListener("resize", () => pad.resize() && changed(true));
 document.addEventListener("keydown", undoByKey);
 document.addEventListener("paste", (event) => take(event, event.clipboardData));
 document.addEventListener("drop", (event) => take(event, event.dataTransfer));

@@ -8,6 +8,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page, Response, expect
 
@@ -57,12 +58,27 @@ def answered(response: Response) -> bool:
 
 def mnist(index: int) -> tuple[bytes, int]:
     """A test digit of MNIST as PNG, and its label."""
+    pixels, label = digit(index)
+    return png(pixels), label
+
+
+def digit(index: int) -> tuple[NDArray[np.uint8], int]:
+    """A test digit of MNIST, (28, 28), ink bright on 0, and its label."""
     images = gzip.decompress((DATA / "t10k-images-idx3-ubyte.gz").read_bytes())
     labels = gzip.decompress((DATA / "t10k-labels-idx1-ubyte.gz").read_bytes())
     pixels = np.frombuffer(images, np.uint8, count=28 * 28, offset=16 + index * 28 * 28).reshape(28, 28)
+    return pixels, labels[8 + index]
+
+
+def enlarged(index: int, size: int) -> NDArray[np.uint8]:
+    """A test digit of MNIST, (size, size)."""
+    return np.asarray(Image.fromarray(digit(index)[0]).resize((size, size)), np.uint8)
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue(), labels[8 + index]
+    return file.getvalue()
 
 
 def hand_over(page: Page, event: str, name: str, kind: str, content: bytes) -> None:

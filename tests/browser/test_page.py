@@ -18,10 +18,12 @@ from tests.browser.hands import (
     answered,
     draw,
     drawing,
+    enlarged,
     expect_digit,
     hand_over,
     mnist,
     on_pad,
+    png,
     tap,
 )
 
@@ -325,6 +327,61 @@ def test_nothing_moves_for_those_who_ask_for_less_motion(page: Page) -> None:
     draw(page, SEVEN)
     expect_digit(page, 7)
     assert page.evaluate(moving) == 0
+
+
+# --- several digits ---------------------------------------------------------------------------------------------------
+
+
+def write_sevens(page: Page) -> None:
+    page.get_by_text("Several").click()
+    for left in (0.1, 0.3, 0.5):
+        draw(page, [(left + x * 0.15, y) for x, y in SEVEN])
+
+
+def test_several_digits_are_read_and_framed(page: Page) -> None:
+    write_sevens(page)
+    expect(page.locator("#digit")).to_have_text("777")
+    expect(page.locator("#words")).to_have_text(re.compile(r"^3 digits, the least certain \d+\.\d\d %$"))
+    expect(page.locator(".box")).to_have_count(3)
+    assert [box.get_attribute("data-digit") for box in page.locator(".box").all()] == ["7", "7", "7"]
+    framed = page.locator(".box").nth(1).bounding_box()
+    assert framed is not None
+    ((left, top), (right, bottom)) = on_pad(page, [(0.3 + 0.30 * 0.15, 0.25), (0.3 + 0.69 * 0.15, 0.78)])
+    edges = [framed["x"], framed["y"], framed["x"] + framed["width"], framed["y"] + framed["height"]]
+    assert edges == pytest.approx([left, top, right, bottom], abs=10)  # half a stroke is 6 pixels wide
+
+
+def test_frames_go_with_the_digits(page: Page) -> None:
+    write_sevens(page)
+    expect(page.locator(".box")).to_have_count(3)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".box")).to_have_count(2)
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator(".box")).to_have_count(0)
+
+
+def test_digits_in_a_picture_are_framed_where_they_are_shown(page: Page) -> None:
+    page.get_by_text("Several").click()
+    sheet = np.full((300, 300), 255, np.uint8)
+    sheet[100:200, 40:140] = sheet[100:200, 180:280] = 255 - enlarged(0, 100)
+    hand_over(page, "drop", "sheet.png", "image/png", png(sheet))
+    expect(page.locator("#digit")).to_have_text("77")
+    left, right = (box.bounding_box() for box in page.locator(".box").all())
+    assert left is not None
+    assert right is not None
+    middle = page.locator("#pad").evaluate("e => e.getBoundingClientRect().left + e.clientWidth / 2")
+    scale = page.locator("#pad").evaluate("e => e.clientHeight / 300")
+    assert left["x"] + left["width"] / 2 == pytest.approx(middle - 60 * scale, abs=10)
+    assert right["x"] + right["width"] / 2 == pytest.approx(middle + 80 * scale, abs=10)
+
+
+def test_going_back_to_one_digit_starts_a_new_sheet(page: Page) -> None:
+    empty = drawing(page)
+    write_sevens(page)
+    page.get_by_text("One digit").click()
+    assert drawing(page) == empty
+    draw(page, SEVEN)
+    expect_digit(page, 7)
 
 
 # --- camera -----------------------------------------------------------------------------------------------------------
