@@ -330,11 +330,7 @@ class ModelRepository:
         for version in old.keys() - new.keys():
             observe_loaded(name, version, old[version].model.device, loaded=False)
             logger.info("%s version %d is served no longer", name, version)
-        leaving = [servable for version, servable in old.items() if servable is not new.get(version)]
-        await retire(leaving)
-        if leaving and self._started:
-            leaving.clear()
-            await asyncio.to_thread(trim_memory)  # without it, 120 exchanges of `digits` took 11 MB
+        await retire(servable for version, servable in old.items() if servable is not new.get(version))
 
 
 async def retire(servables: Iterable[Servable]) -> None:
@@ -348,6 +344,7 @@ async def retire(servables: Iterable[Servable]) -> None:
 def warm_model(graph: bytes, device: DeviceChoice, max_batch_size: int) -> Model:
     model = Model(graph, device, max_batch_size=max_batch_size)
     model.warm_up()
+    trim_memory()  # 0.4 ms; 120 exchanges of `digits` keep 3 to 5 MB of the process, without it 11
     return model
 
 
