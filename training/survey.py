@@ -36,6 +36,7 @@ class Reading:
     milliseconds: float  # to decode it and to bring it into MNIST's geometry
     digit: int | None  # None: refused before the model saw it
     confidence: float  # 0 where it was refused
+    accepted: bool
 
     @property
     def is_right(self) -> bool:
@@ -74,8 +75,8 @@ def survey(model: Model, threshold: float, digits: Digits, kinds: Sequence[Kind]
     with tqdm(total=sum(map(len, kinds)), unit="picture", disable=None) as bar:
         for kind in kinds:
             bar.set_description(kind.name)
-            readings = list(counted(read(model, kind.samples()), bar))
-            outcomes.append(outcome(kind, readings, threshold, yardstick))
+            readings = list(counted(read(model, threshold, kind.samples()), bar))
+            outcomes.append(outcome(kind, readings, yardstick))
     return outcomes
 
 
@@ -90,7 +91,7 @@ def counted(readings: Iterable[Reading], bar: tqdm[Any]) -> Iterator[Reading]:
         yield reading
 
 
-def read(model: Model, samples: Iterator[tuple[str, Sample]]) -> Iterator[Reading]:
+def read(model: Model, threshold: float, samples: Iterator[tuple[str, Sample]]) -> Iterator[Reading]:
     """In batches, as the service does."""
     while chunk := list(itertools.islice(samples, BATCH_SIZE)):
         images, times = zip(*(prepared(sample.file) for _, sample in chunk), strict=True)
@@ -98,10 +99,11 @@ def read(model: Model, samples: Iterator[tuple[str, Sample]]) -> Iterator[Readin
         rows: Iterator[Any] = iter(model.run(np.stack(seen)) if seen else [])
         for (variant, sample), image, milliseconds in zip(chunk, images, times, strict=True):
             if image is None:
-                yield Reading(variant, sample, milliseconds, None, 0.0)
-            else:
-                row = next(rows)
-                yield Reading(variant, sample, milliseconds, int(row.argmax()), float(row.max()))
+                yield Reading(variant, sample, milliseconds, digit=None, confidence=0.0, accepted=False)
+                continue
+            row = next(rows)
+            confidence = float(row.max())
+            yield Reading(variant, sample, milliseconds, int(row.argmax()), confidence, confidence >= threshold)
 
 
 def prepared(file: bytes) -> tuple[Image | None, float]:
@@ -114,12 +116,12 @@ def prepared(file: bytes) -> tuple[Image | None, float]:
     return image, (time.perf_counter() - start) * 1000
 
 
-def outcome(kind: Kind, readings: list[Reading], threshold: float, yardstick: Confidences) -> Outcome:
-    confidence = np.array([each.confidence for each in readings])
-    accepted = (confidence >= threshold) & np.array([each.digit is not None for each in readings])
+def outcome(kind: Kind, readings: list[Reading], yardstick: Confidences) -> Outcome:
     is_digit = readings[0].sample.label is not None
+    confidence = np.array([each.confidence for each in readings])
+    accepted = np.array([each.accepted for each in readings])
+    seen = np.array([each.digit is not None for each in readings])
     right = np.array([each.is_right for each in readings]) if is_digit else ~accepted
-    read_ones = np.array([each.digit is not None for each in readings])
     variants = np.array([each.variant for each in readings])
     return Outcome(
         kind=kind.name,
@@ -128,9 +130,9 @@ def outcome(kind: Kind, readings: list[Reading], threshold: float, yardstick: Co
         right=float(right.mean()),
         interval=wilson_interval(int(right.sum()), len(readings)),
         accepted=float(accepted.mean()),
-        blank=float(1 - read_ones.mean()),
+        blank=float(1 - seen.mean()),
         milliseconds=statistics.median(each.milliseconds for each in readings),
-        calibration_error=calibration(confidence[read_ones], right[read_ones]) if is_digit else None,
+        calibration_error=calibration(confidence[seen], right[seen]) if is_digit else None,
         auroc=None if is_digit else auroc(yardstick, confidence),
         variants={name: float(right[variants == name].mean()) for name in kind.variants},
         shown=spread(readings),
