@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from app.errors import ModelRefused
 from training.augment import Distortion
 from training.config import PRESETS, Options, TrainConfig
 from training.data import DataError, load
@@ -34,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         arguments.run_verb(arguments)
-    except (DataError, ExportError, PackageError, SigningError) as error:
+    except (DataError, ExportError, ModelRefused, PackageError, SigningError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -63,6 +65,10 @@ def build_parser() -> argparse.ArgumentParser:
     add_run(verb)
     add_test(verb)
     verb.add_argument("--out", type=Path, help="the folder to write (default: RUN/report)")
+
+    verb = add_verb(verbs, "survey", "print what a published model makes of what people send", run_survey)
+    verb.add_argument("model", type=Path, metavar="MODEL", help="the version's folder, as models/digits/2")
+    verb.add_argument("--out", type=Path, help="the folder to write survey.json and kinds.png into (default: neither)")
 
     verb = add_verb(verbs, "publish", "make a run the next version of its model", run_publish)
     add_run(verb)
@@ -163,6 +169,23 @@ def run_report(arguments: argparse.Namespace) -> None:
     out = arguments.out or arguments.run / "report"
     report(examine(str(arguments.run), arguments.run, exported, name, digits), out)
     print(f"reported: {out / CARD}")
+
+
+def run_survey(arguments: argparse.Namespace) -> None:
+    from app.model import Model
+    from app.versions import read_version
+    from training import contact_sheet, survey
+    from training.worlds import all_kinds
+
+    digits = load(arguments.data_dir).test
+    manifest, graph = read_version(arguments.model)
+    outcomes = survey.survey(Model(graph, device="cpu"), manifest.threshold, digits, all_kinds(digits))
+    print(survey.table(outcomes))
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / "survey.json").write_text(json.dumps([each.to_dict() for each in outcomes], indent=2) + "\n")
+        (arguments.out / contact_sheet.FILE).write_bytes(contact_sheet.contact_sheet(outcomes))
+        print(f"written: {arguments.out}/survey.json and {contact_sheet.FILE}")
 
 
 def run_publish(arguments: argparse.Namespace) -> None:
