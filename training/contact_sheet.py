@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
 
-from app.image import grey
-from training.survey import SHOWN, Outcome, Reading
+from app.image import decode, open_picture
+from training.survey import MAX_PIXELS, SHOWN, Outcome, Reading
 
 FILE = "kinds.png"
 CELL, CAPTION, HEAD, GAP = 72, 15, 20, 6  # pixels: a picture's side, what is written below it and above its row
@@ -60,8 +60,8 @@ def caption(reading: Reading) -> tuple[str, str]:
 def thumbnail(file: bytes) -> Image.Image:
     """The picture as people see it, no side longer than a cell; a tiny one enlarged with its pixels kept apart."""
     picture: Image.Image = ImageOps.exif_transpose(Image.open(io.BytesIO(file)))
-    if picture.mode not in ("L", "RGB", "RGBA", "P", "1"):
-        picture = Image.fromarray(grey(picture))
+    if picture.mode not in ("L", "RGB", "RGBA", "P", "1"):  # 16 bits or floating point
+        picture = Image.fromarray(decode(open_picture(file, MAX_PIXELS)))
     seen = Image.new("RGBA", picture.size, ImageColor.getrgb(NOTHING))
     seen.alpha_composite(picture.convert("RGBA"))
     shrinks = max(picture.size) > CELL
