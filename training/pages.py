@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,13 +12,16 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from app import image, lines
+from app.model import Model
 from training.data import Digits
 
 Ink = NDArray[np.uint8]  # (H, W), 0 = paper, 255 = ink
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
+Read = Callable[[Pixels], list[str]]  # a page's lines
 
 LEVEL = 48  # of 255: fainter is no ink
-SPECK_ROOM = 6  # a speck's radius, at most this part of a digit's height away from none
+MAX_DIGITS, MAX_PIXELS = 256, 50_000_000  # as the service's settings are
 
 
 class Page(NamedTuple):
@@ -43,39 +47,57 @@ class Layout:
     specks: int = 4  # at most, of 1 to 3 pixels across
 
 
-APART = Layout()
-TOUCHING = Layout(touching=True)
-PAIRS = Layout(digits=(2, 2), most_lines=1, touching=True)
+LAYOUTS = {
+    "digits apart": Layout(),
+    "two of them touch": Layout(touching=True),
+    "two touching digits alone": Layout(digits=(2, 2), most_lines=1, touching=True),
+}
+
+
+def count_right(read: Read, digits: Digits, layout: Layout, pages: int, seed: int) -> int:
+    """Of so many pages those whose every line is read right, and no line too many."""
+    rng = np.random.default_rng(seed)
+    made = (make_page(digits, layout, rng) for _ in range(pages))
+    return sum(read(page.pixels) == page.lines for page in made)
+
+
+def reader(model: Model) -> Read:
+    """The way of `POST /read`, from a PNG's bytes on."""
+
+    def read(pixels: Pixels) -> list[str]:
+        content = cv2.imencode(".png", pixels[:, :, ::-1])[1].tobytes()
+        page = lines.find(image.open_picture(content, MAX_PIXELS), MAX_DIGITS)
+        return ["".join(str(each.digit) for each in line) for line in page.read(model.run(page.images))]
+
+    return read
 
 
 def make_page(digits: Digits, layout: Layout, rng: Generator) -> Page:
     """A page of digits drawn from these."""
     count = int(rng.integers(layout.digits[0], layout.digits[1] + 1))
-    chosen = rng.integers(0, len(digits), count)
-    height = float(rng.uniform(*layout.height))
-    slant = float(rng.uniform(-layout.slant, layout.slant))
-    inks = [written(digits.images[index], height, slant, layout, rng) for index in chosen]
-    ends = line_ends(count, layout, rng)
-    contact = int(rng.choice([start for start in range(1, count) if start not in ends])) if layout.touching else 0
-    gaps = [-1.0 if index == contact else float(rng.uniform(*layout.gap)) * height for index in range(1, count)]
-    lines, texts = [], []
-    for start, end in zip([0, *ends], [*ends, count], strict=True):
-        lines.append(written_line(inks[start:end], gaps[start : end - 1], layout.wave * height, rng))
-        texts.append("".join(map(str, digits.labels[chosen[start:end]])))
-    sheet = stacked(lines, height, layout, rng)
-    return Page(
-        coloured(specked(turned(sheet, rng.uniform(-layout.slope, layout.slope)), layout.specks, rng), rng), texts
-    )
+    chosen = digits[rng.integers(0, len(digits), count)]
+    height, slant = float(rng.uniform(*layout.height)), float(rng.uniform(-layout.slant, layout.slant))
+    inks = [written(digit, height, slant, layout, rng) for digit in chosen.images]
+    starts = [0, *line_breaks(count, layout, rng)]
+    gaps = rng.uniform(*layout.gap, count) * height  # before each digit
+    if layout.touching:
+        gaps[rng.choice(np.setdiff1d(np.arange(count), starts))] = -1
+    rows, texts = [], []
+    for start, end in zip(starts, [*starts[1:], count], strict=True):
+        rows.append(written_line(inks[start:end], gaps[start + 1 : end].tolist(), layout.wave * height, rng))
+        texts.append("".join(map(str, chosen.labels[start:end])))
+    sheet = turned(stacked(rows, height, layout, rng), float(rng.uniform(-layout.slope, layout.slope)))
+    return Page(coloured(specked(sheet, layout.specks, rng), rng), texts)
 
 
-def line_ends(count: int, layout: Layout, rng: Generator) -> list[int]:
+def line_breaks(count: int, layout: Layout, rng: Generator) -> list[int]:
     """Before which digits a new line begins. Where two are to touch, one line has room for them."""
     most = min(layout.most_lines, count - 1)
-    lines = int(rng.integers(1, most + 1))
-    return sorted(rng.choice(np.arange(1, count), lines - 1, replace=False).tolist())
+    rows = int(rng.integers(1, most + 1))
+    return sorted(rng.choice(np.arange(1, count), rows - 1, replace=False).tolist())
 
 
-def written(image: Ink, height: float, slant: float, layout: Layout, rng: Generator) -> Ink:
+def written(digit: Ink, height: float, slant: float, layout: Layout, rng: Generator) -> Ink:
     """One digit at this height (of MNIST's 20 pixels), on a box of its own."""
     scale = height / 20 * float(rng.uniform(1 - layout.size, 1 + layout.size))
     angle = math.radians(float(rng.uniform(-layout.rotation, layout.rotation)))
@@ -86,12 +108,12 @@ def written(image: Ink, height: float, slant: float, layout: Layout, rng: Genera
     shift = np.array([side / 2, side / 2]) - linear @ np.array([13.5, 13.5])
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR
     return trimmed(
-        np.asarray(cv2.warpAffine(image, np.column_stack([linear, shift]), (side, side), flags=how), np.uint8)
+        np.asarray(cv2.warpAffine(digit, np.column_stack([linear, shift]), (side, side), flags=how), np.uint8)
     )
 
 
 def trimmed(ink: Ink) -> Ink:
-    x, y, width, height = cv2.boundingRect(np.asarray(cv2.compare(ink, LEVEL, cv2.CMP_GT), np.uint8))
+    x, y, width, height = cv2.boundingRect((ink > LEVEL).astype(np.uint8))
     return ink[y : y + height, x : x + width]
 
 
@@ -117,7 +139,8 @@ def joined(line: Ink, digit: Ink, left: int) -> Ink:
 
 def contact(line: Ink, digit: Ink) -> int:
     """By how many columns the digit must overlap the line so that their inks meet."""
-    most, touching = min(line.shape[1], digit.shape[1]), 1 + line.shape[0] // 40
+    most: int = min(line.shape[1], digit.shape[1])
+    touching = 1 + line.shape[0] // 40
     for overlap in range(1, most):
         left, right = line[:, -overlap:] > LEVEL, digit[:, :overlap] > LEVEL
         if np.count_nonzero(left & right) >= touching:
@@ -125,17 +148,17 @@ def contact(line: Ink, digit: Ink) -> int:
     return most // 2
 
 
-def stacked(lines: list[Ink], height: float, layout: Layout, rng: Generator) -> Ink:
-    """Lines below each other, each begun a little to the right or left, with a margin around."""
-    lefts = [int(rng.uniform(0.3, 1.5) * height) for _ in lines]
-    width = max(left + line.shape[1] for left, line in zip(lefts, lines, strict=True))
+def stacked(rows: list[Ink], height: float, layout: Layout, rng: Generator) -> Ink:
+    """Rows below each other, each begun a little to the right or left, with a margin around."""
+    lefts = [int(rng.uniform(0.3, 1.5) * height) for _ in rows]
     margin = int(rng.uniform(0.5, 2) * height)
-    rows = [np.zeros((margin, width + margin), np.uint8)]
-    for left, line in zip(lefts, lines, strict=True):
-        row = np.zeros((line.shape[0] + int(rng.uniform(*layout.leading) * height), width + margin), np.uint8)
-        row[: line.shape[0], left : left + line.shape[1]] = line
-        rows.append(row)
-    return np.concatenate([*rows, np.zeros((margin, width + margin), np.uint8)])
+    width = margin + max(left + row.shape[1] for left, row in zip(lefts, rows, strict=True))
+    bands = [np.zeros((margin, width), np.uint8)]
+    for left, row in zip(lefts, rows, strict=True):
+        band = np.zeros((row.shape[0] + int(rng.uniform(*layout.leading) * height), width), np.uint8)
+        band[: row.shape[0], left : left + row.shape[1]] = row
+        bands.append(band)
+    return np.concatenate([*bands, bands[0]])
 
 
 def turned(sheet: Ink, degrees: float) -> Ink:
