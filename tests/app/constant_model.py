@@ -18,7 +18,7 @@ HIDDEN = 256  # 800 kB of weights, as much as a real model's
 
 
 @functools.cache
-def graph_of(digit: int, classes: int = 10, batch: str | int = "batch") -> bytes:
+def graph_of(digit: int, classes: int = 10, batch: str | int = "batch", activation: str = "Softmax") -> bytes:
     """uint8 (batch, 28, 28) -> (batch, classes), all of it on one digit: the image counts for nothing in it."""
     constants = {
         "flat": np.array([-1, 784], np.int64),
@@ -32,7 +32,7 @@ def graph_of(digit: int, classes: int = 10, batch: str | int = "batch") -> bytes
         helper.make_node("MatMul", ["rows", "weights"], ["hidden"]),
         helper.make_node("MatMul", ["hidden", "onto"], ["zeros"]),
         helper.make_node("Add", ["zeros", "bias"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["probabilities"]),
+        helper.make_node(activation, ["logits"], ["probabilities"]),
     ]
     graph = helper.make_graph(
         nodes,

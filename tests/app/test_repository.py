@@ -420,8 +420,9 @@ def test_wrong_version_is_refused_once_and_taken_when_it_is_right(
         (b"no graph", "onnxruntime cannot load the graph"),
         (graph_of(2, classes=11), "no float probabilities"),
         (graph_of(2, batch=1), "does not run"),
+        (graph_of(2, activation="Relu"), "no probabilities"),
     ],
-    ids=["no graph", "eleven classes", "one image at a time"],
+    ids=["no graph", "eleven classes", "one image at a time", "no softmax"],
 )
 def test_graph_that_is_no_reader_of_digits_is_refused(graph: bytes, words: str, tmp_path: Path) -> None:
     async def scenario() -> None:
