@@ -1,4 +1,4 @@
-"""python -m app serve | predict"""
+"""python -m app serve | predict | read"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.model import Model
 from app.server import Server, bind, serve_here
 from app.settings import Settings
 from app.signature import Signer
-from app.versions import newest_version, read_version
+from app.versions import Manifest, newest_version, read_version
 from app.workers import Place, supervise
 
 
@@ -47,13 +47,22 @@ def build_parser() -> argparse.ArgumentParser:
     verb.add_argument("--worker", type=Place.parse, help=argparse.SUPPRESS)  # of a parent that `supervise` runs in
     verb.set_defaults(run_verb=serve)
 
-    verb = verbs.add_parser("predict", help="read picture files and folders, without a server")
-    verb.add_argument("paths", nargs="+", type=Path, metavar="FILES", help="pictures, or folders of them")
-    verb.add_argument("--model", dest="default_model", help="the model's name")
-    verb.add_argument("--format", choices=sorted(offline.WRITERS), default="table", help="of what is printed")
-    add_settings(verb, "device", "models", "require_signature_by", "max_batch_size", "max_pixels")
+    verb = verbs.add_parser("predict", help="read pictures of one digit, files and folders, without a server")
+    add_files(verb)
     verb.set_defaults(run_verb=predict)
+
+    verb = verbs.add_parser("read", help="read pictures of several digits, files and folders, without a server")
+    add_files(verb)
+    add_settings(verb, "max_pictures")
+    verb.set_defaults(run_verb=read)
     return parser
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", type=Path, metavar="FILES", help="pictures, or folders of them")
+    parser.add_argument("--model", dest="default_model", help="the model's name")
+    parser.add_argument("--format", choices=sorted(offline.WRITERS), default="table", help="of what is printed")
+    add_settings(parser, "device", "models", "require_signature_by", "max_batch_size", "max_pixels")
 
 
 def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
@@ -117,16 +126,25 @@ def welcome(host: str, port: int, device: str) -> str:
 
 
 def predict(settings: Settings, arguments: argparse.Namespace) -> int:
-    signer = Signer.read(settings.require_signature_by) if settings.require_signature_by else None
-    manifest, graph = read_version(newest_version(settings.models, settings.default_model), signer)
+    manifest, model = load_newest(settings)
     readings = offline.read_files(
-        arguments.paths,
-        Model(graph, settings.device),
-        manifest,
-        batch_size=settings.max_batch_size,
-        max_pixels=settings.max_pixels,
+        arguments.paths, model, manifest, batch_size=settings.max_batch_size, max_pixels=settings.max_pixels
     )
     return offline.write(readings, arguments.format)
+
+
+def read(settings: Settings, arguments: argparse.Namespace) -> int:
+    manifest, model = load_newest(settings)
+    readings = offline.read_pages(
+        arguments.paths, model, manifest, max_digits=settings.max_pictures, max_pixels=settings.max_pixels
+    )
+    return offline.write(readings, arguments.format)
+
+
+def load_newest(settings: Settings) -> tuple[Manifest, Model]:
+    signer = Signer.read(settings.require_signature_by) if settings.require_signature_by else None
+    manifest, graph = read_version(newest_version(settings.models, settings.default_model), signer)
+    return manifest, Model(graph, settings.device, max_batch_size=settings.max_batch_size)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
-from app import image
+from app import image, lines
 from app.errors import ServiceError
 from app.model import Images, Model, Probabilities
 from app.versions import Manifest
@@ -30,6 +30,21 @@ class Reading:
     confidence: float | None = None
     accepted: bool | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class PageReading:
+    """What one file with several digits was read as, or why it was not."""
+
+    file: str
+    text: str | None = None
+    confidence: float | None = None  # of the digit that is least sure
+    accepted: bool | None = None  # whether each digit is
+    error: str | None = None
+
+
+AnyReading = Reading | PageReading
+T = TypeVar("T")
 
 
 def read_files(
@@ -72,47 +87,72 @@ def read_chunk(files: list[Path], model: Model, manifest: Manifest, max_pixels: 
 
 def prepare(file: Path, max_pixels: int) -> Images | str:
     """The (28, 28) image, or what is wrong with the file."""
+    return attempt(file, lambda content: image.to_mnist(image.open_picture(content, max_pixels)))
+
+
+def attempt(file: Path, use: Callable[[bytes], T]) -> T | str:
+    """What `use` makes of the file's bytes, or what is wrong with the file."""
     try:
-        return image.to_mnist(image.open_picture(file.read_bytes(), max_pixels))
+        return use(file.read_bytes())
     except OSError as error:
         return f"It cannot be read: {error.strerror}."
     except ServiceError as error:
         return error.detail
 
 
-def write_table(readings: Iterable[Reading], out: TextIO) -> None:
+def read_pages(
+    paths: Iterable[Path], model: Model, manifest: Manifest, *, max_digits: int, max_pixels: int
+) -> Iterator[PageReading]:
+    """As `read_files`, of pictures with several digits each."""
+    for file in tqdm(list(find(paths)), unit="file", disable=None):
+        page = attempt(file, lambda content: lines.find(image.open_picture(content, max_pixels), max_digits))
+        if isinstance(page, str):
+            yield PageReading(str(file), error=page)
+            continue
+        images, size = page.images, model.max_batch_size
+        batches = [model.run(images[start : start + size]) for start in range(0, len(images), size)]
+        read = page.read(np.concatenate(batches))
+        text = "\n".join("".join(str(each.digit) for each in line) for line in read)
+        confidence = min((each.confidence for line in read for each in line), default=0.0)
+        yield PageReading(str(file), text, confidence, accepted=confidence >= manifest.threshold)
+
+
+def write_table(readings: Iterable[AnyReading], out: TextIO) -> None:
     for each in readings:
         if each.error:
             print(f"-           {each.file}: {each.error}", file=out)
         else:
+            read = each.digit if isinstance(each, Reading) else (each.text or "").replace("\n", " / ")
             doubt = "" if each.accepted else "  (not sure)"
-            print(f"{each.digit}  {each.confidence:7.2%}  {each.file}{doubt}", file=out)
+            print(f"{read}  {each.confidence:7.2%}  {each.file}{doubt}", file=out)
 
 
-def write_jsonl(readings: Iterable[Reading], out: TextIO) -> None:
+def write_jsonl(readings: Iterable[AnyReading], out: TextIO) -> None:
     for each in readings:
         print(json.dumps({name: value for name, value in asdict(each).items() if value is not None}), file=out)
 
 
-def write_csv(readings: Iterable[Reading], out: TextIO) -> None:
+def write_csv(readings: Iterable[AnyReading], out: TextIO) -> None:
+    """With a head, if there is anything below it."""
     writer = csv.writer(out)
-    writer.writerow(Reading.__dataclass_fields__)
-    for each in readings:
+    for index, each in enumerate(readings):
+        if index == 0:
+            writer.writerow(asdict(each))
         writer.writerow(asdict(each).values())
 
 
-WRITERS: dict[str, Callable[[Iterable[Reading], TextIO], None]] = {
+WRITERS: dict[str, Callable[[Iterable[AnyReading], TextIO], None]] = {
     "table": write_table,
     "jsonl": write_jsonl,
     "csv": write_csv,
 }
 
 
-def write(readings: Iterable[Reading], layout: str) -> int:
+def write(readings: Iterable[AnyReading], layout: str) -> int:
     """Writes every reading to standard output; 1 if any file could not be read."""
     failed = 0
 
-    def counted() -> Iterator[Reading]:
+    def counted() -> Iterator[AnyReading]:
         nonlocal failed
         for each in readings:
             failed += each.error is not None

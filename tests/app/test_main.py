@@ -35,7 +35,7 @@ ALLOWED = {
     "inference": {"errors", "fastlane", "model", "pictures", "tensors"},
     "instances": {"errors", "model", "pictures", "tensors"},
     "settings": {"model"},  # for the type of one setting
-    "offline": {"errors", "model", "image", "versions"},
+    "offline": {"errors", "lines", "model", "image", "versions"},
     "api.digits": {
         *("errors", "bodies", "explain", "fastlane", "image", "lines", "model", "pictures", "repository", "versions")
     },

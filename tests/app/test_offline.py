@@ -1,4 +1,4 @@
-"""python -m app predict: files and folders, without a server."""
+"""python -m app predict and read: files and folders, without a server."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from app.__main__ import main
 from tests.app.conftest import encode
+from tests.app.test_read import sheet_of
 from training.data import Digits
 
 
@@ -70,3 +71,41 @@ def test_file_that_cannot_be_read_is_said_and_its_neighbours_are_read(
 def test_unknown_model_is_one_line(models: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(models, folder, "--model", "letters") == 1
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def read(models: Path, *arguments: str | Path) -> int:
+    return main(["read", "--models", str(models), "--device", "cpu", *map(str, arguments)])
+
+
+@pytest.fixture
+def pages(test_digits: Digits, tmp_path: Path) -> Path:
+    """7210 above 41, and 2, as b.png and a.png, beside one that is no picture."""
+    (tmp_path / "b.png").write_bytes(encode(sheet_of(test_digits, [[0, 1, 2, 3], [4, 5]])))
+    (tmp_path / "a.png").write_bytes(encode(sheet_of(test_digits, [[1]])))
+    (tmp_path / "c.png").write_bytes(b"no picture")
+    return tmp_path
+
+
+def test_pages_are_read_as_a_table(models: Path, pages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert read(models, pages) == 1
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first.startswith("2  ")
+    assert second.startswith("7210 / 41  ")
+    assert str(pages / "c.png") in third
+
+
+def test_pages_in_json_lines_and_csv_tell_the_same(
+    models: Path, pages: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read(models, pages, "--format", "jsonl", "--max-batch-size", "2")
+    from_json = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    read(models, pages, "--format", "csv")
+    from_csv = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [each.get("text", "") for each in from_json] == [each["text"] for each in from_csv] == ["2", "7210\n41", ""]
+    assert from_json[1]["accepted"] is True
+    assert "no picture" in from_json[2]["error"]
+
+
+def test_page_of_too_many_digits_is_said(models: Path, pages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert read(models, pages / "b.png", "--max-pictures", "5") == 1
+    assert "more than the 5 digits" in capsys.readouterr().out
