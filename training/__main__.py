@@ -70,6 +70,11 @@ def build_parser() -> argparse.ArgumentParser:
     verb.add_argument("model", type=Path, metavar="MODEL", help="the version's folder, as models/digits/2")
     verb.add_argument("--out", type=Path, help="the folder to write survey.json and kinds.png into (default: neither)")
 
+    verb = add_verb(verbs, "pages", "print how well a published model reads pages of several digits", run_pages)
+    verb.add_argument("model", type=Path, metavar="MODEL", help="the version's folder, as models/digits/2")
+    verb.add_argument("--pages", type=int, default=1000, help="of each kind (default: 1000)")
+    add_test(verb)
+
     verb = add_verb(verbs, "publish", "make a run the next version of its model", run_publish)
     add_run(verb)
     verb.add_argument("--models", type=Path, default=Path("models"), help="the folder of models (default: models)")
@@ -186,6 +191,19 @@ def run_survey(arguments: argparse.Namespace) -> None:
         (arguments.out / "survey.json").write_text(json.dumps([each.to_dict() for each in outcomes], indent=2) + "\n")
         (arguments.out / contact_sheet.FILE).write_bytes(contact_sheet.contact_sheet(outcomes))
         print(f"written: {arguments.out}/survey.json and {contact_sheet.FILE}")
+
+
+def run_pages(arguments: argparse.Namespace) -> None:
+    from app.model import Model
+    from app.versions import read_version
+    from training.pages import measure
+
+    data = load(arguments.data_dir)
+    name, digits = ("MNIST test", data.test) if arguments.test else ("MNIST validation", data.validation)
+    _, graph = read_version(arguments.model)
+    print(f"whole pages read right, made of {name} digits")
+    for line in measure(Model(graph, device="cpu"), digits, arguments.pages):
+        print(line, flush=True)
 
 
 def run_publish(arguments: argparse.Namespace) -> None:
