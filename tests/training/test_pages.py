@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from app.model import Model
 from app.versions import newest_version, read_version
 from tests.conftest import ROOT
-from training.data import Digits
+from training import __main__ as command
+from training.data import Digits, Split
 from training.pages import LAYOUTS, Layout, contact, count_right, make_page, reader, written_line
 
 APART, TOUCHING, ALONE = LAYOUTS.values()
@@ -89,3 +90,13 @@ def test_pages_are_read_by_the_served_models(name: str, test_digits: Digits) -> 
     assert count_right(read, test_digits, APART, 60, seed=5) >= 58
     assert count_right(read, test_digits, TOUCHING, 40, seed=5) >= 32
     assert count_right(read, test_digits, ALONE, 40, seed=5) >= 32
+
+
+def test_verb_prints_a_line_for_each_layout(
+    data: Split, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "load", lambda _folder: data)
+    assert command.main(["pages", str(ROOT / "models/digits-mlp/1"), "--pages", "2", "--test"]) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first.endswith("MNIST test digits")
+    assert [line.split("  ")[0] for line in others] == list(LAYOUTS)
