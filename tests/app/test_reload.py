@@ -11,17 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.versions import GRAPH, LABELS, MANIFEST
+from tests.app.conftest import encode
 from tests.app.constant_model import graph_of, write_version
 from tests.app.test_load import resident_kb
 from tests.app.test_serve import Service, connect, serving, until
 from tests.conftest import ROOT
 
-CALLERS = 4
 WATCHING = ("--device", "cpu", "--default-model", "m", "--model-poll-seconds", "0.05", "--drain-seconds", "0")
 SEVEN = (ROOT / "app/static/seven.png").read_bytes()
+LARGE = encode(np.kron(np.eye(7, dtype=np.uint8)[::-1] * 255, np.ones((60, 60), np.uint8)))  # prepared in a thread
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Caller:
     """One connection that asks again and again which version answers, and looks whether it is that one's answer."""
 
     service: Service
+    picture: bytes
     answered: int = 0
     wrong: list[str] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -45,7 +48,7 @@ class Caller:
         connection.close()
 
     def ask(self, connection: http.client.HTTPConnection, newest: int) -> int:
-        connection.request("POST", "/predict", SEVEN)
+        connection.request("POST", "/predict", self.picture)
         with connection.getresponse() as answer:
             body = json.load(answer)
         version: int = body["model"]["version"]
@@ -58,7 +61,7 @@ class Caller:
 
 @contextmanager
 def under_load(service: Service) -> Iterator[list[Caller]]:
-    callers = [Caller(service) for _ in range(CALLERS)]
+    callers = [Caller(service, picture) for picture in (SEVEN, LARGE) * 2]
     threads = [threading.Thread(target=each.run) for each in callers]
     for thread in threads:
         thread.start()
@@ -135,8 +138,8 @@ def test_versions_are_exchanged_under_load_without_a_request_lost(tmp_path: Path
     before, after = resident[len(resident) // 2], resident[-1]
     print(f"{sum(each.answered for each in callers)} answers; memory {before} kB, {after} kB in the end")
     assert not [wrong for each in callers for wrong in each.wrong]
-    assert all(each.answered > reloads for each in callers)
-    assert after < before + 5_000  # a session that stays takes 800
+    assert min(each.answered for each in callers) > 10
+    assert after < before + 10_000  # a session that stays takes 1,000
     assert "Traceback" not in log
     assert log.count(" refused: ") >= reloads // 4
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from app.__main__ import main
 from app.batching import BatchSettings
 from app.errors import StartupError
 from app.repository import ModelRepository, VersionSettings
@@ -206,3 +207,17 @@ def test_version_that_is_not_rightly_signed_is_refused_until_it_is(
 
     sign(write_version(tmp_path / "models/m", 1))
     asyncio.run(scenario())
+
+
+def test_reading_files_without_a_server_asks_for_the_signature_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_version(tmp_path / "models/m", 3)
+    key = write_public_key(tmp_path / "key")
+    picture = str(ROOT / "app/static/seven.png")
+    command = ["predict", "--models", str(tmp_path / "models"), "--model", "m", "--format", "csv", picture]
+    assert main([*command, "--require-signature-by", str(key)]) == 1
+    assert capsys.readouterr().err == "error: m/3: model.sig cannot be read (No such file or directory)\n"
+    sign(folder)
+    assert main([*command, "--require-signature-by", str(key)]) == 0
+    assert ",3," in capsys.readouterr().out
