@@ -15,6 +15,7 @@ from training.worlds.kind import Kind
 def all_kinds(digits: Digits) -> list[Kind]:
     """With a digit, then without. Raises `PackageError` if what others collected cannot be fetched."""
     return [
+        files.plain_kind(digits),
         files.kind(digits),
         borrowed.small_scans_kind(),
         strokes.kind(digits),

@@ -83,7 +83,7 @@ REMOVABLE = (removable_neighbourhoods(first=True), removable_neighbourhoods(firs
 
 
 def neighbours(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Segments:
-    """Which pixels touch; a pixel alone touches itself, so that a dot is drawn too."""
+    """Which pixels touch."""
     number = {(row, column): index for index, (row, column) in enumerate(zip(rows, columns, strict=True))}
     pairs = [
         (index, number[row + down, column + right])
@@ -91,7 +91,7 @@ def neighbours(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Segments:
         for down, right in FORWARD
         if (row + down, column + right) in number
     ]
-    return np.array(pairs or [(0, 0)])
+    return np.array(pairs)
 
 
 def smoothed(points: Points, segments: Segments) -> Points:

@@ -28,6 +28,11 @@ Draw = Callable[[Ink, Generator], bytes]
 UPSIDE_DOWN_BY_EXIF = 3
 
 
+def plain_kind(digits: Digits) -> Kind:
+    as_it_is = {"PNG": of_digits(digits, lambda ink, _: file_of(ink))}
+    return Kind("MNIST", "MNIST's test digits, each as a PNG of 28 x 28", as_it_is, each=len(digits))
+
+
 def kind(digits: Digits) -> Kind:
     return Kind(
         "files",

@@ -107,8 +107,8 @@ def drawn(make: Callable[[Generator], Curves], rng: Generator) -> bytes:
     """Turned by up to 12 degrees, stretched by up to a fifth, anywhere on the canvas, in any colours."""
     angle, stretch = np.radians(rng.uniform(-12, 12)), rng.uniform(0.8, 1.2, 2)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    scale = CANVAS * rng.uniform(0.15, 0.33)
-    middle = rng.uniform(1.35 * scale, CANVAS - 1.35 * scale, 2)
+    scale = CANVAS * rng.uniform(0.12, 0.24)
+    middle = rng.uniform(2 * scale, CANVAS - 2 * scale, 2)  # a square's corner, stretched, with its pen
     ink = np.zeros((CANVAS, CANVAS), np.uint8)
     width = max(1, round(scale * rng.uniform(0.06, 0.3)))
     for curve in make(rng):

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from tests.training.worlds.conftest import Samples, fetched
+from training.worlds import borrowed
+
+
+def pixels(file: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(file)))
+
+
+def test_the_small_scans_are_1797_digits_of_8_by_8(samples: Samples) -> None:
+    kind = fetched(borrowed.small_scans_kind)
+    assert len(kind) == 2 * 1797
+    plain, inverted = (samples(kind, 3)[name][0] for name in ("as they are", "dark on light"))
+    assert pixels(plain.file).shape == (8, 8)
+    assert pixels(plain.file).max() == 255
+    assert plain.label in range(10)
+    assert pixels(inverted.file)[0, 0] == 255
+
+
+def test_clothing_is_bright_on_black_and_dark_on_white_in_turn(samples: Samples) -> None:
+    made = samples(fetched(borrowed.clothing_kind), 2)
+    assert len(made) == 10
+    for first, second in made.values():
+        assert pixels(first.file).shape == (28, 28)
+        assert pixels(first.file)[0, 0] < 20
+        assert pixels(second.file)[0, 0] > 235
+
+
+def test_crops_of_photos_are_of_several_sizes_and_places(samples: Samples) -> None:
+    made = samples(fetched(borrowed.photos_kind), 5)
+    assert len(made) == 10
+    for crops in made.values():
+        assert [pixels(each.file).shape for each in crops[:3]] == [(28, 28, 3), (64, 64, 3), (128, 128, 3)]
+        assert crops[0].file != crops[4].file

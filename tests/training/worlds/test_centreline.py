@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from training.data import Digits
+from training.worlds.centreline import centreline, drawn, thinned
+from training.worlds.paper import Place
+
+BAR = np.zeros((28, 28), np.uint8)
+BAR[4:24, 12:16] = 255
+RING = np.zeros((40, 40), np.uint8)
+cv2.circle(RING, (20, 20), 14, 1, 7)
+
+
+def parts(shape: np.ndarray, connectivity: int) -> int:
+    return cv2.connectedComponents(shape, connectivity=connectivity)[0] - 1
+
+
+def test_a_thick_bar_becomes_a_line_in_its_middle() -> None:
+    line = thinned((BAR > 0).astype(np.uint8))
+    assert line.sum(axis=1).max() == 1
+    assert set(np.nonzero(line)[1]) <= {13, 14}
+
+
+def test_a_ring_stays_one_closed_ring() -> None:
+    line = thinned(RING)
+    assert line.sum() < RING.sum() / 4
+    assert parts(line, connectivity=8) == 1
+    assert parts(1 - line, connectivity=4) == 2  # its inside and its outside
+
+
+def test_the_longer_side_goes_from_zero_to_one_and_the_shorter_is_in_the_middle() -> None:
+    points = centreline(BAR).points
+    assert (points[:, 1].min(), points[:, 1].max()) == pytest.approx((0, 1))
+    assert points[:, 0] == pytest.approx(0.5, abs=0.05)
+
+
+def test_specks_beside_the_digit_are_left_out() -> None:
+    speckled = BAR.copy()
+    speckled[10:12, 22:24] = 255
+    assert centreline(speckled).points[:, 0] == pytest.approx(0.5, abs=0.05)
+
+
+def test_it_is_drawn_at_its_place_with_the_width_of_the_pen() -> None:
+    ink = drawn(centreline(BAR), Place((200, 100), 100, (0, 50)), 9)
+    x, y, width, height = cv2.boundingRect(ink)
+    assert abs(x + width / 2 - 50) < 3
+    assert y == pytest.approx(46, abs=2)
+    assert height == pytest.approx(109, abs=4)
+    assert width == pytest.approx(9, abs=3)
+
+
+def test_every_digit_has_a_centre_line_within_its_ink(test_digits: Digits) -> None:
+    for ink in test_digits.images[:50]:
+        line = centreline(ink)
+        assert line.points.min() > -1e-9
+        assert line.points.max() < 1 + 1e-9
+        assert line.segments.max() < len(line.points)

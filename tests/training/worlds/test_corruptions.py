@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.training.worlds.conftest import Samples
+from training.data import Digits
+from training.worlds import corruptions
+from training.worlds.corruptions import CORRUPT, stripe, translate
+
+
+def test_there_are_fifteen_and_each_spoils_an_image_of_28_by_28(samples: Samples, test_digits: Digits) -> None:
+    made = samples(corruptions.kind(test_digits), 1)
+    assert len(made) == 15
+    for (sample,) in made.values():
+        image = np.asarray(Image.open(io.BytesIO(sample.file)))
+        assert image.shape == (28, 28)
+        assert not (test_digits.images == image).all(axis=(1, 2)).any()
+
+
+@pytest.mark.parametrize("name", list(CORRUPT))
+def test_much_of_the_digit_is_left(name: str, test_digits: Digits) -> None:
+    """Of ten digits with each damage, the mean correlation with the digit, wherever it was moved to, is not small."""
+    rng = np.random.default_rng(0)
+    likeness = []
+    for ink in test_digits.images[:10]:
+        spoilt = np.clip(CORRUPT[name](ink / 255, rng), 0, 1)
+        by_shift = np.fft.ifft2(np.fft.fft2(spoilt - spoilt.mean()) * np.conj(np.fft.fft2(ink - ink.mean()))).real
+        likeness.append(np.abs(by_shift).max() / (784 * spoilt.std() * ink.std()))
+    assert 0.25 < np.mean(likeness) < 0.999
+
+
+def test_stripes_are_the_inverted_outer_quarters() -> None:
+    image = np.zeros((28, 28))
+    striped = stripe(image, np.random.default_rng(0))
+    assert striped[:, :7].min() == striped[:, 21:].min() == 1
+    assert striped[:, 7:21].max() == 0
+    assert image.max() == 0
+
+
+def test_moving_keeps_the_ink_on_the_image() -> None:
+    image = np.zeros((28, 28))
+    image[5:23, 5:23] = 1
+    moved = translate(image, np.random.default_rng(0))
+    assert moved.sum() == pytest.approx(image.sum(), rel=0.01)
+    assert not np.array_equal(moved, image)
