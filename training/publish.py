@@ -6,6 +6,8 @@ import hashlib
 import platform
 import shutil
 import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
 from pathlib import Path
@@ -19,16 +21,18 @@ from training.data import DIGESTS, Digits, Split
 from training.evaluate import CLASSES, Evaluation
 from training.export import Export, Probabilities, export, run_in_batches
 from training.report import Findings, report
+from training.survey import Outcome, survey
 from training.train import read_config, read_history, teachers_of
+from training.worlds.kind import Kind
 
 LIBRARIES = ("tensorflow", "keras", "onnx", "tf2onnx", "numpy")
 
 
-def publish(run: Path, models: Path, data: Split) -> Path:
+def publish(run: Path, models: Path, data: Split, kinds: Sequence[Kind] = ()) -> Path:
     """Exports, measures and describes `run` as the next version of its model; the new folder.
 
-    The test digits are used here, once: to prove the export and to report. Raises `ExportError`, and then, as on any
-    failure, leaves nothing under `models`.
+    The test digits and the kinds of pictures are used here, once: to prove the export and to report. Raises
+    `ExportError`, and then, as on any failure, leaves nothing under `models`.
     """
     exported = export(run, data)
     family = models / read_config(run).name
@@ -36,7 +40,11 @@ def publish(run: Path, models: Path, data: Split) -> Path:
     scratch = Path(tempfile.mkdtemp(prefix=".publishing-", dir=models))
     try:
         version = next_version(family)
-        fill(scratch, run, exported, data, version)
+        title = f"{family.name}, version {version}"
+        on_validation = examine(title, run, exported, "MNIST validation", data.validation)
+        on_test = examine(title, run, exported, "MNIST test", data.test)
+        outcomes = survey(Model(exported.graph, device="cpu"), exported.threshold, data.test, kinds)
+        fill(scratch, on_validation, replace(on_test, outcomes=outcomes), describe_data(run, data), version)
         scratch.chmod(0o755)  # mkdtemp lets only its owner in
         family.mkdir(exist_ok=True)
         return scratch.rename(family / str(version))
@@ -49,14 +57,11 @@ def next_version(family: Path) -> int:
     return 1 + max((int(each.name) for each in family.glob("*") if each.name.isdecimal()), default=0)
 
 
-def fill(folder: Path, run: Path, exported: Export, data: Split, version: int) -> None:
-    title = f"{read_config(run).name}, version {version}"
-    on_validation = examine(title, run, exported, "MNIST validation", data.validation)
-    on_test = examine(title, run, exported, "MNIST test", data.test)
-    (folder / GRAPH).write_bytes(exported.graph)
+def fill(folder: Path, on_validation: Findings, on_test: Findings, data: dict[str, Any], version: int) -> None:
+    (folder / GRAPH).write_bytes(on_test.exported.graph)
     report(on_test, folder)
-    metrics = [accuracy(on_validation), accuracy(on_test), calibration(on_test)]
-    manifest = describe(on_test, describe_data(run, data), version, metrics)
+    metrics = [accuracy(on_validation), accuracy(on_test), calibration(on_test), *kinds_metrics(on_test.outcomes)]
+    manifest = describe(on_test, data, version, metrics)
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
@@ -83,6 +88,18 @@ def accuracy(findings: Findings) -> Metric:
 def calibration(findings: Findings) -> Metric:
     value = findings.evaluation.calibration_error
     return Metric(name="expected_calibration_error", value=value, data=measured_on(findings))
+
+
+def kinds_metrics(outcomes: Sequence[Outcome]) -> Iterator[Metric]:
+    """Two for each kind: of digits the accuracy and the calibration, of other pictures the share refused and AUROC."""
+    for each in outcomes:
+        data = f"{each.kind}, {each.n:,} pictures"
+        name = "accuracy" if each.auroc is None else "share_refused"
+        yield Metric(name=name, value=each.right, data=data, interval=each.interval)
+        if each.calibration_error is not None:
+            yield Metric(name="expected_calibration_error", value=each.calibration_error, data=data)
+        if each.auroc is not None:
+            yield Metric(name="auroc", value=each.auroc, data=f"{data}, against MNIST's test digits")
 
 
 def measured_on(findings: Findings) -> str:

@@ -60,6 +60,11 @@ class Outcome:
     variants: dict[str, float]  # `right` of each
     shown: list[Reading]
 
+    @property
+    def weakest(self) -> str:
+        """The variant with the least that is right."""
+        return min(self.variants, key=self.variants.__getitem__)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values that `json` can write: all but the pictures."""
         return {name: value for name, value in vars(self).items() if name != "shown"}
@@ -165,17 +170,16 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def heading(kind: str, right: str, figure: str) -> str:
-    return columns(kind, "n", f"{right} (95 %)", "worst variant", figure, "accepted", "blank", "ms")
+    return columns(kind, "n", f"{right} (95 %)", "weakest", figure, "accepted", "blank", "ms")
 
 
 def line_of(each: Outcome, figure: str) -> str:
     low, high = each.interval
-    worst = min(each.variants, key=each.variants.__getitem__)
     return columns(
         each.kind,
         f"{each.n:,}",
         f"{each.right:.2%} ({low:.2%} to {high:.2%})",
-        f"{each.variants[worst]:.1%} {worst}",
+        f"{each.variants[each.weakest]:.1%} {each.weakest}",
         figure,
         f"{each.accepted:.2%}",
         f"{each.blank:.1%}",
