@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from training.evaluate import Bin, Evaluation, wilson_interval
+from training.evaluate import Bin, Evaluation, auroc, wilson_interval
 
 
 def probabilities(*rows: tuple[int, float]) -> np.ndarray:
@@ -80,3 +80,10 @@ def test_probabilities_and_labels_must_belong_together() -> None:
         Evaluation.of(np.eye(10), np.zeros(9, np.uint8))
     with pytest.raises(ValueError, match="labels"):
         Evaluation.of(np.zeros((0, 10)), np.zeros(0, np.uint8))
+
+
+def test_auroc_is_the_share_of_pairs_in_the_right_order() -> None:
+    """0.9 is above all three, 0.6 above one and level with another: of six pairs four and a half."""
+    assert auroc(np.array([0.9, 0.6]), np.array([0.1, 0.6, 0.8])) == pytest.approx(4.5 / 6)
+    assert auroc(np.array([0.9]), np.array([0.1])) == 1
+    assert auroc(np.array([0.5]), np.array([0.5])) == 0.5

@@ -49,7 +49,7 @@ def test_it_is_drawn_at_its_place_with_the_width_of_the_pen() -> None:
     assert abs(x + width / 2 - 50) < 3
     assert y == pytest.approx(46, abs=2)
     assert height == pytest.approx(109, abs=4)
-    assert width == pytest.approx(9, abs=3)
+    assert width == pytest.approx(11, abs=3)
 
 
 def test_every_digit_has_a_centre_line_within_its_ink(test_digits: Digits) -> None:
