@@ -81,6 +81,7 @@ $(TEACHER): | $(VENV)/test.stamp
 
 browser:
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || $(call install,chromium,A browser for the tests of the page)
+	@command -v npm || $(call install,npm,What fetches and runs the tools of those tests)
 
 wrk:
 	@command -v wrk >/dev/null || $(call install,wrk,The load generator wrk)

@@ -88,6 +88,7 @@ function changed(done) {
   if (done) {
     request.abort();
     asking = false;
+    $("answer").ariaBusy = String(!pad.empty);
     showPaper();
     if (pad.empty) showNow(() => answer.showEmpty(facts()));
     else ask(true);
@@ -106,9 +107,12 @@ async function ask(done) {
     if (pad.mode === "one") await askOne(done, signal);
     else await askSeveral(signal);
   } catch (problem) {
-    if (!signal.aborted) showProblem(problem);
+    if (done && !signal.aborted) showProblem(problem); // while drawing it may be too little yet
   } finally {
-    if (!signal.aborted) asking = false;
+    if (!signal.aborted) {
+      asking = false;
+      $("answer").ariaBusy = String(!done);
+    }
   }
 }
 

@@ -20,13 +20,13 @@ ONE: Stroke = [(0.52, 0.20), (0.48, 0.80)]
 BAR_ON_TOP: Stroke = [(0.22, 0.22), (0.52, 0.20)]
 
 
-def draw(page: Page, stroke: Stroke) -> None:
+def draw(page: Page, stroke: Stroke, steps: int = 8) -> None:
     """With the mouse."""
     (x, y), *rest = on_pad(page, stroke)
     page.mouse.move(x, y)
     page.mouse.down()
     for x, y in rest:
-        page.mouse.move(x, y, steps=8)
+        page.mouse.move(x, y, steps=steps)
     page.mouse.up()
 
 

@@ -1,0 +1,100 @@
+"""Digits of many hands, drawn on the page along their centre lines, in many sizes and places."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.sync_api import Page, expect
+
+from tests.browser.hands import Stroke, digit, draw
+
+NEIGHBOURS = [(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)]  # clockwise from above
+ENLARGED = 84
+SHORTEST = 4  # of its pixels: what is left at the corners of lines that were followed
+
+
+@pytest.mark.slow
+def test_200_drawn_digits_are_read_right(page: Page) -> None:
+    assert share_read_right(page, 200) >= 0.97
+
+
+def test_drawn_digits_are_read_right(page: Page) -> None:
+    assert share_read_right(page, 30) >= 0.9
+
+
+def share_read_right(page: Page, count: int) -> float:
+    chance = np.random.default_rng(0)
+    right = 0
+    for index in chance.choice(10_000, count, replace=False):
+        pixels, label = digit(int(index))
+        right += read_drawn(page, placed(pen_path(pixels), chance)) == str(label)
+    return right / count
+
+
+def read_drawn(page: Page, strokes: list[Stroke]) -> str:
+    for stroke in strokes:
+        draw(page, stroke, steps=1)
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
+    read = page.locator("#digit").inner_text()
+    page.get_by_role("button", name="Clear").click()
+    return read
+
+
+def placed(strokes: list[Stroke], chance: np.random.Generator) -> list[Stroke]:
+    """Its longer side takes 40 to 85 % of the pad, anywhere on it."""
+    points = np.array([point for stroke in strokes for point in stroke])
+    least, extent = points.min(axis=0), np.ptp(points, axis=0)
+    size = chance.uniform(0.4, 0.85) / extent.max()
+    place = chance.uniform(0.05, 0.95 - extent * size)
+    return [[tuple((np.array(point) - least) * size + place) for point in stroke] for stroke in strokes]
+
+
+# --- the way a pen would have gone ------------------------------------------------------------------------------------
+
+
+def pen_path(pixels: NDArray[np.uint8]) -> list[Stroke]:
+    """The centre lines of a digit's ink, as shares of the image's width and height."""
+    enlarged = cv2.resize(pixels, (ENLARGED, ENLARGED), interpolation=cv2.INTER_CUBIC)
+    left = {(int(y), int(x)) for y, x in np.argwhere(thinned(enlarged > 127))}
+    strokes = []
+    while left:
+        walk = follow(min(left, key=lambda point: (degree(point, left), point)), left)
+        if len(walk) > SHORTEST:
+            strokes.append([(x / ENLARGED, y / ENLARGED) for y, x in [*walk[:-1:3], walk[-1]]])
+    return strokes
+
+
+def thinned(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Lines of one pixel: Zhang and Suen, A fast parallel algorithm for thinning digital patterns, 1984."""
+    ink = ink.copy()
+    while True:
+        before = ink.sum()
+        for corner in (0, 1):
+            around = np.stack([np.roll(ink, (-y, -x), (0, 1)) for y, x in NEIGHBOURS])
+            north, east, south, west = around[::2]
+            crossings = (~around & np.roll(around, -1, axis=0)).sum(axis=0)
+            edge = ~(east & south & (north | west)) if corner == 0 else ~(north & west & (east | south))
+            ink &= ~(edge & (crossings == 1) & (around.sum(axis=0) >= 2) & (around.sum(axis=0) <= 6))
+        if ink.sum() == before:
+            return ink
+
+
+def follow(point: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int, int]]:
+    """On from neighbour to neighbour, as straight as it goes, until there is none; what it passes is left no more."""
+    walk = [point]
+    direction = (0.0, 0.0)
+    while True:
+        left.discard(walk[-1])
+        y, x = walk[-1]
+        ways = [way for way in NEIGHBOURS if (y + way[0], x + way[1]) in left]
+        if not ways:
+            return walk
+        step = max(ways, key=lambda way: float(np.dot(way, direction)) / np.hypot(*way))
+        direction = (direction[0] * 0.6 + step[0], direction[1] * 0.6 + step[1])
+        walk.append((y + step[0], x + step[1]))
+
+
+def degree(point: tuple[int, int], left: set[tuple[int, int]]) -> int:
+    return sum((point[0] + y, point[1] + x) in left for y, x in NEIGHBOURS)
