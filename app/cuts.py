@@ -81,7 +81,7 @@ def cut(strip: Strip) -> Cuts:
     height, width = cost.shape
     (above, below), (steps_up, steps_down) = cheapest(np.stack([cost, cost[::-1]]))
     total = (above + below[::-1] - cost)[strip.middle, np.arange(width)]
-    runs = [run for run in places(total, strip.height) if run[0] > 0 and run[1] < width]
+    runs = places(total, strip.height)
     chosen = np.array([cheapest_column(total, *run) for run in runs], np.intp)
     paths = np.tile(chosen[:, np.newaxis], height)
     follow(paths, strip.middle[chosen], steps_up)
@@ -131,13 +131,11 @@ def follow(paths: Columns, rows: Columns, steps: NDArray[np.int8]) -> None:
 
 
 def without_doubles(strip: Strip, cuts: Cuts) -> Cuts:
-    """Of cuts with no ink between them the cheapest."""
+    """Of cuts with no ink between them the first."""
     kept = [0]
     for index in range(1, len(cuts.columns)):
         if between(strip, cuts, kept[-1], index)[0].max(initial=0) > image.BOX_LEVEL:
             kept.append(index)
-        elif cuts.crossed[index] < cuts.crossed[kept[-1]]:
-            kept[-1] = index
     return Cuts(cuts.columns[kept], cuts.crossed[kept])
 
 

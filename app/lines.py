@@ -29,8 +29,7 @@ SMALL = 0.4  # parts that are lower are no digits, but pieces of one, or dashes
 BROKEN = 0.12  # pieces of one digit are at most so far apart
 TALLEST = 1.25  # pieces of one digit together
 SHARED = 0.4  # of the lower one's rows: two neighbours on one line have so many in common
-PIECES = 4  # parts of a digit, at most, over a whole page
-MOST_PARTS = 2000  # of the ink that are looked at: what is smaller than so many others is noise
+MOST_PARTS = 1000  # of the ink that are looked at: what is smaller than so many others is noise
 DOTS = 12  # fewer are not a dotted pen's
 HELD = 0.25  # of a frame's ink: what it frames has at least so much
 
@@ -93,17 +92,11 @@ def find_on(ink: Ink, max_digits: int, scale: float = 1.0) -> Page:
     parts = without_dust(parts)
     if not parts:
         raise BlankPicture("The picture has no ink on it: send one with digits on it.")
-    refuse_more(len(parts), PIECES * max_digits, max_digits)
     lines = into_lines(put_together(parts, typical_height(parts)))
-    refuse_more(
-        sum(max(1, round(group.width / group.height)) for line in lines for group in line), max_digits, max_digits
-    )
-    return Page([line_of(line, ink, labels, scale) for line in lines])
-
-
-def refuse_more(found: int, limit: int, max_digits: int) -> None:
-    if found > limit:
+    room = sum(max(1, round(group.width / group.height)) for line in lines for group in line)
+    if room > max_digits:
         raise TooManyDigits(f"There is ink for more than the {max_digits} digits we read at once: send a part of it.")
+    return Page([line_of(line, ink, labels, scale) for line in lines])
 
 
 # --- parts and groups of them ----------------------------------------------------------------------------------------

@@ -117,6 +117,16 @@ def test_every_model_reads_pages(client: TestClient, page: NDArray[np.uint8]) ->
         assert read["text"] == "7210\n41"
 
 
+def test_what_is_below_the_threshold_is_not_accepted(client: TestClient, test_digits: Digits) -> None:
+    """Half of one digit over half of another is no digit one can be sure of."""
+    mixed = np.concatenate([test_digits.images[:40, :14], test_digits.images[40:80, 14:]], axis=1)
+    rows = np.arange(40).reshape(5, 8).tolist()
+    read = answer(post(client, encode(sheet_of(Digits(mixed, test_digits.labels[:40]), rows))))
+    limit = client.get("/models/digits").json()[-1]["manifest"]["threshold"]
+    assert {each["accepted"] for each in read["digits"]} == {True, False}
+    assert all(each["accepted"] == (each["confidence"] >= limit) for each in read["digits"])
+
+
 def test_one_mnist_digit_is_a_page_too(client: TestClient, seven_png: bytes) -> None:
     assert answer(post(client, seven_png))["text"] == "7"
 
