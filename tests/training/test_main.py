@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -10,16 +11,24 @@ import onnx
 import pytest
 
 from training import __main__ as command
+from training import worlds
 from training.config import PRESETS
-from training.data import DataError, Split
+from training.data import DataError, Digits, Split
+from training.worlds.kind import Kind
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def on_small_data(data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command's data is the small split: the training digits are not part of the repository."""
+    """The command's data is the small split, and its pictures few: the training digits are not in the repository."""
     monkeypatch.setattr(command, "load", lambda _folder: data)
+    monkeypatch.setattr(worlds, "all_kinds", few_kinds)
+
+
+def few_kinds(digits: Digits) -> list[Kind]:
+    """Of the evaluation's pictures: all of them take minutes, and some are others' and must be fetched."""
+    return [dataclasses.replace(each, each=1) for each in (worlds.files.kind(digits), worlds.outsiders.noise_kind())]
 
 
 def config_of(*options: str) -> object:
@@ -90,6 +99,25 @@ def test_a_folder_that_is_no_run_is_one_line_and_exit_status_one(
     assert said[0].startswith(f"error: {tmp_path} holds no trained model")
 
 
+@pytest.mark.usefixtures("on_small_data")
+def test_survey_prints_a_table_and_writes_figures_and_pictures_where_it_is_told(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["survey", str(models / "digits-mlp/1"), "--out", str(tmp_path / "deep")]) == 0
+    assert "noise" in capsys.readouterr().out
+    figures = json.loads((tmp_path / "deep/survey.json").read_text())
+    assert [each["n"] for each in figures] == [29, 8]
+    assert (tmp_path / "deep/kinds.png").exists()
+
+
+@pytest.mark.usefixtures("on_small_data")
+def test_surveying_what_is_no_version_is_one_line_and_exit_status_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["survey", str(tmp_path)]) == 1
+    assert "manifest.json cannot be read" in capsys.readouterr().err
+
+
 def test_data_that_cannot_be_had_is_one_line_and_exit_status_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,5 +151,5 @@ def test_help_does_not_load_tensorflow(verb: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for word in ("--epochs", "--rotation") if verb else ("train", "evaluate", "export", "report", "publish"):
+    for word in ("--epochs", "--rotation") if verb else ("train", "evaluate", "export", "report", "survey", "publish"):
         assert word in done.stdout

@@ -14,6 +14,7 @@ from training.config import TrainConfig
 from training.data import DIGESTS, Digits, Split
 from training.errors import ExportError
 from training.publish import next_version, publish
+from training.worlds import files, outsiders
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,19 @@ def test_every_metric_names_the_data_it_was_measured_on(manifest: Manifest) -> N
         assert each.interval is not None
         assert each.interval[0] < each.value < each.interval[1]
     assert manifest.parity.max_abs_difference <= 1e-5
+
+
+def test_a_model_tried_on_kinds_of_pictures_keeps_the_figures(run: Path, data: Split, tmp_path: Path) -> None:
+    kinds = [dataclasses.replace(each, each=1) for each in (files.kind(data.test), outsiders.noise_kind())]
+    folder = publish(run, tmp_path, data, kinds)
+    figures = {(each.name, each.data) for each in read_version(folder)[0].metrics}
+    assert {
+        ("accuracy", "files, 29 pictures"),
+        ("expected_calibration_error", "files, 29 pictures"),
+        ("share_refused", "noise, 8 pictures"),
+        ("auroc", "noise, 8 pictures, against MNIST's test digits"),
+    } < figures
+    assert (folder / "kinds.png").exists()
 
 
 def test_publishing_again_makes_the_next_version(run: Path, data: Split, tmp_path: Path) -> None:

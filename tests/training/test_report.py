@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.model import Model
 from training.augment import Distortion
 from training.data import Split
 from training.evaluate import Evaluation
 from training.export import export
 from training.publish import examine
 from training.report import Findings, card, curves, report
+from training.survey import survey
+from training.worlds import files, outsiders
 
 PICTURES = {"curves.png", "confusion.png", "misread.png", "reliability.png"}
 
@@ -91,3 +94,21 @@ def test_a_model_without_a_misreading_and_with_one_epoch_is_drawn_too(findings: 
     )
     report(perfect, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {*PICTURES, "card.md"}
+
+
+def test_a_model_tried_on_kinds_of_pictures_has_them_in_its_card(findings: Findings, tmp_path: Path) -> None:
+    digits = findings.digits
+    kinds = [dataclasses.replace(each, each=2) for each in (files.kind(digits), outsiders.noise_kind())]
+    outcomes = survey(Model(findings.exported.graph, "cpu"), 0.5, digits, kinds)
+    report(dataclasses.replace(findings, outcomes=outcomes), tmp_path)
+    text = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert "## What it reads, kind by kind, and where it fails" in text
+    assert f"| files | 58 | {100 * outcomes[0].right:.2f} % (" in text
+    assert f"{outcomes[0].weakest}: " in text
+    assert f"| {outcomes[1].auroc:.4f} |" in text
+    assert "](kinds.png)" in text
+    assert (tmp_path / "kinds.png").stat().st_size < 400_000
+
+
+def test_a_model_that_was_not_has_none(findings: Findings) -> None:
+    assert "kind by kind" not in card(findings)
