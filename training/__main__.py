@@ -208,8 +208,10 @@ def run_pages(arguments: argparse.Namespace) -> None:
 
 def run_publish(arguments: argparse.Namespace) -> None:
     from training.publish import publish
+    from training.worlds import all_kinds
 
-    print(f"published: {publish(arguments.run, arguments.models, load(arguments.data_dir))}")
+    data = load(arguments.data_dir)
+    print(f"published: {publish(arguments.run, arguments.models, data, all_kinds(data.test))}")
 
 
 def run_sign(arguments: argparse.Namespace) -> None:
