@@ -12,7 +12,7 @@ from typing import Any
 
 from app.errors import ModelRefused
 from training.augment import Distortion
-from training.config import PRESETS, Options, TrainConfig
+from training.config import PRESETS, TEACHERS, Options, TrainConfig
 from training.data import DataError, load
 from training.errors import ExportError, SigningError
 from training.packages import PackageError
@@ -52,6 +52,10 @@ def build_parser() -> argparse.ArgumentParser:
     verb.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     verb.add_argument("--no-distortion", action="store_true", help="train on the digits as they are")
     add_config_options(verb.add_argument_group("the config, each overriding the preset"))
+
+    verb = add_verb(verbs, "pictures", "make the pictures that runs learn from", run_pictures)
+    verb.add_argument("--out", type=Path, default=Path("runs/bank"), help="the folder to write (default: runs/bank)")
+    verb.add_argument("--teachers", nargs="+", default=TEACHERS, metavar="GRAPH", help="label the distorted digits")
 
     verb = add_verb(verbs, "evaluate", "print what a run reaches on the validation digits", run_evaluate)
     add_run(verb)
@@ -140,15 +144,22 @@ def run_train(arguments: argparse.Namespace) -> None:
     print(f"trained: {run}/model.keras; next: python -m training publish {run}")
 
 
+def run_pictures(arguments: argparse.Namespace) -> None:
+    from training.bank import Plan, make
+
+    make(arguments.out, Plan(teachers=tuple(arguments.teachers), data_dir=arguments.data_dir))
+    print(f"made: {arguments.out}; next: python -m training train")
+
+
 def run_evaluate(arguments: argparse.Namespace) -> None:
-    from training.evaluate import Evaluation
-    from training.export import fit_temperature, predict, read_run, softmax
+    from training.evaluate import CLASSES, Evaluation
+    from training.export import calibrate, predict, read_run, softmax
 
     data = load(arguments.data_dir)
-    _, model = read_run(arguments.run)
-    temperature = fit_temperature(predict(model, data.validation.images), data.validation)
+    config, model = read_run(arguments.run)
+    temperature = calibrate(model, config, data.validation)
     name, digits = ("MNIST test", data.test) if arguments.test else ("MNIST validation", data.validation)
-    probabilities = softmax(predict(model, digits.images) / temperature)
+    probabilities = softmax(predict(model, digits.images) / temperature)[:, :CLASSES]
     print(f"{name}, calibrated with temperature {temperature:.3f}")
     print(Evaluation.of(probabilities, digits.labels))
 

@@ -1,4 +1,4 @@
-"""The networks, by name. Each maps `image` uint8 (batch, 28, 28) to logits float32 (batch, 10)."""
+"""The networks, by name. Each maps `image` uint8 (batch, 28, 28) to logits float32 (batch, 10), or 11."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _logits(x: Any, options: Options) -> Any:
     if options.dropout:
         x = layers.Dropout(options.dropout)(x)
     # float32 whatever the policy: a softmax of half-precision logits loses what calibration needs
-    return layers.Dense(10, dtype="float32", name="logits")(x)
+    return layers.Dense(11 if options.rejects else 10, dtype="float32", name="logits")(x)
 
 
 def _l2(options: Options) -> Any:

@@ -54,11 +54,11 @@ class Bank:
 class Plan:
     """What a bank holds: numbers of shards, and the graphs that label the distorted digits."""
 
-    digits: int
-    pictures: int
-    validation: int
     teachers: tuple[str, ...]
-    temperature: float
+    digits: int = 110
+    pictures: int = 60
+    validation: int = 2
+    temperature: float = 2.0  # softens what the teachers say
     data_dir: Path | None = None
 
 

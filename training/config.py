@@ -21,6 +21,7 @@ class Options:
     dropout: float = 0.0  # share of activations dropped in training
     batch_normalization: bool = False
     l2: float = 0.0  # penalty on the kernels
+    rejects: bool = False  # an eleventh logit, for what is no digit
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,15 @@ class TrainConfig:
     label_smoothing: float = 0.1
     teachers: tuple[str, ...] = ()  # exported graphs whose mean probabilities are the labels; none: the digits' own are
     teacher_temperature: float = 2.0  # softens them: the higher, the more they tell of the digits that were not meant
+    bank: str = ""  # the folder of pictures to learn from instead of the training digits; it has its own labels
+    epoch_size: int = 100_000  # of a bank's pictures make an epoch
     ema_momentum: float = 0.999  # of the averaged weights; 0: none
     keep: str = "best"  # the epoch that becomes the model: best (the least validation loss) or last
     patience: int = 30  # epochs without a better validation loss before the run ends
     distortion: Distortion | None = field(default_factory=Distortion)
     standardise: bool = False  # per pixel, as the textbook does
     distribute: str = "none"  # none, mirrored (over this machine's GPUs) or multiworker (over TF_CONFIG's processes)
-    mixed_precision: bool = False  # on a GPU only
+    mixed_precision: bool = False  # products in float16 on a GPU, in bfloat16 on a CPU
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -64,16 +67,20 @@ def with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
+TEACHERS = ("models/digits/1/model.onnx", "models/digits/2/model.onnx", "runs/digits-teacher/model.onnx")
+
 PRESETS = {
-    # Learns what its teachers say of each distorted digit rather than the digit's label.
+    # Learns from pictures of every kind, and of distorted digits what its teachers say rather than their labels.
     "digits": TrainConfig(
-        options=Options(batch_normalization=True, dropout=0.2),
-        epochs=45,
+        options=Options(batch_normalization=True, dropout=0.2, rejects=True),
+        epochs=100,
+        batch_size=256,
         label_smoothing=0.0,
-        teachers=("models/digits/1/model.onnx", "runs/digits-teacher/model.onnx"),
+        bank="runs/bank",
         keep="last",
-        patience=60,
-        distortion=Distortion(rotation=15, shift=2, thickness=0.6, erased=0.25),
+        patience=100,
+        distortion=None,
+        mixed_precision=True,
     ),
     # Without smoothing the loss grows while the mistakes get fewer, so the end of the schedule is kept, not its least.
     "digits-teacher": TrainConfig(

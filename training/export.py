@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from app.model import INPUT, OUTPUT, Model
 from app.versions import Parity
+from training import bank
 from training.config import TrainConfig
 from training.data import Digits, Images, Split
 from training.errors import ExportError
@@ -51,7 +52,7 @@ def export(run: Path, data: Split) -> Export:
     """The graph of the run's best epoch. Raises `ExportError` if there is none or its graph differs from it."""
     config, model = read_run(run)
     logits = predict(model, data.validation.images)
-    temperature = fit_temperature(logits, data.validation)
+    temperature = calibrate(model, config, data.validation)
     served = calibrated(model, temperature)
     graph = to_onnx(served, config)
     return Export(
@@ -59,7 +60,7 @@ def export(run: Path, data: Split) -> Export:
         parameters=model.count_params(),
         multiply_adds=multiply_adds(model),
         temperature=temperature,
-        threshold=acceptance_threshold(softmax(logits / temperature)),
+        threshold=acceptance_threshold(softmax(logits / temperature)[:, :10]),
         parity=prove(graph, served, data.test),
     )
 
@@ -73,7 +74,7 @@ def read_run(run: Path) -> tuple[TrainConfig, keras.Model]:
 
 def in_float32(model: keras.Model) -> keras.Model:
     """The same weights computing in float32: a mixed-precision run's half-precision sums would not be reproduced."""
-    if all(layer.compute_dtype != "float16" for layer in model.layers):
+    if all(layer.compute_dtype == "float32" for layer in model.layers if hasattr(layer, "kernel")):
         return model
     copy = keras.models.clone_model(model, clone_function=float32_layer)
     copy.set_weights(model.get_weights())
@@ -96,6 +97,13 @@ def softmax(logits: Logits) -> Probabilities:
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: Probabilities = shifted / shifted.sum(axis=1, keepdims=True)
     return probabilities
+
+
+def calibrate(model: keras.Model, config: TrainConfig, validation: Digits) -> float:
+    """The temperature for MNIST's digits and, where the run learnt from a bank, for its pictures alike."""
+    judged = [validation, bank.validation(Path(config.bank))[: len(validation)]] if config.bank else [validation]
+    images, labels = (np.concatenate([getattr(each, name) for each in judged]) for name in ("images", "labels"))
+    return fit_temperature(predict(model, images), Digits(images, labels))
 
 
 def fit_temperature(logits: Logits, digits: Digits) -> float:
@@ -136,10 +144,13 @@ def multiply_adds(model: keras.Model) -> int:
 
 
 def calibrated(model: keras.Model, temperature: float) -> keras.Model:
-    """The model with the temperature and the softmax in it. Named outputs become the graph's."""
+    """The model with the temperature and the softmax in it. Named outputs become the graph's.
+
+    Where there is an eleventh logit the ten probabilities sum to less than one: the rest is that of no digit.
+    """
     image = keras.Input((28, 28), dtype="uint8", name=INPUT)
     logits = model(image) / temperature
-    served = keras.Model(image, {"logits": logits, OUTPUT: ops.softmax(logits)}, name=model.name)
+    served = keras.Model(image, {"logits": logits, OUTPUT: ops.softmax(logits)[:, :10]}, name=model.name)
     served(np.zeros((1, 28, 28), np.uint8))  # Keras exports only what has been called
     return served
 

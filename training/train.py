@@ -8,6 +8,7 @@ A run folder holds `config.json`, `history.csv`, `model.keras` (averaged weights
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import math
 import shutil
@@ -20,6 +21,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from app.model import Model
+from training import bank
 from training.architectures import ARCHITECTURES, Standardisation
 from training.augment import distort
 from training.config import TrainConfig
@@ -77,6 +79,41 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
         self.order = self._order()
 
 
+class BankBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
+    """Other pictures of a bank each epoch, moved by up to a pixel."""
+
+    def __init__(self, pictures: bank.Bank, config: TrainConfig, epoch: int = 0) -> None:
+        super().__init__(workers=1, max_queue_size=32)
+        self.pictures = pictures
+        self.config = config
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return min(self.config.epoch_size, len(self.pictures)) // self.config.batch_size
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """All of the bank comes once before any of it comes again."""
+        place = (self.epoch * len(self) + index) * self.config.batch_size
+        rounds, start = divmod(place, len(self.pictures) - self.config.batch_size)
+        chosen = self._order(rounds)[start : start + self.config.batch_size]
+        rng = np.random.default_rng((self.config.seed, self.epoch, index))
+        return moved(self.pictures.images[chosen], rng), self.pictures.targets[chosen].astype(np.float32)
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019  # lives as long as the training
+    def _order(self, rounds: int) -> NDArray[np.intp]:
+        return np.random.default_rng((self.config.seed, rounds)).permutation(len(self.pictures))
+
+    def on_epoch_end(self) -> None:
+        self.epoch += 1
+
+
+def moved(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Each image moved by -1, 0 or 1 pixel along each axis."""
+    roomy = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    places = rng.integers(0, 3, (len(images), 2))
+    return np.stack([image[y : y + 28, x : x + 28] for image, (y, x) in zip(roomy, places, strict=True)])
+
+
 def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, verbose: str = "auto") -> keras.Model:
     """Trains by `config`, writes the run folder `run`, and returns the model of the epoch it keeps.
 
@@ -85,12 +122,12 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
     workers = Workers.from_environment() if config.distribute == "multiworker" else ALONE
     run = run / f"worker-{workers.index}" if workers.index else run
     keras.utils.set_random_seed(config.seed)
-    if config.mixed_precision and tf.config.list_physical_devices("GPU"):
-        keras.mixed_precision.set_global_policy("mixed_float16")
+    if config.mixed_precision:
+        on_gpu = tf.config.list_physical_devices("GPU")
+        keras.mixed_precision.set_global_policy("mixed_float16" if on_gpu else "mixed_bfloat16")
     start = completed_epochs(run) if resume else 0
     prepare(run, config, fresh=start == 0)
-    teachers = [Model(graph.read_bytes(), "cpu") for graph in teachers_of(run)]
-    batches = Batches(data.train, config, start, workers, teachers)
+    batches = batches_of(config, data, run, start, workers)
     with strategy(config).scope():
         if start:
             model = keras.models.load_model(run / "checkpoint.keras")
@@ -102,13 +139,20 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
         batches,
         epochs=config.epochs,
         initial_epoch=start,
-        validation_data=(data.validation.images, one_hot(data.validation)),
+        validation_data=(data.validation.images, one_hot(data.validation, model.output_shape[-1])),
         validation_batch_size=500,
         callbacks=callbacks(config, run),
         verbose=verbose,
     )
     best: keras.Model = keras.models.load_model(run / "model.keras")
     return best
+
+
+def batches_of(config: TrainConfig, data: Split, run: Path, epoch: int, among: Workers) -> keras.utils.PyDataset:
+    if config.bank:
+        return BankBatches(bank.read(Path(config.bank), "digits", "pictures"), config, epoch)
+    teachers = [Model(graph.read_bytes(), "cpu") for graph in teachers_of(run)]
+    return Batches(data.train, config, epoch, among, teachers)
 
 
 def build(config: TrainConfig, digits: Digits, steps_per_epoch: int) -> keras.Model:
@@ -202,9 +246,9 @@ def completed_epochs(run: Path) -> int:
     return len(read_history(run)) if (run / "checkpoint.keras").exists() else 0
 
 
-def one_hot(digits: Digits) -> NDArray[np.float32]:
-    """(n, 10)"""
-    return np.eye(10, dtype=np.float32)[digits.labels]
+def one_hot(digits: Digits, classes: int = 10) -> NDArray[np.float32]:
+    """(n, classes)"""
+    return np.eye(classes, dtype=np.float32)[digits.labels]
 
 
 def softened(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
