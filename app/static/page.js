@@ -14,6 +14,7 @@ const pad = new Pad($("pad"), $("pen"), changed);
 let request = new AbortController();
 let asking = false;
 let asked = 0; // when
+let sent; // what was on the paper then
 let retry = 0;
 let device = "";
 let render = () => answer.showEmpty([device && say(device)]); // what is shown now, in whatever language
@@ -99,10 +100,12 @@ function changed(done) {
 
 /** What the service reads now. `done`: nothing more is coming, so it is worth an explanation. */
 async function ask(done) {
+  request.abort(); // the explanation of what was there before, too
   request = new AbortController();
   const { signal } = request;
   asking = true;
   asked = performance.now();
+  sent = pad.content();
   try {
     if (pad.mode === "one") await askOne(done, signal);
     else await askSeveral(signal);
@@ -118,7 +121,7 @@ async function ask(done) {
 
 async function askOne(done, signal) {
   const start = performance.now();
-  const { model, predictions } = await predict(pad.content(), { returnImage: true, signal, retries: 0 });
+  const { model, predictions } = await predict(sent, { returnImage: true, signal, retries: 0 });
   const [prediction] = predictions;
   const took = performance.now() - start;
   const seen = await bitmapOf(prediction.image);
@@ -132,7 +135,7 @@ async function askOne(done, signal) {
 
 async function askSeveral(signal) {
   const start = performance.now();
-  const reading = await read(pad.content(), { signal, retries: 0 });
+  const reading = await read(sent, { signal, retries: 0 });
   const took = performance.now() - start;
   if (signal.aborted) return;
   showNow(() => answer.showReading(reading, facts(reading.model, took)));
@@ -142,7 +145,7 @@ async function askSeveral(signal) {
 /** It adds to what is shown, so that nothing is lost where it does not come. */
 async function explainNow(digit, signal = request.signal) {
   const shown = render;
-  const { explanation } = await explain(pad.content(), { digit, signal }).catch(() => ({}));
+  const { explanation } = await explain(sent, { digit, signal }).catch(() => ({}));
   if (!explanation || signal.aborted) return;
   showNow(() => {
     shown();

@@ -130,6 +130,21 @@ def shared(models: Path) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/docs/files/swagger-ui.css", "/static/page.js", "/health", "/nothing"])
+def test_no_answer_is_taken_for_what_it_is_not(client: TestClient, path: str) -> None:
+    headers = client.get(path, headers={"Accept": "text/html"}).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_pages_run_scripts_of_their_own_alone_and_stand_in_no_frame(client: TestClient, path: str) -> None:
+    policy = client.get(path, headers={"Accept": "text/html"}).headers["content-security-policy"]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["default-src"] == rules["frame-ancestors"] == "'none'"
+    assert rules["script-src"] == rules["connect-src"] == "'self'"
+
+
 ORIGIN = {"Origin": "https://app.example"}
 
 

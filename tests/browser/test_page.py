@@ -144,6 +144,29 @@ def test_an_answer_that_comes_after_clear_is_not_shown(page: Page) -> None:
     assert {route.request.failure for route in held} == {"net::ERR_ABORTED"}
 
 
+def test_an_explanation_that_comes_late_does_not_bring_an_old_answer_back(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/explain?*", hold)
+    with page.expect_request("**/explain?*"):
+        draw(page, ONE)
+    (x, y), *rest = on_pad(page, SEVEN)  # asked about while it is drawn, which the explanation knows nothing of
+    page.mouse.move(x, y)
+    page.mouse.down()
+    with page.expect_response(answered):
+        for x, y in rest:
+            page.mouse.move(x, y, steps=20)
+    held[0].continue_()
+    page.mouse.up()
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
+    page.unroute("**/explain?*")
+    page.wait_for_timeout(300)
+    expect(page.locator("#digit")).not_to_have_text("1")
+
+
 def test_undo_takes_back_the_last_stroke(page: Page) -> None:
     draw(page, ONE)
     expect_digit(page, 1)
