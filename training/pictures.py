@@ -23,6 +23,8 @@ from training.glyphs import Glyph, Maker, Sources, resized, tight
 
 T = TypeVar("T")
 Floats = NDArray[np.float32]  # (H, W), 0 black to 1 white, or a share
+Scene = Callable[[Glyph, Generator], Grey]  # a glyph becomes a picture
+Damage = Callable[[Floats, Generator], Floats]  # of an image (28, 28) of ink on paper
 
 # How often each is drawn; digits are two thirds.
 MAKERS: list[tuple[Maker, float]] = [
@@ -322,7 +324,7 @@ def same(image: Floats, _: Generator) -> Floats:
     return image
 
 
-DAMAGES: list[tuple[Callable[[Floats, Generator], Floats], float]] = [
+DAMAGES: list[tuple[Damage, float]] = [
     (grainy, 1.5),
     (speckled, 1.2),
     (dim, 0.7),
@@ -338,7 +340,7 @@ DAMAGES: list[tuple[Callable[[Floats, Generator], Floats], float]] = [
     (same, 0.8),
 ]
 
-SCENES: list[tuple[Callable[[Glyph, Generator], Grey], float]] = [
+SCENES: list[tuple[Scene, float]] = [
     (sheet, 0.38),
     (photo, 0.22),
     (damaged, 0.28),

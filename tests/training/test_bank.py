@@ -1,0 +1,117 @@
+"""The bank of pictures that runs learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.model import Model
+from training import bank
+from training.bank import Bank, Plan, Worker
+from training.config import TrainConfig
+from training.data import DataError, Split
+from training.glyphs import NO_DIGIT
+from training.train import BankBatches, moved
+
+GRAPH = Path(__file__).parents[2] / "models/digits-mlp/1/model.onnx"
+
+
+@pytest.fixture
+def worker(data: Split, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    monkeypatch.setattr(bank, "SHARD", 200)
+    return Worker(Plan((str(GRAPH),)), data, [Model(GRAPH.read_bytes(), "cpu")])
+
+
+def test_distorted_digits_are_labelled_by_their_teachers(worker: Worker) -> None:
+    shard = bank.distorted(worker, 0)
+    assert shard.images.shape == (200, 28, 28)
+    assert shard.targets.shape == (200, 11)
+    assert np.allclose(shard.targets.astype(float).sum(axis=1), 1, atol=0.01)
+    assert np.allclose(shard.targets[:, NO_DIGIT], bank.NEVER_SURE, atol=1e-3)
+    said = worker.teachers[0].run(shard.images)
+    assert np.array_equal(said.argmax(axis=1), shard.targets.argmax(axis=1))
+
+
+def test_a_shard_is_a_function_of_its_number_and_no_two_are_the_same(worker: Worker) -> None:
+    first, again, other = (bank.distorted(worker, number) for number in (0, 0, 1))
+    assert np.array_equal(first.images, again.images)
+    assert not np.array_equal(first.images, other.images)
+
+
+def test_all_training_digits_are_distorted_before_any_comes_again(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bank, "distort", lambda images, *_: images)
+    shards = [bank.distorted(worker, number) for number in range(len(worker.data.train) // 200)]
+    seen = {bytes(image) for shard in shards for image in shard.images}
+    assert seen == set(map(bytes, worker.data.train.images))
+
+
+def test_labels_are_smoothed_over_all_eleven() -> None:
+    targets = bank.smoothed(np.array([3, NO_DIGIT])).astype(float)
+    assert targets.argmax(axis=1).tolist() == [3, NO_DIGIT]
+    assert targets.sum(axis=1) == pytest.approx(1, abs=0.01)
+    assert targets.min() > 0
+
+
+def write(folder: Path, name: str, n: int, label: int) -> None:
+    images = np.full((n, 28, 28), label, np.uint8)
+    np.savez_compressed(folder / f"{name}.npz", images=images, targets=bank.smoothed(np.full(n, label)))
+
+
+def test_a_bank_is_read_by_kinds(tmp_path: Path) -> None:
+    write(tmp_path, "pictures-000", 3, 1)
+    write(tmp_path, "pictures-001", 4, 2)
+    write(tmp_path, "validation-000", 5, NO_DIGIT)
+    assert len(bank.read(tmp_path, "digits", "pictures")) == 7
+    assert bank.validation(tmp_path).labels.tolist() == [NO_DIGIT] * 5
+
+
+def test_an_empty_bank_says_how_to_fill_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="python -m training pictures"):
+        bank.read(tmp_path, "digits")
+
+
+def test_a_missing_shard_alone_is_made(tmp_path: Path, data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bank, "worker", None)
+    monkeypatch.setattr(bank, "load", lambda _: data)
+    bank.prepare_worker(Plan((str(GRAPH),)))
+    monkeypatch.setattr(bank, "SHARD", 100)
+    path = bank.shard(tmp_path, "digits", 7)
+    bank.write_shard(path, "digits", 7)
+    assert [each.name for each in tmp_path.iterdir()] == ["digits-007.npz"]
+    assert len(bank.read(tmp_path, "digits")) == 100
+
+
+def numbered(n: int) -> Bank:
+    """Pictures that can be told apart wherever they are moved."""
+    images = np.arange(n, dtype=np.uint8)[:, None, None] + np.zeros((1, 28, 28), np.uint8)
+    return Bank(images, bank.smoothed(np.zeros(n, int)))
+
+
+def test_epochs_take_other_pictures_until_all_were_seen() -> None:
+    config = TrainConfig(epoch_size=40, batch_size=10)
+    batches = BankBatches(numbered(130), config)
+    assert len(batches) == 4
+    seen: set[int] = set()
+    for _ in range(3):
+        for index in range(len(batches)):
+            seen |= {int(image[14, 14]) for image in batches[index][0]}
+        batches.on_epoch_end()
+    assert len(seen) == 120
+
+
+def test_a_resumed_run_sees_what_an_unbroken_one_sees() -> None:
+    config = TrainConfig(epoch_size=40, batch_size=10)
+    unbroken, resumed = BankBatches(numbered(130), config), BankBatches(numbered(130), config, epoch=1)
+    unbroken.on_epoch_end()
+    assert np.array_equal(unbroken[2][0], resumed[2][0])
+
+
+def test_images_move_by_a_pixel_at_most() -> None:
+    dot = np.zeros((500, 28, 28), np.uint8)
+    dot[:, 14, 14] = 255
+    places = np.argwhere(moved(dot, np.random.default_rng(0)))[:, 1:]
+    assert {tuple(place) for place in places.tolist()} == {(y, x) for y in (13, 14, 15) for x in (13, 14, 15)}

@@ -1,0 +1,100 @@
+"""What is written on training's pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from PIL import ImageFont
+
+from training import glyphs
+from training.data import Digits
+from training.glyphs import NO_DIGIT, Sources
+
+MAKERS = (
+    glyphs.written,
+    glyphs.penned,
+    glyphs.printed,
+    glyphs.letter,
+    glyphs.word,
+    glyphs.several,
+    glyphs.half,
+    glyphs.scribble,
+    glyphs.shape,
+    glyphs.blob,
+    glyphs.surface,
+    glyphs.shuffled,
+)
+
+
+@pytest.fixture(scope="module")
+def sources(test_digits: Digits) -> Sources:
+    """With the one font that Pillow brings along, so that nothing is fetched."""
+    font = ImageFont.load_default(size=256)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return Sources(test_digits[:200], (font,))
+
+
+@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
+def test_every_maker_inks_something_and_is_a_function_of_its_generator(maker: glyphs.Maker, sources: Sources) -> None:
+    for seed in range(20):
+        glyph, label = maker(sources, np.random.default_rng(seed))
+        assert glyph.dtype == np.uint8
+        assert glyph.max() > 128
+        again, same = maker(sources, np.random.default_rng(seed))
+        assert same == label
+        assert np.array_equal(again, glyph)
+
+
+@pytest.mark.parametrize(
+    ("maker", "digits"), [(maker, maker in (glyphs.written, glyphs.penned, glyphs.printed)) for maker in MAKERS]
+)
+def test_only_whole_single_digits_are_labelled_as_digits(maker: glyphs.Maker, digits: bool, sources: Sources) -> None:
+    labels = {maker(sources, np.random.default_rng(seed))[1] for seed in range(60)}
+    assert labels <= set(range(10)) if digits else labels == {NO_DIGIT}
+
+
+def test_no_letter_is_drawn_that_is_a_digit_in_some_hands() -> None:
+    assert not set("OoIlij|DQ") & set(glyphs.LETTERS)
+
+
+def test_a_thinned_stroke_is_one_pixel_wide_and_in_one_piece() -> None:
+    ring = np.zeros((60, 60), np.uint8)
+    cv2.circle(ring, (30, 30), 20, (255,), 7)
+    skeleton = glyphs.thinned(ring)
+    pieces, _ = cv2.connectedComponents(skeleton.astype(np.uint8), connectivity=8)
+    assert pieces == 2  # the ring and what is around it
+    assert abs(skeleton.sum() - 2 * np.pi * 20 * 0.9) < 15  # diagonal steps make it shorter than it is long
+    assert not cv2.erode(skeleton.astype(np.uint8), np.ones((2, 2), np.uint8)).any()
+
+
+def test_segments_of_a_line_lead_from_its_one_end_to_the_other() -> None:
+    line = np.zeros((20, 20), bool)
+    line[10, 3:17] = True
+    ends = glyphs.segments(line)
+    assert len(ends) == 13
+    assert np.allclose(ends[..., 1], 10)
+    assert ends[..., 0].min() < 5
+    assert ends[..., 0].max() > 14
+
+
+def test_a_curve_goes_through_all_its_corners() -> None:
+    corners = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.5)])
+    curve = glyphs.curve(corners)
+    for corner in corners[:-1]:
+        assert np.abs(curve - corner).sum(axis=1).min() < 1e-9
+
+
+@pytest.mark.parametrize("make", [lambda g: glyphs.resized(g, 10), glyphs.tight])
+def test_glyphs_keep_their_ink_when_they_are_cut_and_made_small(make: Callable[[glyphs.Glyph], glyphs.Glyph]) -> None:
+    sheet = np.zeros((40, 50), np.uint8)
+    sheet[10:30, 5:25] = 255
+    assert make(sheet).max() == 255
+
+
+def test_a_texture_fills_its_range() -> None:
+    grain = glyphs.texture(40, np.random.default_rng(0))
+    assert grain.min() < 2
+    assert grain.max() > 253

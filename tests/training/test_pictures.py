@@ -1,0 +1,64 @@
+"""Training's pictures, and what the pipeline that serves makes of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import ImageFont
+
+from app import image
+from training import glyphs, pictures
+from training.data import Digits
+from training.glyphs import NO_DIGIT, Sources
+
+
+@pytest.fixture(scope="module")
+def sources(test_digits: Digits) -> Sources:
+    font = ImageFont.load_default(size=256)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return Sources(test_digits[:200], (font,))
+
+
+def cross() -> glyphs.Glyph:
+    """Upright, its strokes a sixth of its size."""
+    glyph = np.zeros((60, 60), np.uint8)
+    glyph[25:35] = glyph[:, 25:35] = 255
+    return glyph
+
+
+def test_pictures_are_what_the_network_will_see_and_both_kinds_are_among_them(sources: Sources) -> None:
+    rng = np.random.default_rng(0)
+    made = [pictures.picture(sources, rng) for _ in range(150)]
+    assert {seen.shape for seen, _ in made} == {(28, 28)}
+    labels = np.array([label for _, label in made])
+    assert set(labels) == set(range(11))
+    assert 0.2 < (labels == NO_DIGIT).mean() < 0.5
+
+
+def test_a_picture_is_a_function_of_its_generator(sources: Sources) -> None:
+    (first, label), (again, same) = (pictures.picture(sources, np.random.default_rng(5)) for _ in range(2))
+    assert label == same
+    assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize("scene", [scene for scene, _ in pictures.SCENES], ids=lambda scene: scene.__name__)
+def test_most_scenes_leave_the_pipeline_enough_to_see_a_cross(scene: pictures.Scene) -> None:
+    seen = 0
+    for seed in range(30):
+        made = image.prepare(scene(cross(), np.random.default_rng(seed))).astype(float)
+        corners = np.mean([made[y : y + 4, x : x + 4] for y in (6, 18) for x in (6, 18)])
+        seen += bool(made[12:16, 12:16].mean() > 100 + corners)
+    assert seen >= 20
+
+
+@pytest.mark.parametrize("damage", [damage for damage, _ in pictures.DAMAGES], ids=lambda damage: damage.__name__)
+def test_every_damage_but_none_changes_the_image_and_keeps_its_size(damage: pictures.Damage) -> None:
+    whole = pictures.mnist_like(cross(), np.random.default_rng(0))
+    changed = [not np.allclose(damage(whole, np.random.default_rng(seed)), whole) for seed in range(5)]
+    assert any(changed) == (damage is not pictures.same)
+    assert damage(whole, np.random.default_rng(0)).shape == (28, 28)
+
+
+def test_ink_and_paper_differ_by_a_quarter_at_least() -> None:
+    rng = np.random.default_rng(0)
+    assert all(abs(np.subtract(*pictures.two_tones(rng))) > 0.25 for _ in range(200))
