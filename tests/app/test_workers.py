@@ -178,7 +178,7 @@ def test_restart_that_cannot_start_leaves_the_old_workers(tmp_path: Path, models
         service.process.send_signal(signal.SIGHUP)
         assert service.process.stderr
         line = next(each for each in service.process.stderr if " ERROR " in each)
-        assert "there is no models folder" in line
+        assert "the models folder" in line
         time.sleep(0.5)  # a worker told to go has gone by now
         assert wait_for_two(service) == before
 
