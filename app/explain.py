@@ -41,6 +41,7 @@ MOST_IMAGES = 16  # in one request: as much work as 3,000 pictures to read
 
 FOR, NEUTRAL, AGAINST = np.array([[31, 78, 216], [176, 176, 176], [217, 88, 9]])  # RGB; told apart by the colour-blind
 ZOOM = 10
+ROUNDING = 1e-6  # of a sum of ten float32 to 1
 SMALLEST = float(np.finfo(np.float32).tiny)
 
 
@@ -135,7 +136,8 @@ def log_odds(probabilities: Probabilities, digit: int) -> Scores:
     read later (mean probability on the way 0.74 instead of 0.76).
     """
     exact = probabilities.astype(np.float64)
-    others = np.delete(exact, digit, axis=1).sum(axis=1)
+    no_digit = 1 - exact.sum(axis=1)
+    others = np.delete(exact, digit, axis=1).sum(axis=1) + np.where(no_digit > ROUNDING, no_digit, 0)
     scores: Scores = np.log(np.maximum(exact[:, digit], SMALLEST)) - np.log(np.maximum(others, SMALLEST))
     return scores
 

@@ -18,7 +18,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from app.errors import TooManyPictures
-from app.explain import CELLS, MOST_IMAGES, Explanation, Predict, drawings, explain, log_odds, overlay
+from app.explain import CELLS, MOST_IMAGES, Explanation, Predict, drawings, explain, joining, log_odds, overlay
 from app.model import Images, Model, Probabilities
 from tests.app.conftest import encode
 from tests.app.test_digits import assert_problem
@@ -104,9 +104,29 @@ def test_no_image_takes_more_than_three_batches(columns: int) -> None:
     assert len(drawings(image)) <= 3 * 64
 
 
+def test_orders_of_drawing_are_the_same_in_every_process() -> None:
+    first = joining(18)
+    joining.cache_clear()
+    assert (joining(18) == first).all()
+
+
 def test_certainty_is_finite() -> None:
     sure = np.eye(10, dtype=np.float32)
     assert np.isfinite(log_odds(sure, 3)).all()
+
+
+def test_what_may_be_no_digit_speaks_against_each() -> None:
+    half = np.zeros((1, 10), np.float32)
+    half[0, 3] = 0.5  # and the rest no digit
+    assert log_odds(half, 3) == pytest.approx([0])
+    half[0, 7] = 0.5
+    assert log_odds(half, 3) == pytest.approx([0])
+
+
+def test_rounding_is_not_taken_for_no_digit() -> None:
+    sure = np.full((1, 10), 1e-9, np.float32)
+    sure[0, 3] = 1 - 2**-22
+    assert log_odds(sure, 3) == pytest.approx([-np.log(9e-9)], abs=1e-3)
 
 
 def by_cell(explanation: Explanation) -> NDArray[np.float64]:
