@@ -71,10 +71,11 @@ PAPER_WINDOW = 0.5  # of its longer side: in it less than half must be ink
 DARKEST_PAPER = 40  # of 255: in deeper shadow nothing can be told
 LIGHT_INK = 1.2  # light ink on dark paper must stand out by more: paper is mostly light
 FULL_INK_QUANTILE = 0.998  # of a photo's pixels: what is darker is a speck
-LINES_FROM, LINES_SIDE = 64, 320  # widths: no lines in smaller pictures; they are looked for in a copy of this size
+LINES_FROM, LINES_SIDE = 96, 320  # widths: no lines in smaller pictures; they are looked for in a copy of this size
 STEEPEST = 0.14  # slope of a paper held askew by 8 degrees
 SLOPES = np.linspace(-STEEPEST, STEEPEST, 29).tolist()
 LINE_COVERS = 0.8  # of the picture's width
+LINE_THICKNESS = 0.02  # of the picture's longer side: what is thicker was drawn with the pen
 SPECK, STRONG = 0.04, 128  # a speck's share of the largest part's strong ink
 THINNEST = 1.8  # a stroke's width in pixels of the finished image; MNIST's own are 2 to 4
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
@@ -395,6 +396,9 @@ def level_lines(strokes: Ink) -> Ink | None:
     found = np.zeros_like(mask)
     for slope in SLOPES[max(0, best - 1) : best + 2]:
         found |= np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, line_kernel(columns // 2, slope)), np.uint8)
+    wide = max(3, round(LINE_THICKNESS * max(rows, columns)))
+    stroke = cv2.morphologyEx(small, cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8))
+    found[cv2.dilate(stroke, np.ones((3, 3), np.uint8)) > BOX_LEVEL] = 0  # no line is that thick
     grown = cv2.resize(cv2.dilate(found, np.ones((3, 1), np.uint8)), (width, height), interpolation=cv2.INTER_NEAREST)
     return np.asarray(grown, np.uint8)
 

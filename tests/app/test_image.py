@@ -303,3 +303,101 @@ def test_a_large_picture_of_noise_is_read_as_something() -> None:
     """Of more parts than 16 bits count."""
     dots = np.random.default_rng(0).random((1000, 1000)) < 0.2
     assert read(encode(np.where(dots, np.uint8(255), np.uint8(0)))).shape == (28, 28)
+
+
+def written(paper: NDArray[np.float64], seven: NDArray[np.uint8], darkness: float = 0.8) -> NDArray[np.uint8]:
+    """A large seven in ink that takes this share of the light from the middle of the paper."""
+    height, width = paper.shape
+    stroke = np.zeros(paper.shape)
+    top, left = (height - 280) // 2, (width - 280) // 2
+    stroke[top : top + 280, left : left + 280] = cv2.resize(seven, (280, 280), interpolation=cv2.INTER_CUBIC) / 255
+    return np.clip(paper * (1 - darkness * stroke), 0, 255).astype(np.uint8)
+
+
+def lit_from_the_left() -> NDArray[np.float64]:
+    return np.tile(np.linspace(240, 120, 600), (450, 1))
+
+
+def with_the_shadow_of_a_hand() -> NDArray[np.float64]:
+    paper = np.full((450, 600), 220.0)
+    paper[:, 330:] *= 0.5
+    return cv2.blur(paper, (5, 5))
+
+
+def ruled() -> NDArray[np.float64]:
+    paper = np.full((450, 600), 225.0)
+    for row in range(12, 450, 40):
+        paper[row : row + 3] = 130
+    return paper
+
+
+def squared_and_askew() -> NDArray[np.float64]:
+    paper = ruled()
+    for column in range(25, 600, 40):
+        paper[:, column : column + 3] = 130
+    turn = cv2.getRotationMatrix2D((300, 225), 3, 1.2)
+    seen: NDArray[np.float64] = np.asarray(
+        cv2.warpAffine(paper, turn, (600, 450), borderMode=cv2.BORDER_REFLECT), np.float64
+    )
+    return seen
+
+
+def grainy() -> NDArray[np.float64]:
+    return np.full((450, 600), 200.0) + np.random.default_rng(0).normal(0, 15, (450, 600))
+
+
+@pytest.mark.parametrize("paper", [lit_from_the_left, with_the_shadow_of_a_hand, ruled, squared_and_askew, grainy])
+def test_photo_of_a_digit_is_read_whatever_its_paper(paper: Any, seven: NDArray[np.uint8]) -> None:
+    assert_same_digit(read(encode(written(paper(), seven), "JPEG")), seven, tolerance=16)
+
+
+@pytest.mark.parametrize("paper", [lit_from_the_left, ruled])
+def test_chalk_on_a_blackboard_is_read(paper: Any, seven: NDArray[np.uint8]) -> None:
+    assert_same_digit(read(encode(255 - written(paper(), seven))), seven, tolerance=16)
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [
+        ((255, 255, 0), (255, 255, 255)),
+        ((0, 160, 0), (230, 60, 60)),
+        ((40, 60, 200), (250, 245, 230)),
+        ((255, 120, 0), (20, 20, 90)),
+    ],
+    ids=["yellow on white", "green on red", "blue on cream", "orange on navy"],
+)
+def test_coloured_ink_on_coloured_paper_is_read(
+    ink: tuple[int, int, int], paper: tuple[int, int, int], seven: NDArray[np.uint8]
+) -> None:
+    stroke = (255 - enlarged(seven))[..., np.newaxis] / 255
+    picture = np.asarray(paper) * (1 - stroke) + np.asarray(ink) * stroke
+    assert_same_digit(read(encode(picture.astype(np.uint8))), seven)
+
+
+def test_specks_are_dropped(seven: NDArray[np.uint8]) -> None:
+    sheet = np.full((400, 400), 255, np.uint8)
+    sheet[60:340, 60:340] = enlarged(seven)
+    for x, y in ((10, 20), (380, 30), (15, 370)):
+        cv2.circle(sheet, (x, y), 3, (0,), -1)
+    assert_same_digit(read(encode(sheet)), seven)
+
+
+def test_thin_pen_leaves_a_stroke_as_wide_as_mnists() -> None:
+    sheet = np.full((300, 300), 255, np.uint8)
+    cv2.line(sheet, (60, 40), (240, 40), (0,), 2)
+    cv2.line(sheet, (240, 40), (100, 260), (0,), 2)
+    seen = read(encode(sheet))
+    assert seen.max() == 255
+    assert 1.5 < seen[16].astype(float).sum() / 255 < 4  # across the slanted stroke
+
+
+def test_digit_that_fills_its_picture_to_the_edge_is_read(seven: NDArray[np.uint8]) -> None:
+    x, y, width, height = cv2.boundingRect(seven)
+    cut_out = seven[y : y + height, x : x + width]
+    for picture in (cut_out, 255 - cut_out, 255 - cv2.resize(cut_out, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)):
+        assert_same_digit(read(encode(np.asarray(picture, np.uint8))), seven)
+
+
+def test_8_by_8_pixels_are_enough(seven: NDArray[np.uint8]) -> None:
+    small = cv2.resize(seven[4:24, 4:24], (8, 8), interpolation=cv2.INTER_AREA)
+    assert_same_digit(read(encode(np.asarray(small, np.uint8))), seven, tolerance=25)
