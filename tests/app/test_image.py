@@ -321,7 +321,7 @@ def lit_from_the_left() -> NDArray[np.float64]:
 def with_the_shadow_of_a_hand() -> NDArray[np.float64]:
     paper = np.full((450, 600), 220.0)
     paper[:, 330:] *= 0.5
-    return cv2.blur(paper, (5, 5))
+    return np.asarray(cv2.blur(paper, (5, 5)), np.float64)
 
 
 def ruled() -> NDArray[np.float64]:
