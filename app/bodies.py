@@ -35,6 +35,7 @@ REQUEST_BODY = {
     "description": "The bytes of one picture; or files as multipart/form-data; or base64 in JSON.",
     "content": {
         **dict.fromkeys(PICTURE_TYPES, BINARY),
+        "application/octet-stream": BINARY,  # as generated clients send bytes
         "multipart/form-data": FILES,
         "application/json": {"schema": Pictures.model_json_schema()},
     },

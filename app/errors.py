@@ -35,6 +35,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 CONTENT_TYPE = "application/problem+json"
+JSON_ROUTES = ("/v1/", "/v2")  # KServe's client reads a problem under its plain type alone
 
 
 class ServiceError(Exception):

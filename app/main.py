@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import __version__, pages
+from app import __version__, contract, pages
 from app.api import clouds, control, digits, health, v1, v2
 from app.batching import BatchSettings
 from app.bodies import Limits
@@ -46,6 +47,11 @@ class Service(FastAPI):
         )
         if hot_routes:
             self.layers = FastLane(self.layers, hot_routes, self.state, settings.max_body_bytes)
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = contract.complete(super().openapi())
+        return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -12,14 +12,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
-from app.errors import CONTENT_TYPE, BodyTooLarge, InternalError, InvalidRequest, ServiceError
+from app.errors import CONTENT_TYPE, JSON_ROUTES, BodyTooLarge, InternalError, InvalidRequest, ServiceError
 
 logger = logging.getLogger(__name__)
 
 
 def problem_response(error: ServiceError, scope: Scope) -> Response:
-    """The one problem body. KServe's client reads it under its plain type alone, so on its routes it gets that."""
-    content_type = "application/json" if scope["path"].startswith(("/v1/", "/v2")) else CONTENT_TYPE
+    """The one problem body."""
+    content_type = "application/json" if scope["path"].startswith(JSON_ROUTES) else CONTENT_TYPE
     return Response(error.problem().body(), error.status, dict(error.headers), media_type=content_type)
 
 

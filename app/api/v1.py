@@ -44,7 +44,7 @@ class Inputs(BaseModel):
     signature_name: Literal["serving_default"] = "serving_default"
 
 
-class Predictions(BaseModel):
+class RowPredictions(BaseModel):
     """The answer to the row format."""
 
     predictions: list[list[float]] = Field(description="Of each instance the probabilities of the digits 0 to 9.")
@@ -235,7 +235,7 @@ def add_routes(suffix: str, address: str) -> None:
         documented(predict),
         methods=["POST"],
         operation_id=f"v1_predict{suffix}",
-        response_model=Predictions | Outputs,
+        response_model=RowPredictions | Outputs,
         responses=PROBLEMS,
         openapi_extra=described | {"requestBody": REQUEST_BODY},
     )

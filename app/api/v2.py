@@ -30,7 +30,7 @@ class Live(BaseModel):
     live: Literal[True] = True
 
 
-class Ready(BaseModel):
+class ServerReady(BaseModel):
     ready: Literal[True] = True
 
 
@@ -162,10 +162,10 @@ async def live() -> Live:
 
 
 @router.get("/v2/health/ready", operation_id="v2_ready", responses=problems(503))
-async def ready(request: Request) -> Ready:
+async def ready(request: Request) -> ServerReady:
     """It takes requests. A model that was unloaded on purpose does not change that."""
     check_ready(request)
-    return Ready()
+    return ServerReady()
 
 
 def check_ready(request: Request) -> None:

@@ -45,9 +45,10 @@ ALLOWED = {
     "api.control": {"errors", "repository"},
     "api.clouds": {"errors", "fastlane", "tensors"},
     "pages": set(),
+    "contract": {"errors"},
     "main": {
         *("__version__", "api", "batching", "bodies", "errors", "fastlane", "repository", "security", "settings"),
-        *("pages", "versions"),
+        *("contract", "pages", "versions"),
     },
     "server": {"errors", "fastlane", "main", "metrics", "model", "settings"},
     "workers": {"errors"},
