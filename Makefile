@@ -25,10 +25,11 @@ test: $(VENV)/test.stamp $(KSERVE)/stamp browser ## Run every test but the slow 
 test-all: $(VENV)/test.stamp $(KSERVE)/stamp browser ## Run every test
 	@$(RUN) -m pytest $(ARGS)
 
-check: $(VENV)/test.stamp ## Lint, formatting and types
+check: $(VENV)/test.stamp ## Lint, formatting and types; the Dockerfile too
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
+	$(VENV)/bin/hadolint Dockerfile
 
 train: $(TEACHER) ## Train a model, and first the one that teaches it
 	@exec $(RUN) -m training train $(ARGS)
