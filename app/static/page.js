@@ -84,7 +84,7 @@ function changeMode(mode) {
 
 function changed(done) {
   clearTimeout(retry);
-  answer.showBoxes([]);
+  if (pad.empty) answer.showBoxes([]); // else they stay until the next answer
   $("undo").disabled = $("clear").disabled = pad.empty;
   if (done) {
     request.abort();
@@ -178,6 +178,7 @@ function showPaper() {
 }
 
 function showProblem(problem) {
+  answer.showBoxes([]);
   showNow(() => answer.showProblem(problem, pad.picture?.name, facts()));
   if (problem.retryAfter) retry = setTimeout(() => ask(true), problem.retryAfter * 1000);
 }

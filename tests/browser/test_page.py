@@ -383,6 +383,18 @@ def test_frames_go_with_the_digits(page: Page) -> None:
     expect(page.locator(".box")).to_have_count(0)
 
 
+def test_frames_stay_while_the_next_digit_is_drawn(page: Page) -> None:
+    write_sevens(page)
+    expect(page.locator(".box")).to_have_count(3)
+    page.route("**/read?*", lambda _: None)
+    (x, y), (to_x, to_y) = on_pad(page, [(0.8, 0.3), (0.8, 0.6)])
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(to_x, to_y, steps=5)
+    assert page.locator(".box").count() == 3
+    page.mouse.up()
+
+
 def test_digits_in_a_picture_are_framed_where_they_are_shown(page: Page) -> None:
     page.get_by_text("Several").click()
     sheet = np.full((300, 300), 255, np.uint8)
