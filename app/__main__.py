@@ -1,9 +1,11 @@
-"""python -m app serve | predict | read"""
+"""python -m app serve | predict | read | key"""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
+import secrets
 import sys
 from pathlib import Path
 
@@ -55,6 +57,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_files(verb)
     add_settings(verb, "max_pictures")
     verb.set_defaults(run_verb=read)
+
+    verb = verbs.add_parser("key", help="make a new key for callers, and the digest of it that settings hold")
+    verb.set_defaults(run_verb=key)
     return parser
 
 
@@ -139,6 +144,13 @@ def read(settings: Settings, arguments: argparse.Namespace) -> int:
         arguments.paths, model, manifest, max_digits=settings.max_pictures, max_pixels=settings.max_pixels
     )
     return offline.write(readings, arguments.format)
+
+
+def key(settings: Settings, arguments: argparse.Namespace) -> int:
+    made = secrets.token_urlsafe(32)
+    print(f"key     {made}  (for whoever calls; it is kept nowhere)")
+    print(f"digest  {hashlib.sha256(made.encode()).hexdigest()}  (for DIGITS_API_KEYS or DIGITS_ADMIN_KEYS)")
+    return 0
 
 
 def load_newest(settings: Settings) -> tuple[Manifest, Model]:

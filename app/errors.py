@@ -2,7 +2,8 @@
 
     ServiceError
     +-- InvalidRequest        400  broken JSON, broken base64, an empty body, a bad parameter
-    +-- Forbidden             403  an administrative route that is closed
+    +-- Unauthorized          401  no key, or one that is not known here
+    +-- Forbidden             403  an administrative route that is closed, or not for this key
     +-- RouteNotFound         404
     +-- ModelNotFound         404  no such model, or no such version of it
     +-- MethodNotAllowed      405  says what is allowed
@@ -94,6 +95,14 @@ class Problem(BaseModel):
 
 class InvalidRequest(ServiceError):
     status, slug, title = HTTPStatus.BAD_REQUEST, "invalid-request", "The request cannot be understood"
+
+
+class Unauthorized(ServiceError):
+    status, slug, title = HTTPStatus.UNAUTHORIZED, "unauthorized", "A key is needed here"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {"WWW-Authenticate": 'Bearer realm="digits"'}
 
 
 class Forbidden(ServiceError):

@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
-from app.security import problem_of
+from app.security import Access, problem_of
 
 WHOLE_ANSWER = "digits.whole_answer"  # an ASGI extension of our own server: (Answer) -> whether it wrote it
 LONGEST_PATH = 256  # a longer one is of nobody who is in a hurry, and a thousand of any length would be kept in memory
@@ -84,10 +84,14 @@ def documented(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
 class FastLane:
     """Answers plain requests of the hot routes; every other request goes on to `app`."""
 
-    def __init__(self, app: ASGIApp, routes: Sequence[HotRoute], state: Any, max_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, routes: Sequence[HotRoute], state: Any, max_bytes: int, access: Access | None = None
+    ) -> None:
+        """`access` is asked about each request, if there is one."""
         self.app = app
         self.state = state
         self.max_bytes = max_bytes
+        self.access = access
         self.routes = [(re.compile(pattern_of(route.path)), route) for route in routes]
         self.find_again = functools.lru_cache(maxsize=1024)(self.find)
 
@@ -128,6 +132,8 @@ class FastLane:
         watch: Watch = self.state.watch
         task = None
         try:
+            if self.access:
+                self.access.check(headers)
             message = await receive()
             body = await rest_of(message, receive) if message.get("more_body") else message.get("body")
             if body is not None:

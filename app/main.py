@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,16 +22,20 @@ from app.bodies import Limits
 from app.errors import InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
 from app.fastlane import FastLane, HotRoute, Watch
 from app.repository import ModelRepository, VersionSettings
-from app.security import BodyLimit, Problems, SafeHeaders, problem_response
+from app.security import Access, BodyLimit, Keys, Problems, SafeHeaders, problem_response
 from app.settings import Settings
 from app.versions import VersionPolicy
 
 ROUTERS = (digits, health, v1, v2, control)
 EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length")
+KEY_PLACES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 
 
 class Service(FastAPI):
-    """FastAPI within our own layers: FastLane( CORS( SafeHeaders( Problems( BodyLimit( FastAPI ))))).
+    """FastAPI within our own layers: FastLane( CORS( SafeHeaders( Problems( Keys( BodyLimit( FastAPI )))))).
 
     A problem carries CORS headers too, or no page could read it.
     """
@@ -38,20 +43,32 @@ class Service(FastAPI):
     layers: ASGIApp
 
     def surround(self, settings: Settings, hot_routes: Sequence[HotRoute]) -> None:
+        inner: ASGIApp = BodyLimit(super().__call__, settings.max_body_bytes)
+        if settings.api_keys:
+            inner = Keys(inner, self.state.access, settings.health_route)
         self.layers = CORSMiddleware(
-            SafeHeaders(Problems(BodyLimit(super().__call__, settings.max_body_bytes))),
+            SafeHeaders(Problems(inner)),
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
         if hot_routes:
-            self.layers = FastLane(self.layers, hot_routes, self.state, settings.max_body_bytes)
+            access = self.state.access if settings.api_keys else None
+            self.layers = FastLane(self.layers, hot_routes, self.state, settings.max_body_bytes, access)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             self.openapi_schema = contract.complete(super().openapi())
         return self.openapi_schema
+
+    def openapi(self) -> dict[str, Any]:
+        """With the two places for a key where one is needed, so that /docs asks for it."""
+        described = super().openapi()
+        if self.state.access.everyone:
+            described["components"]["securitySchemes"] = KEY_PLACES
+            described["security"] = [{name: []} for name in KEY_PLACES]
+        return described
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -79,7 +96,7 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
     app.state = SimpleNamespace(  # type: ignore[assignment]
         stopping=False,
         watch=Watch(),
-        model_control=settings.model_control,
+        access=Access(settings.api_keys, settings.admin_keys),
         limits=Limits(settings.max_pictures, settings.max_pixels),
         repository=ModelRepository(
             settings.models,

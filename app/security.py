@@ -1,10 +1,13 @@
-"""What stands between the network and the routes: the problem body for whatever goes wrong, headers, the body limit."""
+"""What stands between the network and the routes: problems for whatever goes wrong, headers, keys, the body limit."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import logging
 import time
 import zlib
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -12,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
-from app.errors import CONTENT_TYPE, JSON_ROUTES, BodyTooLarge, InternalError, InvalidRequest, ServiceError
+from app.errors import CONTENT_TYPE, JSON_ROUTES, BodyTooLarge, Forbidden, InternalError, InvalidRequest, ServiceError, Unauthorized
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +96,70 @@ class SafeHeaders:
             await send(message)
 
         await self.app(scope, receive, send_safely)
+
+
+Headers = Mapping[bytes, bytes]  # names in lower case
+
+
+class Access:
+    """Whose key is known. Only digests of keys are: whoever reads the settings can ask nothing.
+
+    Keys are long and random (`python -m app key`), so that a plain SHA-256 gives nothing away.
+    """
+
+    def __init__(self, api_keys: Sequence[str], admin_keys: Sequence[str]) -> None:
+        """SHA-256 digests, hexadecimal in lower case."""
+        self.admins = tuple(admin_keys)
+        self.everyone = (*api_keys, *admin_keys)
+
+    def check(self, headers: Headers) -> None:
+        """Raises `Unauthorized`."""
+        if not is_known(key_of(headers), self.everyone):
+            raise Unauthorized("Send a key that is known here, as Authorization: Bearer KEY or as X-API-Key: KEY.")
+
+    def check_admin(self, headers: Headers) -> None:
+        """Raises `Unauthorized`, or `Forbidden` if another key is needed or none would do."""
+        if not self.admins:
+            raise Forbidden("Nobody may do this here: the operator opens it with admin_keys.")
+        self.check(headers)
+        if not is_known(key_of(headers), self.admins):
+            raise Forbidden("This key is not for that: send one of an administrator.")
+
+
+def key_of(headers: Headers) -> bytes:
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
+
+
+def is_known(key: bytes, digests: Sequence[str]) -> bool:
+    """Compared with every one, so that the time it takes tells nothing."""
+    digest = hashlib.sha256(key).hexdigest()
+    return sum([hmac.compare_digest(digest, each) for each in digests]) > 0
+
+
+# Probes, which send no keys; the page and the description, in which there is nothing that is not public anyway.
+OPEN_PATHS = ("/", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/ping")
+OPEN_PATHS += ("/docs", "/openapi.json")
+OPEN_FOLDERS = ("/static/", "/docs/files/")
+
+
+class Keys:
+    """Lets only those with a known key through, but for what is open to all."""
+
+    def __init__(self, app: ASGIApp, access: Access, health_route: str) -> None:
+        """`health_route` is a platform's own address of a probe, or empty."""
+        self.app = app
+        self.access = access
+        self.open_paths = {*OPEN_PATHS, health_route}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.is_open(scope):
+            self.access.check(dict(scope["headers"]))
+        await self.app(scope, receive, send)
+
+    def is_open(self, scope: Scope) -> bool:
+        path = scope["path"]
+        return scope["method"] in ("GET", "HEAD") and (path in self.open_paths or path.startswith(OPEN_FOLDERS))
 
 
 class BodyLimit:

@@ -28,6 +28,11 @@ OF_PLATFORMS = {
 }
 
 
+# Of keys, hexadecimal. A key put here by mistake is not repeated in what is said about it.
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Digests = Annotated[tuple[Digest, ...], NoDecode]
+
+
 class VersionLabel(NamedTuple):
     model: str
     label: str
@@ -69,7 +74,12 @@ class Settings(BaseSettings):
     require_signature_by: Path | None = Field(
         None, description="A public key (PEM, elliptic): versions that its owner has not signed are refused."
     )
-    model_control: bool = Field(False, description="Whether clients may load and unload models (V2 repository routes).")
+    api_keys: Digests = Field(
+        (), description="SHA-256 digests, with commas between, of the keys that callers need; none: nobody needs one."
+    )
+    admin_keys: Digests = Field(
+        (), description="Such of the keys that may load and unload models too (V2 repository routes); none: nobody may."
+    )
     max_batch_size: int = Field(64, ge=1, description="Images in one run of a model.")
     max_batch_delay_ms: float = Field(
         0, ge=0, description="How long the first image of a batch may wait for company, in milliseconds."
@@ -101,7 +111,7 @@ class Settings(BaseSettings):
     shutdown_seconds: int = Field(20, ge=1, description="Seconds that requests under way have to end after that.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "api_keys", "admin_keys", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return split(value) if isinstance(value, str) else value
@@ -134,8 +144,8 @@ class Settings(BaseSettings):
     def _fits(self) -> Self:
         if self.max_batch_size > self.max_queue_size:
             raise ValueError("max_batch_size is greater than max_queue_size: no batch could ever be full")
-        if self.model_control and self.workers > 1:
-            raise ValueError("model_control needs workers 1: a client's request to load reaches one worker alone")
+        if self.admin_keys and self.workers > 1:
+            raise ValueError("admin_keys need workers 1: a client's request to load reaches one worker alone")
         return self
 
 

@@ -11,8 +11,9 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from app.errors import Forbidden, InvalidRequest, ModelRefused, Problem
+from app.errors import InvalidRequest, ModelRefused, Problem
 from app.repository import ModelRepository
+from app.security import Access
 
 router = APIRouter(tags=["open inference protocol v2"])
 
@@ -36,7 +37,8 @@ class LoadRequest(BaseModel):
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The request cannot be understood, or a version on disk is refused"},
-    403: {"model": Problem, "description": "The operator has not opened this route"},
+    401: {"model": Problem, "description": "No key, or one that is not known"},
+    403: {"model": Problem, "description": "The operator has not opened this route, or not for this key"},
     404: {"model": Problem, "description": "No such model"},
 }
 OVERRIDES = ("config", "file:")  # parameters of Triton's with which a client would bring its own model
@@ -106,8 +108,8 @@ async def unload(request: Request, name: str) -> Response:
 
 
 def check_open(request: Request) -> None:
-    if not request.app.state.model_control:
-        raise Forbidden("Clients may not load and unload models here: the operator opens that with model_control.")
+    access: Access = request.app.state.access
+    access.check_admin(dict(request.scope["headers"]))
 
 
 async def read_object(request: Request) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Models are listed for everyone, and loaded and unloaded by clients only where the operator said so."""
+"""Models are listed for everyone, and loaded and unloaded by those alone whose key the operator listed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.versions import GRAPH
 from tests.app.test_digits import assert_problem
+from tests.app.test_security import digest_of
 from tests.app.test_versions import add_version
 
 MODEL = "/v2/repository/models/digits-mlp"
@@ -27,8 +28,10 @@ def root(models: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def open_client(root: Path) -> Iterator[TestClient]:
-    settings = Settings(models=root, device="cpu", default_model="digits-mlp", model_control=True, model_poll_seconds=0)
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    settings = Settings(
+        models=root, device="cpu", default_model="digits-mlp", admin_keys=(digest_of("admin"),), model_poll_seconds=0
+    )
+    with TestClient(create_app(settings), raise_server_exceptions=False, headers={"X-API-Key": "admin"}) as client:
         yield client
 
 
@@ -59,8 +62,16 @@ def test_index_refuses_what_it_cannot_read(client: TestClient, body: bytes) -> N
 def test_loading_and_unloading_are_closed_unless_opened(client: TestClient) -> None:
     for verb in ("load", "unload"):
         problem = assert_problem(client.post(f"{MODEL}/{verb}"), 403, "forbidden")
-        assert "model_control" in problem["error"]
+        assert "admin_keys" in problem["error"]
     assert client.get("/v2/models/digits-mlp/ready").status_code == 200
+
+
+def test_loading_and_unloading_need_an_administrators_key_and_the_rest_none(open_client: TestClient) -> None:
+    for key, status, kind in (("", 401, "unauthorized"), ("another", 401, "unauthorized")):
+        response = open_client.post(f"{MODEL}/unload", headers={"X-API-Key": key})
+        assert_problem(response, status, kind)
+        assert response.headers["www-authenticate"].startswith("Bearer ")
+    assert open_client.get("/v2/models/digits-mlp/ready", headers={"X-API-Key": ""}).status_code == 200
 
 
 def test_version_added_on_disk_is_served_once_loaded(open_client: TestClient, root: Path) -> None:

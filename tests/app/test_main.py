@@ -42,7 +42,7 @@ ALLOWED = {
     "api.health": {"errors", "metrics", "model", "repository"},
     "api.v1": {"errors", "explain", "fastlane", "instances", "model", "pictures", "repository"},
     "api.v2": {"errors", "fastlane", "inference", "model", "pictures", "repository", "statistics", "tensors"},
-    "api.control": {"errors", "repository"},
+    "api.control": {"errors", "repository", "security"},
     "api.clouds": {"errors", "fastlane", "tensors"},
     "pages": set(),
     "contract": {"errors"},

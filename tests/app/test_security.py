@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from starlette.testclient import TestClient
 
 from app.errors import BlankPicture
 from app.main import create_app
-from app.security import BodyLimit, Problems
+from app.security import BodyLimit, Problems, is_known, key_of
 from app.settings import Settings
 
 
@@ -175,3 +176,127 @@ def test_failure_of_ours_can_be_read_by_an_allowed_page(models: Path) -> None:
 
 def test_other_pages_are_not_allowed_by_default(client: TestClient) -> None:
     assert "access-control-allow-origin" not in client.get("/health", headers=ORIGIN).headers
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+def digest_of(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def closed(models: Path) -> Iterator[TestClient]:
+    """Two callers and an administrator have a key."""
+    settings = Settings(
+        models=models,
+        device="cpu",
+        api_keys=(digest_of("first"), digest_of("second")),
+        admin_keys=(digest_of("admin"),),
+        cors_origins=("https://app.example",),
+        health_route="/well",
+    )
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module", params=["in the fast lane", "through FastAPI"])
+def caller(request: pytest.FixtureRequest, models: Path) -> Iterator[TestClient]:
+    settings = Settings(models=models, device="cpu", api_keys=(digest_of("first"),), admin_keys=(digest_of("admin"),))
+    with TestClient(create_app(settings, fast_lane=request.param == "in the fast lane")) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer first"},
+        {"Authorization": "bearer  first"},
+        {"X-API-Key": "first"},
+        {"X-API-Key": "admin"},
+        {"Authorization": "Basic Zm9v", "X-API-Key": "first"},  # a proxy's own
+    ],
+    ids=str,
+)
+def test_whoever_has_a_key_is_answered(caller: TestClient, seven_png: bytes, headers: dict[str, str]) -> None:
+    assert caller.post("/predict", content=seven_png, headers=headers).json()["predictions"][0]["digit"] == 7
+    assert caller.get("/models", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer third"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "first"},
+        {"Authorization": "Basic first"},
+        {"X-API-Key": "FIRST"},
+        {"X-API-Key": digest_of("first")},  # what the settings hold opens nothing
+        {"Authorization": "Bearer third", "X-API-Key": ""},
+    ],
+    ids=str,
+)
+def test_whoever_has_none_is_not(caller: TestClient, seven_png: bytes, headers: dict[str, str]) -> None:
+    for path, content_type in (
+        ("/predict", "application/problem+json"),
+        ("/v1/models/digits:predict", "application/json"),
+        ("/v2/models/digits/infer", "application/json"),
+        ("/invocations", "application/problem+json"),
+    ):
+        response = caller.post(path, content=seven_png, headers=headers)
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == 'Bearer realm="digits"'
+        assert response.headers["content-type"] == content_type
+        assert response.json()["type"] == "urn:digits:problem:unauthorized"
+        assert response.json()["error"] == response.json()["detail"]
+
+
+OPEN = {"/", "/docs", "/openapi.json", "/ping", "/well"}
+OPEN |= {"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"}
+
+
+def test_every_route_but_probes_and_pages_needs_a_key(closed: TestClient) -> None:
+    paths = {path: list(methods) for path, methods in closed.get("/openapi.json").json()["paths"].items()}
+    for path, methods in paths.items():
+        for method in methods:
+            status = closed.request(method, path.format(name="digits", version=1, label="x")).status_code
+            assert (status == 200) if path in OPEN else (status == 401), (method, path)
+    assert OPEN - {"/", "/docs", "/openapi.json", "/well"} < set(paths)
+    assert closed.get("/well").status_code == 200
+    assert closed.get("/static/digits.js").status_code == 200
+    assert closed.get("/nothing").status_code == 401  # nor is told what there is
+    for path in OPEN:
+        assert closed.post(path).status_code == 401
+
+
+def test_callers_key_loads_and_unloads_nothing(closed: TestClient) -> None:
+    for key, status in (("", 401), ("first", 403)):
+        response = closed.post("/v2/repository/models/digits/unload", headers={"X-API-Key": key})
+        assert response.status_code == status
+    assert closed.get("/v2/models/digits/ready", headers={"X-API-Key": "first"}).status_code == 200
+
+
+def test_page_that_may_call_can_ask_whether_it_may_send_a_key_and_read_that_it_may_not(closed: TestClient) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,x-api-key"}
+    answer = closed.options("/predict", headers=ORIGIN | asked)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-headers"] == "authorization,x-api-key"
+    refused = closed.post("/predict", content=b"x", headers=ORIGIN)
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == "https://app.example"
+
+
+def test_description_tells_where_the_key_goes_if_one_is_needed(closed: TestClient, client: TestClient) -> None:
+    described = closed.get("/openapi.json").json()
+    assert described["components"]["securitySchemes"]["header"]["name"] == "X-API-Key"
+    assert {next(iter(each)) for each in described["security"]} == set(described["components"]["securitySchemes"])
+    assert "security" not in client.get("/openapi.json").json()
+
+
+def test_key_is_found_in_either_header_and_compared_with_all() -> None:
+    assert key_of({b"authorization": b"Bearer a", b"x-api-key": b"b"}) == b"a"
+    assert key_of({b"authorization": b"Digest a", b"x-api-key": b"b"}) == b"b"
+    assert key_of({}) == b""
+    assert is_known(b"a", [digest_of("b"), digest_of("a")])
+    assert not is_known(b"", [digest_of("b"), digest_of("a")])

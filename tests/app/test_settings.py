@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from app.__main__ import build_parser
+from app.__main__ import build_parser, main
 from app.settings import Settings
+from tests.app.test_security import digest_of
 from tests.conftest import ROOT
 
 
@@ -57,3 +58,21 @@ def test_version_policy_of_no_sense_is_refused(policy: str) -> None:
 def test_wrong_value_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Settings(**wrong)  # type: ignore[arg-type]
+
+
+def test_key_given_instead_of_its_digest_is_refused_and_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--api-keys", "--admin-keys"):
+        assert main(["serve", option, "my-secret"]) == 1
+        said = capsys.readouterr()
+        assert option in said.err
+        assert "my-secret" not in said.err + said.out
+
+
+def test_new_keys_digest_is_a_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["key"]) == 0
+    (_, made, *_), (_, digest, *_) = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert Settings(api_keys=f"{digest}, {digest_of('another')}").api_keys == (digest, digest_of("another"))  # type: ignore[arg-type]
+    assert digest == digest_of(made)
+    assert len(made) >= 32
+    assert main(["key"]) == 0
+    assert made not in capsys.readouterr().out

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ address, pictures = sys.argv[1].removeprefix("http://"), sys.argv[2]
 images = np.load(pictures + "/images.npy")
 files = np.array([open(f"{pictures}/{index}.png", "rb").read() for index in range(len(images))], dtype=object)
 client = triton.InferenceServerClient(address)
+admin = {"X-API-Key": "mine"}
 
 
 def given(array, datatype, binary):
@@ -73,7 +75,7 @@ def pictures(test_digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with serving("--device", "cpu", DIGITS_MODEL_CONTROL="true") as service:
+    with serving("--device", "cpu", DIGITS_ADMIN_KEYS=sha256(b"mine").hexdigest()) as service:
         yield service
 
 
@@ -178,21 +180,22 @@ def test_refusals_arrive_as_the_clients_exceptions(ask: Any) -> None:
 
 def test_index_load_and_unload(ask: Any) -> None:
     answer = ask(
-        "[client.get_model_repository_index(), client.unload_model('digits-mlp'), client.is_model_ready('digits-mlp'),"
+        "[client.get_model_repository_index(), client.unload_model('digits-mlp', admin), client.is_model_ready('digits-mlp'),"
         " client.get_model_repository_index(), refusal(infer, images, model='digits-mlp'),"
-        " client.load_model('digits-mlp'), client.is_model_ready('digits-mlp'), digits(images, model='digits-mlp'),"
-        " refusal(client.load_model, 'digits-mlp', config='{}'), refusal(client.load_model, 'letters')]"
+        " client.load_model('digits-mlp', admin), client.is_model_ready('digits-mlp'), digits(images, model='digits-mlp'),"
+        " refusal(client.load_model, 'digits-mlp', admin, config='{}'),"
+        " refusal(client.load_model, 'letters', admin), refusal(client.load_model, 'digits')]"
     )
     assert answer[0][2] == {"name": "digits-mlp", "version": "1", "state": "READY", "reason": ""}
     assert answer[2] is False
     assert [each["state"] for each in answer[3]] == ["READY", "READY", "UNAVAILABLE"]
     assert answer[4][0] == "404"
     assert answer[6:8] == [True, [7, 2, 1]]
-    assert [each[0] for each in answer[8:]] == ["400", "404"]
+    assert [each[0] for each in answer[8:]] == ["400", "404", "401"]
 
 
 def test_closed_control_says_so(pictures: Path) -> None:
     with serving("--device", "cpu") as service:
         status, message = answer_of(service, pictures, "refusal(client.unload_model, 'digits')")
     assert status == "403"
-    assert "model_control" in message
+    assert "admin_keys" in message
