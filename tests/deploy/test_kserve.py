@@ -1,0 +1,57 @@
+"""KServe's own classes read our runtime and our service, and both fit what the service answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+from tests.app.test_serve import serving
+from tests.app.test_v1_clients import PYTHON
+from tests.conftest import ROOT
+from tests.deploy.kustomization import rendered
+
+RUNTIME, INFERENCE = rendered(ROOT / "deploy/kserve")
+(CONTAINER,) = RUNTIME["spec"]["containers"]
+MODEL = INFERENCE["spec"]["predictor"]["model"]
+
+
+def problems(*objects: dict[str, Any]) -> list[str]:
+    assert PYTHON.exists(), "KServe's client is not installed: make .cache/kserve/stamp"
+    process = subprocess.run(
+        [PYTHON, ROOT / "tests/deploy/kserve_types.py"],
+        input=json.dumps(objects),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert process.returncode == 0, process.stderr
+    found: list[str] = json.loads(process.stdout)
+    return found
+
+
+def test_objects_are_what_kserve_takes_and_wrong_ones_are_not() -> None:
+    misspelt = INFERENCE | {"spec": {"predictor": {"model": {"modelFormats": "digits"}}}}
+    (unknown, missing) = problems(RUNTIME, INFERENCE, misspelt)
+    assert unknown == "InferenceService/spec/predictor/model/modelFormats is not known"
+    assert missing.startswith("InferenceService/spec/predictor/model: ")
+
+
+def test_service_uses_the_runtime() -> None:
+    assert MODEL["runtime"] == RUNTIME["metadata"]["name"]
+    assert MODEL["modelFormat"] in RUNTIME["spec"]["supportedModelFormats"]
+    assert MODEL["protocolVersion"] in RUNTIME["spec"]["protocolVersions"]
+
+
+def test_container_answers_kserves_probes_for_the_model_of_the_services_name() -> None:
+    paths = [CONTAINER[f"{each}Probe"]["httpGet"]["path"] for each in ("readiness", "liveness")]
+    with serving("--device", "cpu") as service:
+        for path in (*paths, f"/v2/models/{INFERENCE['metadata']['name']}/ready"):
+            assert service.get(path)[0] == 200
+
+
+def test_port_is_said_and_not_left_to_the_variables_of_a_services_name() -> None:
+    (port,) = CONTAINER["ports"]
+    assert {"name": "DIGITS_PORT", "value": str(port["containerPort"])} in CONTAINER["env"]
+    assert RUNTIME["spec"]["annotations"]["prometheus.kserve.io/port"] == str(port["containerPort"])
