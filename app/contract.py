@@ -13,10 +13,17 @@ PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
 FAILED = {"description": "Something went wrong on our side", "content": {"application/json": PROBLEM}}
 LATE = {"description": "No answer within the time a request may wait", "content": {"application/json": PROBLEM}}
 FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
+KEY_PLACES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 
 
-def complete(document: Document) -> Document:
-    """In place. Schemas stand among the components, and each problem is documented as it is sent."""
+def complete(document: Document, *, keys: bool = False) -> Document:
+    """In place. Schemas stand among the components, and each problem is documented as it is sent.
+
+    `keys`: some routes ask for one, and /docs can send it.
+    """
     schemas = document["components"]["schemas"]
     for path, operation in operations(document):
         hoist(operation, schemas)
@@ -31,6 +38,9 @@ def complete(document: Document) -> Document:
         operation["responses"] = dict(sorted(responses.items()))
     for name in FRAMEWORKS_OWN:
         schemas.pop(name, None)
+    if keys:
+        document["components"]["securitySchemes"] = KEY_PLACES
+        document["security"] = [{name: []} for name in KEY_PLACES]
     return document
 
 

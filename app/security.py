@@ -15,7 +15,16 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
-from app.errors import CONTENT_TYPE, JSON_ROUTES, BodyTooLarge, Forbidden, InternalError, InvalidRequest, ServiceError, Unauthorized
+from app.errors import (
+    CONTENT_TYPE,
+    JSON_ROUTES,
+    BodyTooLarge,
+    Forbidden,
+    InternalError,
+    InvalidRequest,
+    ServiceError,
+    Unauthorized,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -138,8 +147,8 @@ def is_known(key: bytes, digests: Sequence[str]) -> bool:
 
 
 # Probes, which send no keys; the page and the description, in which there is nothing that is not public anyway.
-OPEN_PATHS = ("/", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/ping")
-OPEN_PATHS += ("/docs", "/openapi.json")
+PROBES = ("/", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/ping")
+OPEN_PATHS = (*PROBES, "/docs", "/openapi.json")
 OPEN_FOLDERS = ("/static/", "/docs/files/")
 
 

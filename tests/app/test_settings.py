@@ -71,7 +71,7 @@ def test_key_given_instead_of_its_digest_is_refused_and_not_repeated(capsys: pyt
 def test_new_keys_digest_is_a_setting(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["key"]) == 0
     (_, made, *_), (_, digest, *_) = (line.split() for line in capsys.readouterr().out.splitlines())
-    assert Settings(api_keys=f"{digest}, {digest_of('another')}").api_keys == (digest, digest_of("another"))  # type: ignore[arg-type]
+    assert Settings(api_keys=f"{digest}, {digest_of('another')}").api_keys == (digest, digest_of("another"))
     assert digest == digest_of(made)
     assert len(made) >= 32
     assert main(["key"]) == 0

@@ -180,9 +180,11 @@ def test_refusals_arrive_as_the_clients_exceptions(ask: Any) -> None:
 
 def test_index_load_and_unload(ask: Any) -> None:
     answer = ask(
-        "[client.get_model_repository_index(), client.unload_model('digits-mlp', admin), client.is_model_ready('digits-mlp'),"
+        "[client.get_model_repository_index(), client.unload_model('digits-mlp', admin),"
+        " client.is_model_ready('digits-mlp'),"
         " client.get_model_repository_index(), refusal(infer, images, model='digits-mlp'),"
-        " client.load_model('digits-mlp', admin), client.is_model_ready('digits-mlp'), digits(images, model='digits-mlp'),"
+        " client.load_model('digits-mlp', admin), client.is_model_ready('digits-mlp'),"
+        " digits(images, model='digits-mlp'),"
         " refusal(client.load_model, 'digits-mlp', admin, config='{}'),"
         " refusal(client.load_model, 'letters', admin), refusal(client.load_model, 'digits')]"
     )
