@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import hashlib
+import json
 import multiprocessing
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +34,7 @@ from training.pictures import picture
 
 Targets = NDArray[np.float16]  # (n, 11): the share of each digit and of no digit; rows sum to 1
 
+CONTENTS = "contents.json"
 SHARD = 5_000
 CLASSES = NO_DIGIT + 1
 # Weaker than 1 for two reasons: a few pictures are not what they are labelled, and what teachers say of digits is
@@ -65,6 +69,7 @@ class Plan:
 def make(folder: Path, plan: Plan) -> None:
     """Writes the shards that are not there yet, on all cores."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONTENTS).write_text(json.dumps(contents(plan), indent=2) + "\n")
     counts = {"validation": plan.validation, "pictures": plan.pictures, "digits": plan.digits}
     wanted = [(kind, number) for kind, count in counts.items() for number in range(count)]
     missing = [each for each in wanted if not shard(folder, *each).exists()]
@@ -74,6 +79,17 @@ def make(folder: Path, plan: Plan) -> None:
         jobs = [pool.submit(write_shard, shard(folder, *each), *each) for each in missing]
         for job in tqdm(concurrent.futures.as_completed(jobs), "making pictures", len(jobs), unit="shard"):
             job.result()
+
+
+def contents(plan: Plan) -> dict[str, Any]:
+    """What the bank holds, for the manifests of what learns from it."""
+    return {
+        "distorted_digits": plan.digits * SHARD,
+        "pictures": plan.pictures * SHARD,
+        "validation_pictures": plan.validation * SHARD,
+        "teachers": [hashlib.sha256(Path(graph).read_bytes()).hexdigest() for graph in plan.teachers],
+        "teacher_temperature": plan.temperature,
+    }
 
 
 def shard(folder: Path, kind: str, number: int) -> Path:

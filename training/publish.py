@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ import onnx
 
 from app.model import Model
 from app.versions import GRAPH, MANIFEST, Manifest, Metric, Tensor
+from training.bank import CONTENTS
 from training.data import DIGESTS, Digits, Split
 from training.evaluate import CLASSES, Evaluation
 from training.export import Export, Probabilities, export, run_in_batches
@@ -131,6 +133,7 @@ def describe(findings: Findings, data: dict[str, Any], version: int, metrics: li
 
 
 def describe_data(run: Path, data: Split) -> dict[str, Any]:
+    bank_folder = read_config(run).bank
     taught = [hashlib.sha256(graph.read_bytes()).hexdigest() for graph in teachers_of(run)]
     return {
         "name": "MNIST",
@@ -138,6 +141,7 @@ def describe_data(run: Path, data: Split) -> dict[str, Any]:
         "sha256": DIGESTS,
         "split": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
         **({"teachers": taught} if taught else {}),
+        **({"bank": json.loads((Path(bank_folder) / CONTENTS).read_text())} if bank_folder else {}),
     }
 
 

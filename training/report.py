@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from training import contact_sheet
+from training import bank, contact_sheet
 from training.augment import Distortion
 from training.config import TrainConfig
 from training.data import Digits
@@ -30,10 +30,21 @@ BLUE, ORANGE, GREY = "#1f6fb4", "#d9772b", "#8a8f98"
 MOST_MISREAD_SHOWN = 60
 CARD = "card.md"
 
+OUTPUTS = """- Output `probabilities`: float32 `[batch, 10]`, calibrated. Output `logits`: float32 `[batch, 10]`,
+  already divided by the temperature {temperature:.3f}, so that their softmax is `probabilities`."""
+OUTPUTS_OF_ELEVEN = """- Output `probabilities`: float32 `[batch, 10]`, calibrated; what they lack to 1 is the
+  probability that it is no digit. Output `logits`: float32 `[batch, 11]`, no digit last, already divided by the
+  temperature {temperature:.3f}: the softmax of all eleven holds `probabilities`."""
+
 DATA = """## Data
 
 MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, under CC BY-SA 3.0: 55,000 digits to learn from,
 5,000 to choose the epoch, the temperature and the threshold by, 10,000 test digits that chose nothing."""
+
+BANK = """It learned from a bank of pictures made of the 55,000 digits and of fonts: the digits distorted, labelled by
+what three networks said of them; and digits, letters, shapes, scribbles, textures and several digits at once, drawn with
+many pens on sheets and photographs, small, damaged or obscured, sent through the pipeline that serves. Pictures made
+likewise of the 5,000 digits and of other fonts take part in choosing the temperature."""
 
 LIMITS = """## Limits
 
@@ -117,6 +128,8 @@ def limit_to_the_settled(axes: Axes, *series: np.ndarray[tuple[int], np.dtype[np
 
 
 def curves_note(config: TrainConfig) -> str:
+    if config.bank:
+        return "Training is measured on the bank's pictures and their soft labels, validation on digits as they are."
     if config.distortion:
         return "Training is measured on distorted digits, validation on digits as they are."
     return "Training and validation are both measured on digits as they are."
@@ -193,21 +206,23 @@ def reliability(findings: Findings) -> Figure:
 
 def card(findings: Findings) -> str:
     """The model card, as Markdown."""
-    parts = [card_head(findings), DATA, card_method(findings), card_figures(findings)]
+    data = f"{DATA}\n\n{BANK}" if findings.config.bank else DATA
+    parts = [card_head(findings), data, card_method(findings), card_figures(findings)]
     kinds = [card_kinds(findings.outcomes)] if findings.outcomes else []
     return "\n\n".join([*parts, *kinds, LIMITS]) + "\n"
 
 
 def card_head(findings: Findings) -> str:
     kind = {"mlp": "a fully connected network (128-64-32)", "cnn": "a small convolutional network"}
+    outputs = OUTPUTS_OF_ELEVEN if findings.config.options.rejects else OUTPUTS
+    outputs = outputs.format(temperature=findings.exported.temperature)
     return f"""# {findings.title}
 
 Reads one handwritten digit, 0 to 9: {kind[findings.config.arch]} as an ONNX graph.
 
 - Input `image`: uint8 `[batch, 28, 28]` as in MNIST: 0 is paper, 255 is ink, the digit's longer side 20 pixels, its
   centre of mass in the middle. Scaling is in the graph.
-- Output `probabilities`: float32 `[batch, 10]`, calibrated. Output `logits`: float32 `[batch, 10]`, already divided by
-  the temperature {findings.exported.temperature:.3f}, so that their softmax is `probabilities`.
+{outputs}
 - A digit counts as accepted from a confidence of {findings.exported.threshold}: 99.5 % of the validation
   digits reach it."""
 
@@ -217,6 +232,7 @@ def card_method(findings: Findings) -> str:
     rows = "\n".join(f"| {name} | {value} |" for name, value in method(config))
     kept = "the last" if config.keep == "last" else "the one of least validation loss"
     taught = "what its teachers make of each distorted digit" if config.teachers else "the digits' labels"
+    taught = "the soft labels of a bank of pictures" if config.bank else taught
     return f"""## Method
 
 Keras on TensorFlow, softmax cross-entropy with {taught}, {len(findings.history)} epochs; {kept} was kept.
@@ -244,7 +260,7 @@ def method(config: TrainConfig) -> list[tuple[str, str]]:
         ("label smoothing", f"{config.label_smoothing:g}"),
         ("teachers", describe_teachers(config)),
         ("average of the weights", f"momentum {config.ema_momentum:g}" if config.ema_momentum else "none"),
-        ("distortion", describe_distortion(config.distortion)),
+        ("distortion", describe_distortion(bank.DISTORTION if config.bank else config.distortion)),
         ("pixels", "standardised one by one" if config.standardise else "divided by 255"),
         ("seed", str(config.seed)),
     ]
@@ -263,7 +279,7 @@ def describe_distortion(distortion: Distortion | None) -> str:
         f"{low:g} to {high:g}" for low, high in (distortion.elastic_alpha, distortion.elastic_sigma)
     )
     return (
-        f"fresh each epoch: rotation ±{distortion.rotation:g}°, scale ±{100 * distortion.scale:g} %, "
+        f"rotation ±{distortion.rotation:g}°, scale ±{100 * distortion.scale:g} %, "
         f"shear ±{distortion.shear:g}, shift ±{distortion.shift:g} px, elastic of strength {strength} "
         f"and smoothness {smoothness} px, strokes thicker or thinner by up to {distortion.thickness:g} px, "
         f"a square of {100 * distortion.erased:g} % of the images erased"
