@@ -31,7 +31,8 @@ check: $(VENV)/test.stamp ## Lint, formatting and types; the Dockerfile too
 	$(RUN) -m mypy
 	$(VENV)/bin/hadolint Dockerfile
 
-train: $(TEACHER) ## Train a model, and first the one that teaches it
+train: $(TEACHER) ## Train a model, and first make the pictures it learns from and what labels them (hours)
+	@$(RUN) -m training pictures
 	@exec $(RUN) -m training train $(ARGS)
 
 bench: $(VENV)/test.stamp wrk ## Measure ours and others side by side (25 minutes); ARGS="--scenario png --rounds 1" for less

@@ -73,12 +73,12 @@ PRESETS = {
     # Learns from pictures of every kind, and of distorted digits what its teachers say rather than their labels.
     "digits": TrainConfig(
         options=Options(batch_normalization=True, dropout=0.2, rejects=True),
-        epochs=100,
+        epochs=80,
         batch_size=256,
         label_smoothing=0.0,
         bank="runs/bank",
         keep="last",
-        patience=100,
+        patience=80,
         distortion=None,
         mixed_precision=True,
     ),
