@@ -359,6 +359,7 @@ def write_sevens(page: Page) -> None:
     page.get_by_text("Several").click()
     for left in (0.1, 0.3, 0.5):
         draw(page, [(left + x * 0.15, y) for x, y in SEVEN])
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
 
 
 def test_several_digits_are_read_and_framed(page: Page) -> None:
