@@ -65,7 +65,12 @@ def addresses(route: str, ours: str) -> list[str]:
 
 def add_ping(router: APIRouter, path: str) -> None:
     router.add_api_route(
-        path, ping, operation_id="ping", responses={503: {"model": Problem}}, include_in_schema=path == "/ping"
+        path,
+        ping,
+        operation_id="ping",
+        response_class=Response,
+        responses={503: {"model": Problem}},
+        include_in_schema=path == "/ping",
     )
 
 
