@@ -14,6 +14,8 @@ export interface Options {
   retries?: number;
   /** The service's address; the one that this module came from if absent. */
   service?: string | URL;
+  /** Where the service asks for one. Whoever opens your page can read it: give out one of its own. */
+  apiKey?: string;
 }
 
 export interface PredictOptions extends Options {

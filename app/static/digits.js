@@ -71,14 +71,14 @@ async function blobOf(picture) {
 }
 
 /** Asks again, when told to, while there are `retries` and time left. */
-async function answer(route, request, { signal, timeoutMs = TIMEOUT_MS, retries = 2, service = SERVICE }) {
+async function answer(route, request, { signal, timeoutMs = TIMEOUT_MS, retries = 2, service = SERVICE, apiKey }) {
   const url = new URL(route, service);
   const timeout = AbortSignal.timeout(timeoutMs);
   const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
   const end = performance.now() + timeoutMs;
   for (let left = retries; ; left--) {
     try {
-      return await once(url, { ...request, signal: either });
+      return await once(url, { ...request, signal: either, headers: apiKey ? { "X-API-Key": apiKey } : {} });
     } catch (error) {
       signal?.throwIfAborted();
       const wait = (error.retryAfter ?? 1) * 1000;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 import http.server
 import threading
 from collections.abc import Iterator
@@ -217,3 +218,15 @@ def test_who_aborts_is_told_so(page: Page, service: str, handler: Any) -> None:
         return digits.predict(png(one), { signal: controller.signal });
     """
     assert call(page, service, code, one=picture(0))["name"] == "AbortError"
+
+
+def test_a_key_goes_along_where_one_is_asked_for(
+    elsewhere: Page, origin: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    key = "a key for this page"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    with serving(tmp_path_factory.mktemp("keyed"), "--cors-origins", origin, "--api-keys", digest) as address:
+        code = "const { predictions } = await digits.predict(png(one), options); return predictions[0].digit;"
+        assert call(elsewhere, address, code, one=picture(0), options={"apiKey": key}) == 7
+        refused = call(elsewhere, address, code, one=picture(0), options={})
+    assert (refused["name"], refused["status"]) == ("Problem", 401)
