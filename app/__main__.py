@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import logging
 import secrets
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from app import offline
 from app.errors import StartupError
+from app.logs import start_logging
 from app.model import Model
 from app.server import Server, bind, serve_here
 from app.settings import Settings
@@ -79,16 +79,8 @@ def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(option, help=text.replace("%", "%%"), metavar=name.upper())
 
 
-def start_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    for parser in ("PIL", "python_multipart"):  # what they say of a caller's bytes is answered to the caller
-        logging.getLogger(parser).setLevel(logging.ERROR)
-
-
 def serve(settings: Settings, arguments: argparse.Namespace) -> int:
-    start_logging(settings.log_level)
+    start_logging(settings.log_level, settings.log_format, access_log=settings.access_log)
     if arguments.worker:
         return serve_as_worker(settings, arguments.worker)
     sockets = bind(settings.host, settings.port)

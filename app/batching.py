@@ -266,8 +266,8 @@ class Batcher:
 
     def _observe(self, batch: list[Part], images: int, seconds: float) -> None:
         began = time.perf_counter() - seconds
-        waited = sum([began - waiting.queued_at for waiting, _ in batch])
-        self.metrics.observe_run(images, seconds, len(batch), waited, self.queued)
+        waits = [began - waiting.queued_at for waiting, _ in batch]
+        self.metrics.observe_run(images, seconds, waits, self.queued)
 
 
 def let_the_loop_go_first() -> None:

@@ -20,9 +20,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
-from app.security import Access, problem_of
+from app.context import CURRENT, REQUEST_ID, Context, enter
+from app.security import Access, finish, problem_of
 
-WHOLE_ANSWER = "digits.whole_answer"  # an ASGI extension of our own server: (Answer) -> whether it wrote it
+WHOLE_ANSWER = "digits.whole_answer"  # an ASGI extension of our own server: (headers, body) -> whether it wrote them
 LONGEST_PATH = 256  # a longer one is of nobody who is in a hurry, and a thousand of any length would be kept in memory
 WATCH_AFTER_S = 0.05  # a request that waits longer is watched: whoever leaves then is waiting in vain for nobody
 
@@ -66,7 +67,7 @@ def documented(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         watch: Watch = request.app.state.watch
         task = watch.begin(time.perf_counter(), request.receive)
         try:
-            answer = await endpoint(call)
+            answer = await work(endpoint, call, scope["route"].path, CURRENT.get())
         except asyncio.CancelledError:
             if watch.has_left(task):
                 raise ClientDisconnect from None
@@ -79,6 +80,15 @@ def documented(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
 
     del run.__wrapped__  # FastAPI would read the endpoint's parameters for the request's
     return run
+
+
+async def work(endpoint: Endpoint, call: Call, route: str, context: Context | None) -> Answer:
+    """What the endpoint answers; and it is noted how long it decoded and encoded."""
+    began = time.perf_counter()
+    answer = await endpoint(call)
+    if context and context.asked:
+        metrics.observe_stages(route, context.asked - began, time.perf_counter() - context.answered)
+    return answer
 
 
 class FastLane:
@@ -128,6 +138,7 @@ class FastLane:
     ) -> None:
         """What `documented` and the layers do, in one function: each more of them costs every request half a us."""
         began = time.perf_counter()
+        context = enter(headers)
         status = 499  # as nginx names it: the caller has left
         watch: Watch = self.state.watch
         task = None
@@ -138,11 +149,13 @@ class FastLane:
             body = await rest_of(message, receive) if message.get("more_body") else message.get("body")
             if body is not None:
                 task = watch.begin(began, receive)  # not before: two that receive would share the body between them
-                answer = await route.endpoint(Call(self.state, path, scope["query_string"], headers, body))
+                call = Call(self.state, path, scope["query_string"], headers, body)
+                answer = await work(route.endpoint, call, route.path, context)
                 status = 200
+                sent = headers_of(answer, context)
                 write_whole = scope.get("extensions", {}).get(WHOLE_ANSWER)
-                if not (write_whole and write_whole(answer)):
-                    await send({"type": "http.response.start", "status": 200, "headers": headers_of(answer)})
+                if not (write_whole and write_whole(sent, answer.body)):
+                    await send({"type": "http.response.start", "status": 200, "headers": sent})
                     await send({"type": "http.response.body", "body": answer.body})
         except asyncio.CancelledError:
             if task is None or not watch.has_left(task):
@@ -150,11 +163,12 @@ class FastLane:
         except Exception as error:  # noqa: BLE001  # whatever it is becomes the one problem body
             problem = problem_of(error, scope)
             status = problem.status_code
+            problem.raw_headers.append((REQUEST_ID, context.request_id))
             await problem(scope, receive, send)
         finally:
             if task:
                 watch.end(task)
-            metrics.observe_request(route.path, status, time.perf_counter() - began)
+            finish(scope, route.path, status, time.perf_counter() - began)
 
 
 def pattern_of(path: str) -> str:
@@ -174,9 +188,9 @@ async def rest_of(message: Message, receive: Receive) -> bytes | None:
     return b"".join(chunks)
 
 
-def headers_of(answer: Answer) -> list[tuple[bytes, bytes]]:
+def headers_of(answer: Answer, context: Context) -> list[tuple[bytes, bytes]]:
     length = (b"content-length", b"%d" % len(answer.body))
-    return [length, (b"content-type", answer.content_type), *answer.headers]
+    return [length, (b"content-type", answer.content_type), (REQUEST_ID, context.request_id), *answer.headers]
 
 
 class Watch:

@@ -18,6 +18,7 @@ from app import __version__, contract, pages
 from app.api import clouds, control, digits, health, v1, v2
 from app.batching import BatchSettings
 from app.bodies import Limits
+from app.context import Names
 from app.errors import InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
 from app.fastlane import FastLane, HotRoute, Watch
 from app.repository import ModelRepository, VersionSettings
@@ -26,11 +27,11 @@ from app.settings import Settings
 from app.versions import VersionPolicy
 
 ROUTERS = (digits, health, v1, v2, control)
-EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length")
+EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length", "WWW-Authenticate", "X-Request-ID")
 
 
 class Service(FastAPI):
-    """FastAPI within our own layers: FastLane( CORS( SafeHeaders( Problems( Keys( BodyLimit( FastAPI )))))).
+    """FastAPI within our own layers: FastLane( Names( CORS( SafeHeaders( Problems( Keys( BodyLimit( FastAPI ))))))).
 
     A problem carries CORS headers too, or no page could read it.
     """
@@ -41,13 +42,14 @@ class Service(FastAPI):
         inner: ASGIApp = BodyLimit(super().__call__, settings.max_body_bytes)
         if settings.api_keys:
             inner = Keys(inner, self.state.access, settings.health_route)
-        self.layers = CORSMiddleware(
+        cors = CORSMiddleware(
             SafeHeaders(Problems(inner)),
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
+        self.layers = Names(cors)
         if hot_routes:
             access = self.state.access if settings.api_keys else None
             self.layers = FastLane(self.layers, hot_routes, self.state, settings.max_body_bytes, access)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from app.batching import Batcher, BatchSettings
+from app.context import CURRENT
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, StartupError
-from app.metrics import RunMetrics, observe_loaded, observe_refused
+from app.metrics import Drift, RunMetrics, observe_loaded, observe_refused
 from app.model import DeviceChoice, Images, Model, Probabilities, trim_memory
 from app.signature import Signer
 from app.versions import (
@@ -49,10 +51,20 @@ class Servable:
     model: Model
     batcher: Batcher
     running: AsyncExitStack  # what ends with it: the batcher
+    drift: Drift
     retired: bool = False  # another version has its place, or none
 
-    def predict(self, images: Images) -> Awaitable[Probabilities]:
-        """(n, 28, 28) -> (n, 10). Raises `Overloaded` or `Stopping`, and, awaited, `DeadlineExceeded`."""
+    async def predict(self, images: Images) -> Probabilities:
+        """(n, 28, 28) -> (n, 10). Raises `Overloaded`, `Stopping` or `DeadlineExceeded`."""
+        asked = time.perf_counter()
+        probabilities = await self.ask(images)
+        self.drift.observe(images, probabilities)
+        if context := CURRENT.get():
+            context.asked, context.answered = asked, time.perf_counter()
+        return probabilities
+
+    def ask(self, images: Images) -> Awaitable[Probabilities]:
+        """The same for images that nobody sent: they do not count as such."""
         if self.retired:  # whoever held it then ends on it; they are few, so they need no batch
             return asyncio.to_thread(self.model.run, images)
         return self.batcher.submit(images)
@@ -299,7 +311,8 @@ class ModelRepository:
         batcher = Batcher(model.run, self.batch, metrics, seconds_per_image=model.seconds_per_image)
         running = AsyncExitStack()
         await running.enter_async_context(batcher)
-        return Servable(manifest, files, model, batcher, running)
+        drift = Drift.of(manifest.name, manifest.version)
+        return Servable(manifest, files, model, batcher, running, drift)
 
     def _label(self, name: str, labels: dict[str, int]) -> None:
         if labels != self.labels.get(name, {}):

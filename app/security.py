@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import metrics
+from app import logs, metrics
 from app.errors import (
     CONTENT_TYPE,
     JSON_ROUTES,
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 def problem_response(error: ServiceError, scope: Scope) -> Response:
     """The one problem body."""
+    metrics.observe_problem(error.slug)
     content_type = "application/json" if scope["path"].startswith(JSON_ROUTES) else CONTENT_TYPE
     return Response(error.problem().body(), error.status, dict(error.headers), media_type=content_type)
 
@@ -78,7 +79,13 @@ class Problems:
             elif not complete:
                 raise  # too late for another answer; the server closes the connection
         finally:
-            metrics.observe_request(route_of(scope), status, time.perf_counter() - began)
+            finish(scope, route_of(scope), status, time.perf_counter() - began)
+
+
+def finish(scope: Scope, route: str, status: int, seconds: float) -> None:
+    """At the end of every request, whichever road it took."""
+    metrics.observe_request(route, status, seconds)
+    logs.note_access(scope["method"], scope["path"], status, seconds)
 
 
 def route_of(scope: Scope) -> str:

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from app import metrics
 from app.errors import StartupError
-from app.fastlane import WHOLE_ANSWER, Answer, headers_of
+from app.fastlane import WHOLE_ANSWER
 from app.main import create_app
 from app.model import trim_memory
 from app.settings import Settings
@@ -78,6 +78,7 @@ async def run(server: Server, sockets: list[socket.socket]) -> None:
         gc.freeze()  # the models and the framework are never garbage: no later collection need look through them
         trim_memory()
         await server.serve(sockets)
+    metrics.hand_on()
 
 
 class Server(uvicorn.Server):
@@ -182,13 +183,13 @@ class Protocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
 
-def write_whole(cycle: RequestResponseCycle, answer: Answer) -> bool:
+def write_whole(cycle: RequestResponseCycle, sent: list[tuple[bytes, bytes]], body: bytes) -> bool:
     """Head and body in one write; False where there is more to do than that, which `send` knows."""
     headers = cycle.default_headers
     if cycle.flow.write_paused or cycle.disconnected or not cycle.keep_alive or CLOSE in headers:
         return False
-    lines = [b"%b: %b\r\n" % each for each in (*headers, *headers_of(answer))]
-    cycle.transport.write(b"".join((b"HTTP/1.1 200 OK\r\n", *lines, b"\r\n", answer.body)))
+    lines = [b"%b: %b\r\n" % each for each in (*headers, *sent)]
+    cycle.transport.write(b"".join((b"HTTP/1.1 200 OK\r\n", *lines, b"\r\n", body)))
     cycle.response_started = cycle.response_complete = True
     cycle.message_event.set()
     cycle.on_response()

@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from app.logs import LogFormat
 from app.model import DeviceChoice
 
 Route = Annotated[str, Field(pattern="^(/[^{}?#]*)?$")]
@@ -110,6 +111,10 @@ class Settings(BaseSettings):
     )
     shutdown_seconds: int = Field(20, ge=1, description="Seconds that requests under way have to end after that.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+    log_format: LogFormat = Field("text", description="How: text, or json: an object a line.")
+    access_log: bool = Field(
+        False, description="A line for each request: method, path, status, time, its id and its trace's."
+    )
 
     @field_validator("cors_origins", "api_keys", "admin_keys", mode="before")
     @classmethod

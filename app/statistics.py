@@ -48,8 +48,8 @@ def statistics_of(name: str, version: int) -> ModelStatistics:
     values = defaultdict(float, metrics.values(model))
     failed, dropped = dropped_requests(model)
     runs = int(values["digits_batch_images_count"])
-    parts = int(values["digits_parts_total"])
-    queue_ns = round(values["digits_queue_seconds_total"] * 1e9)
+    parts = int(values["digits_queue_seconds_count"])
+    queue_ns = round(values["digits_queue_seconds_sum"] * 1e9)
     run_ns = round(values["digits_run_seconds_sum"] * 1e9)
     return ModelStatistics(
         name=name,

@@ -194,7 +194,7 @@ async def explain_picture(call: Call) -> Answer:
     limits: Limits = call.state.limits
     pictures = [await read_picture(call, limits)]
     images = await prepare(pictures, max_pictures=1, max_pixels=limits.max_pixels)
-    probabilities, (explanation,) = await explain(servable.predict, images, options.digit)
+    probabilities, (explanation,) = await explain(servable.ask, images, options.digit)
     if b"image/png" in call.headers.get(b"accept", b""):
         return Answer(overlay(images[0], explanation.attributions), b"image/png")
     return Answer(encode_explained(servable, probabilities, images if options.return_image else None, explanation))

@@ -99,7 +99,7 @@ async def predict(call: Call) -> Answer:
 async def explain_instances(call: Call) -> Answer:
     """Takes what `:predict` does, and tells how much each pixel of an image speaks for the digit it is read as."""
     servable, _, images = await read_call(call, ":explain")
-    probabilities, explanations = await explain(servable.predict, images)
+    probabilities, explanations = await explain(servable.ask, images)
     answer = {"predictions": probabilities, "explanations": explanations}
     return Answer(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
 

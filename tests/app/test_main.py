@@ -16,6 +16,8 @@ from tests.conftest import ROOT
 ALLOWED = {
     "errors": set(),
     "metrics": set(),
+    "context": set(),
+    "logs": {"context"},
     "cuda": {"errors"},
     "model": {"errors", "cuda"},
     "image": {"errors"},
@@ -26,15 +28,15 @@ ALLOWED = {
     "batching": {"errors", "metrics", "model"},
     "signature": {"errors"},
     "versions": {"errors", "signature"},
-    "repository": {"errors", "metrics", "model", "batching", "signature", "versions"},
+    "repository": {"context", "errors", "metrics", "model", "batching", "signature", "versions"},
     "explain": {"errors", "model"},
     "statistics": {"metrics"},
-    "security": {"errors", "metrics"},
-    "fastlane": {"errors", "metrics", "security"},
+    "security": {"errors", "logs", "metrics"},
+    "fastlane": {"context", "errors", "metrics", "security"},
     "bodies": {"errors", "fastlane", "pictures"},
     "inference": {"errors", "fastlane", "model", "pictures", "tensors"},
     "instances": {"errors", "model", "pictures", "tensors"},
-    "settings": {"model"},  # for the type of one setting
+    "settings": {"logs", "model"},  # for the types of two settings
     "offline": {"errors", "lines", "model", "image", "versions"},
     "api.digits": {
         *("errors", "bodies", "explain", "fastlane", "image", "lines", "model", "pictures", "repository", "versions")
@@ -48,11 +50,11 @@ ALLOWED = {
     "contract": {"errors"},
     "main": {
         *("__version__", "api", "batching", "bodies", "errors", "fastlane", "repository", "security", "settings"),
-        *("contract", "pages", "versions"),
+        *("context", "contract", "pages", "versions"),
     },
     "server": {"errors", "fastlane", "main", "metrics", "model", "settings"},
     "workers": {"errors"},
-    "__main__": {"errors", "model", "offline", "server", "settings", "signature", "versions", "workers"},
+    "__main__": {"errors", "logs", "model", "offline", "server", "settings", "signature", "versions", "workers"},
 }
 # What training may import of app.
 OF_TRAINING = {"app.errors", "app.image", "app.lines", "app.model", "app.signature", "app.versions"}

@@ -1,0 +1,80 @@
+"""What is logged, and how: as text for people, or as a JSON object a line for whoever collects it.
+
+With everything that is said while a request is answered stand its id and that of the trace it belongs to. What it holds
+never does: neither its body, nor its query, nor its headers, nor who sent it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Any, Literal
+from urllib.parse import quote
+
+import orjson
+from opentelemetry import trace
+
+from app.context import CURRENT
+
+LogFormat = Literal["text", "json"]
+
+access = logging.getLogger("app.access")
+# What these say of a caller's bytes is answered to the caller.
+SILENCED = ("PIL", "python_multipart")
+
+
+def start_logging(level: str, log_format: LogFormat, *, access_log: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+    for parser in SILENCED:
+        logging.getLogger(parser).setLevel(logging.ERROR)
+    access.setLevel(logging.INFO if access_log else logging.WARNING)
+
+
+def note_access(method: str, path: str, status: int, seconds: float) -> None:
+    """One line for a request, where the operator wants them."""
+    if access.isEnabledFor(logging.INFO):
+        # The path as it came: decoded it could hold line breaks, and with them made-up lines.
+        facts = {"method": method, "path": quote(path), "status": status, "ms": round(seconds * 1000, 3)}
+        access.info("%(method)s %(path)s %(status)d %(ms)s ms", facts, extra={"facts": facts})
+
+
+def ids() -> dict[str, str]:
+    """Of the request that is being answered; none outside of one."""
+    found = {}
+    if context := CURRENT.get():
+        found["request_id"] = context.request_id.decode()
+        if trace_id := context.trace_id:
+            found["trace_id"] = trace_id
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        found |= {"trace_id": trace.format_trace_id(span.trace_id), "span_id": trace.format_span_id(span.span_id)}
+    return found
+
+
+class TextFormatter(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s%(ids)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.ids = "".join(f" {name}={value}" for name, value in ids().items())
+        return super().format(record)
+
+
+class JsonFormatter(logging.Formatter):
+    """One line: time, level, logger, message, what is known of the request, and of an error its trace."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told: dict[str, Any] = {
+            "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "facts", {}),
+            **ids(),
+        }
+        if record.exc_info:
+            told["error"] = self.formatException(record.exc_info)
+        return orjson.dumps(told).decode()
