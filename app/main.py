@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +20,7 @@ from app.batching import BatchSettings
 from app.bodies import Limits
 from app.context import Names
 from app.errors import InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
-from app.fastlane import FastLane, HotRoute, Watch
+from app.fastlane import FastLane
 from app.repository import ModelRepository, VersionSettings
 from app.security import Access, BodyLimit, Keys, Problems, SafeHeaders, problem_response
 from app.settings import Settings
@@ -31,14 +31,16 @@ EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length", "WWW-Authen
 
 
 class Service(FastAPI):
-    """FastAPI within our own layers: FastLane( Names( CORS( SafeHeaders( Problems( Keys( BodyLimit( FastAPI ))))))).
+    """FastAPI within our own layers: Names( CORS( SafeHeaders( Problems( Keys( BodyLimit( FastAPI )))))).
 
-    A problem carries CORS headers too, or no page could read it.
+    A problem carries CORS headers too, or no page could read it. Our own server answers by the `lane` what that takes;
+    the rest comes here, and under any other server everything does.
     """
 
     layers: ASGIApp
+    lane: FastLane
 
-    def surround(self, settings: Settings, hot_routes: Sequence[HotRoute]) -> None:
+    def surround(self, settings: Settings) -> None:
         inner: ASGIApp = BodyLimit(super().__call__, settings.max_body_bytes)
         if settings.api_keys:
             inner = Keys(inner, self.state.access, settings.health_route)
@@ -50,9 +52,6 @@ class Service(FastAPI):
             expose_headers=EXPOSED_HEADERS,
         )
         self.layers = Names(cors)
-        if hot_routes:
-            access = self.state.access if settings.api_keys else None
-            self.layers = FastLane(self.layers, hot_routes, self.state, settings.max_body_bytes, access)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -66,11 +65,8 @@ class Service(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> Service:
-    """The service as an ASGI application. Entering its lifespan loads the models or raises `StartupError`.
-
-    Without `fast_lane` FastAPI runs every route itself: slower, with the same answers.
-    """
+def create_app(settings: Settings | None = None) -> Service:
+    """The service as an ASGI application. Entering its lifespan loads the models or raises `StartupError`."""
     settings = settings or Settings()
     app = Service(
         title="Digits",
@@ -84,7 +80,6 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
     # Not Starlette's State, which looks each name up in a dict of its own: that costs a hot route a microsecond.
     app.state = SimpleNamespace(  # type: ignore[assignment]
         stopping=False,
-        watch=Watch(),
         access=Access(settings.api_keys, settings.admin_keys),
         limits=Limits(settings.max_pictures, settings.max_pixels),
         repository=ModelRepository(
@@ -107,7 +102,9 @@ def create_app(settings: Settings | None = None, *, fast_lane: bool = True) -> S
     )
     routers = (called_by_clouds, *ROUTERS)
     hot_routes = [route for each in routers for route in getattr(each, "HOT_ROUTES", ())]
-    app.surround(settings, hot_routes if fast_lane else ())
+    app.surround(settings)
+    access = app.state.access if settings.api_keys else None
+    app.lane = FastLane(hot_routes, app.state, settings.max_body_bytes, access)
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(Exception, on_failure)
     app.add_exception_handler(HTTPException, on_http_exception)

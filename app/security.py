@@ -128,9 +128,12 @@ class Access:
         self.admins = tuple(admin_keys)
         self.everyone = (*api_keys, *admin_keys)
 
+    def knows(self, headers: Headers) -> bool:
+        return is_known(key_of(headers), self.everyone)
+
     def check(self, headers: Headers) -> None:
         """Raises `Unauthorized`."""
-        if not is_known(key_of(headers), self.everyone):
+        if not self.knows(headers):
             raise Unauthorized("Send a key that is known here, as Authorization: Bearer KEY or as X-API-Key: KEY.")
 
     def check_admin(self, headers: Headers) -> None:

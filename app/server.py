@@ -1,9 +1,8 @@
-"""The HTTP server of one process: uvicorn, with a drain, and with the fast lane's answers in one write."""
+"""The HTTP server of one process: uvicorn, with a drain."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import gc
 import os
 import signal
@@ -12,22 +11,19 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app import metrics
 from app.errors import StartupError
-from app.fastlane import WHOLE_ANSWER
 from app.main import create_app
 from app.model import trim_memory
+from app.protocol import CLOSE, Protocol
 from app.settings import Settings
 
 LINGER_SECONDS = 1  # a connection that was just made, or is idle, may still bring a request for so long
 KEEP_ALIVE_SECONDS = 75  # longer than the idle time of the usual proxies (60 s), or they meet closed connections
-CLOSE = (b"connection", b"close")
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
@@ -54,7 +50,7 @@ def serve_here(settings: Settings, sockets: list[socket.socket], on_ready: Calla
     """In this process, until it is told to stop."""
     app = create_app(settings)
     config = uvicorn.Config(
-        app.layers,
+        app,
         interface="asgi3",
         lifespan="off",  # entered by `run`, so that a refusal to start is one line and not a traceback
         log_config=None,
@@ -168,29 +164,3 @@ def accept_all(listener: socket.socket) -> list[socket.socket]:
         while True:
             accepted.append(listener.accept()[0])
     return accepted
-
-
-class Protocol(HttpToolsProtocol):
-    """uvicorn's, with an ASGI extension for the fast lane, which finds in `scope` what writes a whole answer at once.
-
-    uvicorn's `send` looks through every header and writes head and body apart: 3 us of a small request's 65.
-    Without the extension, as under any other server, the lane answers in the usual two messages.
-    """
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        extension: Any = functools.partial(write_whole, cycle)  # uvicorn knows extensions without functions alone
-        cycle.scope["extensions"] = {WHOLE_ANSWER: extension}
-        super()._start_asgi_task(cycle, app)
-
-
-def write_whole(cycle: RequestResponseCycle, sent: list[tuple[bytes, bytes]], body: bytes) -> bool:
-    """Head and body in one write; False where there is more to do than that, which `send` knows."""
-    headers = cycle.default_headers
-    if cycle.flow.write_paused or cycle.disconnected or not cycle.keep_alive or CLOSE in headers:
-        return False
-    lines = [b"%b: %b\r\n" % each for each in (*headers, *sent)]
-    cycle.transport.write(b"".join((b"HTTP/1.1 200 OK\r\n", *lines, b"\r\n", body)))
-    cycle.response_started = cycle.response_complete = True
-    cycle.message_event.set()
-    cycle.on_response()
-    return True

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
+from tests.app.served import ServedClient
 from training.data import Digits
 
 Encode = Callable[..., bytes]
@@ -41,15 +42,17 @@ def seven_png(seven: NDArray[np.uint8]) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def client(models: Path) -> Iterator[TestClient]:
-    """A client of the whole application; errors come back as answers, as they do over the network."""
+def plain_client(models: Path) -> Iterator[TestClient]:
+    """A client of the application alone, as under any server: FastAPI runs every route.
+
+    Errors come back as answers, as they do over the network.
+    """
     with TestClient(create_app(Settings(models=models, device="cpu")), raise_server_exceptions=False) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def plain_client(models: Path) -> Iterator[TestClient]:
-    """The same without its fast lane: FastAPI runs every route."""
-    app = create_app(Settings(models=models, device="cpu"), fast_lane=False)
-    with TestClient(app, raise_server_exceptions=False) as client:
+def client(models: Path) -> Iterator[TestClient]:
+    """A client of the whole service, our own server's protocol included, which answers the hot routes itself."""
+    with ServedClient(create_app(Settings(models=models, device="cpu"))) as client:
         yield client

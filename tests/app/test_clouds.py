@@ -25,6 +25,7 @@ from app.api.clouds import read_array
 from app.errors import ServiceError
 from app.main import create_app
 from app.settings import Settings
+from tests.app.served import ServedClient
 from tests.app.test_digits import assert_problem
 from tests.app.test_serve import SECONDS, serving
 from tests.conftest import ROOT
@@ -192,19 +193,19 @@ def test_json_of_no_known_form_is_told_the_protocols(client: TestClient) -> None
 def client_of(models: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TestClient]:
     """A client of a service that was started with these routes in its environment."""
 
-    def client_of(health: str, predict: str, *, fast_lane: bool = True) -> TestClient:
+    def client_of(health: str, predict: str, way: type[TestClient] = ServedClient) -> TestClient:
         monkeypatch.setenv("AIP_HEALTH_ROUTE", health)
         monkeypatch.setenv("AIP_PREDICT_ROUTE", predict)
-        return TestClient(create_app(Settings(models=models, device="cpu"), fast_lane=fast_lane))
+        return way(create_app(Settings(models=models, device="cpu")))
 
     return client_of
 
 
-@pytest.mark.parametrize("fast_lane", [True, False])
+@pytest.mark.parametrize("way", [ServedClient, TestClient])
 def test_routes_of_the_environment_are_health_and_predict(
-    client_of: Callable[..., TestClient], seven: NDArray[np.uint8], fast_lane: bool
+    client_of: Callable[..., TestClient], seven: NDArray[np.uint8], way: type[TestClient]
 ) -> None:
-    with client_of(VERTEX, VERTEX + ":predict", fast_lane=fast_lane) as client:
+    with client_of(VERTEX, VERTEX + ":predict", way) as client:
         assert client.get(VERTEX).status_code == 200
         request = {"instances": [seven.tolist(), seven.tolist()], "parameters": {"confidence": 0.5}}
         assert argmax(client.post(VERTEX + ":predict", json=request)) == [7, 7]
@@ -214,16 +215,16 @@ def test_routes_of_the_environment_are_health_and_predict(
         assert VERTEX not in client.get("/openapi.json").text
 
 
-@pytest.mark.parametrize("fast_lane", [True, False])
+@pytest.mark.parametrize("way", [ServedClient, TestClient])
 def test_route_of_the_environment_may_be_one_of_ours(
-    client_of: Callable[..., TestClient], seven: NDArray[np.uint8], seven_png: bytes, fast_lane: bool
+    client_of: Callable[..., TestClient], seven: NDArray[np.uint8], seven_png: bytes, way: type[TestClient]
 ) -> None:
-    with client_of("/health", "/predict", fast_lane=fast_lane) as client:
+    with client_of("/health", "/predict", way) as client:
         assert argmax(client.post("/predict", json={"instances": [seven.tolist()]})) == [7]
         assert client.post("/predict", content=seven_png).json()["predictions"][0]["digit"] == 7
         client.app.state.stopping = True  # type: ignore[attr-defined]
         assert_problem(client.get("/health"), 503, "stopping")
-    with client_of("/ping", "/invocations", fast_lane=fast_lane) as client:
+    with client_of("/ping", "/invocations", way) as client:
         assert client.get("/ping").status_code == 200
         assert client.get("/openapi.json").status_code == 200  # no operation twice
 

@@ -236,8 +236,7 @@ def test_fastapi_answers_as_the_fast_lane_does(
     for content in bodies:
         for query in ("", "?model=digits-mlp", "?return_image=true", "?version=9", "?version=x", "?model=letters"):
             fast, plain = (each.post("/predict" + query, content=content) for each in (client, plain_client))
-            for name in ("vary", "x-content-type-options", "referrer-policy"):  # what browsers ask for
-                del plain.headers[name]
+            del plain.headers["vary"]  # what CORS adds for caches, which keep no POST
             assert fast.headers.pop("x-request-id") != plain.headers.pop("x-request-id")
             assert (fast.status_code, fast.headers, fast.content) == (plain.status_code, plain.headers, plain.content)
 

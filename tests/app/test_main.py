@@ -32,7 +32,8 @@ ALLOWED = {
     "explain": {"errors", "model"},
     "statistics": {"metrics"},
     "security": {"errors", "logs", "metrics"},
-    "fastlane": {"context", "errors", "metrics", "security"},
+    "fastlane": {"context", "metrics", "security"},
+    "protocol": {"context", "errors", "fastlane", "security"},
     "bodies": {"errors", "fastlane", "pictures"},
     "inference": {"errors", "fastlane", "model", "pictures", "tensors"},
     "instances": {"errors", "model", "pictures", "tensors"},
@@ -52,7 +53,7 @@ ALLOWED = {
         *("__version__", "api", "batching", "bodies", "errors", "fastlane", "repository", "security", "settings"),
         *("context", "contract", "pages", "versions"),
     },
-    "server": {"errors", "fastlane", "main", "metrics", "model", "settings"},
+    "server": {"errors", "main", "metrics", "model", "protocol", "settings"},
     "workers": {"errors"},
     "__main__": {"errors", "logs", "model", "offline", "server", "settings", "signature", "versions", "workers"},
 }

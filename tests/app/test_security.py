@@ -20,6 +20,7 @@ from app.errors import BlankPicture
 from app.main import create_app
 from app.security import BodyLimit, Problems, is_known, key_of
 from app.settings import Settings
+from tests.app.served import ServedClient
 
 
 async def echo(request: Request) -> PlainTextResponse:
@@ -200,10 +201,10 @@ def closed(models: Path) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.fixture(scope="module", params=["in the fast lane", "through FastAPI"])
+@pytest.fixture(scope="module", params=[ServedClient, TestClient], ids=["in the fast lane", "through FastAPI"])
 def caller(request: pytest.FixtureRequest, models: Path) -> Iterator[TestClient]:
     settings = Settings(models=models, device="cpu", api_keys=(digest_of("first"),), admin_keys=(digest_of("admin"),))
-    with TestClient(create_app(settings, fast_lane=request.param == "in the fast lane")) as client:
+    with request.param(create_app(settings)) as client:
         yield client
 
 

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import encode
+from tests.app.served import ServedClient
 from tests.app.test_digits import assert_problem
 from tests.app.test_serve import SECONDS, serving
 from training.data import Digits
@@ -26,11 +27,10 @@ PREDICT = "/v1/models/digits:predict"
 ZEROS = np.zeros((28, 28), int).tolist()
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["fast lane", "FastAPI alone"])
+@pytest.fixture(scope="module", params=[ServedClient, TestClient], ids=["fast lane", "FastAPI alone"])
 def client(models: Path, request: pytest.FixtureRequest) -> Iterator[TestClient]:
     settings = Settings(models=models, device="cpu", version_labels="digits/stable=1,digits/canary=2,digits/next=3")
-    app = create_app(settings, fast_lane=request.param)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with request.param(create_app(settings), raise_server_exceptions=False) as client:
         yield client
 
 
