@@ -1,0 +1,150 @@
+"""What is counted and measured, and how it reaches Prometheus."""
+
+from __future__ import annotations
+
+import random
+import re
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from app import metrics
+from app.metrics import MOST_PENDING, BulkHistogram, Drift, Pending, RunMetrics
+from tests.app.test_serve import SECONDS, Service, serving, until
+from tests.conftest import ROOT
+
+Sample = Callable[..., float]
+
+
+def sample_of(exposition: str, name: str, **labels: str) -> float:
+    """The sum of the samples that have these labels, among others."""
+    samples = [each for family in text_string_to_metric_families(exposition) for each in family.samples]
+    return sum(each.value for each in samples if each.name == name and labels.items() <= each.labels.items())
+
+
+def asked(service: Service, path: str, body: bytes | None = None) -> bytes:
+    with urllib.request.urlopen(service.address + path, body, timeout=SECONDS) as answer:
+        content: bytes = answer.read()
+    return content
+
+
+@pytest.fixture
+def sample(client: TestClient) -> Sample:
+    return lambda name, **labels: sample_of(client.get("/metrics").text, name, **labels)
+
+
+def test_many_values_at_once_are_counted_as_one_by_one() -> None:
+    rng = random.Random(1)
+    values = [rng.choice((0.1, 0.2, 0.5, rng.random(), 3)) for _ in range(1000)]
+    registry = CollectorRegistry()
+    one = Histogram("one", "", buckets=(0.1, 0.2, 0.5, 1), registry=registry)
+    all_ = BulkHistogram("all", "", buckets=(0.1, 0.2, 0.5, 1), registry=registry)
+    for value in values:
+        one.observe(value)
+    all_.observe_all(values[:1])
+    all_.observe_all(values[1:])
+    for name in ("bucket", "count", "sum"):
+        for le in ("0.1", "0.2", "0.5", "1.0", "+Inf") if name == "bucket" else (None,):
+            labels = {"le": le} if le else {}
+            want = registry.get_sample_value(f"one_{name}", labels)
+            assert registry.get_sample_value(f"all_{name}", labels) == pytest.approx(want)
+
+
+def test_nothing_is_lost_or_counted_twice_while_someone_asks() -> None:
+    histogram = BulkHistogram("busy", "", buckets=(1, 2), registry=None)
+    pending = Pending(histogram)
+    with ThreadPoolExecutor(3) as threads:
+        asking = [threads.submit(lambda: [metrics.hand_on((pending,)) for _ in range(300)]) for _ in range(3)]
+        for _ in range(20_000):
+            pending.add(1)
+        for each in asking:
+            each.result()
+    metrics.hand_on((pending,))
+    assert [each.value for each in histogram._samples() if each.name == "_count"] == [20_000]
+
+
+def test_what_is_written_down_does_not_grow() -> None:
+    drift, runs = Drift.of("growing", 1), RunMetrics.of("growing", 1)
+    for _ in range(3 * MOST_PENDING - 1):
+        drift.observe(np.zeros((2, 28, 28), np.uint8), np.full((2, 10), 0.1, np.float32))
+        runs.observe_run(1, 0.001, [0.001, 0.002], 0)
+    assert len(drift._images) == len(drift._rows) == len(runs.batch_images.values) == MOST_PENDING - 1
+    assert len(runs.queue_seconds.values) < MOST_PENDING
+
+
+def test_every_stage_of_a_request_is_timed_on_either_road(
+    sample: Sample, client: TestClient, plain_client: TestClient, seven_png: bytes
+) -> None:
+    model = {"model": "digits", "version": "2"}
+    names = ("decode_seconds", "encode_seconds", "queue_seconds", "run_seconds", "request_seconds")
+    of = {name: {"route": "/predict"} if name[0] in "de" or name == "request_seconds" else model for name in names}
+    before = {name: sample(f"digits_{name}_count", **of[name]) for name in names}
+    spent = {name: sample(f"digits_{name}_sum", **of[name]) for name in names}
+    for each in (client, plain_client):
+        assert each.post("/predict", content=seven_png).status_code == 200
+    for name in names:
+        assert sample(f"digits_{name}_count", **of[name]) == before[name] + 2, name
+        assert 0 < sample(f"digits_{name}_sum", **of[name]) - spent[name] < 5, name
+
+
+def test_request_that_is_refused_has_no_stages_and_is_counted_by_its_kind(sample: Sample, client: TestClient) -> None:
+    stages = sample("digits_decode_seconds_count", route="/predict")
+    before = sample("digits_problems_total", kind="unsupported-picture")
+    assert client.post("/predict", content=b"no picture").status_code == 415
+    assert client.post("/predict", content=b"no picture", headers={"Origin": "https://a.example"}).status_code == 415
+    assert sample("digits_problems_total", kind="unsupported-picture") == before + 2
+    assert sample("digits_decode_seconds_count", route="/predict") == stages
+    missing = sample("digits_problems_total", kind="route-not-found")
+    client.get("/made/up/by/callers")
+    assert sample("digits_problems_total", kind="route-not-found") == missing + 1
+
+
+def test_what_is_predicted_is_counted_with_its_confidence_and_its_ink(
+    sample: Sample, client: TestClient, seven_png: bytes, seven: np.ndarray[tuple[int, int], np.dtype[np.uint8]]
+) -> None:
+    model = {"model": "digits", "version": "2"}
+    sevens = sample("digits_predicted_total", digit="7", **model)
+    others = sample("digits_predicted_total", **model) - sevens
+    inks, ink = (sample(f"digits_ink_{name}", **model) for name in ("count", "sum"))
+    confidences, confidence = (sample(f"digits_confidence_{name}", **model) for name in ("count", "sum"))
+    images = np.stack([seven, seven, 0 * seven]).tolist()
+    answer = client.post("/v1/models/digits:predict", json={"instances": images}).json()["predictions"]
+    assert sample("digits_predicted_total", digit="7", **model) - sevens >= 2
+    assert sample("digits_predicted_total", **model) - sevens - others == 3
+    assert sample("digits_confidence_count", **model) - confidences == 3
+    gained = sample("digits_confidence_sum", **model) - confidence
+    assert gained == pytest.approx(sum(max(row) for row in answer), abs=1e-4)
+    assert sample("digits_ink_count", **model) - inks == 1
+    assert sample("digits_ink_sum", **model) - ink == pytest.approx(seven.mean() / 255, abs=1e-6)
+
+
+def test_explanations_are_no_drift(sample: Sample, client: TestClient, seven_png: bytes) -> None:
+    before = sample("digits_predicted_total")
+    assert client.post("/explain", content=seven_png).status_code == 200
+    assert sample("digits_predicted_total") == before
+
+
+def test_several_workers_figures_are_added_up() -> None:
+    def exposition() -> str:
+        return asked(service, "/metrics").decode()
+
+    with serving("--device", "cpu", "--workers", "2", "--model-poll-seconds", "0") as service:
+        for _ in range(20):
+            asked(service, "/predict", (ROOT / "app/static/seven.png").read_bytes())
+        until(lambda: sample_of(exposition(), "digits_predicted_total", digit="7") == 20)  # handed on once a second
+        until(lambda: sample_of(exposition(), "digits_request_seconds_count", route="/predict") == 20)
+        last = exposition()
+    for name in ("digits_decode_seconds_count", "digits_confidence_count", "digits_ink_count"):
+        assert sample_of(last, name) == 20
+
+
+def test_paths_that_callers_make_up_are_no_labels(client: TestClient) -> None:
+    client.get("/made/up")
+    client.post("/v2/models/made-up/infer", content=b"{}")
+    assert not re.search(r"made.up", client.get("/metrics").text)
