@@ -2,6 +2,7 @@
 
 Making a picture takes a millisecond or more, ten times what the network takes to learn from it, so it is kept and seen
 several times. A bank is a folder of shards, `digits-*.npz` (MNIST's digits distorted, labelled by teachers),
+`plain-*.npz` (the same as they are: without them, what is as sharp as a picture would more likely be no digit),
 `pictures-*.npz` and `validation-*.npz` (pictures of the validation digits and of fonts kept for them); each shard is a
 function of its number, so a bank that was interrupted is completed.
 """
@@ -60,6 +61,7 @@ class Plan:
 
     teachers: tuple[str, ...]
     digits: int = 110
+    plain: int = 33  # each eleven are MNIST's training digits once
     pictures: int = 60
     validation: int = 2
     temperature: float = 2.0  # softens what the teachers say
@@ -70,7 +72,7 @@ def make(folder: Path, plan: Plan) -> None:
     """Writes the shards that are not there yet, on all cores."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONTENTS).write_text(json.dumps(contents(plan), indent=2) + "\n")
-    counts = {"validation": plan.validation, "pictures": plan.pictures, "digits": plan.digits}
+    counts = {"validation": plan.validation, "pictures": plan.pictures, "digits": plan.digits, "plain": plan.plain}
     wanted = [(kind, number) for kind, count in counts.items() for number in range(count)]
     missing = [each for each in wanted if not shard(folder, *each).exists()]
     # Forked processes would inherit what onnxruntime's threads held.
@@ -85,6 +87,7 @@ def contents(plan: Plan) -> dict[str, Any]:
     """What the bank holds, for the manifests of what learns from it."""
     return {
         "distorted_digits": plan.digits * SHARD,
+        "plain_digits": plan.plain * SHARD,
         "pictures": plan.pictures * SHARD,
         "validation_pictures": plan.validation * SHARD,
         "teachers": [hashlib.sha256(Path(graph).read_bytes()).hexdigest() for graph in plan.teachers],
@@ -133,7 +136,8 @@ def prepare_worker(plan: Plan) -> None:
 def write_shard(path: Path, kind: str, number: int) -> None:
     assert worker is not None
     makers: dict[str, Callable[[Worker, int], Bank]] = {
-        "digits": distorted,
+        "digits": lambda worker, number: shown(worker, number, DISTORTION),
+        "plain": lambda worker, number: shown(worker, number, None),
         "pictures": lambda worker, number: pictured(worker.training, np.random.default_rng((1, number))),
         "validation": lambda worker, number: pictured(worker.validation, np.random.default_rng((2, number))),
     }
@@ -154,7 +158,7 @@ def smoothed(labels: NDArray[np.integer]) -> Targets:
     return targets
 
 
-def distorted(worker: Worker, number: int) -> Bank:
+def shown(worker: Worker, number: int, distortion: Distortion | None) -> Bank:
     """A shard's share of the training digits, each distorted in its own way, and what the teachers say of that."""
     digits = worker.data.train
     rng = np.random.default_rng((0, number))
@@ -162,7 +166,9 @@ def distorted(worker: Worker, number: int) -> Bank:
     chosen = np.take(chosen, range(number * SHARD, (number + 1) * SHARD), mode="wrap")
     images, targets = [], []
     for start in range(0, SHARD, 100):  # each hundred has its own elastic field's smoothness
-        batch = distort(digits.images[chosen[start : start + 100]], DISTORTION, rng)
+        batch = digits.images[chosen[start : start + 100]]
+        if distortion:
+            batch = distort(batch, distortion, rng)
         images.append(batch)
         targets.append(taught(batch, worker.teachers, worker.plan.temperature))
     return Bank(np.concatenate(images), np.concatenate(targets))

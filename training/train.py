@@ -150,7 +150,7 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
 
 def batches_of(config: TrainConfig, data: Split, run: Path, epoch: int, among: Workers) -> keras.utils.PyDataset:
     if config.bank:
-        return BankBatches(bank.read(Path(config.bank), "digits", "pictures"), config, epoch)
+        return BankBatches(bank.read(Path(config.bank), "digits", "plain", "pictures"), config, epoch)
     teachers = [Model(graph.read_bytes(), "cpu") for graph in teachers_of(run)]
     return Batches(data.train, config, epoch, among, teachers)
 
