@@ -25,7 +25,7 @@ def worker(data: Split, monkeypatch: pytest.MonkeyPatch) -> Worker:
 
 
 def test_distorted_digits_are_labelled_by_their_teachers(worker: Worker) -> None:
-    shard = bank.distorted(worker, 0)
+    shard = bank.shown(worker, 0, bank.DISTORTION)
     assert shard.images.shape == (200, 28, 28)
     assert shard.targets.shape == (200, 11)
     assert np.allclose(shard.targets.astype(float).sum(axis=1), 1, atol=0.01)
@@ -35,16 +35,13 @@ def test_distorted_digits_are_labelled_by_their_teachers(worker: Worker) -> None
 
 
 def test_a_shard_is_a_function_of_its_number_and_no_two_are_the_same(worker: Worker) -> None:
-    first, again, other = (bank.distorted(worker, number) for number in (0, 0, 1))
+    first, again, other = (bank.shown(worker, number, bank.DISTORTION) for number in (0, 0, 1))
     assert np.array_equal(first.images, again.images)
     assert not np.array_equal(first.images, other.images)
 
 
-def test_all_training_digits_are_distorted_before_any_comes_again(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bank, "distort", lambda images, *_: images)
-    shards = [bank.distorted(worker, number) for number in range(len(worker.data.train) // 200)]
+def test_digits_as_they_are_all_come_before_any_comes_again(worker: Worker) -> None:
+    shards = [bank.shown(worker, number, None) for number in range(len(worker.data.train) // 200)]
     seen = {bytes(image) for shard in shards for image in shard.images}
     assert seen == set(map(bytes, worker.data.train.images))
 
