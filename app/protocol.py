@@ -37,7 +37,7 @@ class Protocol(HttpToolsProtocol):
         self.exchange: Exchange | None = None  # the last one
         self.receiving: Exchange | None = None  # the same while its body comes in
         self.had_one = False  # in what was read last
-        self.between = 0  # bytes since the last head or piece of a body
+        self.between = 0  # bytes since the last piece of a body or end of a request
 
     def data_received(self, data: bytes) -> None:
         self.had_one = False
@@ -53,7 +53,6 @@ class Protocol(HttpToolsProtocol):
         self.expect_100_continue = False
 
     def on_headers_complete(self) -> None:
-        self.between = 0
         exchange = self.hot_exchange()
         if exchange:
             self.cycle = exchange  # type: ignore[assignment]  # it has what is asked of one

@@ -121,6 +121,7 @@ def test_request_may_come_in_any_pieces() -> None:
     "request_",
     [
         b"GET /tell HTTP/1.1\r\n\r\n",
+        b"PUT" + post("/tell").removeprefix(b"POST"),
         post("/other"),
         post("/tell", b"x", version="1.0"),
         post("/tell", b"x", "Connection: close"),
@@ -266,6 +267,7 @@ def test_answer_while_draining_says_that_it_is_the_last() -> None:
         wire = connection(slow=slow)
         wire.protocol.data_received(post("/slow"))
         wire.state.default_headers.append(CLOSE)
+        wire.protocol.shutdown()
         slow.futures[0].set_result(b"done")
         await wire.answer()
         return wire
@@ -490,8 +492,10 @@ def test_endless_head_is_refused(start: bytes) -> None:
 def test_long_bodies_and_many_requests_are_no_endless_head() -> None:
     async def scenario() -> Wire:
         wire = connection(tell=tell)
-        wire.protocol.data_received(post("/tell", bytes(150_000))[:-1])
-        wire.protocol.data_received(b"\0" + post("/tell")[:-1])
+        request = post("/tell", bytes(190_000))
+        for at in range(0, len(request), 50_000):
+            wire.protocol.data_received(request[at : at + 50_000])
+        wire.protocol.data_received(post("/tell")[:-1])
         wire.protocol.data_received(b"x" + b"".join(post("/other") for _ in range(1000)) + b"POST")
         await wire.answer()
         return wire
