@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from app.fastlane import FastLane
 from app.repository import ModelRepository, VersionSettings
 from app.security import Access, BodyLimit, Keys, Problems, SafeHeaders, problem_response
 from app.settings import Settings
+from app.tracing import start_tracing, telemetry
 from app.versions import VersionPolicy
 
 ROUTERS = (digits, health, v1, v2, control)
@@ -68,11 +70,13 @@ class Service(FastAPI):
 def create_app(settings: Settings | None = None) -> Service:
     """The service as an ASGI application. Entering its lifespan loads the models or raises `StartupError`."""
     settings = settings or Settings()
+    tracing = start_tracing() if settings.tracing else None
     app = Service(
         title="Digits",
         version=__version__,
         summary="Reads handwritten digits.",
         lifespan=lifespan,
+        telemetry=telemetry(tracing),
         openapi_tags=[{"name": "digits", "description": "Our own API: start here."}],  # and so it stands first
         docs_url=None,  # they fetch their scripts from another's server
         redoc_url=None,
@@ -80,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Service:
     # Not Starlette's State, which looks each name up in a dict of its own: that costs a hot route a microsecond.
     app.state = SimpleNamespace(  # type: ignore[assignment]
         stopping=False,
+        tracing=tracing,
         access=Access(settings.api_keys, settings.admin_keys),
         limits=Limits(settings.max_pictures, settings.max_pixels),
         repository=ModelRepository(
@@ -104,7 +109,8 @@ def create_app(settings: Settings | None = None) -> Service:
     hot_routes = [route for each in routers for route in getattr(each, "HOT_ROUTES", ())]
     app.surround(settings)
     access = app.state.access if settings.api_keys else None
-    app.lane = FastLane(hot_routes, app.state, settings.max_body_bytes, access)
+    # FastAPI makes the spans, and so gets all requests.
+    app.lane = FastLane(() if tracing else hot_routes, app.state, settings.max_body_bytes, access)
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(Exception, on_failure)
     app.add_exception_handler(HTTPException, on_http_exception)
@@ -120,8 +126,12 @@ def create_app(settings: Settings | None = None) -> Service:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with app.state.repository:
-        yield
+    try:
+        async with app.state.repository:
+            yield
+    finally:
+        if app.state.tracing:
+            await asyncio.to_thread(app.state.tracing.shutdown)  # which sends what is left
 
 
 async def on_service_error(request: Request, error: Exception) -> Response:

@@ -115,6 +115,11 @@ class Settings(BaseSettings):
     access_log: bool = Field(
         False, description="A line for each request: method, path, status, time, its id and its trace's."
     )
+    tracing: bool = Field(
+        False,
+        description="A span for each request, sent where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the extra otel, "
+        "and hot routes are slower.",
+    )
 
     @field_validator("cors_origins", "api_keys", "admin_keys", mode="before")
     @classmethod

@@ -108,13 +108,13 @@ def test_access_log_has_a_line_for_each_request_on_either_road() -> None:
     with serving("--device", "cpu", "--access-log", "true", "--log-format", "json") as service:
         connection = connect(service)
 
-        def ask(method: str, path: str, body: bytes | None = None, **headers: str) -> None:
+        def ask(method: str, path: str, body: bytes | None, headers: dict[str, str]) -> None:
             connection.request(method, path, body, headers)
             connection.getresponse().read()
 
-        ask("POST", "/predict?model=digits", SEVEN, **{"X-Request-ID": "first", "traceparent": TRACEPARENT})
-        ask("POST", "/predict?hidden=1", b"no picture", **{"X-Request-ID": "second", "Origin": "https://a.example"})
-        ask("GET", "/made%0aup", **{"X-Request-ID": "third", "traceparent": "nonsense"})
+        ask("POST", "/predict?model=digits", SEVEN, {"X-Request-ID": "first", "traceparent": TRACEPARENT})
+        ask("POST", "/predict?hidden=1", b"no picture", {"X-Request-ID": "second", "Origin": "https://a.example"})
+        ask("GET", "/made%0aup", None, {"X-Request-ID": "third", "traceparent": "nonsense"})
         connection.close()
         service.process.terminate()
         assert service.process.stderr

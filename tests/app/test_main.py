@@ -37,6 +37,7 @@ ALLOWED = {
     "bodies": {"errors", "fastlane", "pictures"},
     "inference": {"errors", "fastlane", "model", "pictures", "tensors"},
     "instances": {"errors", "model", "pictures", "tensors"},
+    "tracing": {"errors", "security"},
     "settings": {"logs", "model"},  # for the types of two settings
     "offline": {"errors", "lines", "model", "image", "versions"},
     "api.digits": {
@@ -51,7 +52,7 @@ ALLOWED = {
     "contract": {"errors"},
     "main": {
         *("__version__", "api", "batching", "bodies", "errors", "fastlane", "repository", "security", "settings"),
-        *("context", "contract", "pages", "versions"),
+        *("context", "contract", "pages", "tracing", "versions"),
     },
     "server": {"errors", "main", "metrics", "model", "protocol", "settings"},
     "workers": {"errors"},

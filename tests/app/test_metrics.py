@@ -59,8 +59,13 @@ def test_many_values_at_once_are_counted_as_one_by_one() -> None:
 def test_nothing_is_lost_or_counted_twice_while_someone_asks() -> None:
     histogram = BulkHistogram("busy", "", buckets=(1, 2), registry=None)
     pending = Pending(histogram)
+
+    def ask() -> None:
+        for _ in range(300):
+            metrics.hand_on((pending,))
+
     with ThreadPoolExecutor(3) as threads:
-        asking = [threads.submit(lambda: [metrics.hand_on((pending,)) for _ in range(300)]) for _ in range(3)]
+        asking = [threads.submit(ask) for _ in range(3)]
         for _ in range(20_000):
             pending.add(1)
         for each in asking:

@@ -42,8 +42,8 @@ def told(models: Path) -> dict[str, set[str]]:
     for family in families:
         names = {label for sample in family.samples for label in sample.labels}
         names |= {"model", "entry"} if family.name == "digits_model_refused" else set()  # it refuses none here
-        for sample in family.samples or [family]:
-            found.setdefault(sample.name, set()).update(names)
+        for name in [sample.name for sample in family.samples] or [family.name]:
+            found.setdefault(name, set()).update(names)
     return found
 
 

@@ -1,0 +1,43 @@
+"""Traces for OpenTelemetry: a span for each request, made by FastAPI and sent where the OTEL_ variables say."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from fastapi.telemetry import TelemetryConfig
+
+from app.errors import StartupError
+from app.security import PROBES
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+UNTRACED = {*PROBES, "/metrics"}  # asked every few seconds, and of no interest
+
+
+def start_tracing() -> TracerProvider:
+    """Raises `StartupError` where the libraries for it are missing. Whoever has it shuts it down."""
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError as error:
+        raise StartupError("tracing needs OpenTelemetry's SDK and exporter: install digits-service[otel]") from error
+    os.environ.setdefault("OTEL_SERVICE_NAME", "digits")
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return provider
+
+
+def telemetry(provider: TracerProvider | None) -> TelemetryConfig:
+    """FastAPI's, with spans alone: its metrics are ours already, and its logs would hold what callers sent."""
+    return {
+        "tracer_provider": provider,
+        "tracing": provider is not None,
+        "metrics": False,
+        "logs": False,
+        "operation_spans": False,  # one for each step inside FastAPI
+        "auto_configure": False,
+        "exclude": lambda scope: scope["path"] in UNTRACED,
+    }

@@ -1,0 +1,124 @@
+"""Spans go to a collector, and belong to the caller's trace."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from app.main import create_app
+from app.settings import Settings
+from app.tracing import UNTRACED
+from tests.app.test_logs import TRACE, TRACEPARENT
+from tests.app.test_serve import SECONDS, Service, serving
+from tests.conftest import ROOT
+
+SEVEN = (ROOT / "app/static/seven.png").read_bytes()
+
+
+class Collector(ThreadingHTTPServer):
+    """What OTLP is sent to."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), TakesSpans)
+        self.received: list[ExportTraceServiceRequest] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def spans(self) -> dict[str, Span]:
+        of_scopes = [each for sent in self.received for of in sent.resource_spans for each in of.scope_spans]
+        return {span.name: span for each in of_scopes for span in each.spans}
+
+
+class TakesSpans(BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self) -> None:  # the library's name
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        assert self.path == "/v1/traces"
+        self.server.received.append(ExportTraceServiceRequest.FromString(sent))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextmanager
+def collecting() -> Iterator[Collector]:
+    with Collector() as collector:
+        threading.Thread(target=collector.serve_forever).start()
+        yield collector
+        collector.shutdown()
+
+
+def ask(service: Service, path: str, body: bytes | None = None, **headers: str) -> bytes:
+    request = urllib.request.Request(service.address + path, body, headers)
+    with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+        content: bytes = answer.read()
+    return content
+
+
+def test_request_is_a_span_of_its_callers_trace_and_the_log_knows_it() -> None:
+    traced = ("--device", "cpu", "--tracing", "true", "--access-log", "true", "--log-format", "json")
+    with collecting() as collector, serving(*traced, OTEL_EXPORTER_OTLP_ENDPOINT=collector.address) as service:
+        answer = ask(service, "/predict?model=digits", SEVEN, traceparent=TRACEPARENT)
+        assert json.loads(answer)["predictions"][0]["digit"] == 7
+        ask(service, "/models")
+        for path in ("/health/ready", "/metrics"):
+            ask(service, path)
+        service.process.terminate()
+        assert service.process.stderr
+        lines = [json.loads(line) for line in service.process.stderr.read().splitlines()]
+        assert service.process.wait(SECONDS) == 0
+        spans = collector.spans
+    assert set(spans) == {"POST /predict", "GET /models"}
+    assert spans["POST /predict"].trace_id.hex() == TRACE
+    assert spans["POST /predict"].parent_span_id.hex() == "00f067aa0ba902b7"
+    assert not spans["GET /models"].parent_span_id
+    (resource,) = {str(of.resource) for sent in collector.received for of in sent.resource_spans}
+    assert 'string_value: "digits"' in resource
+    said = {each["path"]: each for each in lines if each["logger"] == "app.access"}
+    assert said["/predict"]["trace_id"] == TRACE
+
+
+def test_nothing_of_a_picture_is_in_a_span() -> None:
+    with (
+        collecting() as collector,
+        serving("--device", "cpu", "--tracing", "true", OTEL_EXPORTER_OTLP_ENDPOINT=collector.address) as service,
+    ):
+        ask(service, "/predict", SEVEN)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ask(service, "/predict", b"marked, and no picture")
+        refused.value.close()
+        service.process.terminate()
+        assert service.process.wait(SECONDS) == 0
+        sent = b"".join(each.SerializeToString() for each in collector.received)
+    assert b"POST /predict" in sent
+    assert b"marked" not in sent
+    assert SEVEN[40:60] not in sent
+
+
+def test_collector_that_is_not_there_stops_nothing() -> None:
+    with serving(
+        "--device", "cpu", "--tracing", "true", "--drain-seconds", "0", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9"
+    ) as service:
+        assert json.loads(ask(service, "/predict", SEVEN))["predictions"][0]["digit"] == 7
+        service.process.terminate()
+        assert service.process.wait(SECONDS) == 0
+
+
+def test_there_are_no_spans_unless_asked_for() -> None:
+    app = create_app(Settings(device="cpu"))
+    assert app.state.tracing is None
+    assert app.lane.routes
+    assert "/health/ready" in UNTRACED
