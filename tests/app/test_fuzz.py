@@ -56,11 +56,11 @@ def overwrite(picture: bytearray, other: bytes, random: Random) -> None:
 
 
 def cut(picture: bytearray, other: bytes, random: Random) -> None:
-    del picture[random.randrange(1, len(picture)) :]
+    del picture[random.randrange(2, len(picture) + 1) :]
 
 
 def drop(picture: bytearray, other: bytes, random: Random) -> None:
-    start = random.randrange(1, len(picture))
+    start = random.randrange(2, len(picture) + 1)
     del picture[start : start + random.randrange(1, 64)]
 
 
@@ -70,9 +70,10 @@ def repeat(picture: bytearray, other: bytes, random: Random) -> None:
 
 
 def splice(picture: bytearray, other: bytes, random: Random) -> None:
-    picture[random.randrange(1, len(picture)) :] = other[random.randrange(len(other)) :]
+    picture[random.randrange(2, len(picture) + 1) :] = other[random.randrange(len(other)) :]
 
 
+# Each leaves two bytes at least, for the next one.
 DAMAGES: list[Callable[[bytearray, bytes, Random], None]] = [flip, overwrite, cut, drop, repeat, splice]
 
 
@@ -108,7 +109,7 @@ def test_damaged_pictures_are_read_or_refused(seven: NDArray[np.uint8], number: 
             wrong.append((request, answer))
 
     random = Random(number)
-    with serving("--device", "cpu", "--log-level", "error") as service, ThreadPoolExecutor(1) as reader:
+    with ThreadPoolExecutor(1) as reader, serving("--device", "cpu", "--log-level", "error") as service:
         assert service.process.stderr
         log = reader.submit(service.process.stderr.read)  # at once: libtiff says much, and a full pipe would stop it
         port = int(service.address.rsplit(":", 1)[1])
