@@ -497,6 +497,8 @@ def test_long_bodies_and_many_requests_are_no_endless_head() -> None:
             wire.protocol.data_received(request[at : at + 50_000])
         wire.protocol.data_received(post("/tell")[:-1])
         wire.protocol.data_received(b"x" + b"".join(post("/other") for _ in range(1000)) + b"POST")
+        for _ in range(1000):
+            wire.protocol.data_received(b" / HTTP/1.1\r\nX: %b\r\n\r\nPOST" % (b"y" * 80))
         await wire.answer()
         return wire
 
