@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,13 +47,15 @@ class Service:
                 return error.code, json.load(error)
 
 
+CANNOT_WRITE = ("bash", "-c", 'ulimit -f 0 && exec "$0" "$@"')  # to a file; to a pipe or a socket it can
+
+
 def start(
-    *options: str, cannot_write: bool = False, new_group: bool = False, **environment: str
+    *options: str, within: Sequence[str] = (), new_group: bool = False, **environment: str
 ) -> subprocess.Popen[str]:
-    """`cannot_write`: every write to a file, though not to a pipe or a socket, fails."""
-    limit = ["bash", "-c", 'ulimit -f 0 && exec "$0" "$@"'] if cannot_write else []
+    """`within`: a command that runs the one after it."""
     return subprocess.Popen(
-        [*limit, sys.executable, "-m", "app", "serve", "--port", "0", *options],
+        [*within, sys.executable, "-m", "app", "serve", "--port", "0", *options],
         cwd=ROOT,
         env=os.environ | environment,
         stdout=subprocess.PIPE,
@@ -65,9 +67,9 @@ def start(
 
 @contextmanager
 def serving(
-    *options: str, cannot_write: bool = False, new_group: bool = False, **environment: str
+    *options: str, within: Sequence[str] = (), new_group: bool = False, **environment: str
 ) -> Iterator[Service]:
-    process = start(*options, cannot_write=cannot_write, new_group=new_group, **environment)
+    process = start(*options, within=within, new_group=new_group, **environment)
     try:
         assert process.stdout
         yield Service(process, process.stdout.readline() + process.stdout.readline())
@@ -196,7 +198,7 @@ def test_pictures_are_never_written_to_disk_or_log(tmp_path: Path) -> None:
     picture.write_bytes((ROOT / "app/static/seven.png").read_bytes() + bytes(3_000_000))
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    with serving("--log-level", "debug", cannot_write=True, TMPDIR=str(scratch)) as service:
+    with serving("--log-level", "debug", within=CANNOT_WRITE, TMPDIR=str(scratch)) as service:
         form = ["curl", "-s", "-F", f"file=@{picture}", service.address + "/predict"]
         answer = subprocess.run(form, capture_output=True, check=True, timeout=SECONDS)
         assert json.loads(answer.stdout)["predictions"][0]["digit"] == 7

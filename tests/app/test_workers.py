@@ -136,15 +136,20 @@ def test_metrics_of_all_workers_add_up_and_outlive_them() -> None:
         assert len(list(metrics_folder(pid).glob("histogram_*.db"))) == 2  # however many workers there were
 
 
-def test_killed_worker_fails_no_request_of_the_other_and_is_replaced() -> None:
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_worker_fails_no_request_of_the_other_and_is_replaced(kills: int) -> None:
     with serving(*TWO) as service:
         victims = set()
         with load(service) as clients:
-            for _ in range(3):
+            for _ in range(kills):
                 victim = clients[0].pid
                 assert victim
                 victims.add(victim)
+                began = time.monotonic()
                 os.kill(victim, signal.SIGKILL)
+                until(lambda: counted(service, LOADED) == 1)
+                until(lambda: counted(service, LOADED) == 2)
+                print(f"both serve again after {time.monotonic() - began:.1f} s")
                 now = wait_for_two(service)
                 assert victim not in now
                 until(lambda: all(client.pid in now for client in clients))  # noqa: B023  # called at once
@@ -184,17 +189,23 @@ def test_restart_that_cannot_start_leaves_the_old_workers(tmp_path: Path, models
         assert wait_for_two(service) == before
 
 
-def test_sigterm_says_not_ready_then_loses_no_request_and_ends_with_0() -> None:
-    with serving(*TWO, "--drain-seconds", "2") as service, load(service) as clients:
-        pid = service.process.pid
-        os.kill(pid, signal.SIGTERM)
-        until(lambda: service.get("/health/ready")[0] == 503)
-        assert [service.get("/health/ready")[0] for _ in range(20)] == [503] * 20
-        answered = [client.answered for client in clients]
-        until(lambda: all(client.answered > count for client, count in zip(clients, answered, strict=True)))
-        assert service.process.wait(SECONDS) == 0
-        until(lambda: all(client.refused for client in clients))
-        assert [client.failures for client in clients] == [[]] * len(clients)
+@pytest.mark.parametrize(
+    ("workers", "times"), [("1", 1), ("2", 1), *[pytest.param(each, 25, marks=pytest.mark.slow) for each in "12"]]
+)
+def test_sigterm_says_not_ready_then_loses_no_request_and_ends_with_0(workers: str, times: int) -> None:
+    for _ in range(times):
+        with (
+            serving("--workers", workers, "--device", "cpu", "--drain-seconds", "2") as service,
+            load(service) as clients,
+        ):
+            service.process.terminate()
+            until(lambda: service.get("/health/ready")[0] == 503)
+            assert [service.get("/health/ready")[0] for _ in range(20)] == [503] * 20
+            before = [client.answered for client in clients]
+            until(lambda: all(client.answered > count for client, count in zip(clients, before, strict=True)))  # noqa: B023
+            assert service.process.wait(SECONDS) == 0
+            until(lambda: all(client.refused for client in clients))
+            assert [client.failures for client in clients] == [[]] * len(clients)
 
 
 def test_ctrl_c_in_a_terminal_reaches_the_workers_once_and_ends_with_0() -> None:

@@ -1,0 +1,66 @@
+"""What goes wrong around a service while it serves: a full disk, one that may not be written, models that go away."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.app.constant_model import write_version
+from tests.app.test_serve import CANNOT_WRITE, Service, serving, until
+from tests.app.test_workers import TWO, Client, load, wait_for_two
+from tests.conftest import ROOT
+
+# The whole file system, but for the memory's, as in a container that may not write its own.
+READ_ONLY = (
+    *("unshare", "--mount", "bash", "-c"),
+    'mount --make-rprivate / && mount --bind / / && mount -o remount,ro,bind / && exec "$0" "$@"',
+)
+
+
+def may_mount() -> bool:
+    try:
+        return subprocess.run([*READ_ONLY, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def refusals(service: Service) -> list[str]:
+    return [each["reason"] for each in service.get("/health")[1]["refused"]]
+
+
+def assert_answered(clients: list[Client]) -> None:
+    """From now on as before, and never with a failure."""
+    before = [client.answered for client in clients]
+    until(lambda: all(client.answered > count + 20 for client, count in zip(clients, before, strict=True)))
+    assert [client.failures for client in clients] == [[]] * len(clients)
+
+
+def test_disk_that_is_full_concerns_no_request() -> None:
+    with serving("--device", "cpu", within=CANNOT_WRITE) as service, load(service) as clients:
+        assert_answered(clients)
+
+
+@pytest.mark.skipif(not may_mount(), reason="may not mount")
+def test_several_workers_start_and_serve_where_nothing_can_be_written() -> None:
+    with serving(*TWO, within=READ_ONLY) as service:
+        wait_for_two(service)
+        with load(service) as clients:
+            assert_answered(clients)
+    written = subprocess.run([*READ_ONLY, "touch", ROOT / "README.md"], capture_output=True, check=False)
+    assert b"Read-only file system" in written.stderr
+
+
+def test_models_folder_that_goes_away_is_told_and_what_was_loaded_goes_on(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
+    write_version(folder / "digits", 7)  # reads a seven in everything
+    options = ("--models", str(folder), "--model-poll-seconds", "0.05", "--device", "cpu")
+    with serving(*options) as service, load(service) as clients:
+        folder.rename(elsewhere)
+        until(lambda: refusals(service))
+        assert_answered(clients)
+        assert service.get("/health/ready")[0] == 200
+        elsewhere.rename(folder)
+        until(lambda: not refusals(service))
+        assert_answered(clients)
