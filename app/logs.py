@@ -37,7 +37,7 @@ def note_access(method: str, path: str, status: int, seconds: float) -> None:
     """One line for a request, where the operator wants them."""
     if access.isEnabledFor(logging.INFO):
         # The path as it came: decoded it could hold line breaks, and with them made-up lines.
-        facts = {"method": method, "path": quote(path), "status": status, "ms": round(seconds * 1000, 3)}
+        facts = {"method": method, "path": quote(path, safe="/:"), "status": status, "ms": round(seconds * 1000, 3)}
         access.info("%(method)s %(path)s %(status)d %(ms)s ms", facts, extra={"facts": facts})
 
 
