@@ -153,11 +153,11 @@ def run_pictures(arguments: argparse.Namespace) -> None:
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
     from training.evaluate import CLASSES, Evaluation
-    from training.export import calibrate, predict, read_run, softmax
+    from training.export import fit_temperature, predict, read_run, softmax
 
     data = load(arguments.data_dir)
-    config, model = read_run(arguments.run)
-    temperature = calibrate(model, config, data.validation)
+    _, model = read_run(arguments.run)
+    temperature = fit_temperature(predict(model, data.validation.images), data.validation)
     name, digits = ("MNIST test", data.test) if arguments.test else ("MNIST validation", data.validation)
     probabilities = softmax(predict(model, digits.images) / temperature)[:, :CLASSES]
     print(f"{name}, calibrated with temperature {temperature:.3f}")

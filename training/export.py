@@ -21,7 +21,6 @@ from tqdm import tqdm
 
 from app.model import INPUT, OUTPUT, Model
 from app.versions import Parity
-from training import bank
 from training.config import TrainConfig
 from training.data import Digits, Images, Split
 from training.errors import ExportError
@@ -52,7 +51,7 @@ def export(run: Path, data: Split) -> Export:
     """The graph of the run's best epoch. Raises `ExportError` if there is none or its graph differs from it."""
     config, model = read_run(run)
     logits = predict(model, data.validation.images)
-    temperature = calibrate(model, config, data.validation)
+    temperature = fit_temperature(logits, data.validation)
     served = calibrated(model, temperature)
     graph = to_onnx(served, config)
     return Export(
@@ -97,13 +96,6 @@ def softmax(logits: Logits) -> Probabilities:
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: Probabilities = shifted / shifted.sum(axis=1, keepdims=True)
     return probabilities
-
-
-def calibrate(model: keras.Model, config: TrainConfig, validation: Digits) -> float:
-    """The temperature for MNIST's digits and, where the run learnt from a bank, for its pictures alike."""
-    judged = [validation, bank.validation(Path(config.bank))[: len(validation)]] if config.bank else [validation]
-    images, labels = (np.concatenate([getattr(each, name) for each in judged]) for name in ("images", "labels"))
-    return fit_temperature(predict(model, images), Digits(images, labels))
 
 
 def fit_temperature(logits: Logits, digits: Digits) -> float:

@@ -43,8 +43,7 @@ MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, under CC BY-S
 
 BANK = """It learned from a bank of pictures made of the 55,000 digits and of fonts: the digits distorted, labelled by
 what three networks said of them; and digits, letters, shapes, scribbles, textures and several digits at once, drawn
-with many pens on sheets and photographs, small, damaged or obscured, sent through the pipeline that serves. Pictures
-made likewise of the 5,000 digits and of other fonts take part in choosing the temperature."""
+with many pens on sheets and photographs, small, damaged or obscured, sent through the pipeline that serves."""
 
 LIMITS = """## Limits
 
