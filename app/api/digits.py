@@ -78,7 +78,7 @@ class ReadPage(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "model": {"name": "digits", "version": 2},
+                "model": {"name": "digits", "version": 3},
                 "text": "47\n9",
                 "lines": ["47", "9"],
                 "digits": [

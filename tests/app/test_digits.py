@@ -50,7 +50,7 @@ def assert_problem(response: Any, status: int, slug: str) -> dict[str, Any]:
 
 def test_raw_picture_is_answered_as_documented(client: TestClient, seven_png: bytes) -> None:
     answer = post(client, seven_png).json()
-    assert answer["model"] == {"name": "digits", "version": 2}
+    assert answer["model"] == {"name": "digits", "version": 3}
     (prediction,) = answer["predictions"]
     assert prediction["digit"] == 7
     assert len(prediction["probabilities"]) == 10
