@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
+import time
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +18,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from app import metrics
+from app.batching import BatchSettings
+from app.context import enter
 from app.metrics import MOST_PENDING, BulkHistogram, Drift, Pending, RunMetrics
+from app.repository import ModelRepository
 from tests.app.test_serve import SECONDS, Service, serving, until
 from tests.conftest import ROOT
 
@@ -56,22 +62,25 @@ def test_many_values_at_once_are_counted_as_one_by_one() -> None:
             assert registry.get_sample_value(f"all_{name}", labels) == pytest.approx(want)
 
 
-def test_nothing_is_lost_or_counted_twice_while_someone_asks() -> None:
+class SlowlyCopied(list[float]):
+    def copy(self) -> list[float]:
+        taken = super().copy()
+        time.sleep(0.05)
+        return taken
+
+
+def test_nothing_is_lost_or_counted_twice_while_several_ask() -> None:
     histogram = BulkHistogram("busy", "", buckets=(1, 2), registry=None)
     pending = Pending(histogram)
-
-    def ask() -> None:
-        for _ in range(300):
-            metrics.hand_on((pending,))
-
-    with ThreadPoolExecutor(3) as threads:
-        asking = [threads.submit(ask) for _ in range(3)]
-        for _ in range(20_000):
-            pending.add(1)
+    pending.values = SlowlyCopied([1.0] * 5)
+    with ThreadPoolExecutor(2) as threads:
+        asking = [threads.submit(metrics.hand_on, (pending,)) for _ in range(2)]
+        time.sleep(0.01)
+        pending.add(2.0)
         for each in asking:
             each.result()
-    metrics.hand_on((pending,))
-    assert [each.value for each in histogram._samples() if each.name == "_count"] == [20_000]
+    assert [each.value for each in histogram._samples() if each.name == "_count"] == [6]
+    assert pending.values == []
 
 
 def test_what_is_written_down_does_not_grow() -> None:
@@ -96,6 +105,18 @@ def test_every_stage_of_a_request_is_timed_on_either_road(
     for name in names:
         assert sample(f"digits_{name}_count", **of[name]) == before[name] + 2, name
         assert 0 < sample(f"digits_{name}_sum", **of[name]) - spent[name] < 5, name
+
+
+def test_moments_of_a_request_are_before_and_after_its_run(models: Path) -> None:
+    async def scenario() -> list[float]:
+        async with ModelRepository(models, "cpu", BatchSettings(64, 64), "digits-mlp") as repository:
+            context = enter({})
+            moments = [time.perf_counter()]
+            await repository.get().predict(np.zeros((1, 28, 28), np.uint8))
+            return [*moments, context.asked, context.answered, time.perf_counter()]
+
+    moments = asyncio.run(scenario())
+    assert moments == sorted(moments)
 
 
 def test_request_that_is_refused_has_no_stages_and_is_counted_by_its_kind(sample: Sample, client: TestClient) -> None:
