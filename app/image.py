@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import struct
 import warnings
 import zlib
@@ -29,9 +28,6 @@ Ink = NDArray[np.uint8]  # (H, W), 0 = paper, 255 = full ink, whatever the pictu
 Image = NDArray[np.uint8]  # (28, 28), 0 = paper, 255 = ink, of MNIST's geometry
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-
-# Pillow logs some damage of pictures as errors. It is the caller's, who is told; no operator need be woken by it.
-logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Bit depth, colour type (grey, RGB, RGBA), compression, filter, interlace: as they stand in the header.

@@ -20,7 +20,7 @@ from app.context import CURRENT
 LogFormat = Literal["text", "json"]
 
 access = logging.getLogger("app.access")
-# What these say of a caller's bytes is answered to the caller.
+# What these say of a caller's bytes, some of it as errors, is answered to the caller.
 SILENCED = ("PIL", "python_multipart")
 
 
@@ -29,7 +29,7 @@ def start_logging(level: str, log_format: LogFormat, *, access_log: bool) -> Non
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for parser in SILENCED:
-        logging.getLogger(parser).setLevel(logging.ERROR)
+        logging.getLogger(parser).setLevel(logging.CRITICAL)
     access.setLevel(logging.INFO if access_log else logging.WARNING)
 
 
