@@ -12,7 +12,7 @@ import io
 import struct
 import warnings
 import zlib
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ from PIL import ImageOps
 
 from app.errors import BlankPicture, InvalidRequest, TooManyPixels, UnsupportedPicture
 
+T = TypeVar("T", bound=np.generic)
 Grey = NDArray[np.uint8]  # (H, W), as it looks: 0 black, 255 white
 Ink = NDArray[np.uint8]  # (H, W), 0 = paper, 255 = full ink, whatever the picture's colours
 Image = NDArray[np.uint8]  # (28, 28), 0 = paper, 255 = ink, of MNIST's geometry
@@ -66,10 +67,12 @@ MIN_CONTRAST = 24  # of 255, between paper and ink: less is a blank page and its
 EVEN = 12  # of 255: a border that varies less is of one paper
 TINY = 20  # longer side: so few pixels have one light
 NEARLY, MOSTLY = 10, 0.85  # even paper: this share of it within this many grey values, or per cent of the contrast
-PAPER_SIDE = 128  # the paper's brightness is found on a copy of this size
+PAPER_SIDE = 192  # the paper's brightness is found on a copy of this size
 PAPER_WINDOW = 0.5  # of its longer side: in it less than half must be ink
+WIDEST_STROKE, NARROW_STROKE = 0.2, 0.1  # of its longer side: the widest there are, and what tells ink's polarity
+EDGES_FROM, INSIDE = 64, 0.15  # from this size on, what the edge cuts goes if a part inside has this share of its ink
 DARKEST_PAPER = 40  # of 255: in deeper shadow nothing can be told
-LIGHT_INK = 1.2  # light ink on dark paper must stand out by more: paper is mostly light
+LIGHT_INK = 2  # light ink on dark paper must stand out by more: paper is mostly light
 FULL_INK_QUANTILE = 0.998  # of a photo's pixels: what is darker is a speck
 LINES_FROM, LINES_SIDE = 96, 320  # widths: no lines in smaller pictures; they are looked for in a copy of this size
 STEEPEST = 0.14  # slope of a paper held askew by 8 degrees
@@ -284,7 +287,7 @@ def ink(picture: Grey) -> Ink:
     return strokes
 
 
-def border(picture: Grey) -> NDArray[np.uint8]:
+def border(picture: NDArray[T]) -> NDArray[T]:
     return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
 
 
@@ -324,29 +327,69 @@ def blank() -> BlankPicture:
 
 def ink_on_uneven_paper(picture: Grey) -> Ink:
     """A photo's, a noisy picture's, or of a drawing that reaches the edge: against the paper around each place."""
+    if is_light_on_dark(picture):
+        picture = np.asarray(cv2.bitwise_not(picture), np.uint8)
     paper = paper_of(picture)
-    darker, lighter = cv2.subtract(paper, picture), cv2.subtract(picture, paper)
-    if np.square(lighter, dtype=np.float32).sum() > LIGHT_INK * np.square(darker, dtype=np.float32).sum():
-        darker, paper = lighter, np.asarray(cv2.bitwise_not(paper), np.uint8)
     # What the paper throws back: the same ink in the shadow and in the light.
-    share = np.asarray(cv2.divide(darker, np.maximum(paper, DARKEST_PAPER), scale=255), np.uint8)
+    share = np.asarray(cv2.divide(cv2.subtract(paper, picture), np.maximum(paper, DARKEST_PAPER), scale=255), np.uint8)
     full = int(np.quantile(share, FULL_INK_QUANTILE))
-    noise = float(np.median(share)) * 1.5
+    noise = 1.5 * float(np.median(share))
     if full < max(MIN_CONTRAST, 2 * noise):
         raise blank()
     weakest = min(max(0.12 * full, 2.5 * noise), 0.5 * full)
     gain = 255 / max(1.0, 0.9 * full - weakest)
     strokes = np.clip((share.astype(np.float32) - weakest) * gain, 0, 255).astype(np.uint8)
-    return strengthened(strokes)
+    return strengthened(within_the_edges(strokes))
+
+
+def within_the_edges(strokes: Ink) -> Ink:
+    """Without what the picture's edge cuts, a dark corner or a table's edge, where enough ink lies inside."""
+    if max(strokes.shape) < EDGES_FROM:
+        return strokes
+    inked = cv2.threshold(strokes, BOX_LEVEL, 255, cv2.THRESH_BINARY)[1]
+    n, labels = cv2.connectedComponents(inked, connectivity=8, ltype=cv2.CV_32S)
+    areas = np.bincount(labels[strokes > STRONG], minlength=n)
+    cut = np.zeros(n, bool)
+    cut[np.unique(border(labels))] = True
+    cut[0] = False
+    inside = areas[1:][~cut[1:]]
+    if not cut.any() or not len(inside) or inside.max() < INSIDE * areas[cut].max():
+        return strokes
+    gone = np.where(cut, np.uint8(255), np.uint8(0))[labels]
+    return np.asarray(cv2.bitwise_and(strokes, cv2.bitwise_not(cv2.dilate(gone, np.ones((5, 5), np.uint8)))), np.uint8)
+
+
+def is_light_on_dark(picture: Grey) -> bool:
+    """What stands out from its surroundings' median and is no wider than a stroke: more of it light than dark?"""
+    small = np.ascontiguousarray(reduced(picture, PAPER_SIDE))
+    usual, stroke = usual_around(small), stroke_kernel(small, NARROW_STROKE)
+    dark = cv2.min(cv2.subtract(usual, small), cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, stroke))
+    light = cv2.min(cv2.subtract(small, usual), cv2.morphologyEx(small, cv2.MORPH_TOPHAT, stroke))
+    energy_of_dark, energy_of_light = (float(np.square(each, dtype=np.float32).sum()) for each in (dark, light))
+    return energy_of_light > LIGHT_INK * energy_of_dark
+
+
+def usual_around(picture: Grey) -> Grey:
+    """The median of a wide window around each pixel: the paper, where less than half of it is ink."""
+    window = min(255, max(3, int(PAPER_WINDOW * max(picture.shape)))) | 1
+    return np.asarray(cv2.medianBlur(picture, window), np.uint8)
+
+
+def stroke_kernel(picture: Grey, widest: float) -> NDArray[np.uint8]:
+    side = max(15, round(widest * max(picture.shape))) | 1
+    return np.ones((side, side), np.uint8)
 
 
 def paper_of(picture: Grey) -> Grey:
-    """The paper's brightness behind the ink: the median of what is around each pixel, found on a small copy."""
+    """The paper's brightness behind dark ink, found on a small copy.
+
+    Two guesses, the darker of which is taken, since each is too bright somewhere: the median of what is around, beside
+    a shadow's edge; and the picture with all filled that is as narrow as a stroke, where light falls off to the border.
+    """
     height, width = picture.shape
-    small = reduced(picture, PAPER_SIDE)
-    window = min(255, max(3, int(PAPER_WINDOW * max(small.shape)))) | 1
-    paper = cv2.medianBlur(np.ascontiguousarray(small), window)
-    paper = cv2.blur(paper, (3, 3))
+    small = np.ascontiguousarray(reduced(picture, PAPER_SIDE))
+    filled = cv2.morphologyEx(small, cv2.MORPH_CLOSE, stroke_kernel(small, WIDEST_STROKE))
+    paper = cv2.blur(cv2.min(usual_around(small), filled), (3, 3))
     return np.asarray(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
