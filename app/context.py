@@ -15,21 +15,31 @@ HARMLESS_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")  # it is sent back, an
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}.*")
 
 
+_process = os.urandom(6).hex().encode()  # random numbers for each request would take ten times as long
+_count = itertools.count(1)
+
+
 class Context:
     """Its name in the log, and the moments at which its images were ready and predicted (0: they were not)."""
 
-    __slots__ = ("answered", "asked", "request_id", "traceparent")
+    __slots__ = ("answered", "asked", "headers", "number")
 
-    def __init__(self, request_id: bytes, traceparent: bytes | None) -> None:
-        self.request_id = request_id
-        self.traceparent = traceparent
+    def __init__(self, headers: Mapping[bytes, bytes]) -> None:
+        self.headers = headers
+        self.number = next(_count)
         self.asked = 0.0
         self.answered = 0.0
 
     @property
+    def request_id(self) -> bytes:
+        """The caller's where that is one, else one of our own."""
+        given = self.headers.get(REQUEST_ID)
+        return given if given and HARMLESS_ID.fullmatch(given) else b"%b-%06x" % (_process, self.number)
+
+    @property
     def trace_id(self) -> str | None:
         """The trace that the caller says this is a part of. Source: W3C Trace Context."""
-        match = TRACEPARENT.fullmatch(self.traceparent) if self.traceparent else None
+        match = TRACEPARENT.fullmatch(self.headers.get(b"traceparent", b""))
         return match[1].decode() if match else None
 
 
@@ -37,20 +47,10 @@ CURRENT: ContextVar[Context | None] = ContextVar("request", default=None)
 
 
 def enter(headers: Mapping[bytes, bytes]) -> Context:
-    """From here on, in this task, it is the current one. Its id is the caller's where that is one, else a new one."""
-    given = headers.get(REQUEST_ID)
-    request_id = given if given and HARMLESS_ID.fullmatch(given) else new_id()
-    context = Context(request_id, headers.get(b"traceparent"))
+    """From here on, in this task, the request with these headers is the current one."""
+    context = Context(headers)
     CURRENT.set(context)
     return context
-
-
-_process = b"%s-" % os.urandom(6).hex().encode()  # random numbers for each request would take ten times as long
-_count = itertools.count(1)
-
-
-def new_id() -> bytes:
-    return b"%b%06x" % (_process, next(_count))
 
 
 class Names:

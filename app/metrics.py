@@ -124,6 +124,28 @@ class Pending:
             self.histogram.observe_all(values)
 
 
+class Stages:
+    """The same for the two stages of a route: decoding and encoding, in turn."""
+
+    __slots__ = ("decode", "encode", "values")
+
+    def __init__(self, route: str) -> None:
+        self.decode = DECODE_SECONDS.labels(route)
+        self.encode = ENCODE_SECONDS.labels(route)
+        self.values: list[float] = []
+        _pending.append(self)
+
+    def add(self, decode_seconds: float, encode_seconds: float) -> None:
+        self.values += (decode_seconds, encode_seconds)
+        if len(self.values) >= 2 * MOST_PENDING:
+            hand_on((self,))
+
+    def hand_on(self) -> None:
+        if values := taken_from(self.values):
+            self.decode.observe_all(values[::2])
+            self.encode.observe_all(values[1::2])
+
+
 class RunMetrics:
     """The figures of one version of one model: what its runs take, and why requests are given up."""
 
@@ -167,7 +189,7 @@ class Drift:
         self._confidence = CONFIDENCE.labels(*model)
         self._ink = INK.labels(*model)
         self._images: list[bytes] = []
-        self._rows: list[NDArray[np.float32]] = []
+        self._rows: list[bytes] = []
         _pending.append(self)
 
     @classmethod
@@ -179,8 +201,8 @@ class Drift:
 
     def observe(self, images: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> None:
         """One request's, (n, 28, 28) and (n, 10). Its first image stands for all: looking at each takes too long."""
-        self._images.append(images[0].tobytes())
-        self._rows.append(probabilities)
+        self._images.append(images.tobytes() if len(images) == 1 else images[0].tobytes())
+        self._rows.append(probabilities.tobytes())
         if len(self._rows) >= MOST_PENDING:
             hand_on((self,))
 
@@ -189,19 +211,20 @@ class Drift:
             pixels = np.frombuffer(b"".join(images), np.uint8).reshape(len(images), -1)
             self._ink.observe_all(cv2.reduce(pixels, 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[:, 0] / 255)
         if rows := taken_from(self._rows):
-            probabilities = np.concatenate(rows)
+            probabilities = np.frombuffer(b"".join(rows), np.float32).reshape(-1, 10)
             self._confidence.observe_all(probabilities.max(axis=1))
             counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
             for counter, count in zip(self._predicted, counts.tolist(), strict=True):
                 counter.inc(count)
 
 
-_pending: list[Pending | RunMetrics | Drift] = []
+Source = Pending | Stages | RunMetrics | Drift
+_pending: list[Source] = []
 _handing_on = threading.Lock()  # whoever asks for the figures does so in a thread
 _runs: dict[tuple[str, str], RunMetrics] = {}
 _drifts: dict[tuple[str, str], Drift] = {}
 _requests: dict[tuple[str, int], Pending] = {}
-_stages: dict[str, tuple[Pending, Pending]] = {}
+_stages: dict[str, Stages] = {}
 
 
 T = TypeVar("T")
@@ -214,7 +237,7 @@ def taken_from(values: list[T]) -> list[T]:
     return taken
 
 
-def hand_on(pending: Iterable[Pending | RunMetrics | Drift] | None = None) -> None:
+def hand_on(pending: Iterable[Source] | None = None) -> None:
     """So that others see what this process has written down. Whoever asks here sees it anyway."""
     for each in tuple(_pending) if pending is None else pending:
         with _handing_on:
@@ -231,10 +254,8 @@ def observe_request(route: str, status: int, seconds: float) -> None:
 def observe_stages(route: str, decode_seconds: float, encode_seconds: float) -> None:
     stages = _stages.get(route)
     if stages is None:
-        stages = Pending(DECODE_SECONDS.labels(route)), Pending(ENCODE_SECONDS.labels(route))
-        _stages[route] = stages
-    stages[0].add(decode_seconds)
-    stages[1].add(encode_seconds)
+        stages = _stages[route] = Stages(route)
+    stages.add(decode_seconds, encode_seconds)
 
 
 def observe_problem(kind: str) -> None:

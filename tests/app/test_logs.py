@@ -63,7 +63,7 @@ def test_page_may_read_the_id(road: TestClient) -> None:
     ],
 )
 def test_trace_is_that_of_traceparent(header: str | None, trace_id: str | None) -> None:
-    assert Context(b"id", header.encode() if header is not None else None).trace_id == trace_id
+    assert Context({b"traceparent": header.encode()} if header is not None else {}).trace_id == trace_id
 
 
 def record(message: str, *arguments: Any, **more: Any) -> logging.LogRecord:
@@ -71,7 +71,7 @@ def record(message: str, *arguments: Any, **more: Any) -> logging.LogRecord:
 
 
 def test_json_line_holds_message_time_and_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    token = context.CURRENT.set(Context(b"mine", TRACEPARENT.encode()))
+    token = context.CURRENT.set(Context({b"x-request-id": b"mine", b"traceparent": TRACEPARENT.encode()}))
     line = logs.JsonFormatter().format(record("%d of\n%s", 3, "five"))
     context.CURRENT.reset(token)
     told = json.loads(line)
@@ -98,7 +98,7 @@ def test_json_line_holds_an_errors_trace() -> None:
 
 
 def test_text_line_ends_with_the_ids() -> None:
-    token = context.CURRENT.set(Context(b"mine", None))
+    token = context.CURRENT.set(Context({b"x-request-id": b"mine"}))
     line = logs.TextFormatter().format(record("hello"))
     context.CURRENT.reset(token)
     assert line.endswith("WARNING app.x: hello request_id=mine")

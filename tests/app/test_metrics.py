@@ -95,7 +95,7 @@ def test_what_is_written_down_does_not_grow() -> None:
 def test_every_stage_of_a_request_is_timed_on_either_road(
     sample: Sample, client: TestClient, plain_client: TestClient, seven_png: bytes
 ) -> None:
-    model = {"model": "digits", "version": "2"}
+    model = {"model": "digits"}
     names = ("decode_seconds", "encode_seconds", "queue_seconds", "run_seconds", "request_seconds")
     of = {name: {"route": "/predict"} if name[0] in "de" or name == "request_seconds" else model for name in names}
     before = {name: sample(f"digits_{name}_count", **of[name]) for name in names}
@@ -134,7 +134,7 @@ def test_request_that_is_refused_has_no_stages_and_is_counted_by_its_kind(sample
 def test_what_is_predicted_is_counted_with_its_confidence_and_its_ink(
     sample: Sample, client: TestClient, seven_png: bytes, seven: np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 ) -> None:
-    model = {"model": "digits", "version": "2"}
+    model = {"model": "digits"}
     sevens = sample("digits_predicted_total", digit="7", **model)
     others = sample("digits_predicted_total", **model) - sevens
     inks, ink = (sample(f"digits_ink_{name}", **model) for name in ("count", "sum"))
