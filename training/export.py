@@ -24,6 +24,7 @@ from app.versions import Parity
 from training.config import TrainConfig
 from training.data import Digits, Images, Split
 from training.errors import ExportError
+from training.evaluate import CLASSES
 from training.train import read_config
 
 Logits = NDArray[np.float32]  # (n, 10)
@@ -59,7 +60,7 @@ def export(run: Path, data: Split) -> Export:
         parameters=model.count_params(),
         multiply_adds=multiply_adds(model),
         temperature=temperature,
-        threshold=acceptance_threshold(softmax(logits / temperature)[:, :10]),
+        threshold=acceptance_threshold(softmax(logits / temperature)[:, :CLASSES]),
         parity=prove(graph, served, data.test),
     )
 
@@ -142,7 +143,10 @@ def calibrated(model: keras.Model, temperature: float) -> keras.Model:
     """
     image = keras.Input((28, 28), dtype="uint8", name=INPUT)
     logits = model(image) / temperature
-    served = keras.Model(image, {"logits": logits, OUTPUT: ops.softmax(logits)[:, :10]}, name=model.name)
+    probabilities = ops.softmax(logits)
+    if logits.shape[-1] > CLASSES:
+        probabilities = probabilities[:, :CLASSES]
+    served = keras.Model(image, {"logits": logits, OUTPUT: probabilities}, name=model.name)
     served(np.zeros((1, 28, 28), np.uint8))  # Keras exports only what has been called
     return served
 

@@ -190,10 +190,17 @@ def shap() -> Any:
         return importlib.import_module("shap")
 
 
-def test_values_are_ranked_as_by_the_library_shap(
-    shap: Any, model: Model, predict: Predict, test_digits: Digits
-) -> None:
-    """In the same game, which shap plays about five times as often, in orders of its own."""
+def test_values_are_ranked_as_by_the_library_shap(shap: Any, models: Path, test_digits: Digits) -> None:
+    """In the same game, which shap plays about five times as often, in orders of its own.
+
+    Of `digits` 2: 0.88. Version 3, for which a digit without some of its ink soon is none, plays a game that takes more
+    orders to find: 0.74.
+    """
+    model = Model((models / "digits/2/model.onnx").read_bytes(), "cpu")
+
+    async def predict(images: Images) -> Probabilities:
+        return in_batches(model, images)
+
     correlations = []
     for image in test_digits.images[:100]:
         explanation = explain_one(predict, image, None)

@@ -130,11 +130,11 @@ def test_data_that_cannot_be_had_is_one_line_and_exit_status_one(
 
 
 def test_a_distortion_is_changed_and_not_replaced() -> None:
-    before = PRESETS["digits"].distortion
+    before = PRESETS["digits-mlp"].distortion
     assert before
     after = dataclasses.replace(before, rotation=20.0, elastic_alpha=(1.0, 2.0))
-    changed = config_of("--rotation", "20", "--elastic-alpha", "1", "2")
-    assert changed == dataclasses.replace(PRESETS["digits"], distortion=after)
+    changed = config_of("--preset", "digits-mlp", "--rotation", "20", "--elastic-alpha", "1", "2")
+    assert changed == dataclasses.replace(PRESETS["digits-mlp"], distortion=after)
 
 
 @pytest.mark.parametrize("verb", ["", "train"])
