@@ -29,7 +29,7 @@ ZEROS = np.zeros((28, 28), int).tolist()
 
 @pytest.fixture(scope="module", params=[ServedClient, TestClient], ids=["fast lane", "FastAPI alone"])
 def client(models: Path, request: pytest.FixtureRequest) -> Iterator[TestClient]:
-    settings = Settings(models=models, device="cpu", version_labels="digits/stable=1,digits/canary=2,digits/next=3")
+    settings = Settings(models=models, device="cpu", version_labels="digits/stable=1,digits/canary=3,digits/next=4")
     with request.param(create_app(settings), raise_server_exceptions=False) as client:
         yield client
 
@@ -44,7 +44,7 @@ def digits_of(response: Any, key: str = "predictions") -> list[int]:
     assert list(answer) == [key]
     rows = np.array(answer[key])
     assert rows.shape == (len(rows), 10)
-    assert rows.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert rows.sum(axis=1) == pytest.approx(1, abs=1e-3)  # what is missing is that of no digit
     return [int(each) for each in rows.argmax(axis=1)]
 
 
@@ -102,7 +102,7 @@ def test_version_and_label_are_chosen_in_the_path(client: TestClient) -> None:
     latest = ask(client, document).json()
     first = ask(client, document, "/v1/models/digits/versions/1:predict").json()
     assert first != latest
-    assert ask(client, document, "/v1/models/digits/versions/2:predict").json() == latest
+    assert ask(client, document, "/v1/models/digits/versions/3:predict").json() == latest
     assert ask(client, document, "/v1/models/digits/labels/canary:predict").json() == latest
     assert ask(client, document, "/v1/models/digits/labels/stable:predict").json() == first
     assert ask(client, document, "/v1/models/digits-mlp:predict").json() != latest
@@ -154,7 +154,7 @@ def test_models_are_listed_by_name(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "versions"), [("digits", ["2", "1"]), ("digits/versions/1", ["1"]), ("digits/labels/stable", ["1"])]
+    ("address", "versions"), [("digits", ["3", "2", "1"]), ("digits/versions/1", ["1"]), ("digits/labels/stable", ["1"])]
 )
 def test_status_is_what_both_families_of_clients_read(client: TestClient, address: str, versions: list[str]) -> None:
     ok = {"error_code": "OK", "error_message": ""}

@@ -126,7 +126,7 @@ def test_infer_with_floats_and_other_shapes(ask: Any) -> None:
 
 def test_answer_carries_the_id_and_who_gave_it(ask: Any) -> None:
     response = ask("infer(images, request_id='mine', priority=1, timeout=1000).get_response()")
-    assert (response["id"], response["model_name"], response["model_version"]) == ("mine", "digits", "2")
+    assert (response["id"], response["model_name"], response["model_version"]) == ("mine", "digits", "3")
 
 
 def test_picture_files_as_bytes(ask: Any) -> None:
@@ -158,13 +158,13 @@ def test_many_requests_over_several_connections(ask: Any) -> None:
 
 def test_statistics_grow(ask: Any) -> None:
     before, _, after, everything = ask(
-        "[client.get_inference_statistics('digits'), digits(images), client.get_inference_statistics('digits', '2'),"
+        "[client.get_inference_statistics('digits'), digits(images), client.get_inference_statistics('digits', '3'),"
         " client.get_inference_statistics()]"
     )
-    (_, before), (after,) = before["model_stats"], after["model_stats"]
+    (*_, before), (after,) = before["model_stats"], after["model_stats"]
     assert after["inference_count"] - before["inference_count"] == 3
     assert after["execution_count"] - before["execution_count"] == 1
-    assert [each["name"] for each in everything["model_stats"]] == ["digits", "digits", "digits-mlp"]
+    assert [each["name"] for each in everything["model_stats"]] == ["digits", "digits", "digits", "digits-mlp"]
 
 
 def test_refusals_arrive_as_the_clients_exceptions(ask: Any) -> None:
@@ -188,9 +188,9 @@ def test_index_load_and_unload(ask: Any) -> None:
         " refusal(client.load_model, 'digits-mlp', admin, config='{}'),"
         " refusal(client.load_model, 'letters', admin), refusal(client.load_model, 'digits')]"
     )
-    assert answer[0][2] == {"name": "digits-mlp", "version": "1", "state": "READY", "reason": ""}
+    assert answer[0][-1] == {"name": "digits-mlp", "version": "1", "state": "READY", "reason": ""}
     assert answer[2] is False
-    assert [each["state"] for each in answer[3]] == ["READY", "READY", "UNAVAILABLE"]
+    assert [each["state"] for each in answer[3]] == ["READY", "READY", "READY", "UNAVAILABLE"]
     assert answer[4][0] == "404"
     assert answer[6:8] == [True, [7, 2, 1]]
     assert [each[0] for each in answer[8:]] == ["400", "404", "401"]
