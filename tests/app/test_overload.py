@@ -84,7 +84,7 @@ def test_ten_times_the_capacity_is_answered_or_told_to_come_back(seconds: float)
 
 def everyday_requests() -> list[bytes]:
     """Small and large pictures, tensors, pages of several digits, and what is refused."""
-    large = encode(np.kron(np.eye(7, dtype=np.uint8)[::-1] * 255, np.ones((60, 60), np.uint8)))
+    large = encode(np.pad(np.kron(np.eye(7, dtype=np.uint8)[::-1] * 255, np.ones((40, 40), np.uint8)), 70))
     instances = b'{"instances": [' + b",".join([b"[" + b",".join([b"0.5"] * 784) + b"]"] * 4) + b"]}"
     requests = [
         *[post("/predict", SEVEN)] * 12,

@@ -23,7 +23,9 @@ from tests.conftest import ROOT
 
 WATCHING = ("--device", "cpu", "--default-model", "m", "--model-poll-seconds", "0.05", "--drain-seconds", "0")
 SEVEN = (ROOT / "app/static/seven.png").read_bytes()
-LARGE = encode(np.kron(np.eye(7, dtype=np.uint8)[::-1] * 255, np.ones((60, 60), np.uint8)))  # prepared in a thread
+LARGE = encode(
+    np.pad(np.kron(np.eye(7, dtype=np.uint8)[::-1] * 255, np.ones((40, 40), np.uint8)), 70)
+)  # prepared in a thread
 
 
 @dataclass

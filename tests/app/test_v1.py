@@ -154,7 +154,8 @@ def test_models_are_listed_by_name(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "versions"), [("digits", ["3", "2", "1"]), ("digits/versions/1", ["1"]), ("digits/labels/stable", ["1"])]
+    ("address", "versions"),
+    [("digits", ["3", "2", "1"]), ("digits/versions/1", ["1"]), ("digits/labels/stable", ["1"])],
 )
 def test_status_is_what_both_families_of_clients_read(client: TestClient, address: str, versions: list[str]) -> None:
     ok = {"error_code": "OK", "error_message": ""}
