@@ -3,6 +3,7 @@
 import * as answer from "./answer.js";
 import { takePicture } from "./camera.js";
 import { explain, health, predict, read } from "./digits.js";
+import * as key from "./key.js";
 import { Pad } from "./pad.js";
 import { changeLanguage, say, translate } from "./words.js";
 
@@ -20,6 +21,7 @@ let device = "";
 let render = () => answer.showEmpty([device && say(device)]); // what is shown now, in whatever language
 
 answer.prepare((digit) => explainNow(digit));
+key.prepare(tryKey);
 $("undo").addEventListener("click", () => pad.undo());
 $("clear").addEventListener("click", () => pad.clear());
 $("choose").addEventListener("click", () => chooseFile());
@@ -121,7 +123,7 @@ async function ask(done) {
 
 async function askOne(done, signal) {
   const start = performance.now();
-  const { model, predictions } = await predict(sent, { returnImage: true, signal, retries: 0 });
+  const { model, predictions } = await predict(sent, { returnImage: true, signal, retries: 0, apiKey: key.apiKey() });
   const [prediction] = predictions;
   const took = performance.now() - start;
   const seen = await bitmapOf(prediction.image);
@@ -135,7 +137,7 @@ async function askOne(done, signal) {
 
 async function askSeveral(signal) {
   const start = performance.now();
-  const reading = await read(sent, { signal, retries: 0 });
+  const reading = await read(sent, { signal, retries: 0, apiKey: key.apiKey() });
   const took = performance.now() - start;
   if (signal.aborted) return;
   showNow(() => answer.showReading(reading, facts(reading.model, took)));
@@ -145,7 +147,7 @@ async function askSeveral(signal) {
 /** It adds to what is shown, so that nothing is lost where it does not come. */
 async function explainNow(digit, signal = request.signal) {
   const shown = render;
-  const { explanation } = await explain(sent, { digit, signal }).catch(() => ({}));
+  const { explanation } = await explain(sent, { digit, signal, apiKey: key.apiKey() }).catch(() => ({}));
   if (!explanation || signal.aborted) return;
   showNow(() => {
     shown();
@@ -178,6 +180,7 @@ function showPaper() {
 }
 
 function showProblem(problem) {
+  if (problem.status === 401) return askForKey();
   answer.showBoxes([]);
   showNow(() => answer.showProblem(problem, pad.picture?.name, facts()));
   if (problem.retryAfter) retry = setTimeout(() => ask(true), problem.retryAfter * 1000);
@@ -193,9 +196,25 @@ function facts(model, milliseconds) {
 
 async function showDevice() {
   try {
-    device = (await health()).device === "cpu" ? "cpu" : "gpu";
+    device = (await health({ apiKey: key.apiKey() })).device === "cpu" ? "cpu" : "gpu";
     if (pad.empty) showAll();
-  } catch {
-    // The first picture says it, in words, where it helps.
+  } catch (problem) {
+    if (problem.status === 401) askForKey();
+    // Any other is told, in words, with the first picture, where it helps.
   }
+}
+
+// --- the key, where one is needed ---
+
+function askForKey() {
+  const [title, detail] = key.ask() ? ["keyRefused", "keyRefusedDetail"] : ["keyNeeded", "keyNeededDetail"];
+  answer.showBoxes([]);
+  showNow(() => answer.showProblem({ title: say(title), detail: say(detail) }, undefined, facts()));
+}
+
+async function tryKey() {
+  await showDevice(); // which asks again where the key is refused
+  if (!key.apiKey()) return;
+  if (key.accept()) $("pad").focus();
+  changed(true);
 }

@@ -16,7 +16,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from training.packages import Package, read
+
 REPOSITORY = Path(__file__).parents[2]
+AXE = Package("axe-core", "4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745")
 START_SECONDS = 60
 expect.set_options(timeout=20_000)  # ms; a busy machine is no failure
 # As root in a container: no sandbox, no GPU, and nothing sent to the browser's maker.
@@ -92,6 +95,13 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """A script that finds what keeps people out."""
+    (script,) = read(AXE, "axe.min.js")
+    return script.decode()
 
 
 @pytest.fixture

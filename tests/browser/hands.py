@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,13 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
+
+
+def violations(page: Page, axe: str) -> list[dict[str, Any]]:
+    """What keeps people out of the page as it is now."""
+    page.evaluate(axe)
+    found = page.evaluate("axe.run().then(({ violations }) => violations)")
+    return [{"rule": each["id"], "where": [node["html"] for node in each["nodes"]]} for each in found]
 
 
 def hand_over(page: Page, event: str, name: str, kind: str, content: bytes) -> None:

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
-from tests.browser.hands import SEVEN, draw, expect_digit
-from training.packages import Package, read
+from tests.browser.hands import SEVEN, draw, expect_digit, violations
 
-AXE = Package("axe-core", "4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745")
 STATIC = Path(__file__).parents[2] / "app/static"
 MOST_BYTES = 100_000
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """A script that finds what keeps people out."""
-    (script,) = read(AXE, "axe.min.js")
-    return script.decode()
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -49,12 +39,6 @@ def test_nothing_keeps_anyone_out(page_to_check: Page, axe: str) -> None:
     expect_digit(page, 7)
     expect(page.locator("#decided-caption")).not_to_be_empty()
     assert violations(page, axe) == []
-
-
-def violations(page: Page, axe: str) -> list[dict[str, Any]]:
-    page.evaluate(axe)
-    found = page.evaluate("axe.run().then(({ violations }) => violations)")
-    return [{"rule": each["id"], "where": [node["html"] for node in each["nodes"]]} for each in found]
 
 
 def test_the_page_is_small(page: Page) -> None:
