@@ -2,9 +2,9 @@
 
 Making a picture takes a millisecond or more, ten times what the network takes to learn from it, so it is kept and seen
 several times. A bank is a folder of shards, `digits-*.npz` (MNIST's digits distorted, labelled by teachers),
-`plain-*.npz` (the same as they are: without them, what is as sharp as a picture would more likely be no digit),
-`pictures-*.npz` and `validation-*.npz` (pictures of the validation digits and of fonts kept for them); each shard is a
-function of its number, so a bank that was interrupted is completed.
+`near-*.npz` (the same, but little distorted), `plain-*.npz` (as they are: without them, what is as sharp as a picture
+would more likely be no digit), `pictures-*.npz` and `validation-*.npz` (pictures of the validation digits and of fonts
+kept for them); each shard is a function of its number, so a bank that was interrupted is completed.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ CLASSES = NO_DIGIT + 1
 SMOOTHING = 0.04
 NEVER_SURE = 0.004  # the share of no digit in what teachers, who know digits alone, are taken to say
 DISTORTION = Distortion(rotation=15, shift=2, thickness=0.6, erased=0.25)
+SLIGHT = Distortion(rotation=10, scale=0.1, shear=0.1, shift=0.5, elastic_alpha=(10, 28), thickness=0.3)
 VALIDATION_FONTS = 8  # every eighth family
 
 
@@ -60,7 +61,8 @@ class Plan:
     """What a bank holds: numbers of shards, and the graphs that label the distorted digits."""
 
     teachers: tuple[str, ...]
-    digits: int = 110
+    digits: int = 55
+    near: int = 66
     plain: int = 33  # each eleven are MNIST's training digits once
     pictures: int = 60
     validation: int = 2
@@ -72,7 +74,7 @@ def make(folder: Path, plan: Plan) -> None:
     """Writes the shards that are not there yet, on all cores."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONTENTS).write_text(json.dumps(contents(plan), indent=2) + "\n")
-    counts = {"validation": plan.validation, "pictures": plan.pictures, "digits": plan.digits, "plain": plan.plain}
+    counts = {kind: getattr(plan, kind) for kind in ("validation", "pictures", "digits", "near", "plain")}
     wanted = [(kind, number) for kind, count in counts.items() for number in range(count)]
     missing = [each for each in wanted if not shard(folder, *each).exists()]
     # Forked processes would inherit what onnxruntime's threads held.
@@ -87,6 +89,7 @@ def contents(plan: Plan) -> dict[str, Any]:
     """What the bank holds, for the manifests of what learns from it."""
     return {
         "distorted_digits": plan.digits * SHARD,
+        "slightly_distorted_digits": plan.near * SHARD,
         "plain_digits": plan.plain * SHARD,
         "pictures": plan.pictures * SHARD,
         "validation_pictures": plan.validation * SHARD,
@@ -137,6 +140,7 @@ def write_shard(path: Path, kind: str, number: int) -> None:
     assert worker is not None
     makers: dict[str, Callable[[Worker, int], Bank]] = {
         "digits": lambda worker, number: shown(worker, number, DISTORTION),
+        "near": lambda worker, number: shown(worker, number, SLIGHT),
         "plain": lambda worker, number: shown(worker, number, None),
         "pictures": lambda worker, number: pictured(worker.training, np.random.default_rng((1, number))),
         "validation": lambda worker, number: pictured(worker.validation, np.random.default_rng((2, number))),
@@ -161,7 +165,7 @@ def smoothed(labels: NDArray[np.integer]) -> Targets:
 def shown(worker: Worker, number: int, distortion: Distortion | None) -> Bank:
     """A shard's share of the training digits, each distorted in its own way, and what the teachers say of that."""
     digits = worker.data.train
-    rng = np.random.default_rng((0, number))
+    rng = np.random.default_rng((3 if distortion is SLIGHT else 0, number))
     chosen = np.random.default_rng(number * SHARD // len(digits)).permutation(len(digits))
     chosen = np.take(chosen, range(number * SHARD, (number + 1) * SHARD), mode="wrap")
     images, targets = [], []

@@ -310,6 +310,40 @@ def blob(_: Sources, rng: Generator) -> tuple[Glyph, int]:
     return sheet, NO_DIGIT
 
 
+def silhouette(_: Sources, rng: Generator) -> tuple[Glyph, int]:
+    """A filled shape that is the same on both sides, as most things that people make and wear are."""
+    heights = np.linspace(0, 1, int(rng.integers(3, 9)))
+    right = curve(np.stack([0.5 + rng.uniform(0.08, 0.5, len(heights)), heights], axis=1))
+    outline = np.concatenate([right, right[::-1] * (-1, 1) + (1, 0)])
+    tone = int(rng.integers(90, 256))
+    sheet = np.zeros((DRAWN + 32, DRAWN + 32), np.uint8)
+    cv2.fillPoly(sheet, [np.rint(outline * DRAWN + 16).astype(np.int32)], (tone,))
+    if rng.random() < 0.5:  # legs, a handle, a collar: a gap
+        left, top = 0.5 - rng.uniform(0.02, 0.15), rng.uniform(-0.2, 0.8)
+        gap = np.array([(left, top), (1 - left, top + rng.uniform(0.2, 0.8))]) * DRAWN + 16
+        cv2.rectangle(sheet, gap[0].astype(int).tolist(), gap[1].astype(int).tolist(), (int(rng.integers(0, 120)),), -1)
+    if rng.random() < 0.7:
+        sheet = np.asarray(cv2.multiply(sheet, np.maximum(texture(len(sheet), rng), 60), scale=1 / 255), np.uint8)
+    return sheet, NO_DIGIT
+
+
+def view(_: Sources, rng: Generator) -> tuple[Glyph, int]:
+    """Things of many tones before and beside each other, to every edge, as in any photograph of the world."""
+    side = DRAWN
+    sheet = texture(side, rng)
+    for _thing in range(rng.integers(1, 7)):
+        centre, size = rng.uniform(0, side, 2), rng.uniform(0.1, 0.7) * side
+        corners = rng.uniform(-1, 1, (rng.integers(2, 7), 2)) * size + centre
+        outline = curve(np.concatenate([corners, corners[:1]])) if rng.random() < 0.5 else corners
+        tone = (int(rng.integers(256)),)
+        if rng.random() < 0.6:
+            cv2.fillPoly(sheet, [np.rint(outline).astype(np.int32)], tone)
+        else:
+            cv2.polylines(sheet, [np.rint(outline).astype(np.int32)], True, tone, int(rng.integers(1, 12)))
+    grain = cv2.addWeighted(sheet, 0.8, texture(side, rng), 0.2, 0)
+    return np.asarray(cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.4, 2.5)), np.uint8), NO_DIGIT
+
+
 def texture(side: int, rng: Generator) -> Glyph:
     """(side, side): noise of several sizes laid over each other, from 0 to 255."""
     total = np.zeros((side, side), np.float32)

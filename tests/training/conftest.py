@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 
@@ -10,7 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
-from training.config import PRESETS, TrainConfig
+from training.config import TrainConfig
 from training.data import Digits, Split
 from training.train import train
 
@@ -33,9 +32,7 @@ def data(test_digits: Digits) -> Split:
 
 @pytest.fixture(scope="session")
 def config() -> TrainConfig:
-    return dataclasses.replace(
-        PRESETS["digits-mlp"], name="tiny", epochs=2, warmup_epochs=1, batch_size=50, ema_momentum=0.9
-    )
+    return TrainConfig(name="tiny", arch="mlp", epochs=2, warmup_epochs=1, batch_size=50, ema_momentum=0.9)
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,7 @@ def test_an_option_overrides_the_preset_and_nothing_else() -> None:
 @pytest.mark.usefixtures("on_small_data")
 def test_train_then_publish_as_its_last_line_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
-    options = ["--preset", "digits-mlp", "--epochs", "1", "--out", str(out), "--name", "mine"]
+    options = ["--preset", "textbook", "--epochs", "1", "--out", str(out), "--name", "mine"]
     assert command.main(["train", *options]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith(f"next: python -m training publish {out}")
     assert command.main(["publish", str(out), "--models", str(tmp_path / "models")]) == 0
@@ -130,11 +130,11 @@ def test_data_that_cannot_be_had_is_one_line_and_exit_status_one(
 
 
 def test_a_distortion_is_changed_and_not_replaced() -> None:
-    before = PRESETS["digits-mlp"].distortion
+    before = PRESETS["digits-teacher"].distortion
     assert before
     after = dataclasses.replace(before, rotation=20.0, elastic_alpha=(1.0, 2.0))
-    changed = config_of("--preset", "digits-mlp", "--rotation", "20", "--elastic-alpha", "1", "2")
-    assert changed == dataclasses.replace(PRESETS["digits-mlp"], distortion=after)
+    changed = config_of("--preset", "digits-teacher", "--rotation", "20", "--elastic-alpha", "1", "2")
+    assert changed == dataclasses.replace(PRESETS["digits-teacher"], distortion=after)
 
 
 @pytest.mark.parametrize("verb", ["", "train"])
