@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app import image
-from app.image import Ink
+from app.image import Image, centre, fit
+from app.ink import BOX_LEVEL, Ink, box
 from app.model import Probabilities
 
 Costs = NDArray[np.float32]
@@ -64,7 +64,7 @@ class Span(NamedTuple):
     box: tuple[int, int, int, int]  # x, y, width, height, in the strip's pixels
     height: float  # in heights of the strip's digits
     loss: float  # of its shape, if it is a digit
-    image: image.Image
+    image: Image
 
 
 class Reading(NamedTuple):
@@ -134,7 +134,7 @@ def without_doubles(strip: Strip, cuts: Cuts) -> Cuts:
     """Of cuts with no ink between them the first."""
     kept = [0]
     for index in range(1, len(cuts.columns)):
-        if between(strip, cuts, kept[-1], index)[0].max(initial=0) > image.BOX_LEVEL:
+        if between(strip, cuts, kept[-1], index)[0].max(initial=0) > BOX_LEVEL:
             kept.append(index)
     return Cuts(cuts.columns[kept], cuts.crossed[kept])
 
@@ -162,7 +162,7 @@ def spans(strip: Strip, cuts: Cuts) -> list[Span]:
 
 def span_between(strip: Strip, cuts: Cuts, start: int, end: int) -> Span:
     ink, first = between(strip, cuts, start, end)
-    top, bottom, left, right = image.box(ink, level=image.BOX_LEVEL)
+    top, bottom, left, right = box(ink, level=BOX_LEVEL)
     width, height = (right - left) / strip.height, (bottom - top) / strip.height
     return Span(
         start,
@@ -170,7 +170,7 @@ def span_between(strip: Strip, cuts: Cuts, start: int, end: int) -> Span:
         (first + left, top, right - left, bottom - top),
         height,
         WIDTH * max(0.0, width - WIDE) + LOWNESS * max(0.0, TALL - height),
-        image.centre(image.fit(ink[top:bottom, left:right])),
+        centre(fit(ink[top:bottom, left:right])),
     )
 
 

@@ -15,10 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app import cuts, image
+from app import cuts
 from app.cuts import Cuts, Span, Strip
+from app.decoding import Picture, decode
 from app.errors import BlankPicture, TooManyDigits
-from app.image import Ink
+from app.image import thick_enough
+from app.ink import BOX_LEVEL, Ink, ink_of, strengthened
 from app.model import Images, Probabilities
 
 Labels = NDArray[np.int32]  # (H, W)
@@ -79,11 +81,11 @@ class Page(NamedTuple):
         return [digits for digits in read if digits]
 
 
-def find(picture: image.Picture, max_digits: int) -> Page:
+def find(picture: Picture, max_digits: int) -> Page:
     """Raises `UnsupportedPicture`, `BlankPicture` or `TooManyDigits`."""
     longer_side = max(picture.width, picture.height)
-    grey = image.decode(picture)
-    return find_on(image.ink(grey), max_digits, longer_side / max(grey.shape))
+    grey = decode(picture)
+    return find_on(ink_of(grey), max_digits, longer_side / max(grey.shape))
 
 
 def find_on(ink: Ink, max_digits: int, scale: float = 1.0) -> Page:
@@ -127,7 +129,7 @@ class Group(NamedTuple):
 
 def parts_of(ink: Ink) -> tuple[list[Group], Labels]:
     """All connected parts but frames, and for each pixel the label of its part, 0 if it has none."""
-    mask = np.asarray(cv2.threshold(ink, image.BOX_LEVEL, 1, cv2.THRESH_BINARY)[1], np.uint8)
+    mask = np.asarray(cv2.threshold(ink, BOX_LEVEL, 1, cv2.THRESH_BINARY)[1], np.uint8)
     parts, labels = connected(mask)
     if is_dotted(parts):
         reach = round(typical_height(parts))
@@ -284,7 +286,7 @@ def line_of(groups: Sequence[Group], ink: Ink, labels: Labels, scale: float) -> 
     here = slice(top, max(group.bottom for group in groups)), slice(left, max(group.right for group in groups))
     height = typical_height(groups)
     own = own_ink(groups, ink[here], labels[here])
-    strokes = image.thick_enough(own, height)
+    strokes = thick_enough(own, height)
     around = (len(strokes) - len(own)) // 2
     left, top = left - around, top - around
     factor = min(1.0, STRIP_HEIGHT / height)
@@ -292,7 +294,7 @@ def line_of(groups: Sequence[Group], ink: Ink, labels: Labels, scale: float) -> 
     strokes = np.pad(cv2.resize(strokes, size, interpolation=cv2.INTER_AREA), ((0, 0), (MARGIN, MARGIN)))
     columns = (np.arange(-MARGIN, size[0] + MARGIN) + 0.5) / factor + left
     middle = np.clip((middle_at(columns, groups) - top) * factor, 0, size[1] - 1).astype(np.intp)
-    strip = Strip(image.strengthened(strokes), height * factor, middle)
+    strip = Strip(strengthened(strokes), height * factor, middle)
     found = cuts.cut(strip)
     x, y = left - MARGIN / factor, top
     return Line(strip, found, cuts.spans(strip, found), x * scale, y * scale, scale / factor)

@@ -13,8 +13,10 @@ from typing import TextIO, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from app import image, lines
+from app import lines
+from app.decoding import open_picture
 from app.errors import ServiceError
+from app.image import to_mnist
 from app.model import Images, Model, Probabilities
 from app.versions import Manifest
 
@@ -87,7 +89,7 @@ def read_chunk(files: list[Path], model: Model, manifest: Manifest, max_pixels: 
 
 def prepare(file: Path, max_pixels: int) -> Images | str:
     """The (28, 28) image, or what is wrong with the file."""
-    return attempt(file, lambda content: image.to_mnist(image.open_picture(content, max_pixels)))
+    return attempt(file, lambda content: to_mnist(open_picture(content, max_pixels)))
 
 
 def attempt(file: Path, use: Callable[[bytes], T]) -> T | str:
@@ -105,7 +107,7 @@ def read_pages(
 ) -> Iterator[PageReading]:
     """As `read_files`, of pictures with several digits each."""
     for file in tqdm(list(find(paths)), unit="file", disable=None):
-        page = attempt(file, lambda content: lines.find(image.open_picture(content, max_pixels), max_digits))
+        page = attempt(file, lambda content: lines.find(open_picture(content, max_pixels), max_digits))
         if isinstance(page, str):
             yield PageReading(str(file), error=page)
             continue

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from app import image
+from app.decoding import Picture, open_picture
 from app.errors import InvalidRequest, ServiceError, TooManyPictures
 from app.model import Images
 
@@ -27,7 +28,7 @@ def prepare_small(content: bytes, max_pixels: int) -> Images | None:
     mnist = image.read_mnist_png(content)
     if mnist is not None:
         return mnist[np.newaxis]
-    picture = image.open_picture(content, max_pixels)
+    picture = open_picture(content, max_pixels)
     if picture.width * picture.height > INLINE_PIXELS:
         return None
     return image.to_mnist(picture)[np.newaxis]
@@ -36,7 +37,7 @@ def prepare_small(content: bytes, max_pixels: int) -> Images | None:
 async def prepare(contents: Sequence[bytes], *, max_pictures: int, max_pixels: int) -> Images:
     """Picture files -> (n, 28, 28). Small ones at once, large ones in a thread beside the event loop.
 
-    Raises the errors of `image.open_picture` and `image.to_mnist`, which then say which picture they are about, and
+    Raises the errors of `open_picture` and `image.to_mnist`, which then say which picture they are about, and
     `TooManyPictures`.
     """
     if len(contents) > max_pictures:
@@ -54,15 +55,15 @@ def too_many(max_pictures: int) -> TooManyPictures:
     return TooManyPictures(f"At most {max_pictures} pictures fit one request: send the rest in another.")
 
 
-def open_all(contents: Sequence[bytes], max_pixels: int) -> list[image.Picture]:
+def open_all(contents: Sequence[bytes], max_pixels: int) -> list[Picture]:
     opened = []
     for index, content in enumerate(contents):
         with about(index):
-            opened.append(image.open_picture(content, max_pixels))
+            opened.append(open_picture(content, max_pixels))
     return opened
 
 
-def to_images(opened: Sequence[image.Picture]) -> Images:
+def to_images(opened: Sequence[Picture]) -> Images:
     images = np.empty((len(opened), image.SIZE, image.SIZE), np.uint8)
     for index, picture in enumerate(opened):
         with about(index):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
 
-from app.image import decode, open_picture
+from app.decoding import decode, open_picture
 from training.survey import MAX_PIXELS, SHOWN, Outcome, Reading
 
 FILE = "kinds.png"

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app import image, lines
+from app import lines
+from app.decoding import open_picture
 from app.model import Model
 from training.data import Digits
 from training.evaluate import wilson_interval
@@ -75,7 +76,7 @@ def reader(model: Model) -> Read:
 
     def read(pixels: Pixels) -> list[str]:
         content = cv2.imencode(".png", pixels[:, :, ::-1])[1].tobytes()
-        page = lines.find(image.open_picture(content, MAX_PIXELS), MAX_DIGITS)
+        page = lines.find(open_picture(content, MAX_PIXELS), MAX_DIGITS)
         return ["".join(str(each.digit) for each in line) for line in page.read(model.run(page.images))]
 
     return read

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from app.decoding import Grey
 from app.errors import BlankPicture
-from app.image import Grey, Image, prepare
+from app.image import Image, prepare
 from training import glyphs
 from training.glyphs import Glyph, Maker, Sources, resized, tight
 
@@ -28,17 +29,19 @@ Damage = Callable[[Floats, Generator], Floats]  # of an image (28, 28) of ink on
 
 # How often each is drawn; digits are two thirds.
 MAKERS: list[tuple[Maker, float]] = [
-    (glyphs.written, 0.26),
-    (glyphs.penned, 0.22),
-    (glyphs.printed, 0.20),
+    (glyphs.written, 0.25),
+    (glyphs.penned, 0.21),
+    (glyphs.printed, 0.19),
     (glyphs.letter, 0.11),
     (glyphs.word, 0.015),
     (glyphs.several, 0.05),
     (glyphs.half, 0.03),
     (glyphs.scribble, 0.03),
     (glyphs.shape, 0.03),
-    (glyphs.blob, 0.02),
+    (glyphs.blob, 0.015),
+    (glyphs.silhouette, 0.025),
     (glyphs.surface, 0.02),
+    (glyphs.view, 0.02),
     (glyphs.shuffled, 0.015),
 ]
 
@@ -200,6 +203,16 @@ def tiny(glyph: Glyph, rng: Generator) -> Grey:
     return inked(small, *two_tones(rng))
 
 
+def cropped(glyph: Glyph, rng: Generator) -> Grey:
+    """Cut out of something larger, with little or no paper around it."""
+    ink = floats(resized(glyph, int(math.exp(rng.uniform(math.log(20), math.log(150)))))) / np.float32(255)
+    if rng.random() < 0.5:
+        ink = square(ink)
+    if rng.random() < 0.5:
+        ink = np.pad(ink, rng.integers(0, max(2, len(ink) // 12)))
+    return inked(ink, *two_tones(rng))
+
+
 def square(ink: Floats) -> Floats:
     height, width = ink.shape
     side = max(height, width)
@@ -284,15 +297,17 @@ def crossed(image: Floats, rng: Generator) -> Floats:
 
 
 def striped(image: Floats, rng: Generator) -> Floats:
-    """A band is inverted, erased or filled."""
-    width = int(rng.integers(2, 8))
+    """A band is inverted, erased or filled; or all but a band is inverted."""
+    how = rng.integers(4)
+    width = int(rng.integers(2, 8) if how else rng.integers(2, 21))
     start = int(rng.integers(28 - width))
     band = np.zeros((28, 28), bool)
     band[:, start : start + width] = True
     if rng.random() < 0.5:
         band = band.T
-    how = rng.integers(3)
-    other = 1 - image if how == 0 else np.full_like(image, how - 1)
+    if how == 0 and rng.random() < 0.5:
+        band = ~band
+    other = 1 - image if how == 0 else np.full_like(image, how % 2)
     return floats(np.where(band, other, image))
 
 
@@ -333,7 +348,7 @@ DAMAGES: list[tuple[Damage, float]] = [
     (pale, 1),
     (foggy, 1.3),
     (crossed, 1.8),
-    (striped, 1),
+    (striped, 1.5),
     (splashed, 1.2),
     (outlined, 1.2),
     (covered, 0.8),
@@ -341,8 +356,9 @@ DAMAGES: list[tuple[Damage, float]] = [
 ]
 
 SCENES: list[tuple[Scene, float]] = [
-    (sheet, 0.38),
+    (sheet, 0.33),
     (photo, 0.22),
-    (damaged, 0.28),
-    (tiny, 0.12),
+    (damaged, 0.29),
+    (tiny, 0.11),
+    (cropped, 0.05),
 ]

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from app.decoding import open_picture
 from app.errors import ServiceError
-from app.image import Image, open_picture, to_mnist
+from app.image import Image, to_mnist
 from app.model import Model
 from training.data import Digits
 from training.evaluate import auroc, expected_calibration_error, reliability, wilson_interval

@@ -15,8 +15,9 @@ import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app import image, lines
+from app import lines
 from app.bodies import BINARY, REQUEST_BODY, Limits, is_picture, read_picture, read_pictures
+from app.decoding import open_picture
 from app.errors import InvalidRequest, Problem
 from app.explain import Explained, Explanation, explain, overlay
 from app.fastlane import Answer, Call, HotRoute, documented
@@ -238,7 +239,7 @@ router.add_api_route(
 
 
 def find_digits(content: bytes, limits: Limits) -> Page:
-    return lines.find(image.open_picture(content, limits.max_pixels), limits.max_pictures)
+    return lines.find(open_picture(content, limits.max_pixels), limits.max_pictures)
 
 
 def read_options(query: bytes) -> Options:

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from app import image
+from app import decoding, image
 from app.errors import BlankPicture, InvalidRequest, TooManyPixels, UnsupportedPicture
 from tests.app.conftest import encode
 from training.data import Digits
@@ -22,7 +22,7 @@ MAX_PIXELS = 50_000_000
 
 
 def read(content: bytes) -> image.Image:
-    return image.to_mnist(image.open_picture(content, MAX_PIXELS))
+    return image.to_mnist(decoding.open_picture(content, MAX_PIXELS))
 
 
 def sheet_with_box(top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -248,7 +248,7 @@ def test_decompression_bomb_is_refused_by_its_header_alone(monkeypatch: pytest.M
     bomb = png_of_size(50_000, 50_000)
     assert len(bomb) < 8_000
     with pytest.raises(TooManyPixels, match="50000 x 50000"):
-        image.open_picture(bomb, MAX_PIXELS)
+        decoding.open_picture(bomb, MAX_PIXELS)
 
 
 def test_wide_and_narrow_pictures_keep_their_shape() -> None:
@@ -281,7 +281,7 @@ def test_damaged_png_is_read_for_what_it_was_or_refused(
 
 
 def as_pillow_reads(content: bytes) -> image.Image:
-    return image.to_mnist(image.open_with_pillow(content))
+    return image.to_mnist(decoding.open_with_pillow(content))
 
 
 def test_mnist_png_takes_the_short_way_and_nothing_else_does(seven: NDArray[np.uint8]) -> None:

@@ -20,11 +20,14 @@ ALLOWED = {
     "logs": {"context"},
     "cuda": {"errors"},
     "model": {"errors", "cuda"},
-    "image": {"errors"},
-    "cuts": {"image", "model"},
-    "lines": {"errors", "cuts", "image", "model"},
+    "decoding": {"errors"},
+    "paper": {"decoding"},
+    "ink": {"decoding", "errors", "paper"},
+    "image": {"decoding", "ink"},
+    "cuts": {"image", "ink", "model"},
+    "lines": {"cuts", "decoding", "errors", "image", "ink", "model"},
     "tensors": {"errors", "model"},
-    "pictures": {"errors", "image", "model"},
+    "pictures": {"decoding", "errors", "image", "model"},
     "batching": {"errors", "metrics", "model"},
     "signature": {"errors"},
     "versions": {"errors", "signature"},
@@ -39,9 +42,9 @@ ALLOWED = {
     "instances": {"errors", "model", "pictures", "tensors"},
     "tracing": {"errors", "security"},
     "settings": {"logs", "model"},  # for the types of two settings
-    "offline": {"errors", "lines", "model", "image", "versions"},
+    "offline": {"decoding", "errors", "image", "lines", "model", "versions"},
     "api.digits": {
-        *("errors", "bodies", "explain", "fastlane", "image", "lines", "model", "pictures", "repository", "versions")
+        *("errors", "bodies", "decoding", "explain", "fastlane", "lines", "model", "pictures", "repository", "versions")
     },
     "api.health": {"errors", "metrics", "model", "repository"},
     "api.v1": {"errors", "explain", "fastlane", "instances", "model", "pictures", "repository"},
@@ -59,7 +62,7 @@ ALLOWED = {
     "__main__": {"errors", "logs", "model", "offline", "server", "settings", "signature", "versions", "workers"},
 }
 # What training may import of app.
-OF_TRAINING = {"app.errors", "app.image", "app.lines", "app.model", "app.signature", "app.versions"}
+OF_TRAINING = {"app.decoding", "app.errors", "app.image", "app.lines", "app.model", "app.signature", "app.versions"}
 HEAVY = ("training", "tensorflow", "keras", "matplotlib")
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.image import FORMATS, open_picture, to_mnist
+from app.decoding import FORMATS, open_picture
+from app.image import to_mnist
 from tests.training.worlds.conftest import Samples
 from training.data import Digits
 from training.worlds import files

@@ -1,0 +1,79 @@
+"""What of a picture is paper, and whether what is written on it is lighter or darker."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.decoding import Grey, reduced
+
+T = TypeVar("T", bound=np.generic)
+
+TINY = 20  # longer side: so few pixels have one light
+NEARLY, MOSTLY = 10, 0.85  # even paper: this share of it within this many grey values, or per cent of the contrast
+PAPER_SIDE = 192  # the paper's brightness is found on a copy of this size
+PAPER_WINDOW = 0.5  # of its longer side: in it less than half must be ink
+WIDEST_STROKE, NARROW_STROKE = 0.2, 0.1  # of its longer side: the widest there are, and what tells ink's polarity
+LIGHT_INK = 2  # light ink on dark paper must stand out by more: paper is mostly light
+
+
+def border(picture: NDArray[T]) -> NDArray[T]:
+    return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+
+
+def even_paper(picture: Grey) -> int | None:
+    """The paper's brightness where ink reaches the edge of even paper; None if the paper is uneven.
+
+    Two tones, the greater and outer of which is paper. A tone that is no stroke but an area is a shadow.
+    """
+    bright = np.asarray(cv2.threshold(picture, 0, 255, cv2.THRESH_OTSU)[1], np.uint8)
+    light_paper = float(bright.mean()) + float(border(bright).mean()) > 255
+    inked = np.asarray(cv2.bitwise_not(bright), np.uint8) if light_paper else bright
+    if not cv2.countNonZero(inked):
+        return None
+    sheet = picture[inked == 0]
+    paper = float(np.median(sheet))
+    if max(picture.shape) > TINY:
+        contrast = abs(paper - float(np.median(picture[inked > 0])))
+        near = np.count_nonzero(np.abs(sheet - paper) < max(NEARLY, NEARLY / 100 * contrast))
+        widest = max(picture.shape) // 4
+        if near < MOSTLY * sheet.size or cv2.countNonZero(cv2.erode(inked, np.ones((widest, widest), np.uint8))):
+            return None
+    return round(paper)
+
+
+def paper_of(picture: Grey) -> Grey:
+    """The paper's brightness behind dark ink, found on a small copy.
+
+    Two guesses, the darker of which is taken, since each is too bright somewhere: the median of what is around, beside
+    a shadow's edge; and the picture with all filled that is as narrow as a stroke, where light falls off to the border.
+    """
+    height, width = picture.shape
+    small = np.ascontiguousarray(reduced(picture, PAPER_SIDE))
+    filled = cv2.morphologyEx(small, cv2.MORPH_CLOSE, stroke_kernel(small, WIDEST_STROKE))
+    paper = cv2.blur(cv2.min(usual_around(small), filled), (3, 3))
+    return np.asarray(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def is_light_on_dark(picture: Grey) -> bool:
+    """What stands out from its surroundings' median and is no wider than a stroke: more of it light than dark?"""
+    small = np.ascontiguousarray(reduced(picture, PAPER_SIDE))
+    usual, stroke = usual_around(small), stroke_kernel(small, NARROW_STROKE)
+    dark = cv2.min(cv2.subtract(usual, small), cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, stroke))
+    light = cv2.min(cv2.subtract(small, usual), cv2.morphologyEx(small, cv2.MORPH_TOPHAT, stroke))
+    energy_of_dark, energy_of_light = (float(np.square(each, dtype=np.float32).sum()) for each in (dark, light))
+    return energy_of_light > LIGHT_INK * energy_of_dark
+
+
+def usual_around(picture: Grey) -> Grey:
+    """The median of a wide window around each pixel: the paper, where less than half of it is ink."""
+    window = min(255, max(3, int(PAPER_WINDOW * max(picture.shape)))) | 1
+    return np.asarray(cv2.medianBlur(picture, window), np.uint8)
+
+
+def stroke_kernel(picture: Grey, widest: float) -> NDArray[np.uint8]:
+    side = max(15, round(widest * max(picture.shape))) | 1
+    return np.ones((side, side), np.uint8)
