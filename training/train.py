@@ -139,7 +139,8 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
         else:
             model = build(config, data.train, steps_per_epoch=len(batches))
             if config.start_from:
-                model.load_weights(Path(config.start_from) / "model.keras")
+                start_from = keras.models.load_model(Path(config.start_from) / "model.keras", compile=False)
+                model.set_weights(start_from.get_weights())
     if workers.count > 1:
         train_together(model, workers)
     model.fit(

@@ -79,6 +79,17 @@ def test_a_student_learns_what_its_teachers_say(
     assert (tmp_path / "teacher-2.onnx").exists()
 
 
+def test_a_run_may_begin_with_the_weights_of_another(
+    config: TrainConfig, run: Path, data: Split, tmp_path: Path
+) -> None:
+    """And where nothing is learned, it ends with them."""
+    still = dataclasses.replace(config, start_from=str(run), epochs=1, learning_rate=0.0, weight_decay=0.0)
+    train(still, data, tmp_path, verbose="0")
+    before = keras.models.load_model(run / "model.keras").predict(data.test.images, verbose=0)
+    after = keras.models.load_model(tmp_path / "model.keras").predict(data.test.images, verbose=0)
+    assert np.allclose(before, after, atol=1e-5)
+
+
 def test_a_missing_teacher_is_said(config: TrainConfig, data: Split, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="digits-teacher"):
         train(dataclasses.replace(config, teachers=("nowhere.onnx",)), data, tmp_path, verbose="0")
