@@ -91,7 +91,11 @@ def create_app(settings: Settings | None = None) -> Service:
             settings.models,
             settings.device,
             BatchSettings(
-                settings.max_batch_size, settings.max_queue_size, settings.max_batch_delay_ms, settings.timeout_ms
+                settings.max_batch_size,
+                settings.max_queue_size,
+                settings.max_batch_delay_ms,
+                settings.timeout_ms,
+                settings.max_queue_ms,
             ),
             settings.default_model,
             VersionSettings(

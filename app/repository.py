@@ -54,6 +54,11 @@ class Servable:
     drift: Drift
     retired: bool = False  # another version has its place, or none
 
+    def check_room(self) -> None:
+        """Before the work of reading pictures is done. Raises `Overloaded` or `Stopping` where no image is taken."""
+        if not self.retired:
+            self.batcher.check_room()
+
     async def predict(self, images: Images) -> Probabilities:
         """(n, 28, 28) -> (n, 10). Raises `Overloaded`, `Stopping` or `DeadlineExceeded`."""
         asked = time.perf_counter()

@@ -163,6 +163,7 @@ async def predict(call: Call) -> Answer:
     """Reads one or many pictures, each of one digit: any size, polarity and place on the picture."""
     options = (read_options_again if len(call.query) < 100 else read_options)(call.query)
     servable = call.state.repository.get(options.model, options.version)
+    servable.check_room()
     limits: Limits = call.state.limits
     images = prepare_small(call.body, limits.max_pixels) if is_picture(call) else None
     if images is None:
@@ -192,6 +193,7 @@ async def explain_picture(call: Call) -> Answer:
     """
     options = read_options(call.query)
     servable = call.state.repository.get(options.model, options.version)
+    servable.check_room()
     limits: Limits = call.state.limits
     pictures = [await read_picture(call, limits)]
     images = await prepare(pictures, max_pictures=1, max_pixels=limits.max_pixels)
@@ -221,6 +223,7 @@ async def read(call: Call) -> Answer:
     """
     options = read_options(call.query)
     servable = call.state.repository.get(options.model, options.version)
+    servable.check_room()
     limits: Limits = call.state.limits
     content = await read_picture(call, limits)
     page = await asyncio.to_thread(find_digits, content, limits)

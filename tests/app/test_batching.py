@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -308,5 +309,35 @@ def test_failed_part_of_a_large_request_fails_it_and_not_its_neighbours() -> Non
                 await large
             assert await small == [6, 7]
             assert await submit(it, 8) == [8]
+
+    asyncio.run(scenario())
+
+
+def slow(batch: Images) -> Probabilities:
+    time.sleep(0.02)
+    return np.zeros((len(batch), 10), np.float32)
+
+
+def test_queue_is_as_long_as_what_recent_runs_took_allows() -> None:
+    async def scenario() -> None:
+        async with Batcher(slow, BatchSettings(2, 100, max_queue_ms=50), RunMetrics.of("slow", 1)) as it:
+            assert it.room == 100  # nothing is known yet
+            for _ in range(20):
+                await it.submit(images(1, 2))
+            assert 2 <= it.room <= 6  # 50 ms are two and a half runs, less where the machine is busy
+            taken = [it.submit(images(1)) for _ in range(it.room)]
+            with pytest.raises(Overloaded):
+                it.submit(images(1))
+            await asyncio.gather(*taken)
+
+    asyncio.run(scenario())
+
+
+def test_one_batch_may_always_wait_however_slow_the_runs_are() -> None:
+    async def scenario() -> None:
+        async with Batcher(slow, BatchSettings(2, 100, max_queue_ms=0.001), RunMetrics.of("slow", 1)) as it:
+            await it.submit(images(1, 2))
+            assert it.room == 2
+            assert len(await it.submit(images(1, 2, 3, 4, 5))) == 5
 
     asyncio.run(scenario())
