@@ -109,6 +109,7 @@ async def read_call(call: Call, verb: str) -> tuple[Servable, str, Images]:
     if not is_address(call.path):
         raise malformed("POST", address_of(call.path) + verb)
     servable = find(call.state, call.path)
+    servable.check_room()
     limits = call.state.limits
     key, values = read(call.body, limits.max_pictures)
     if isinstance(values, list):
@@ -216,6 +217,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "No such model, version or label"},
     503: {"model": Problem, "description": "Overloaded or shutting down; see Retry-After"},
 }
+OF_PICTURES: dict[int | str, dict[str, Any]] = PROBLEMS | {
+    413: {"model": Problem, "description": "The body, a picture or the number of pictures is too large"},
+    415: {"model": Problem, "description": "An instance is not a picture we can read"},
+    422: {"model": Problem, "description": "A picture is blank"},
+}
 REQUEST_BODY = {
     "required": True,
     "content": {"application/json": {"schema": {"anyOf": [Instances.model_json_schema(), Inputs.model_json_schema()]}}},
@@ -236,7 +242,7 @@ def add_routes(suffix: str, address: str) -> None:
         methods=["POST"],
         operation_id=f"v1_predict{suffix}",
         response_model=RowPredictions | Outputs,
-        responses=PROBLEMS,
+        responses=OF_PICTURES,
         openapi_extra=described | {"requestBody": REQUEST_BODY},
     )
     router.add_api_route(
@@ -245,7 +251,7 @@ def add_routes(suffix: str, address: str) -> None:
         methods=["POST"],
         operation_id=f"v1_explain{suffix}",
         response_model=Explanations,
-        responses=PROBLEMS,
+        responses=OF_PICTURES,
         openapi_extra=described | {"requestBody": REQUEST_BODY},
     )
     for path, endpoint, operation in (("/metadata", get_metadata, "metadata"), ("", get_status, "status")):

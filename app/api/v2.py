@@ -102,14 +102,10 @@ class InferResponse(BaseModel):
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository", "statistics"]
 INPUTS = [TensorMetadata(name=INPUT, datatype="UINT8", shape=[-1, 28, 28])]
 OUTPUTS = [TensorMetadata(name=OUTPUT, datatype="FP32", shape=[-1, CLASSES])]
-EXAMPLE = {
-    "inputs": [{"name": INPUT, "shape": [1, 784], "datatype": "UINT8", "data": [0] * 300 + [255] * 100 + [0] * 384}],
-    "outputs": [{"name": OUTPUT, "parameters": {"classification": 3}}],
-}
 REQUEST_BODY = {
     "required": True,
     "content": {
-        "application/json": {"schema": InferRequest.model_json_schema(), "example": EXAMPLE},
+        "application/json": {"schema": InferRequest.model_json_schema()},
         "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
     },
 }
@@ -214,6 +210,7 @@ async def infer(call: Call) -> Answer:
     Images are taken as they are. Picture files are prepared as on `/predict`: any size, polarity and place.
     """
     servable = find(call.state.repository, call.path)
+    servable.check_room()
     limits = call.state.limits
     inference = read(call.body, call.headers.get(HEADER_LENGTH), limits.max_pictures)
     if isinstance(inference.tensor, np.ndarray):
