@@ -122,9 +122,9 @@ def create_app(settings: Settings | None = None) -> Service:
 
     for each in routers:
         app.include_router(each.router)
+    app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.mount("/docs/files", StaticFiles(directory=pages.OF_DOCS), name="files of docs")
-    app.include_router(pages.router)
     return app
 
 
