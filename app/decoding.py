@@ -28,7 +28,6 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Bit depth, colour type (grey, RGB, RGBA), compression, filter, interlace: as they stand in the header.
 PNG_PLAIN = {b"\x08\x00\0\0\0", b"\x08\x02\0\0\0", b"\x08\x06\0\0\0"}
-PNG_OF_MNIST = PNG_SIGNATURE + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 28, 28, 8, 0, 0, 0, 0)
 PNG_HARMLESS = {
     b"IHDR",
     b"IDAT",
@@ -45,6 +44,17 @@ PNG_HARMLESS = {
 }
 DAMAGED, MOST_CHUNKS = b"damaged", 1000  # Chromium writes a large canvas in chunks of 8 kB
 CHUNK, CHECKSUM, WIDTH_HEIGHT = struct.Struct(">I4s"), struct.Struct(">I"), struct.Struct(">II")
+
+
+def chunk(kind: bytes, data: bytes = b"") -> bytes:
+    """Format: PNG (Third Edition), section 5.3."""
+    return CHUNK.pack(len(data), kind) + data + CHECKSUM.pack(zlib.crc32(kind + data))
+
+
+# All that is before and behind the one IDAT of a picture of 28 x 28 in grey.
+MNIST_HEAD = PNG_SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
+MNIST_END = chunk(b"IEND")
+AROUND_MNIST = len(MNIST_HEAD + chunk(b"IDAT") + MNIST_END)
 
 LONGEST_SIDE = 1024  # larger pictures are reduced to it first: a digit of a twentieth of it still has 50 pixels
 COLOURFUL = 1.5  # how much more a colour must vary than the brightness does to be read instead of it
@@ -83,7 +93,14 @@ def pixels_of_mnist_size(content: bytes) -> Grey | None:
 
     None for every other picture.
     """
-    if content[:29] != PNG_OF_MNIST or chunks_of(content) != [b"IHDR", b"IDAT", b"IEND"]:
+    length = len(content) - AROUND_MNIST
+    if (
+        length < 0
+        or not content.startswith(MNIST_HEAD)
+        or not content.endswith(MNIST_END)
+        or content[33:41] != CHUNK.pack(length, b"IDAT")
+        or content[-16:-12] != CHECKSUM.pack(zlib.crc32(content[37:-16]))
+    ):
         return None
     try:
         return np.asarray(pyspng.load(content), np.uint8)

@@ -22,10 +22,8 @@ CENTRE_OF_MASS = 14.0  # MNIST's, in pixel indices; 13.5 costs a point
 THINNEST = 1.8  # a stroke's width in pixels of the finished image; MNIST's own are 2 to 4
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
-# (784, 3), in float32, in which these sums of bytes are exact
-ONES_ROWS_COLUMNS = (
-    np.stack([np.ones((SIZE, SIZE)), *np.mgrid[:SIZE, :SIZE]], axis=-1).reshape(-1, 3).astype(np.float32)
-)
+# (3, 784), in float32, in which these sums of bytes are exact
+ONES_ROWS_COLUMNS = np.stack([np.ones((SIZE, SIZE)), *np.mgrid[:SIZE, :SIZE]]).reshape(3, -1).astype(np.float32)
 
 
 def read_mnist_png(content: bytes) -> Image | None:
@@ -65,7 +63,7 @@ def is_mnist(picture: Grey | Ink) -> bool:
     if b"\xff" not in pixels and b"\xfe" not in pixels:  # as in `FULL_INK`
         return False
     # One product with the pixels' rows and columns: OpenCV's moments, of a higher order too, take twice as long.
-    mass, y, x = (picture.reshape(SIZE * SIZE) @ ONES_ROWS_COLUMNS).tolist()
+    mass, y, x = np.dot(ONES_ROWS_COLUMNS, picture.reshape(SIZE * SIZE)).tolist()
     # MNIST moved its digits by whole pixels, so their centres of mass are up to half a pixel off
     return bool(max(abs(y / mass - CENTRE_OF_MASS), abs(x / mass - CENTRE_OF_MASS)) <= 0.52)
 

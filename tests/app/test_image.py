@@ -290,6 +290,10 @@ def test_mnist_png_takes_the_short_way_and_nothing_else_does(seven: NDArray[np.u
     assert image.read_mnist_png(encode(np.roll(seven, 3, axis=1))) is None
     assert image.read_mnist_png(encode(enlarged(seven))) is None
     assert image.read_mnist_png(encode(seven)[:-20]) is None
+    for at in range(33, len(encode(seven))):  # in its data, in a checksum, in the end
+        damaged = bytearray(encode(seven))
+        damaged[at] ^= 1
+        assert image.read_mnist_png(bytes(damaged)) is None
 
 
 def test_ruled_paper_without_ink_is_blank() -> None:
