@@ -6,12 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.errors import CONTENT_TYPE, JSON_ROUTES
+from app.examples import add_examples
+from app.security import OPEN_PATHS
 
 Document = dict[str, Any]
 
 PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
-FAILED = {"description": "Something went wrong on our side", "content": {"application/json": PROBLEM}}
-LATE = {"description": "No answer within the time a request may wait", "content": {"application/json": PROBLEM}}
+
+
+def problem(description: str) -> Document:
+    return {"description": description, "content": {"application/json": PROBLEM}}
+
+
+UNKNOWN = "No key, or one that is not known, where the operator asks for keys"
+TOO_LARGE = "The body is too large"
+FAILED = "Something went wrong on our side"
+LATE = "No answer within the time a request may wait"
 FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
 KEY_PLACES = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -20,9 +30,10 @@ KEY_PLACES = {
 
 
 def complete(document: Document, *, keys: bool = False) -> Document:
-    """In place. Schemas stand among the components, and each problem is documented as it is sent.
+    """In place. Schemas stand among the components, each problem is documented as it is sent, everything by example.
 
-    `keys`: some routes ask for one, and /docs can send it.
+    `keys`: some routes ask for one, and /docs can send it. That one may be needed is told in any case, so that a client
+    made for one deployment fits the others.
     """
     schemas = document["components"]["schemas"]
     for path, operation in operations(document):
@@ -30,9 +41,8 @@ def complete(document: Document, *, keys: bool = False) -> Document:
         responses = operation["responses"]
         if "HTTPValidationError" in str(responses.get("422")):  # FastAPI's, in whose place we answer 400
             responses["400"] = responses.pop("422") | {"content": {"application/json": PROBLEM}}
-        responses.setdefault("500", dict(FAILED))
-        if "503" in responses and "requestBody" in operation:
-            responses.setdefault("504", dict(LATE))
+        add_problems(path, operation, responses)
+        add_examples(operation)
         if not path.startswith(JSON_ROUTES):
             say_problems(responses)
         operation["responses"] = dict(sorted(responses.items()))
@@ -42,6 +52,19 @@ def complete(document: Document, *, keys: bool = False) -> Document:
         document["components"]["securitySchemes"] = KEY_PLACES
         document["security"] = [{name: []} for name in KEY_PLACES]
     return document
+
+
+def add_problems(path: str, operation: Document, responses: Document) -> None:
+    """Those that no route makes itself: they come from what stands around it."""
+    responses.setdefault("500", problem(FAILED))
+    if path in OPEN_PATHS:
+        operation["security"] = []
+    else:
+        responses.setdefault("401", problem(UNKNOWN))
+    if "requestBody" in operation:
+        responses.setdefault("413", problem(TOO_LARGE))
+        if "503" in responses:
+            responses.setdefault("504", problem(LATE))
 
 
 def operations(document: Document) -> Iterator[tuple[str, Document]]:

@@ -75,6 +75,7 @@ async def index(request: Request) -> list[IndexEntry]:
 @router.post(
     "/v2/repository/models/{name}/load",
     operation_id="v2_load_model",
+    response_class=Response,
     responses=PROBLEMS,
     openapi_extra=body_of(LoadRequest),
 )
@@ -95,6 +96,7 @@ async def load(request: Request, name: str) -> Response:
 @router.post(
     "/v2/repository/models/{name}/unload",
     operation_id="v2_unload_model",
+    response_class=Response,
     responses=PROBLEMS,
     openapi_extra=body_of(LoadRequest),
 )
