@@ -52,7 +52,8 @@ ALLOWED = {
     "api.control": {"errors", "repository", "security"},
     "api.clouds": {"errors", "fastlane", "tensors"},
     "pages": set(),
-    "contract": {"errors"},
+    "examples": set(),
+    "contract": {"errors", "examples", "security"},
     "main": {
         *("__version__", "api", "batching", "bodies", "errors", "fastlane", "repository", "security", "settings"),
         *("context", "contract", "pages", "tracing", "versions"),
