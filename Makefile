@@ -42,7 +42,7 @@ bench: $(VENV)/test.stamp wrk ## Measure ours and others side by side (25 minute
 	@exec $(RUN) -m benchmarks $(ARGS)
 
 lock: $(UV)/bin/uv ## Make requirements/ anew from pyproject.toml; ARGS=--upgrade takes the newest releases
-	$(LOCK) pyproject.toml --extra train --extra signing --extra otel --group dev --output-file requirements/test.txt \
+	$(LOCK) pyproject.toml --extra train --extra signing --extra otel --extra ray --group dev --output-file requirements/test.txt \
 		--override requirements/test.overrides
 	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/serve.txt
 	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/gpu.txt --extra gpu
