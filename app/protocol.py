@@ -200,6 +200,7 @@ class Exchange:
 
     def _go_on(self, _: object = None) -> None:
         """Runs the endpoint until it waits for something, or to its end."""
+        self.waits_for = None
         try:
             self.waits_for = self.work.send(None)
             self.waits_for.add_done_callback(self._go_on)
@@ -210,6 +211,7 @@ class Exchange:
             self._end(LEFT)
         except Exception as error:  # noqa: BLE001  # whatever it is becomes the one problem body
             problem = problem_of(error, self.found.scope)
+            error.__traceback__ = None  # of its frames this one has the error: garbage, and all that they hold with it
             self._answer(problem.status_code, answer_of(problem))
 
     def _answer(self, status: int, answer: Answer) -> None:

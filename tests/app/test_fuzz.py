@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import struct
 import zlib
 from collections import Counter
@@ -15,10 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
+from starlette.testclient import TestClient
 
 from tests.app.conftest import encode
 from tests.app.test_load import resident_kb
-from tests.app.test_serve import serving
+from tests.app.test_serve import serving, until
 from tests.app.traffic import Answer, post, send
 
 FORMATS: list[tuple[str, dict[str, Any]]] = [
@@ -131,3 +134,22 @@ def test_damaged_pictures_are_read_or_refused(seven: NDArray[np.uint8], number: 
 def assert_seven(request: bytes, answer: Answer) -> None:
     assert answer.status == 200
     assert b'"digit":7' in answer.body
+
+
+@pytest.fixture
+def no_garbage_is_collected() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_garbage_is_collected")
+@pytest.mark.parametrize("path", ["/predict", "/read", "/explain"])
+@pytest.mark.parametrize("server", ["client", "plain_client"])
+def test_damaged_picture_is_let_go_of_at_once(path: str, server: str, request: pytest.FixtureRequest) -> None:
+    """It may be 200 MB when its damage is found, too much to leave to the garbage collector."""
+    client: TestClient = request.getfixturevalue(server)
+    noise = encode(np.random.default_rng(0).integers(0, 256, (600, 600), np.uint8), "JPEG")
+    assert client.post(path, content=noise[: len(noise) // 2]).status_code == 415
+    until(lambda: not [each for each in gc.get_objects() if isinstance(each, Image.Image)])
