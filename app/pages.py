@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import hashlib
 from importlib.resources import files
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+
+from app.errors import ModelNotFound
+from app.repository import ModelRepository
+from app.versions import GRAPH
 
 STATIC = Path(__file__).parent / "static"
+RUNTIME = STATIC / "runtime"  # what reads digits in a browser; made by `make runtime`, and may be absent
 OF_DOCS = Path(str(files("fastapi_offline") / "static"))
 
 # Files of our own and nothing else: no inline script or style, no string made into markup, no frame around it.
@@ -16,11 +24,14 @@ OWN_FILES = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
-PAGE_POLICY = OWN_FILES + "; require-trusted-types-for 'script'"
+PAGE_POLICY = OWN_FILES + "; require-trusted-types-for 'script'; trusted-types ondevice"
 # Swagger UI draws its icons from data: addresses, styles its parts in place and shows the pictures it was answered.
 DOCS_POLICY = OWN_FILES.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
     "img-src 'self'", "img-src 'self' data: blob:"
 )
+# OpenCV's bindings make functions of strings, which the page itself forbids. The worker they run in is without a
+# document and can ask no server for anything, ours neither: what it is shown stays there.
+WORKER_POLICY = "default-src 'none'; script-src 'self' 'unsafe-eval'"
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,15 +40,43 @@ router = APIRouter(include_in_schema=False)
 async def page(request: Request) -> Response:
     """The page for a browser; for others what KServe's V1 clients ask here: whether the service is alive."""
     if "text/html" in request.headers.get("accept", ""):
-        return document("index.html", PAGE_POLICY, {"Vary": "Accept"})
+        headers = {"Vary": "Accept", "Content-Security-Policy": PAGE_POLICY}
+        return HTMLResponse(page_text(on_device=RUNTIME.is_dir()), headers=headers)
     return JSONResponse({"status": "alive"}, headers={"Vary": "Accept"})
+
+
+@functools.cache
+def page_text(*, on_device: bool) -> str:
+    """With the switch for reading in the browser, where that can be done."""
+    text = (STATIC / "index.html").read_text("utf-8")
+    return text.replace('id="place" hidden', 'id="place"') if on_device else text
 
 
 @router.get("/docs")
 async def docs() -> Response:
     """What /openapi.json says, to read and to try."""
-    return document("docs.html", DOCS_POLICY, {})
+    return document("docs.html", DOCS_POLICY)
 
 
-def document(name: str, policy: str, headers: dict[str, str]) -> Response:
-    return FileResponse(STATIC / name, headers=headers | {"Content-Security-Policy": policy})
+@router.get("/static/ondevice/worker.js")
+async def worker() -> Response:
+    """What reads digits in the browser."""
+    return document("ondevice/worker.js", WORKER_POLICY)
+
+
+def document(name: str, policy: str) -> Response:
+    return FileResponse(STATIC / name, headers={"Content-Security-Policy": policy})
+
+
+@router.get("/models/{name}/{version}/model.onnx")
+async def graph(request: Request, name: str, version: int) -> Response:
+    """The graph of a version that is served, for a browser to run. Raises `ModelNotFound`."""
+    repository: ModelRepository = request.app.state.repository
+    manifest = repository.get(name, version).manifest
+    try:
+        content = await asyncio.to_thread((repository.root / name / str(version) / GRAPH).read_bytes)
+    except OSError:
+        content = b""  # it is served on from memory
+    if hashlib.sha256(content).hexdigest() != manifest.sha256:
+        raise ModelNotFound(f"The graph of {name}/{version} is on disk no more: ask for another version, or try later.")
+    return Response(content, media_type="application/octet-stream")

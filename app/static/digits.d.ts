@@ -82,6 +82,12 @@ export interface ExplainedPrediction {
   explanation: Explanation;
 }
 
+export interface Models {
+  /** The model that answers when none is named. */
+  default: string;
+  models: { device: string; manifest: ModelName & { threshold: number; [member: string]: unknown } }[];
+}
+
 export interface Health {
   status: string;
   device: string;
@@ -113,6 +119,9 @@ export function explain(picture: Picture, options?: ExplainOptions): Promise<Exp
 
 /** Whether the service can be reached and takes requests. */
 export function ready(options?: Pick<Options, "signal" | "timeoutMs" | "service">): Promise<boolean>;
+
+/** What is served, each version with its manifest. */
+export function models(options?: Pick<Options, "signal" | "timeoutMs" | "retries" | "service" | "apiKey">): Promise<Models>;
 
 /** The service's state: its device, its models, its queue. */
 export function health(options?: Pick<Options, "signal" | "timeoutMs" | "retries" | "service">): Promise<Health>;

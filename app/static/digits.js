@@ -38,6 +38,11 @@ export async function ready(options = {}) {
   }
 }
 
+/** What is served: the default model's name, and every version with its manifest. */
+export function models(options = {}) {
+  return answer("models", {}, options);
+}
+
 /** The service's state: its device, its models, its queue. */
 export function health(options = {}) {
   return answer("health", {}, options);

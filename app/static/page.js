@@ -2,9 +2,10 @@
 
 import * as answer from "./answer.js";
 import { takePicture } from "./camera.js";
-import { explain, health, predict, read } from "./digits.js";
+import { Problem, explain, health, predict, read } from "./digits.js";
 import * as key from "./key.js";
 import { Pad } from "./pad.js";
+import * as place from "./place.js";
 import { changeLanguage, say, translate } from "./words.js";
 
 const LIVE_MS = 100; // between two questions while a stroke is drawn
@@ -22,6 +23,7 @@ let render = () => answer.showEmpty([device && say(device)]); // what is shown n
 
 answer.prepare((digit) => explainNow(digit));
 key.prepare(tryKey);
+place.prepare(changePlace);
 $("undo").addEventListener("click", () => pad.undo());
 $("clear").addEventListener("click", () => pad.clear());
 $("choose").addEventListener("click", () => chooseFile());
@@ -122,11 +124,14 @@ async function ask(done) {
 }
 
 async function askOne(done, signal) {
+  const reader = await place.readerHere(key.apiKey());
+  if (signal.aborted) return;
   const start = performance.now();
-  const { model, predictions } = await predict(sent, { returnImage: true, signal, retries: 0, apiKey: key.apiKey() });
+  const options = { returnImage: true, signal, retries: 0, apiKey: key.apiKey() };
+  const { model, predictions } = await (reader ? reader.predict(sent) : predict(sent, options));
   const [prediction] = predictions;
   const took = performance.now() - start;
-  const seen = await bitmapOf(prediction.image);
+  const seen = prediction.seen ?? (await bitmapOf(prediction.image));
   if (signal.aborted) return;
   showNow(() => {
     answer.showPrediction(prediction, facts(model, took));
@@ -136,6 +141,7 @@ async function askOne(done, signal) {
 }
 
 async function askSeveral(signal) {
+  if (place.isHere()) throw severalHere();
   const start = performance.now();
   const reading = await read(sent, { signal, retries: 0, apiKey: key.apiKey() });
   const took = performance.now() - start;
@@ -146,12 +152,22 @@ async function askSeveral(signal) {
 
 /** It adds to what is shown, so that nothing is lost where it does not come. */
 async function explainNow(digit, signal = request.signal) {
+  if (place.isHere()) return;
   const shown = render;
   const { explanation } = await explain(sent, { digit, signal, apiKey: key.apiKey() }).catch(() => ({}));
   if (!explanation || signal.aborted) return;
   showNow(() => {
     shown();
     answer.showExplanation(explanation);
+  });
+}
+
+function severalHere() {
+  return new Problem({
+    type: "urn:digits:problem:several-here",
+    title: "Several digits are read by the service alone",
+    detail: "Choose one digit, or turn off that pictures are read on this device.",
+    status: 0,
   });
 }
 
@@ -174,6 +190,7 @@ function showAll() {
 }
 
 function showPaper() {
+  place.showNote();
   $("paper").classList.toggle("used", !pad.empty);
   $("hint").textContent = say(pad.mode === "one" ? "hintOne" : "hintSeveral");
   $("unshown").textContent = pad.shown ? "" : say("unshown", { name: pad.picture.name });
@@ -187,10 +204,11 @@ function showProblem(problem) {
 }
 
 function facts(model, milliseconds) {
+  const where = place.isHere() ? "device" : device;
   return [
     model && say("model", model),
-    device && say(device),
-    milliseconds && say("took", { ms: Math.round(milliseconds) }),
+    where && say(where),
+    milliseconds && say(place.isHere() ? "tookHere" : "took", { ms: Math.round(milliseconds) }),
   ];
 }
 
@@ -202,6 +220,16 @@ async function showDevice() {
     if (problem.status === 401) askForKey();
     // Any other is told, in words, with the first picture, where it helps.
   }
+}
+
+// --- the place where pictures are read ---
+
+/** There is no explanation on this device, so its parts of the page are not to be used. */
+function changePlace() {
+  $("main").dataset.place = place.isHere() ? "here" : "service";
+  $("bars").disabled = place.isHere();
+  changed(true);
+  if (pad.empty) place.readerHere(key.apiKey())?.catch(showProblem); // else the picture's question says what is wrong
 }
 
 // --- the key, where one is needed ---
