@@ -106,7 +106,7 @@ def fit(strokes: Ink) -> Ink:
 def enlarged(strokes: Ink, size: tuple[int, int]) -> Ink:
     """To width and height.
 
-    Intel's IPP, which OpenCV has on x86 alone, enlarges by rules of its own: 3 % of the pixels come out a level off, and
+    Intel's IPP, which OpenCV has on x86 alone, enlarges by rules of its own: 3 % of the pixels are a level off, and
     one picture would not be the same image everywhere, in the browser above all. Each thread has its own say in that.
     """
     cv2.ipp.setUseIPP(False)
