@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from app import metrics
 from app.errors import StartupError
 from app.main import create_app
-from app.model import trim_memory
+from app.model import keep_no_large_memory, trim_memory
 from app.protocol import CLOSE, Protocol
 from app.settings import Settings
 
@@ -69,6 +69,7 @@ def serve_here(settings: Settings, sockets: list[socket.socket], on_ready: Calla
 
 async def run(server: Server, sockets: list[socket.socket]) -> None:
     """Loads the models, takes requests until told to stop, answers what is queued."""
+    keep_no_large_memory()
     async with server.app.router.lifespan_context(server.app):
         gc.collect()
         gc.freeze()  # the models and the framework are never garbage: no later collection need look through them

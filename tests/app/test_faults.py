@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.app.conftest import encode
 from tests.app.constant_model import write_version
+from tests.app.test_load import resident_kb
 from tests.app.test_serve import CANNOT_WRITE, Service, serving, until
 from tests.app.test_workers import TWO, Client, load, wait_for_two
+from tests.app.traffic import Answer, post, send
 from tests.conftest import ROOT
 
 # The whole file system, but for the memory's, as in a container that may not write its own.
@@ -64,3 +69,20 @@ def test_models_folder_that_goes_away_is_told_and_what_was_loaded_goes_on(tmp_pa
         elsewhere.rename(folder)
         until(lambda: not refusals(service))
         assert_answered(clients)
+
+
+def test_huge_pictures_leave_no_memory_behind() -> None:
+    """Photos of 6 and of 24 megapixels in turn with small ones, four at a time."""
+    photo = np.full((4000, 6000, 3), 230, np.uint8)
+    photo[1000:3000, 2900:3100] = 20
+    pictures = [encode(photo), encode(photo[::20, ::20]), encode(photo[::2, ::2])]
+    answers: list[Answer] = []
+    with serving("--device", "cpu") as service:
+        port = int(service.address.rsplit(":", 1)[1])
+        before = resident_kb(service)
+        requests = [post("/predict", each) for each in pictures * 4]
+        asyncio.run(send(port, requests, lambda _, answer: answers.append(answer), connections=4))
+        after = resident_kb(service)
+    print(f"memory {before} kB, later {after} kB")
+    assert {answer.status for answer in answers} == {200}
+    assert after < before + 35_000
