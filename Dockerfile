@@ -1,4 +1,5 @@
 ARG BASE_IMAGE=python:3.11-slim-bookworm
+ARG NODE_IMAGE=node:22-bookworm-slim
 
 # --- the environments: built here, so that neither pip nor its traces are in an image that serves ---
 FROM ${BASE_IMAGE} AS environment
@@ -15,12 +16,18 @@ COPY requirements/gpu.txt /tmp/requirements.txt
 RUN python -m pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/requirements.txt \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
+# --- what reads digits in the browser itself: npm is in no image that serves ---
+FROM ${NODE_IMAGE} AS in-browser
+COPY requirements/browser /tmp/browser
+RUN /tmp/browser/build /opt/runtime
+
 # Compiled ahead, and the compiled file taken without a look at the source: the images' file systems may be read-only.
 FROM ${BASE_IMAGE} AS service
 WORKDIR /srv/digits
 COPY LICENSE ./
 COPY models models
 COPY app app
+COPY --from=in-browser /opt/runtime app/static/runtime
 RUN python -m compileall -q --invalidation-mode unchecked-hash app
 
 # --- what both images share ---

@@ -12,20 +12,23 @@ TEACHER := runs/digits-teacher/model.onnx
 UV_VERSION := 0.13.9
 UV := .cache/uv-$(UV_VERSION)
 KSERVE := .cache/kserve
+RUNTIME := app/static/runtime
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check train bench lock clean browser wrk
+.PHONY: help serve test test-all check train bench lock runtime clean browser npm wrk
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: $(VENV)/serve.stamp ## Start the service on the committed models
+	@[ -e $(RUNTIME) ] || ! command -v npm >/dev/null || $(MAKE) --no-print-directory runtime || \
+		echo "The page will have no switch for reading digits in the browser itself."
 	@exec $(RUN) -m app serve $(ARGS)
 
-test: $(VENV)/test.stamp $(KSERVE)/stamp browser ## Run every test but the slow ones and those that need a GPU
+test: $(VENV)/test.stamp $(KSERVE)/stamp browser runtime ## Run every test but the slow ones and those that need a GPU
 	@$(RUN) -m pytest -m "not slow and not gpu" $(ARGS)
 
-test-all: $(VENV)/test.stamp $(KSERVE)/stamp browser ## Run every test
+test-all: $(VENV)/test.stamp $(KSERVE)/stamp browser runtime ## Run every test
 	@$(RUN) -m pytest $(ARGS)
 
 check: $(VENV)/test.stamp ## Lint, formatting and types; the Dockerfile too
@@ -48,10 +51,13 @@ lock: $(UV)/bin/uv ## Make requirements/ anew from pyproject.toml; ARGS=--upgrad
 	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/gpu.txt --extra gpu
 	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/cpu.txt \
 		--override requirements/cpu.overrides --no-emit-package onnxruntime-gpu
+	npm install --prefix requirements/browser --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 	$(LOCK) requirements/kserve.in --output-file requirements/kserve.txt --override requirements/kserve.overrides
 
+runtime: $(RUNTIME)/stamp ## Fetch what the page needs to read digits in the browser itself; needs npm
+
 clean: ## Remove the environment and the caches; what was trained stays
-	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(RUNTIME) .cache .mypy_cache .pytest_cache .ruff_cache
 
 # --- how the environment is made ---
 
@@ -84,9 +90,16 @@ $(TEACHER): | $(VENV)/test.stamp
 	@$(RUN) -m training train --preset digits-teacher --resume
 	@$(RUN) -m training export $(@D)
 
-browser:
+$(RUNTIME)/stamp: requirements/browser/package-lock.json requirements/browser/build | npm
+	@echo "Fetching what reads digits in a browser into $(RUNTIME) (about 37 MB to download) ..."
+	@requirements/browser/build $(RUNTIME)
+	@touch $@
+
+browser: npm
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || $(call install,chromium,A browser for the tests of the page)
-	@command -v npm || $(call install,npm,What fetches and runs the tools of those tests)
+
+npm:
+	@command -v npm >/dev/null || $(call install,npm,What fetches the page's tools and those of its tests)
 
 wrk:
 	@command -v wrk >/dev/null || $(call install,wrk,The load generator wrk)
