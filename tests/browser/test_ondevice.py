@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, exp
 
 from app import pages
 from tests.browser.conftest import serving
-from tests.browser.hands import SEVEN, digit, draw, enlarged, expect_digit, hand_over, mnist, png
-from tests.browser.test_access import Watched, axe, violations  # noqa: F401
+from tests.browser.hands import SEVEN, digit, draw, enlarged, expect_digit, hand_over, mnist, png, violations
+from tests.browser.test_access import Watched
 from tests.conftest import ROOT
 from training import pictures
 
@@ -196,7 +196,7 @@ def test_no_picture_is_sent_once_the_switch_is_on(desktop: BrowserContext, servi
 
 def test_a_picture_that_is_drawn_while_all_is_fetched_waits_for_it(page: Page) -> None:
     held: list[Route] = []
-    page.route("**/ort.wasm.gz", held.append)
+    page.route("**/ort.wasm.gz", lambda route: held.append(route))
     page.get_by_role("switch").check()
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
@@ -250,16 +250,12 @@ def test_the_switch_turns_by_key_and_its_note_is_spoken(page: Page) -> None:
     expect(page.get_by_role("status").filter(has_text=READY)).to_be_visible(timeout=60_000)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("locale", "ready"), [("en-US", READY), ("zh-CN", "图片只在本机识别，不会发送。")])
-def test_the_switch_keeps_nobody_out(
-    browser: Browser, service: str, axe: str, scheme: Literal["light", "dark"], locale: str, ready: str
-) -> None:
-    context = browser.new_context(color_scheme=scheme, locale=locale, bypass_csp=True)  # axe is put into the page
+@pytest.mark.parametrize("look", [{"color_scheme": "dark"}, {"locale": "zh-CN"}], ids=["dark", "Chinese"])
+def test_the_switch_keeps_nobody_out(browser: Browser, service: str, axe: str, look: dict[str, Any]) -> None:
+    context = browser.new_context(bypass_csp=True, **look)  # axe is put into the page
     page = context.new_page()
     page.goto(service)
     page.get_by_role("switch").check()
-    expect(page.locator("#place-note")).to_have_text(ready, timeout=60_000)
     draw(page, SEVEN)
     expect_digit(page, 7)
     assert violations(page, axe) == []
@@ -272,7 +268,7 @@ def test_the_switch_keeps_nobody_out(
 def test_the_worker_may_fetch_nothing_and_the_page_may_make_no_code(page: Page, service: str) -> None:
     with urllib.request.urlopen(service + "static/ondevice/worker.js") as answer:
         assert answer.headers["Content-Security-Policy"] == "default-src 'none'; script-src 'self' 'unsafe-eval'"
-    with pytest.raises(Error, match="unsafe-eval|Content Security Policy"):
+    with pytest.raises(Error, match="Content Security Policy"):
         page.evaluate("WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))")
 
 
