@@ -25,7 +25,7 @@ from app.fastlane import FastLane
 from app.repository import ModelRepository, VersionSettings
 from app.security import Access, BodyLimit, Keys, Problems, SafeHeaders, problem_response
 from app.settings import Settings
-from app.tracing import start_tracing, telemetry
+from app.tracing import start_tracing, stop_tracing, telemetry
 from app.versions import VersionPolicy
 
 ROUTERS = (digits, health, v1, v2, control)
@@ -135,7 +135,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
     finally:
         if app.state.tracing:
-            await asyncio.to_thread(app.state.tracing.shutdown)  # which sends what is left
+            await asyncio.to_thread(stop_tracing, app.state.tracing)
 
 
 async def on_service_error(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING
 
 from fastapi.telemetry import TelemetryConfig
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 
 UNTRACED = {*PROBES, "/metrics"}  # asked every few seconds, and of no interest
 
+LAST_SECONDS = 2  # for the spans that are left at the end: the exporter would try for up to 10 to reach its collector
+
 
 def start_tracing() -> TracerProvider:
-    """Raises `StartupError` where the libraries for it are missing. Whoever has it shuts it down."""
+    """Raises `StartupError` where the libraries for it are missing. Whoever has it stops it."""
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace import TracerProvider
@@ -25,9 +28,16 @@ def start_tracing() -> TracerProvider:
     except ImportError as error:
         raise StartupError("tracing needs OpenTelemetry's SDK and exporter: install digits-service[otel]") from error
     os.environ.setdefault("OTEL_SERVICE_NAME", "digits")
-    provider = TracerProvider()
+    provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
+
+
+def stop_tracing(provider: TracerProvider) -> None:
+    """Sends what is left, for `LAST_SECONDS` at most: what is not sent by then ends with the process."""
+    sending = threading.Thread(target=provider.shutdown, daemon=True)
+    sending.start()
+    sending.join(LAST_SECONDS)
 
 
 def telemetry(provider: TracerProvider | None) -> TelemetryConfig:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,7 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from app.main import create_app
 from app.settings import Settings
-from app.tracing import UNTRACED
+from app.tracing import LAST_SECONDS, UNTRACED
 from tests.app.test_logs import TRACE, TRACEPARENT
 from tests.app.test_serve import SECONDS, Service, serving
 from tests.conftest import ROOT
@@ -108,13 +110,32 @@ def test_nothing_of_a_picture_is_in_a_span() -> None:
     assert SEVEN[40:60] not in sent
 
 
-def test_collector_that_is_not_there_stops_nothing() -> None:
-    with serving(
-        "--device", "cpu", "--tracing", "true", "--drain-seconds", "0", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9"
-    ) as service:
+@contextmanager
+def silent() -> Iterator[str]:
+    """The address of one that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def absent() -> Iterator[str]:
+    yield "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("collector", [absent, silent])
+def test_collector_that_does_not_answer_stops_nothing(collector: Callable[[], AbstractContextManager[str]]) -> None:
+    quiet = ("--device", "cpu", "--log-level", "error", "--drain-seconds", "0")
+    with (
+        collector() as address,
+        serving(*quiet, "--tracing", "true", OTEL_EXPORTER_OTLP_ENDPOINT=address) as service,
+    ):
         assert json.loads(ask(service, "/predict", SEVEN))["predictions"][0]["digit"] == 7
+        began = time.monotonic()
         service.process.terminate()
         assert service.process.wait(SECONDS) == 0
+        seconds = time.monotonic() - began
+    print(f"ended after {seconds:.1f} s")
+    assert seconds < LAST_SECONDS + 4  # without a limit nearly 8, and 10 where it is silent
 
 
 def test_there_are_no_spans_unless_asked_for() -> None:
