@@ -283,13 +283,13 @@ def test_the_keyboard_reaches_every_control(page: Page) -> None:
     expect(page.locator("#decided-caption")).to_have_text("for and against 7")
     page.locator("h1").click()
     reached = []
-    for _ in range(11):
+    for _ in range(12):
         page.keyboard.press("Tab")
         reached.append(name_of(page.locator(":focus")))
         assert outlined(page.locator(":focus"))
     assert reached == [
         *("API", "Models", "Health", "中文", "mode one"),
-        *("pad", "Undo", "Clear", "Picture", "Camera", "explained 7"),
+        *("pad", "Undo", "Clear", "Picture", "Camera", "ondevice", "explained 7"),
     ]
 
 
