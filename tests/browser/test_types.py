@@ -1,20 +1,21 @@
-"""digits.d.ts: TypeScript takes what the client takes, and the client has what it promises."""
+"""Types for TypeScript: those of digits.js, and those that a generator makes of the OpenAPI document."""
 
 from __future__ import annotations
 
-import io
+import hashlib
 import re
+import shutil
 import subprocess
-import tarfile
+import urllib.request
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
-from training.packages import Package, verified
-
-TYPESCRIPT = Package("typescript", "5.9.3", "10e108c9cf7d5f2879053dff18515fb405abf2ccef63eaaf017d9c571687a1d3")
-STATIC = Path(__file__).parents[2] / "app/static"
+REPOSITORY = Path(__file__).parents[2]
+STATIC = REPOSITORY / "app/static"
+PINS = Path(__file__).parent / "openapi"
+CACHE = REPOSITORY / ".cache/npm"
 
 RIGHT = """
 import { explain, health, predict, Problem, read, ready } from "./digits.js";
@@ -46,30 +47,66 @@ WRONG = [
 ]
 
 
+RIGHT_BY_CONTRACT = """
+import type { components, operations } from "./api";
+
+type Answer<Name extends keyof operations> = operations[Name] extends
+  { responses: { 200: { content: { "application/json": infer Content } } } } ? Content : never;
+
+export async function predict(picture: Blob): Promise<components["schemas"]["Prediction"] | undefined> {
+  const query: operations["predict"]["parameters"]["query"] = { model: "digits", version: 3, return_image: true };
+  const response = await fetch(`/predict?${new URLSearchParams(query as Record<string, string>)}`, { body: picture });
+  if (!response.ok) throw new Error(((await response.json()) as components["schemas"]["Problem"]).detail);
+  const answer: Answer<"predict"> = await response.json();
+  return answer.predictions[0];
+}
+
+export const infer: operations["v2_infer"]["requestBody"]["content"]["application/json"] = {
+  inputs: [{ name: "image", shape: [1], datatype: "BYTES", data: ["iVBORw0KGgo="] }],
+};
+export const digitOf = ({ explanation }: Answer<"explain">): number => explanation.digit;
+export const firstLine = ({ lines }: Answer<"read">): string | undefined => lines[0];
+export const row = ({ predictions }: Answer<"v1_explain">): number[] | undefined => predictions[0];
+"""
+WRONG_BY_CONTRACT = [
+    'export const query: operations["predict"]["parameters"]["query"] = { version: "newest" };',
+    'export const digitOf = (answer: components["schemas"]["Predictions"]): number => answer.predictions.digit;',
+    'export const infer: components["schemas"]["InferRequest"] = { inputs: "seven.png" };',
+    'export type Missing = operations["forget"];',
+]
+
+
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with TypeScript and the client's types."""
+def tools() -> Path:
+    """The packages that PINS names, installed once for each version of it."""
+    digest = hashlib.sha256((PINS / "package-lock.json").read_bytes()).hexdigest()
+    home = CACHE / digest[:16]
+    modules = home / "node_modules"
+    if not (modules / ".package-lock.json").exists():  # which npm writes last
+        shutil.copytree(PINS, home, dirs_exist_ok=True)
+        command = ["npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=home, check=True)
+    return modules
+
+
+@pytest.fixture(scope="module")
+def project(tools: Path, service: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the client's types and those of the running service's OpenAPI document."""
     folder = tmp_path_factory.mktemp("project")
-    with tarfile.open(fileobj=io.BytesIO(verified(TYPESCRIPT)), mode="r:gz") as archive:
-        archive.extractall(folder, filter="data")
+    (folder / "node_modules").symlink_to(tools)
     (folder / "digits.d.ts").write_text((STATIC / "digits.d.ts").read_text())
+    with urllib.request.urlopen(service + "openapi.json") as document:
+        (folder / "openapi.json").write_bytes(document.read())
+    generator = tools / "openapi-typescript/bin/cli.js"
+    subprocess.run(["node", generator, "openapi.json", "-o", "api.d.ts"], cwd=folder, check=True, capture_output=True)
     return folder
 
 
 def compile_(project: Path, source: str) -> str:
     """What the compiler complains of."""
     (project / "use.ts").write_text(source)
-    command = [
-        "node",
-        "package/lib/tsc.js",
-        "--strict",
-        "--noEmit",
-        "--target",
-        "es2022",
-        "--module",
-        "esnext",
-        "use.ts",
-    ]
+    options = ["--strict", "--noEmit", "--target", "es2022", "--module", "esnext"]
+    command = ["node", "node_modules/typescript/lib/tsc.js", *options, "--moduleResolution", "bundler", "use.ts"]
     return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False).stdout
 
 
@@ -80,11 +117,24 @@ def test_the_clients_types_take_what_it_takes(project: Path) -> None:
 def test_the_clients_types_refuse_what_it_does_not_take(project: Path) -> None:
     lines = [f"export const wrong{i} = (file: File) => {each};" for i, each in enumerate(WRONG)]
     source = 'import { explain, predict, read, ready } from "./digits.js";\n' + "\n".join(lines)
-    refused = re.findall(r"use.ts\((\d+),", compile_(project, source))
-    assert [int(line) - 2 for line in refused] == list(range(len(WRONG)))
+    assert refused(compile_(project, source)) == list(range(len(WRONG)))
+
+
+def refused(complaints: str) -> list[int]:
+    """The lines, from 0, after a first one that imports."""
+    return [int(line) - 2 for line in re.findall(r"use.ts\((\d+),", complaints)]
 
 
 def test_the_client_has_what_its_types_promise(page: Page) -> None:
     names = page.evaluate("import('/static/digits.js').then((module) => Object.keys(module))")
     declared = re.findall(r"^export (?:function|class) (\w+)", (STATIC / "digits.d.ts").read_text(), re.MULTILINE)
     assert sorted(names) == sorted(declared)
+
+
+def test_types_of_the_openapi_document_take_what_the_service_takes(project: Path) -> None:
+    assert compile_(project, RIGHT_BY_CONTRACT) == ""
+
+
+def test_types_of_the_openapi_document_refuse_what_it_does_not_take(project: Path) -> None:
+    source = 'import type { components, operations } from "./api";\n' + "\n".join(WRONG_BY_CONTRACT)
+    assert refused(compile_(project, source)) == list(range(len(WRONG_BY_CONTRACT)))
