@@ -12,12 +12,6 @@ from app.security import OPEN_PATHS
 Document = dict[str, Any]
 
 PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
-
-
-def problem(description: str) -> Document:
-    return {"description": description, "content": {"application/json": PROBLEM}}
-
-
 UNKNOWN = "No key, or one that is not known, where the operator asks for keys"
 TOO_LARGE = "The body is too large"
 FAILED = "Something went wrong on our side"
@@ -38,6 +32,8 @@ def complete(document: Document, *, keys: bool = False) -> Document:
     schemas = document["components"]["schemas"]
     for path, operation in operations(document):
         hoist(operation, schemas)
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            content["schema"] = named(content["schema"], schemas)
         responses = operation["responses"]
         if "HTTPValidationError" in str(responses.get("422")):  # FastAPI's, in whose place we answer 400
             responses["400"] = responses.pop("422") | {"content": {"application/json": PROBLEM}}
@@ -52,6 +48,10 @@ def complete(document: Document, *, keys: bool = False) -> Document:
         document["components"]["securitySchemes"] = KEY_PLACES
         document["security"] = [{name: []} for name in KEY_PLACES]
     return document
+
+
+def problem(description: str) -> Document:
+    return {"description": description, "content": {"application/json": PROBLEM}}
 
 
 def add_problems(path: str, operation: Document, responses: Document) -> None:
@@ -86,6 +86,16 @@ def hoist(node: Any, schemas: Document) -> None:
             node["$ref"] = node["$ref"].replace("#/$defs/", "#/components/schemas/")
         for each in node.values():
             hoist(each, schemas)
+
+
+def named(schema: Document, schemas: Document) -> Document:
+    """A reference to it among the components, where generators find it once and call it by its title."""
+    if "anyOf" in schema:
+        return {"anyOf": [named(each, schemas) for each in schema["anyOf"]]}
+    if "title" not in schema:
+        return schema
+    schemas[schema["title"]] = schema
+    return {"$ref": f"#/components/schemas/{schema['title']}"}
 
 
 def say_problems(responses: Document) -> None:
