@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import subprocess
 from pathlib import Path
@@ -86,3 +87,21 @@ def test_huge_pictures_leave_no_memory_behind() -> None:
     print(f"memory {before} kB, later {after} kB")
     assert {answer.status for answer in answers} == {200}
     assert after < before + 35_000
+
+
+def names_used(file: Path) -> set[str]:
+    """What is written as module.name."""
+    nodes = ast.walk(ast.parse(file.read_text()))
+    return {
+        f"{node.value.id}.{node.attr}"
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+
+
+def test_clock_on_the_wall_decides_nothing_and_so_may_jump() -> None:
+    """The log's own lines alone have its time, which a record brings with it."""
+    used = {name: file for file in (ROOT / "app").rglob("*.py") for name in names_used(file)}
+    assert "time.perf_counter" in used
+    assert used.keys().isdisjoint({"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "date.today"})
+    assert used["time.gmtime"] == ROOT / "app/logs.py"

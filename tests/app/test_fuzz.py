@@ -114,7 +114,7 @@ def test_damaged_pictures_are_read_or_refused(seven: NDArray[np.uint8], number: 
     random = Random(number)
     with ThreadPoolExecutor(1) as reader, serving("--device", "cpu", "--log-level", "error") as service:
         assert service.process.stderr
-        log = reader.submit(service.process.stderr.read)  # at once: libtiff says much, and a full pipe would stop it
+        log = reader.submit(service.process.stderr.read)  # at once: a full pipe would stop it
         port = int(service.address.rsplit(":", 1)[1])
         resident = []
         for _ in range(4):
@@ -126,7 +126,7 @@ def test_damaged_pictures_are_read_or_refused(seven: NDArray[np.uint8], number: 
         assert service.process.wait(60) == 0
     print(f"{dict(statuses)}; memory after each quarter {resident} kB")
     assert not wrong, wrong[0]
-    assert " ERROR " not in log.result()  # ours; libtiff writes of errors too
+    assert log.result() == ""  # nothing of ours, nor of the libraries that decode
     assert min(statuses[200], statuses[415]) > number // 20  # some got through the decoder, and some did not
     assert resident[3] < resident[2] + 50_000  # a picture said to be large leaves holes, until all are in use
 
