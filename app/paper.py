@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from app.decoding import Grey, reduced
 
 T = TypeVar("T", bound=np.generic)
+Mask = NDArray[np.uint8]  # (H, W), 255 where something is
 
 TINY = 20  # longer side: so few pixels have one light
 NEARLY, MOSTLY = 10, 0.85  # even paper: this share of it within this many grey values, or per cent of the contrast
+NEARLY_ALL = 0.998  # of a tone: what is left is specks
+AREA, SHADOW = 0.25, 0.5  # of the longer side: a tone so wide may be no stroke; so wide it is none
+SOFT_EDGE = np.ones((5, 5), np.uint8)
 PAPER_SIDE = 192  # the paper's brightness is found on a copy of this size
 PAPER_WINDOW = 0.5  # of its longer side: in it less than half must be ink
 WIDEST_STROKE, NARROW_STROKE = 0.2, 0.1  # of its longer side: the widest there are, and what tells ink's polarity
@@ -27,22 +31,52 @@ def border(picture: NDArray[T]) -> NDArray[T]:
 def even_paper(picture: Grey) -> int | None:
     """The paper's brightness where ink reaches the edge of even paper; None if the paper is uneven.
 
-    Two tones, the greater and outer of which is paper. A tone that is no stroke but an area is a shadow.
+    Two tones, the greater and outer of which is paper. An area of the other is a shadow, unless it is all there is.
     """
-    bright = np.asarray(cv2.threshold(picture, 0, 255, cv2.THRESH_OTSU)[1], np.uint8)
-    light_paper = float(bright.mean()) + float(border(bright).mean()) > 255
-    inked = np.asarray(cv2.bitwise_not(bright), np.uint8) if light_paper else bright
+    inked = inner_tone(picture)
     if not cv2.countNonZero(inked):
         return None
     sheet = picture[inked == 0]
     paper = float(np.median(sheet))
     if max(picture.shape) > TINY:
         contrast = abs(paper - float(np.median(picture[inked > 0])))
-        near = np.count_nonzero(np.abs(sheet - paper) < max(NEARLY, NEARLY / 100 * contrast))
-        widest = max(picture.shape) // 4
-        if near < MOSTLY * sheet.size or cv2.countNonZero(cv2.erode(inked, np.ones((widest, widest), np.uint8))):
+        tolerance = max(NEARLY, NEARLY / 100 * contrast)
+        if not is_even(sheet, tolerance, MOSTLY) or has_shadow(picture, inked, tolerance):
             return None
     return round(paper)
+
+
+def inner_tone(picture: Grey) -> Mask:
+    """Where the tone is of which the picture, and its border, has less."""
+    bright = np.asarray(cv2.threshold(picture, 0, 255, cv2.THRESH_OTSU)[1], np.uint8)
+    light_paper = float(bright.mean()) + float(border(bright).mean()) > 255
+    return np.asarray(cv2.bitwise_not(bright), np.uint8) if light_paper else bright
+
+
+def is_even(pixels: NDArray[np.uint8], tolerance: float, share: float) -> bool:
+    """Whether this share of the pixels is within so many grey values of their median."""
+    return int(np.count_nonzero(np.abs(pixels - np.median(pixels)) < tolerance)) >= share * pixels.size
+
+
+def has_shadow(picture: Grey, inked: Mask, tolerance: float) -> bool:
+    """Whether the ink's tone is wider than strokes are, and is not a thick drawing that fills its picture."""
+    if not is_wider(inked, AREA):
+        return False
+    return is_wider(inked, SHADOW) or not is_alone(picture, inked, tolerance)
+
+
+def is_wider(inked: Mask, share: float) -> bool:
+    """Than this share of the picture's longer side, somewhere. What the border cuts is taken to go on outside."""
+    side = int(share * max(inked.shape))
+    return bool(cv2.countNonZero(cv2.erode(inked, np.ones((side, side), np.uint8))))
+
+
+def is_alone(picture: Grey, inked: Mask, tolerance: float) -> bool:
+    """Whether one part of one tone is all there is on paper of another, soft edges aside."""
+    if cv2.connectedComponents(inked)[0] != 2:
+        return False
+    tones = (picture[cv2.erode(each, SOFT_EDGE) > 0] for each in (inked, cv2.bitwise_not(inked)))
+    return all(is_even(each, tolerance / 2, NEARLY_ALL) for each in tones if each.size)
 
 
 def paper_of(picture: Grey) -> Grey:

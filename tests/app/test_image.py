@@ -402,6 +402,41 @@ def test_digit_that_fills_its_picture_to_the_edge_is_read(seven: NDArray[np.uint
         assert_same_digit(read(encode(np.asarray(picture, np.uint8))), seven)
 
 
+@pytest.mark.parametrize(
+    ("points", "width"),
+    [
+        ([(20, 20), (20, 260), (260, 260)], 40),
+        ([(-9, -9), (289, 289)], 56),
+        ([(140, 140), (289, 289)], 56),
+    ],
+    ids=["around a corner", "from corner to corner", "through a corner"],
+)
+def test_thick_drawing_that_fills_its_picture_is_read_as_with_paper_around(
+    points: list[tuple[int, int]], width: int
+) -> None:
+    drawing = np.full((280, 280), 255, np.uint8)
+    cv2.polylines(drawing, [np.array(points)], False, (0,), width, cv2.LINE_AA)
+    around = np.pad(drawing, 70, constant_values=255)
+    for seen, whole in ((drawing, around), (255 - drawing, 255 - around)):
+        assert_same_digit(read(encode(seen)), read(encode(whole)), tolerance=2)
+
+
+@pytest.mark.parametrize("width", [80, 150], ids=["narrow", "wide"])
+@pytest.mark.parametrize("tone", [0, 110])
+def test_dark_side_of_a_picture_is_no_ink(width: int, tone: int, seven: NDArray[np.uint8]) -> None:
+    sheet = np.full((300, 500), 230, np.uint8)
+    sheet[10:290, 210:490] = np.minimum(230, enlarged(seven))
+    sheet[:, :width] = tone
+    assert_same_digit(read(encode(sheet)), seven, tolerance=16)
+
+
+@pytest.mark.parametrize("width", [140, 330], ids=["narrow", "wide"])
+def test_shadow_that_reaches_the_digit_is_no_ink(width: int, seven: NDArray[np.uint8]) -> None:
+    paper = np.full((450, 600), 220.0)
+    paper[:, :width] *= 0.3
+    assert_same_digit(read(encode(written(paper, seven, darkness=0.9))), seven, tolerance=16)
+
+
 def test_8_by_8_pixels_are_enough(seven: NDArray[np.uint8]) -> None:
     small = cv2.resize(seven[4:24, 4:24], (8, 8), interpolation=cv2.INTER_AREA)
     assert_same_digit(read(encode(np.asarray(small, np.uint8))), seven, tolerance=25)
