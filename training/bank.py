@@ -36,6 +36,7 @@ from training.pictures import picture
 Targets = NDArray[np.float16]  # (n, 11): the share of each digit and of no digit; rows sum to 1
 
 CONTENTS = "contents.json"
+TO_LEARN_FROM = ("digits", "near", "plain", "pictures")
 SHARD = 5_000
 CLASSES = NO_DIGIT + 1
 # Weaker than 1 for two reasons: a few pictures are not what they are labelled, and what teachers say of digits is
@@ -74,7 +75,7 @@ def make(folder: Path, plan: Plan) -> None:
     """Writes the shards that are not there yet, on all cores."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONTENTS).write_text(json.dumps(contents(plan), indent=2) + "\n")
-    counts = {kind: getattr(plan, kind) for kind in ("validation", "pictures", "digits", "near", "plain")}
+    counts = {kind: getattr(plan, kind) for kind in ("validation", *TO_LEARN_FROM)}
     wanted = [(kind, number) for kind, count in counts.items() for number in range(count)]
     missing = [each for each in wanted if not shard(folder, *each).exists()]
     # Forked processes would inherit what onnxruntime's threads held.

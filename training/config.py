@@ -43,8 +43,6 @@ class TrainConfig:
     teachers: tuple[str, ...] = ()  # exported graphs whose mean probabilities are the labels; none: the digits' own are
     teacher_temperature: float = 2.0  # softens them: the higher, the more they tell of the digits that were not meant
     bank: str = ""  # the folder of pictures to learn from instead of the training digits; it has its own labels
-    bank_kinds: tuple[str, ...] = ("digits", "near", "plain", "pictures")  # what of the bank
-    moved: int = 1  # a bank's pictures by up to so many pixels along each axis
     epoch_size: int = 100_000  # of a bank's pictures make an epoch
     start_from: str = ""  # the run whose weights it starts with; none: random ones
     ema_momentum: float = 0.999  # of the averaged weights; 0: none
@@ -94,21 +92,7 @@ PRESETS = {
         label_smoothing=0.0,
         keep="last",
     ),
-    # Digits stand centred wherever they come from, so that so small a network need not know them elsewhere.
-    "digits-mlp": TrainConfig(
-        name="digits-mlp",
-        arch="mlp",
-        epochs=100,
-        batch_size=256,
-        label_smoothing=0.0,
-        bank="runs/bank",
-        bank_kinds=("near", "plain"),
-        moved=0,
-        epoch_size=250_000,
-        keep="last",
-        patience=100,
-        distortion=None,
-    ),
+    "digits-mlp": TrainConfig(name="digits-mlp", arch="mlp", epochs=120, patience=40),
     # What the tutorial does, repaired: plain Adam, ten epochs, no distortion, standardised pixels.
     "textbook": TrainConfig(
         name="digits-textbook",

@@ -41,13 +41,10 @@ DATA = """## Data
 MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, under CC BY-SA 3.0: 55,000 digits to learn from,
 5,000 to choose the epoch, the temperature and the threshold by, 10,000 test digits that chose nothing."""
 
-IN_THE_BANK = {
-    "digits": "the digits distorted",
-    "near": "the digits a little distorted",
-    "plain": "the digits as they are",
-    "pictures": "digits, of fonts too, letters, shapes, scribbles, textures and several digits at once, drawn with "
-    "many pens on sheets and photographs, small, damaged, cropped or obscured, sent through the pipeline that serves",
-}
+BANK = """It learned from a bank of pictures made of the 55,000 digits and of fonts: the digits as they are, a little
+and much distorted, labelled by what three networks said of them; and digits, letters, shapes, scribbles, textures and
+several digits at once, drawn with many pens on sheets and photographs, small, cropped, damaged or obscured, sent
+through the pipeline that serves."""
 
 LIMITS = """## Limits
 
@@ -209,7 +206,7 @@ def reliability(findings: Findings) -> Figure:
 
 def card(findings: Findings) -> str:
     """The model card, as Markdown."""
-    data = f"{DATA}\n\n{describe_bank(findings.config)}" if findings.config.bank else DATA
+    data = f"{DATA}\n\n{BANK}" if findings.config.bank else DATA
     parts = [card_head(findings), data, card_method(findings), card_figures(findings)]
     kinds = [card_kinds(findings.outcomes)] if findings.outcomes else []
     return "\n\n".join([*parts, *kinds, LIMITS]) + "\n"
@@ -264,7 +261,7 @@ def method(config: TrainConfig) -> list[tuple[str, str]]:
         ("teachers", describe_teachers(config)),
         ("average of the weights", f"momentum {config.ema_momentum:g}" if config.ema_momentum else "none"),
         ("begins with the weights of", config.start_from or "none"),
-        ("distortion", describe_distortion(distortion_of(config))),
+        ("distortion", describe_distortion(bank.DISTORTION if config.bank else config.distortion)),
         ("pixels", "standardised one by one" if config.standardise else "divided by 255"),
         ("seed", str(config.seed)),
     ]
@@ -274,23 +271,6 @@ def describe_teachers(config: TrainConfig) -> str:
     if not config.teachers:
         return "none"
     return f"the mean of {' and '.join(config.teachers)}, temperature {config.teacher_temperature:g}"
-
-
-def describe_bank(config: TrainConfig) -> str:
-    kinds = "\n".join(
-        f"- {IN_THE_BANK[kind]}{';' if kind != config.bank_kinds[-1] else '.'}" for kind in config.bank_kinds
-    )
-    return (
-        "It learned from a bank of pictures made of the 55,000 digits, each digit of MNIST's labelled by what several "
-        f"networks said of it:\n\n{kinds}"
-    )
-
-
-def distortion_of(config: TrainConfig) -> Distortion | None:
-    """The strongest that the digits were put to."""
-    if not config.bank:
-        return config.distortion
-    return bank.DISTORTION if "digits" in config.bank_kinds else bank.SLIGHT
 
 
 def describe_distortion(distortion: Distortion | None) -> str:

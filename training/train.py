@@ -80,7 +80,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
 
 
 class BankBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
-    """Other pictures of a bank each epoch, moved a little."""
+    """Other pictures of a bank each epoch, moved by up to a pixel."""
 
     def __init__(self, pictures: bank.Bank, config: TrainConfig, epoch: int = 0) -> None:
         super().__init__(workers=1, max_queue_size=32)
@@ -97,10 +97,7 @@ class BankBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships n
         rounds, start = divmod(place, len(self.pictures) - self.config.batch_size)
         chosen = self._order(rounds)[start : start + self.config.batch_size]
         rng = np.random.default_rng((self.config.seed, self.epoch, index))
-        images, targets = self.pictures.images[chosen], self.pictures.targets[chosen].astype(np.float32)
-        if not self.config.options.rejects:  # there are digits alone
-            targets = targets[:, :10] / targets[:, :10].sum(axis=1, keepdims=True)
-        return moved(images, self.config.moved, rng), targets
+        return moved(self.pictures.images[chosen], rng), self.pictures.targets[chosen].astype(np.float32)
 
     @functools.lru_cache(maxsize=2)  # noqa: B019  # lives as long as the training
     def _order(self, rounds: int) -> NDArray[np.intp]:
@@ -110,12 +107,10 @@ class BankBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships n
         self.epoch += 1
 
 
-def moved(images: NDArray[np.uint8], by: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Each image moved by at most `by` whole pixels along each axis."""
-    if not by:
-        return images
-    roomy = np.pad(images, ((0, 0), (by, by), (by, by)))
-    places = rng.integers(0, 2 * by + 1, (len(images), 2))
+def moved(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Each image moved by -1, 0 or 1 pixel along each axis."""
+    roomy = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    places = rng.integers(0, 3, (len(images), 2))
     return np.stack([image[y : y + 28, x : x + 28] for image, (y, x) in zip(roomy, places, strict=True)])
 
 
@@ -158,7 +153,7 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
 
 def batches_of(config: TrainConfig, data: Split, run: Path, epoch: int, among: Workers) -> keras.utils.PyDataset:
     if config.bank:
-        return BankBatches(bank.read(Path(config.bank), *config.bank_kinds), config, epoch)
+        return BankBatches(bank.read(Path(config.bank), *bank.TO_LEARN_FROM), config, epoch)
     teachers = [Model(graph.read_bytes(), "cpu") for graph in teachers_of(run)]
     return Batches(data.train, config, epoch, among, teachers)
 
