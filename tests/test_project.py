@@ -33,7 +33,7 @@ def locked(name: str) -> dict[str, set[str]]:
         ("requirements/serve.txt", SERVING),
         ("requirements/gpu.txt", SERVING + EXTRAS["gpu"]),
         ("requirements/cpu.txt", [each for each in SERVING if not each.startswith("onnxruntime-gpu")]),
-        ("requirements/test.txt", SERVING + EXTRAS["train"] + EXTRAS["signing"] + EXTRAS["otel"] + GROUPS),
+        ("requirements/test.txt", SERVING + EXTRAS["train"] + EXTRAS["signing"] + EXTRAS["otel"] + EXTRAS["ray"] + GROUPS),
     ],
 )
 def test_locks_hold_what_the_project_asks_for(lock: str, wanted: list[str]) -> None:
