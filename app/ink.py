@@ -165,6 +165,8 @@ def level_lines(strokes: Ink) -> Ink | None:
     wide = max(3, round(LINE_THICKNESS * max(rows, columns)))
     stroke = cv2.morphologyEx(small, cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8))
     found[cv2.dilate(stroke, np.ones((3, 3), np.uint8)) > BOX_LEVEL] = 0  # no line is that thick
+    if not cv2.countNonZero(found):
+        return None
     grown = cv2.resize(cv2.dilate(found, np.ones((3, 1), np.uint8)), (width, height), interpolation=cv2.INTER_NEAREST)
     return np.asarray(grown, np.uint8)
 

@@ -12,6 +12,7 @@ from app.decoding import Grey, reduced
 
 T = TypeVar("T", bound=np.generic)
 Mask = NDArray[np.uint8]  # (H, W), 255 where something is
+Histogram = NDArray[np.intp]  # (256,): how many pixels there are of each brightness
 
 TINY = 20  # longer side: so few pixels have one light
 NEARLY, MOSTLY = 10, 0.85  # even paper: this share of it within this many grey values, or per cent of the contrast
@@ -36,11 +37,10 @@ def even_paper(picture: Grey) -> int | None:
     inked = inner_tone(picture)
     if not cv2.countNonZero(inked):
         return None
-    sheet = picture[inked == 0]
-    paper = float(np.median(sheet))
+    sheet, ink = histogram(picture, cv2.bitwise_not(inked)), histogram(picture, inked)
+    paper = median(sheet)
     if max(picture.shape) > TINY:
-        contrast = abs(paper - float(np.median(picture[inked > 0])))
-        tolerance = max(NEARLY, NEARLY / 100 * contrast)
+        tolerance = max(NEARLY, NEARLY / 100 * abs(paper - median(ink)))
         if not is_even(sheet, tolerance, MOSTLY) or has_shadow(picture, inked, tolerance):
             return None
     return round(paper)
@@ -53,9 +53,21 @@ def inner_tone(picture: Grey) -> Mask:
     return np.asarray(cv2.bitwise_not(bright), np.uint8) if light_paper else bright
 
 
-def is_even(pixels: NDArray[np.uint8], tolerance: float, share: float) -> bool:
+def histogram(picture: Grey, where: cv2.typing.MatLike) -> Histogram:
+    return cv2.calcHist([picture], [0], where, [256], [0, 256]).ravel().astype(np.intp)
+
+
+def median(tone: Histogram) -> float:
+    """Of the pixels counted, of which there must be some."""
+    up_to = tone.cumsum()
+    middle = [(up_to[-1] - 1) // 2, up_to[-1] // 2]
+    return float(np.searchsorted(up_to, middle, side="right").mean())
+
+
+def is_even(tone: Histogram, tolerance: float, share: float) -> bool:
     """Whether this share of the pixels is within so many grey values of their median."""
-    return int(np.count_nonzero(np.abs(pixels - np.median(pixels)) < tolerance)) >= share * pixels.size
+    near = tone[np.abs(np.arange(256) - median(tone)) < tolerance]
+    return int(near.sum()) >= share * int(tone.sum())
 
 
 def has_shadow(picture: Grey, inked: Mask, tolerance: float) -> bool:
@@ -75,8 +87,8 @@ def is_alone(picture: Grey, inked: Mask, tolerance: float) -> bool:
     """Whether one part of one tone is all there is on paper of another, soft edges aside."""
     if cv2.connectedComponents(inked)[0] != 2:
         return False
-    tones = (picture[cv2.erode(each, SOFT_EDGE) > 0] for each in (inked, cv2.bitwise_not(inked)))
-    return all(is_even(each, tolerance / 2, NEARLY_ALL) for each in tones if each.size)
+    tones = (histogram(picture, cv2.erode(each, SOFT_EDGE)) for each in (inked, cv2.bitwise_not(inked)))
+    return all(is_even(each, tolerance / 2, NEARLY_ALL) for each in tones if each.any())
 
 
 def paper_of(picture: Grey) -> Grey:
