@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     timeout_ms: float = Field(
         10_000, gt=0, description="How long a request may wait for its answer, in milliseconds; beyond it: 504."
     )
-    max_pictures: int = Field(256, ge=1, description="Pictures in one request; beyond it: 413.")
+    max_pictures: int = Field(256, ge=1, description="Pictures in one request, and digits on one page; beyond it: 413.")
     max_pixels: int = Field(50_000_000, ge=784, description="Pixels of one picture; beyond it: 413 before decoding.")
     max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Bytes of one request's body; beyond it: 413.")
     version_labels: Annotated[tuple[VersionLabel, ...], NoDecode] = Field(
