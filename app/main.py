@@ -87,24 +87,7 @@ def create_app(settings: Settings | None = None) -> Service:
         tracing=tracing,
         access=Access(settings.api_keys, settings.admin_keys),
         limits=Limits(settings.max_pictures, settings.max_pixels),
-        repository=ModelRepository(
-            settings.models,
-            settings.device,
-            BatchSettings(
-                settings.max_batch_size,
-                settings.max_queue_size,
-                settings.max_batch_delay_ms,
-                settings.timeout_ms,
-                settings.max_queue_ms,
-            ),
-            settings.default_model,
-            VersionSettings(
-                VersionPolicy.parse(settings.version_policy),
-                settings.model_poll_seconds,
-                settings.require_signature_by,
-                {(each.model, each.label): each.version for each in settings.version_labels},
-            ),
-        ),
+        repository=repository(settings),
     )
     called_by_clouds = clouds.routes(
         digits.predict, v1.predict, health_route=settings.health_route, predict_route=settings.predict_route
@@ -126,6 +109,27 @@ def create_app(settings: Settings | None = None) -> Service:
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.mount("/docs/files", StaticFiles(directory=pages.OF_DOCS), name="files of docs")
     return app
+
+
+def repository(settings: Settings) -> ModelRepository:
+    return ModelRepository(
+        settings.models,
+        settings.device,
+        BatchSettings(
+            settings.max_batch_size,
+            settings.max_queue_size,
+            settings.max_batch_delay_ms,
+            settings.timeout_ms,
+            settings.max_queue_ms,
+        ),
+        settings.default_model,
+        VersionSettings(
+            VersionPolicy.parse(settings.version_policy),
+            settings.model_poll_seconds,
+            settings.require_signature_by,
+            {(each.model, each.label): each.version for each in settings.version_labels},
+        ),
+    )
 
 
 @asynccontextmanager
