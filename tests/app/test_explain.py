@@ -6,6 +6,8 @@ import asyncio
 import base64
 import importlib
 import io
+import itertools
+import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,18 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from app.errors import TooManyPictures
-from app.explain import CELLS, MOST_IMAGES, Explanation, Predict, drawings, explain, joining, log_odds, overlay
+from app.explain import (
+    CELLS,
+    MOST_IMAGES,
+    Explanation,
+    Predict,
+    coalitions,
+    drawings,
+    explain,
+    log_odds,
+    overlay,
+    weights,
+)
 from app.model import Images, Model, Probabilities
 from tests.app.conftest import encode
 from tests.app.test_digits import assert_problem
@@ -72,16 +85,32 @@ def test_what_parts_add_on_their_own_is_their_value(seven: NDArray[np.uint8]) ->
     assert by_cell(explanation) == pytest.approx(wanted, abs=1e-4)
 
 
-def test_parts_that_need_each_other_share_their_value(seven: NDArray[np.uint8]) -> None:
-    first, last = np.unique(CELLS[seven > 0])[[0, -1]]
+@pytest.mark.parametrize("players", [1, 2, 5])
+def test_few_parts_have_the_mean_gain_over_all_orders_of_drawing(players: int) -> None:
+    drawn = coalitions(players)
+    scores = np.random.default_rng(0).normal(size=len(drawn))
+    score = dict(zip(map(tuple, drawn.tolist()), scores, strict=True))
+    gains = np.zeros((math.factorial(players), players))
+    for order, row in zip(itertools.permutations(range(players)), gains, strict=True):
+        there = [False] * players
+        for player in order:
+            before = score[tuple(there)]
+            there[player] = True
+            row[player] = score[tuple(there)] - before
+    assert weights(players) @ scores == pytest.approx(gains.mean(axis=0))
 
-    def both_are_there(images: Images) -> NDArray[np.float64]:
-        both = images[:, first == CELLS].any(axis=1) & images[:, last == CELLS].any(axis=1)
-        return np.where(both, 2.0, 0.0)
 
-    values = by_cell(explain_one(predict_by(both_are_there), seven))
-    assert values[[first, last]] == pytest.approx([1, 1], abs=1e-5)
-    assert np.abs(np.delete(values, [first, last])).max() < 1e-5
+def test_many_parts_that_need_each_other_share_their_value() -> None:
+    drawn = coalitions(18)
+    values = weights(18) @ (drawn[:, 3] & drawn[:, 11])
+    assert values[[3, 11]] == pytest.approx([0.5, 0.5], abs=0.05)
+    assert np.abs(np.delete(values, [3, 11])).max() < 0.05
+
+
+@pytest.mark.parametrize("players", [1, 7, 8, 18, 49])
+def test_values_add_up_whatever_the_scores(players: int) -> None:
+    scores = np.random.default_rng(0).normal(size=len(coalitions(players)))
+    assert (weights(players) @ scores).sum() == pytest.approx(scores[0] - scores[-1])
 
 
 def test_blank_image_has_nothing_to_explain() -> None:
@@ -104,10 +133,11 @@ def test_no_image_takes_more_than_three_batches(columns: int) -> None:
     assert len(drawings(image)) <= 3 * 64
 
 
-def test_orders_of_drawing_are_the_same_in_every_process() -> None:
-    first = joining(18)
-    joining.cache_clear()
-    assert (joining(18) == first).all()
+def test_parts_asked_about_are_the_same_in_every_process() -> None:
+    first = coalitions(18)
+    coalitions.cache_clear()
+    assert (coalitions(18) == first).all()
+    assert len({tuple(each) for each in first}) == len(first)
 
 
 def test_certainty_is_finite() -> None:
@@ -190,17 +220,13 @@ def shap() -> Any:
         return importlib.import_module("shap")
 
 
-def test_values_are_ranked_as_by_the_library_shap(shap: Any, models: Path, test_digits: Digits) -> None:
+def test_values_are_ranked_as_by_the_library_shap(
+    shap: Any, model: Model, predict: Predict, test_digits: Digits
+) -> None:
     """In the same game, which shap plays about five times as often, in orders of its own.
 
-    Of `digits` 2: 0.88. Version 3, for which a digit without some of its ink soon is none, plays a game that takes more
-    orders to find: 0.74.
+    SHAPNOTE
     """
-    model = Model((models / "digits/2/model.onnx").read_bytes(), "cpu")
-
-    async def predict(images: Images) -> Probabilities:
-        return in_batches(model, images)
-
     correlations = []
     for image in test_digits.images[:100]:
         explanation = explain_one(predict, image, None)
