@@ -86,6 +86,16 @@ def ruled(index: int, rng: Generator) -> Pixels:
     return np.asarray(np.clip(sheet + rng.normal(0, 2, sheet.shape), 0, 255), np.uint8)
 
 
+def filled(index: int, rng: Generator) -> Pixels:
+    """A thick drawing that reaches the edges of its picture, of two tones or nearly."""
+    side = int(rng.integers(30, 300))
+    ink = cv2.dilate(enlarged(index, side), np.ones((side // 12, side // 12), np.uint8))
+    tones = rng.permutation([rng.uniform(0, 100), rng.uniform(150, 255)])
+    share = ink[side // 6 : -side // 6, side // 6 : -side // 6] / 255
+    picture = share * tones[0] + (1 - share) * tones[1]
+    return np.asarray(np.clip(picture + rng.normal(0, rng.uniform(0, 4), share.shape), 0, 255), np.uint8)
+
+
 def coloured(index: int, rng: Generator) -> Pixels:
     """One ink on one paper, of any two colours."""
     ink = canvas(index, rng)[:, :, np.newaxis] / 255
@@ -100,7 +110,17 @@ def transparent(index: int, rng: Generator) -> Pixels:
     return np.dstack([tone, tone, tone, ink])
 
 
-KINDS = [plain, negative, canvas, *(scene(each) for each, _ in pictures.SCENES), large, ruled, coloured, transparent]
+KINDS = [
+    plain,
+    negative,
+    canvas,
+    *(scene(each) for each, _ in pictures.SCENES),
+    large,
+    ruled,
+    filled,
+    coloured,
+    transparent,
+]
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +216,11 @@ def test_no_picture_is_sent_once_the_switch_is_on(desktop: BrowserContext, servi
 
 def test_a_picture_that_is_drawn_while_all_is_fetched_waits_for_it(page: Page) -> None:
     held: list[Route] = []
-    page.route("**/ort.wasm.gz", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/ort.wasm.gz", hold)
     page.get_by_role("switch").check()
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))

@@ -3,7 +3,9 @@
 import * as mats from "./mats.js";
 
 const TINY = 20;
-const [NEARLY, MOSTLY] = [10, 0.85];
+const [NEARLY, MOSTLY, NEARLY_ALL] = [10, 0.85, 0.998];
+const [AREA, SHADOW] = [0.25, 0.5];
+const SOFT_EDGE = 5;
 const PAPER_SIDE = 192;
 const PAPER_WINDOW = 0.5;
 const [WIDEST_STROKE, NARROW_STROKE] = [0.2, 0.1];
@@ -18,25 +20,57 @@ export function border({ rows, cols }, data) {
 
 /** The paper's brightness where ink reaches the edge of even paper; null if the paper is uneven. */
 export function evenPaper(picture) {
-  const bright = mats.given((out) => cv.threshold(picture, out, 0, 255, cv.THRESH_OTSU));
-  const lightPaper = mats.mean(bright.data) + mats.mean(border(bright, bright.data)) > 255;
-  const inked = lightPaper ? mats.inverted(bright) : bright;
+  const inked = innerTone(picture);
   if (cv.countNonZero(inked) === 0) return null;
-  const mask = inked.data.slice();
-  const sheet = picture.data.filter((_, i) => mask[i] === 0);
+  const sheet = pixelsIn(picture, mats.inverted(inked));
   const paper = mats.median(sheet);
-  return longest(picture) > TINY && !isEven(picture, inked, sheet, paper) ? null : mats.round(paper);
+  if (longest(picture) > TINY) {
+    const contrast = Math.abs(paper - mats.median(pixelsIn(picture, inked)));
+    const tolerance = Math.max(NEARLY, (NEARLY / 100) * contrast);
+    if (!isEven(sheet, tolerance, MOSTLY) || hasShadow(picture, inked, tolerance)) return null;
+  }
+  return mats.round(paper);
 }
 
-/** Most of the sheet has the paper's tone, and no ink is as wide as an area. */
-function isEven(picture, inked, sheet, paper) {
-  const mask = inked.data.slice();
-  const contrast = Math.abs(paper - mats.median(picture.data.filter((_, i) => mask[i] > 0)));
-  const tolerance = Math.max(NEARLY, (NEARLY / 100) * contrast);
-  const near = sheet.filter((value) => Math.abs(value - paper) < tolerance).length;
-  if (near < MOSTLY * sheet.length) return false;
-  const widest = Math.floor(longest(picture) / 4);
-  return cv.countNonZero(mats.eroded(inked, mats.ones(widest, widest))) === 0;
+/** Where the tone is of which the picture, and its border, has less. */
+function innerTone(picture) {
+  const bright = mats.given((out) => cv.threshold(picture, out, 0, 255, cv.THRESH_OTSU));
+  const lightPaper = mats.mean(bright.data) + mats.mean(border(bright, bright.data)) > 255;
+  return lightPaper ? mats.inverted(bright) : bright;
+}
+
+/** The values where a mask is not 0. */
+function pixelsIn({ data }, { data: mask }) {
+  return data.filter((_, i) => mask[i] > 0);
+}
+
+/** Whether this share of the pixels is within so many grey values of their median. */
+function isEven(pixels, tolerance, share) {
+  const middle = mats.median(pixels);
+  return pixels.filter((value) => Math.abs(value - middle) < tolerance).length >= share * pixels.length;
+}
+
+/** Whether the ink's tone is wider than strokes are, and is not a thick drawing that fills its picture. */
+function hasShadow(picture, inked, tolerance) {
+  return isWider(inked, AREA) && (isWider(inked, SHADOW) || !isAlone(picture, inked, tolerance));
+}
+
+/** Than this share of the picture's longer side, somewhere. */
+function isWider(inked, share) {
+  const side = Math.floor(share * longest(inked));
+  return cv.countNonZero(mats.eroded(inked, mats.ones(side, side))) > 0;
+}
+
+/** Whether one part of one tone is all there is on paper of another, soft edges aside. */
+function isAlone(picture, inked, tolerance) {
+  let parts;
+  mats.given((out) => (parts = cv.connectedComponents(inked, out, 8, cv.CV_32S)));
+  if (parts !== 2) return false;
+  const softEdge = mats.ones(SOFT_EDGE, SOFT_EDGE);
+  return [inked, mats.inverted(inked)].every((tone) => {
+    const pixels = pixelsIn(picture, mats.eroded(tone, softEdge));
+    return pixels.length === 0 || isEven(pixels, tolerance / 2, NEARLY_ALL);
+  });
 }
 
 /** The paper's brightness behind dark ink, found on a small copy. */
