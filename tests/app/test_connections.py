@@ -28,13 +28,20 @@ BEGINNINGS = {
 COUNTS = [500, pytest.param(10_000, marks=pytest.mark.slow)]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def as_many_files_as_allowed() -> Iterator[None]:
     """Of this process and of the service it starts, which has one for each connection too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture(scope="module")
+def service(as_many_files_as_allowed: None) -> Iterator[Service]:
+    """One for all that may be done to it here."""
+    with serving("--device", "cpu", "--log-level", "error") as service:
+        yield service
 
 
 def address_of(service: Service) -> tuple[str, int]:
@@ -64,13 +71,12 @@ def assert_served(service: Service) -> None:
 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS.keys())
-def test_others_are_served_beside_connections_that_stop(beginning: bytes, count: int) -> None:
-    with serving("--device", "cpu") as service:
+def test_others_are_served_beside_connections_that_stop(service: Service, beginning: bytes, count: int) -> None:
+    assert_served(service)
+    with opened(service, count, beginning):
         assert_served(service)
-        with opened(service, count, beginning):
-            assert_served(service)
-        assert_served(service)
-        until(lambda: len(connections_of(service)) < 5)  # those that were closed are closed here too
+    assert_served(service)
+    until(lambda: len(connections_of(service)) < 5)  # those that were closed are closed here too
 
 
 def connections_of(service: Service) -> list[str]:
@@ -80,9 +86,9 @@ def connections_of(service: Service) -> list[str]:
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_requests_that_come_a_byte_at_a_time_are_answered_and_hold_up_nobody(count: int) -> None:
+def test_requests_that_come_a_byte_at_a_time_are_answered_and_hold_up_nobody(service: Service, count: int) -> None:
     request = post("/predict", SEVEN)
-    with serving("--device", "cpu", "--log-level", "error") as service, opened(service, count, request[:-20]) as slow:
+    with opened(service, count, request[:-20]) as slow:
         for place in range(len(request) - 20, len(request)):
             for each in slow:
                 each.sendall(request[place : place + 1])
@@ -93,14 +99,13 @@ def test_requests_that_come_a_byte_at_a_time_are_answered_and_hold_up_nobody(cou
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_half_open_connections_are_let_go_and_hold_up_nobody(count: int) -> None:
+def test_half_open_connections_are_let_go_and_hold_up_nobody(service: Service, count: int) -> None:
     """Clients that reset without a word, in the middle of their requests."""
-    with serving("--device", "cpu", "--log-level", "error") as service:
-        with opened(service, count, HEAD + b"\r\n" + SEVEN[:100]) as half:
-            for each in half:
-                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # closing sends RST
-        assert_served(service)
-        connection = connect(service)
-        connection.request("GET", "/health/ready")
-        assert connection.getresponse().status == 200
-        connection.close()
+    with opened(service, count, HEAD + b"\r\n" + SEVEN[:100]) as half:
+        for each in half:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # closing sends RST
+    assert_served(service)
+    connection = connect(service)
+    connection.request("GET", "/health/ready")
+    assert connection.getresponse().status == 200
+    connection.close()
