@@ -16,6 +16,7 @@ NAME = {"name": "digits", "version": 1}
 TWO_PIXELS = [[0.0] * 28 for _ in range(28)]  # that decided, each for its half
 TWO_PIXELS[8][12] = TWO_PIXELS[14][17] = 7.2
 EXPLANATION = {"digit": 7, "score": 8.1, "blank_score": -6.3, "attributions": TWO_PIXELS}
+PICTURE = {"images": [SEVEN]}
 INSTANCES = {"instances": [{"b64": SEVEN}]}
 IMAGE = {"name": "image", "datatype": "UINT8", "shape": [-1, 28, 28]}
 TOOK = {"count": 12, "ns": 1_340_000}
@@ -66,29 +67,34 @@ MODEL = {
     },
 }
 STATISTICS = {
-    "name": "digits",
-    "version": "1",
-    "inference_count": 12,
-    "execution_count": 12,
-    "inference_stats": {
-        **dict.fromkeys(("success", "queue", "compute_infer"), TOOK),
-        **dict.fromkeys(("fail", "compute_input", "compute_output", "cache_hit", "cache_miss"), NEVER),
-    },
-    "batch_stats": [],
+    "model_stats": [
+        {
+            "name": "digits",
+            "version": "1",
+            "inference_count": 12,
+            "execution_count": 12,
+            "inference_stats": {
+                **dict.fromkeys(("success", "queue", "compute_infer"), TOOK),
+                **dict.fromkeys(("fail", "compute_input", "compute_output", "cache_hit", "cache_miss"), NEVER),
+            },
+            "batch_stats": [],
+        }
+    ]
 }
 
 PARAMETERS: dict[str, Any] = {"name": "digits", "version": 1, "label": "stable"}  # in paths
 
 # By operationId; those of a version or a label ask and answer the same.
 REQUESTS: dict[str, Any] = {
-    **dict.fromkeys(("predict", "explain", "read"), {"images": [SEVEN]}),
+    **dict.fromkeys(("predict", "explain", "read"), PICTURE),
     **dict.fromkeys(("invocations", "v1_predict", "v1_explain"), INSTANCES),
     "v2_infer": {
         "inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [SEVEN]}],
         "outputs": [{"name": "probabilities", "parameters": {"classification": 1}}],
     },
     "v2_repository_index": {"ready": True},
-    **dict.fromkeys(("v2_load_model", "v2_unload_model"), {}),
+    "v2_load_model": {},
+    "v2_unload_model": {},
 }
 ANSWERS: dict[str, Any] = {
     "predict": {"model": NAME, "predictions": [CERTAIN | {"probabilities": PROBABILITIES}]},
@@ -138,7 +144,7 @@ ANSWERS: dict[str, Any] = {
         "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]}],
     },
     "v2_model_ready": {"name": "digits", "ready": True},
-    **dict.fromkeys(("v2_statistics", "v2_model_statistics"), {"model_stats": [STATISTICS]}),
+    **dict.fromkeys(("v2_statistics", "v2_model_statistics"), STATISTICS),
     "v2_infer": {
         "model_name": "digits",
         "model_version": "1",
