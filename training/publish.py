@@ -22,7 +22,8 @@ from training.bank import CONTENTS
 from training.data import DIGESTS, Digits, Split
 from training.evaluate import CLASSES, Evaluation
 from training.export import Export, Probabilities, export, run_in_batches
-from training.report import Findings, report
+from training.findings import Findings
+from training.report import report
 from training.survey import Outcome, survey
 from training.train import read_config, read_history, teachers_of
 from training.worlds.kind import Kind

@@ -9,11 +9,14 @@ import pytest
 
 from app.model import Model
 from training.augment import Distortion
+from training.card import card
 from training.data import Split
 from training.evaluate import Evaluation
 from training.export import export
+from training.findings import Findings
+from training.plots import curves
 from training.publish import examine
-from training.report import Findings, card, curves, report
+from training.report import report
 from training.survey import survey
 from training.worlds import files, outsiders
 
