@@ -223,9 +223,9 @@ def shap() -> Any:
 def test_values_are_ranked_as_by_the_library_shap(
     shap: Any, model: Model, predict: Predict, test_digits: Digits
 ) -> None:
-    """In the same game, which shap plays about five times as often, in orders of its own.
+    """In the same game, which shap plays about seven times as often, in orders of its own.
 
-    SHAPNOTE
+    Of `digits` 3: 0.86. What is lacking to 1 is partly shap's: where it plays half as often, 0.81.
     """
     correlations = []
     for image in test_digits.images[:100]:
@@ -243,7 +243,7 @@ def test_values_are_ranked_as_by_the_library_shap(
             return log_odds(in_batches(model, (image * drawn[:, CELLS]).astype(np.uint8)), digit)
 
         explainer = shap.PermutationExplainer(game, np.zeros((1, len(players))), seed=0)
-        theirs = explainer.shap_values(np.ones((1, len(players))), npermutations=20, silent=True)[0]
+        theirs = explainer.shap_values(np.ones((1, len(players))), npermutations=40, silent=True)[0]
         correlations.append(rank_correlation(by_cell(explanation)[players], theirs))
     assert np.mean(correlations) >= 0.8
 
