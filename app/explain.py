@@ -43,8 +43,8 @@ GRID = 28 // CELL
 CELLS = np.add.outer(np.arange(28) // CELL * GRID, np.arange(28) // CELL)  # (28, 28), each pixel's cell
 RUNS = 192  # of the model, for one image: three full batches
 # How alike the scores of two parts are that differ in one cell, beside what cells add on their own. Their ranks agree
-# with the values of 80 orders by 0.90 with 0.7, 0.89 with 0.8, 0.87 with 0.9 for `digits` 3, and 0.94 for `digits` 2; of
-# the eleven orders that as many runs pay for by 0.81 and 0.91 (rank correlation, 40 test digits).
+# with the values of 80 orders by 0.90 with 0.7, 0.89 with 0.8, 0.87 with 0.9 for `digits` 3, and 0.94 for `digits` 2;
+# of the eleven orders that as many runs pay for by 0.81 and 0.91 (rank correlation, 40 test digits).
 ALIKE = 0.7
 MOST_IMAGES = 16  # in one request: as much work as 3,000 pictures to read
 
