@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -71,18 +71,24 @@ def find(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def read_chunk(files: list[Path], model: Model, manifest: Manifest, max_pixels: int) -> list[Reading]:
-    prepared = [prepare(file, max_pixels) for file in files]
+    return readings_of([str(file) for file in files], [prepare(file, max_pixels) for file in files], model, manifest)
+
+
+def readings_of(
+    names: Sequence[str], prepared: Sequence[Images | str], model: Model, manifest: Manifest
+) -> list[Reading]:
+    """Of (28, 28) images, at most a batch of them, or of what is wrong with a file."""
     images = [each for each in prepared if not isinstance(each, str)]
     rows: Iterator[Probabilities] = iter(model.run(np.stack(images)) if images else [])
     readings = []
-    for file, each in zip(files, prepared, strict=True):
+    for name, each in zip(names, prepared, strict=True):
         if isinstance(each, str):
-            readings.append(Reading(str(file), error=each))
+            readings.append(Reading(name, error=each))
             continue
         probabilities = next(rows)
         confidence = float(probabilities.max())
         readings.append(
-            Reading(str(file), int(probabilities.argmax()), confidence, accepted=confidence >= manifest.threshold)
+            Reading(name, int(probabilities.argmax()), confidence, accepted=confidence >= manifest.threshold)
         )
     return readings
 
