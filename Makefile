@@ -52,6 +52,7 @@ lock: $(UV)/bin/uv ## Make requirements/ anew from pyproject.toml; ARGS=--upgrad
 	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/cpu.txt \
 		--override requirements/cpu.overrides --no-emit-package onnxruntime-gpu
 	npm install --prefix requirements/browser --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+	$(LOCK) requirements/browser/node.in --output-file requirements/browser/node.txt
 	$(LOCK) requirements/kserve.in --output-file requirements/kserve.txt --override requirements/kserve.overrides
 
 runtime: $(RUNTIME)/stamp ## Fetch what the page needs to read digits in the browser itself; needs npm
