@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.contract import complete
+from app.security import OPEN_PATHS
 
 Document = dict[str, Any]
 
@@ -58,6 +59,33 @@ def test_what_waits_for_a_model_may_come_too_late(document: Document) -> None:
     assert "/health" not in late
 
 
+def test_whatever_is_not_open_to_all_may_ask_for_a_key(document: Document) -> None:
+    for path, operation in operations(document):
+        is_open = path in OPEN_PATHS
+        assert ("401" in operation["responses"]) is not is_open, path
+        assert (operation.get("security") == []) is is_open, path
+
+
+def test_every_body_may_be_too_large(document: Document) -> None:
+    for path, operation in operations(document):
+        assert "requestBody" not in operation or "413" in operation["responses"], path
+
+
+def test_pictures_may_be_unreadable_or_blank_in_every_protocol(document: Document) -> None:
+    of_pictures = {path for path, each in operations(document) if {"415", "422"} <= each["responses"].keys()}
+    taking_pictures = {"/predict", "/read", "/explain", "/invocations"}
+    taking_pictures |= {path for path, _ in operations(document) if path.endswith((":predict", ":explain", "/infer"))}
+    assert of_pictures == taking_pictures
+
+
+def test_bodies_of_requests_are_named_once(document: Document) -> None:
+    """Else a generator makes a class of each for every address, and a name from both."""
+    for path, operation in operations(document):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            assert "properties" not in content["schema"], path
+    assert {"Pictures", "Instances", "Inputs", "InferRequest"} <= document["components"]["schemas"].keys()
+
+
 def test_wrong_parameter_is_documented_as_it_is_answered(document: Document, client: TestClient) -> None:
     assert "HTTPValidationError" not in str(document)
     for path, operation in operations(document):
@@ -67,7 +95,8 @@ def test_wrong_parameter_is_documented_as_it_is_answered(document: Document, cli
 def test_definitions_within_definitions_are_found() -> None:
     inner = {"$defs": {"C": {"type": "string"}}, "type": "array", "items": {"$ref": "#/$defs/C"}}
     schema = {"$defs": {"B": inner}, "properties": {"b": {"$ref": "#/$defs/B"}}}
-    operation = {"requestBody": {"content": {"application/json": {"schema": schema}}}, "responses": {}}
+    body = {"content": {"application/json": {"schema": schema}}}
+    operation = {"operationId": "x", "requestBody": body, "responses": {}}
     document = complete({"components": {"schemas": {}}, "paths": {"/x": {"post": operation}}})
     assert schema == {"properties": {"b": {"$ref": "#/components/schemas/B"}}}
     assert document["components"]["schemas"] == {
