@@ -5,20 +5,53 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
+import functools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
 from app import image
 from app.decoding import Picture, open_picture
-from app.errors import InvalidRequest, ServiceError, TooManyPictures
+from app.errors import InvalidRequest, Overloaded, ServiceError, TooManyPictures
 from app.model import Images
 
 # A picture of 28 x 28 is prepared in less time than a thread is woken. Measured on one core, PNG, decoding included:
 # 28 x 28 in 13 us, 280 x 280 in 370 us; to a thread and back alone 120 us.
 INLINE_PIXELS = 300 * 300
 INLINE_BYTES = 2**17  # a header may be made of many small parts, and reading those takes time too
+
+CORES = os.cpu_count() or 1
+MOST_IN_THREADS = 16 * CORES  # requests; a photo of 12 megapixels takes a core 60 ms, so the last waits for a second
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Threads:
+    """Where large pictures are prepared, beside the event loop: one for each core, and room for so many requests."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.under_way = 0
+        self._pool = ThreadPoolExecutor(CORES, "pictures")
+
+    async def run(self, work: Callable[P, T], *positional: P.args, **named: P.kwargs) -> T:
+        """Raises `Overloaded` where too many wait already."""
+        if self.under_way >= self.most:
+            raise Overloaded(f"{self.under_way} large pictures are waiting already: send yours again a little later.")
+        self.under_way += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, functools.partial(work, *positional, **named))
+        finally:
+            self.under_way -= 1
+
+
+threads = Threads(MOST_IN_THREADS)
 
 
 def prepare_small(content: bytes, max_pixels: int) -> Images | None:
@@ -38,16 +71,16 @@ async def prepare(contents: Sequence[bytes], *, max_pictures: int, max_pixels: i
     """Picture files -> (n, 28, 28). Small ones at once, large ones in a thread beside the event loop.
 
     Raises the errors of `open_picture` and `image.to_mnist`, which then say which picture they are about, and
-    `TooManyPictures`.
+    `TooManyPictures`, and `Overloaded`.
     """
     if len(contents) > max_pictures:
         raise too_many(max_pictures)
     if sum(map(len, contents)) > INLINE_BYTES:
-        opened = await asyncio.to_thread(open_all, contents, max_pixels)
+        opened = await threads.run(open_all, contents, max_pixels)
     else:
         opened = open_all(contents, max_pixels)
     if sum(picture.width * picture.height for picture in opened) > INLINE_PIXELS:
-        return await asyncio.to_thread(to_images, opened)
+        return await threads.run(to_images, opened)
     return to_images(opened)
 
 

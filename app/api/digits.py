@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import functools
 import re
@@ -23,7 +22,7 @@ from app.explain import Explained, Explanation, explain, overlay
 from app.fastlane import Answer, Call, HotRoute, documented
 from app.lines import Digit, Page
 from app.model import Device, Images, Probabilities
-from app.pictures import prepare, prepare_small
+from app.pictures import prepare, prepare_small, threads
 from app.repository import ModelRepository, Servable
 from app.versions import Manifest
 
@@ -226,7 +225,7 @@ async def read(call: Call) -> Answer:
     servable.check_room()
     limits: Limits = call.state.limits
     content = await read_picture(call, limits)
-    page = await asyncio.to_thread(find_digits, content, limits)
+    page = await threads.run(find_digits, content, limits)
     return Answer(encode_page(servable, page.read(await servable.predict(page.images))))
 
 
