@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import hashlib
 from importlib.resources import files
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
-
-from app.errors import ModelNotFound
-from app.repository import ModelRepository
-from app.versions import GRAPH
 
 STATIC = Path(__file__).parent / "static"
 RUNTIME = STATIC / "runtime"  # what reads digits in a browser; made by `make runtime`, and may be absent
@@ -66,17 +60,3 @@ async def worker() -> Response:
 
 def document(name: str, policy: str) -> Response:
     return FileResponse(STATIC / name, headers={"Content-Security-Policy": policy})
-
-
-@router.get("/models/{name}/{version}/model.onnx")
-async def graph(request: Request, name: str, version: int) -> Response:
-    """The graph of a version that is served, for a browser to run. Raises `ModelNotFound`."""
-    repository: ModelRepository = request.app.state.repository
-    manifest = repository.get(name, version).manifest
-    try:
-        content = await asyncio.to_thread((repository.root / name / str(version) / GRAPH).read_bytes)
-    except OSError:
-        content = b""  # it is served on from memory
-    if hashlib.sha256(content).hexdigest() != manifest.sha256:
-        raise ModelNotFound(f"The graph of {name}/{version} is on disk no more: ask for another version, or try later.")
-    return Response(content, media_type="application/octet-stream")

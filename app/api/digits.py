@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import functools
+import hashlib
 import re
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
@@ -11,20 +13,20 @@ from urllib.parse import parse_qs
 import cv2
 import numpy as np
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app import lines
 from app.bodies import BINARY, REQUEST_BODY, Limits, is_picture, read_picture, read_pictures
 from app.decoding import open_picture
-from app.errors import InvalidRequest, Problem
+from app.errors import InvalidRequest, ModelNotFound, Problem
 from app.explain import Explained, Explanation, explain, overlay
 from app.fastlane import Answer, Call, HotRoute, documented
 from app.lines import Digit, Page
 from app.model import Device, Images, Probabilities
 from app.pictures import prepare, prepare_small, threads
 from app.repository import ModelRepository, Servable
-from app.versions import Manifest
+from app.versions import GRAPH, Manifest
 
 router = APIRouter(tags=["digits"])
 
@@ -281,6 +283,25 @@ async def get_model(request: Request, name: str) -> list[Model]:
     """The versions of one model, oldest first."""
     repository: ModelRepository = request.app.state.repository
     return [describe(each) for _, each in sorted(repository.versions(name).items())]
+
+
+@router.get(
+    "/models/{name}/{version}/model.onnx",
+    operation_id="get_graph",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": BINARY}}, 404: PROBLEMS[404]},
+)
+async def get_graph(request: Request, name: str, version: int) -> Response:
+    """The graph of a version, an ONNX file, for a browser to run."""
+    repository: ModelRepository = request.app.state.repository
+    manifest = repository.get(name, version).manifest
+    try:
+        content = await asyncio.to_thread((repository.root / name / str(version) / GRAPH).read_bytes)
+    except OSError:
+        content = b""  # it is served on from memory
+    if hashlib.sha256(content).hexdigest() != manifest.sha256:
+        raise ModelNotFound(f"The graph of {name}/{version} is on disk no more: ask for another version, or try later.")
+    return Response(content, media_type="application/octet-stream")
 
 
 def describe(servable: Servable) -> Model:

@@ -101,9 +101,9 @@ def test_training_imports_only_these_modules_of_app(path: Path) -> None:
     assert {each for each in imports(path) if each.split(".")[0] == "app"} <= OF_TRAINING
 
 
-def test_matplotlib_is_imported_by_the_report_alone() -> None:
+def test_matplotlib_is_imported_where_plots_are_drawn_alone() -> None:
     importers = [p.name for p in (ROOT / "training").rglob("*.py") if any("matplotlib" in each for each in imports(p))]
-    assert importers == ["report.py"]
+    assert importers == ["plots.py"]
 
 
 def test_importing_the_service_loads_nothing_of_training() -> None:
@@ -122,6 +122,7 @@ def test_operations_have_names_that_stay(client: TestClient) -> None:
         ("post", "/explain"): "explain",
         ("get", "/models"): "list_models",
         ("get", "/models/{name}"): "get_model",
+        ("get", "/models/{name}/{version}/model.onnx"): "get_graph",
         ("get", "/health"): "health",
         ("get", "/health/live"): "live",
         ("get", "/health/ready"): "ready",
