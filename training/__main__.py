@@ -71,11 +71,11 @@ def build_parser() -> argparse.ArgumentParser:
     verb.add_argument("--out", type=Path, help="the folder to write (default: RUN/report)")
 
     verb = add_verb(verbs, "survey", "print what a published model makes of what people send", run_survey)
-    verb.add_argument("model", type=Path, metavar="MODEL", help="the version's folder, as models/digits/2")
+    verb.add_argument("model", type=Path, metavar="MODEL", help="the version's folder, as models/digits/4")
     verb.add_argument("--out", type=Path, help="the folder to write survey.json and kinds.png into (default: neither)")
 
     verb = add_verb(verbs, "pages", "print how well a published model reads pages of several digits", run_pages)
-    verb.add_argument("model", type=Path, metavar="MODEL", help="the version's folder, as models/digits/2")
+    verb.add_argument("model", type=Path, metavar="MODEL", help="the version's folder, as models/digits/4")
     verb.add_argument("--pages", type=int, default=1000, help="of each kind (default: 1000)")
     add_test(verb)
 

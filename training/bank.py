@@ -65,7 +65,7 @@ class Plan:
     digits: int = 55
     near: int = 66
     plain: int = 33  # each eleven are MNIST's training digits once
-    pictures: int = 60
+    pictures: int = 80
     validation: int = 2
     temperature: float = 2.0  # softens what the teachers say
     data_dir: Path | None = None

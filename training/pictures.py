@@ -32,7 +32,7 @@ MAKERS: list[tuple[Maker, float]] = [
     (glyphs.written, 0.25),
     (glyphs.penned, 0.21),
     (glyphs.printed, 0.19),
-    (glyphs.letter, 0.11),
+    (glyphs.letter, 0.10),
     (glyphs.word, 0.015),
     (glyphs.several, 0.05),
     (glyphs.half, 0.03),
@@ -41,7 +41,7 @@ MAKERS: list[tuple[Maker, float]] = [
     (glyphs.blob, 0.015),
     (glyphs.silhouette, 0.025),
     (glyphs.surface, 0.02),
-    (glyphs.view, 0.02),
+    (glyphs.view, 0.03),
     (glyphs.shuffled, 0.015),
 ]
 
@@ -189,6 +189,8 @@ def compressed(picture: Floats, rng: Generator) -> Floats:
 
 def tiny(glyph: Glyph, rng: Generator) -> Grey:
     """A few pixels: an icon, an old scanner's digit, filling the picture or nearly so."""
+    if rng.random() < 0.4:
+        return inked(counted(glyph, rng), *two_tones(rng))
     height = int(rng.integers(7, 17))
     small = floats(resized(glyph, height)) / np.float32(255)
     if rng.random() < 0.5:  # as wide as high, as data sets have them
@@ -201,6 +203,16 @@ def tiny(glyph: Glyph, rng: Generator) -> Grey:
         factor = int(rng.integers(2, 9))
         small = floats(cv2.resize(small, None, fx=factor, fy=factor, interpolation=int(rng.integers(3))))
     return inked(small, *two_tones(rng))
+
+
+def counted(glyph: Glyph, rng: Generator) -> Floats:
+    """(8, 8): the black pixels in each of 8 x 8 blocks of a bitmap, the glyph as high as it and often as wide.
+
+    So the digits that the University of California's repository has from 1998 were made.
+    """
+    width = round(32 * min(1.0, glyph.shape[1] / len(glyph) * rng.uniform(1, 1.6)))
+    black = cv2.resize(glyph, (max(6, width), 32), interpolation=cv2.INTER_AREA) > rng.uniform(60, 200)
+    return floats(square(black.astype(np.float32)).reshape(8, 4, 8, 4).mean(axis=(1, 3)))
 
 
 def cropped(glyph: Glyph, rng: Generator) -> Grey:
@@ -298,7 +310,7 @@ def crossed(image: Floats, rng: Generator) -> Floats:
 
 def striped(image: Floats, rng: Generator) -> Floats:
     """A band is inverted, erased or filled; or all but a band is inverted."""
-    how = rng.integers(4)
+    how = rng.choice(4, p=(0.55, 0.15, 0.15, 0.15))
     width = int(rng.integers(2, 8) if how else rng.integers(2, 21))
     start = int(rng.integers(28 - width))
     band = np.zeros((28, 28), bool)
@@ -348,7 +360,7 @@ DAMAGES: list[tuple[Damage, float]] = [
     (pale, 1),
     (foggy, 1.3),
     (crossed, 1.8),
-    (striped, 1.5),
+    (striped, 2.0),
     (splashed, 1.2),
     (outlined, 1.2),
     (covered, 0.8),
@@ -356,9 +368,9 @@ DAMAGES: list[tuple[Damage, float]] = [
 ]
 
 SCENES: list[tuple[Scene, float]] = [
-    (sheet, 0.33),
+    (sheet, 0.30),
     (photo, 0.22),
-    (damaged, 0.29),
-    (tiny, 0.11),
+    (damaged, 0.30),
+    (tiny, 0.13),
     (cropped, 0.05),
 ]

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from app import lines
 from app.bodies import BINARY, REQUEST_BODY, Limits, is_picture, read_picture, read_pictures
@@ -76,21 +76,6 @@ class PageDigit(BaseModel):
 
 class ReadPage(BaseModel):
     """What is written on a page: lines from the top to the bottom, digits from the left to the right."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "model": {"name": "digits", "version": 3},
-                "text": "47\n9",
-                "lines": ["47", "9"],
-                "digits": [
-                    {"digit": 4, "confidence": 0.9991, "accepted": True, "box": [31, 20, 44, 61]},
-                    {"digit": 7, "confidence": 0.9987, "accepted": True, "box": [84, 22, 39, 60]},
-                    {"digit": 9, "confidence": 0.4012, "accepted": False, "box": [33, 118, 40, 62]},
-                ],
-            }
-        }
-    )
 
     model: ModelName
     text: str = Field(description="The lines, with a line break between them.")

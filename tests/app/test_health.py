@@ -21,8 +21,8 @@ def test_summary_names_the_device_really_used_and_the_models(client: TestClient)
     assert health["default_model"] == "digits"
     assert [(each["name"], each["version"], each["device"], each["queued"]) for each in health["models"]] == [
         ("digits", 1, "cpu", 0),
-        ("digits", 2, "cpu", 0),
         ("digits", 3, "cpu", 0),
+        ("digits", 4, "cpu", 0),
         ("digits-mlp", 1, "cpu", 0),
     ]
 
