@@ -7,7 +7,8 @@ export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) -m pip $(1) install --quiet --require-hashes
+# The locks are whole. Left to look for dependencies, pip finds a newer release of one asked for with an extra, and stops.
+PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) -m pip $(1) install --quiet --require-hashes --no-deps
 TEACHER := runs/digits-teacher/model.onnx
 UV_VERSION := 0.13.9
 UV := .cache/uv-$(UV_VERSION)
@@ -79,7 +80,7 @@ $(VENV)/serve.stamp: requirements/serve.txt | $(VENV)/bin/pip
 $(KSERVE)/stamp: requirements/kserve.txt | $(VENV)/bin/pip
 	@echo "Installing KServe's client, for its tests, into $(KSERVE) (about 70 MB to download) ..."
 	@$(PYTHON) -m venv --clear --without-pip $(KSERVE)
-	@$(call PIP,--python $(KSERVE)/bin/python) --no-compile --no-deps -r $<
+	@$(call PIP,--python $(KSERVE)/bin/python) --no-compile -r $<
 	@touch $@
 
 $(VENV)/bin/pip:
