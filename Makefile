@@ -76,7 +76,7 @@ $(VENV)/serve.stamp: requirements/serve.txt | $(VENV)/bin/pip
 	@$(PIP) -r $<
 	@touch $@
 
-# Without dependencies: kserve.txt leaves out, on purpose, some that kserve asks for.
+# kserve.txt leaves out, on purpose, some that kserve asks for.
 $(KSERVE)/stamp: requirements/kserve.txt | $(VENV)/bin/pip
 	@echo "Installing KServe's client, for its tests, into $(KSERVE) (about 70 MB to download) ..."
 	@$(PYTHON) -m venv --clear --without-pip $(KSERVE)
