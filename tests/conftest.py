@@ -9,6 +9,8 @@ import pytest
 from training.data import Digits, load_test
 
 ROOT = Path(__file__).parents[1]
+VERSIONS = sorted((path.name for path in (ROOT / "models/digits").iterdir()), key=int)  # of the default model
+NEWEST = VERSIONS[-1]
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import encode
 from tests.app.test_image import enlarged, png_of_size
+from tests.conftest import NEWEST, VERSIONS
 from training.data import Digits
 
 
@@ -50,7 +51,7 @@ def assert_problem(response: Any, status: int, slug: str) -> dict[str, Any]:
 
 def test_raw_picture_is_answered_as_documented(client: TestClient, seven_png: bytes) -> None:
     answer = post(client, seven_png).json()
-    assert answer["model"] == {"name": "digits", "version": 4}
+    assert answer["model"] == {"name": "digits", "version": int(NEWEST)}
     (prediction,) = answer["predictions"]
     assert prediction["digit"] == 7
     assert len(prediction["probabilities"]) == 10
@@ -126,7 +127,9 @@ def test_models_are_listed_with_where_they_came_from(client: TestClient) -> None
 
 
 def test_models_of_one_name_are_listed(client: TestClient) -> None:
-    assert [each["manifest"]["version"] for each in client.get("/models/digits").json()] == [1, 3, 4]
+    assert [each["manifest"]["version"] for each in client.get("/models/digits").json()] == [
+        int(each) for each in VERSIONS
+    ]
 
 
 # --- bad requests ---------------------------------------------------------------------------------------------------

@@ -175,7 +175,9 @@ def test_attributions_add_up_to_the_difference_of_scores(
         explained = row.argmax() if digit is None else digit
         assert explanation.digit == explained
         assert explanation.score == pytest.approx(log_odds(row[np.newaxis], explained).item())
-        assert explanation.attributions.sum() == pytest.approx(explanation.score - explanation.blank_score, rel=1e-4)
+        assert explanation.attributions.sum() == pytest.approx(
+            explanation.score - explanation.blank_score, rel=1e-4, abs=1e-5
+        )
 
 
 def test_paper_has_no_share(predict: Predict, seven: NDArray[np.uint8]) -> None:

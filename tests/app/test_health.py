@@ -11,6 +11,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.versions import GRAPH, LABELS
 from tests.app.constant_model import write_version
+from tests.conftest import VERSIONS
 
 
 def test_summary_names_the_device_really_used_and_the_models(client: TestClient) -> None:
@@ -20,9 +21,7 @@ def test_summary_names_the_device_really_used_and_the_models(client: TestClient)
     assert health["device"] == "cpu"
     assert health["default_model"] == "digits"
     assert [(each["name"], each["version"], each["device"], each["queued"]) for each in health["models"]] == [
-        ("digits", 1, "cpu", 0),
-        ("digits", 3, "cpu", 0),
-        ("digits", 4, "cpu", 0),
+        *(("digits", int(version), "cpu", 0) for version in VERSIONS),
         ("digits-mlp", 1, "cpu", 0),
     ]
 

@@ -17,6 +17,7 @@ import pytest
 from app.model import Model
 from tests.app.conftest import encode
 from tests.app.test_serve import Service, serving, until
+from tests.conftest import NEWEST
 from training.data import Digits
 
 CALLERS = 1000
@@ -109,7 +110,7 @@ def test_work_is_dropped_when_its_caller_leaves_and_the_others_are_answered() ->
             )
             leaving.sendall(head.encode() + text + images)
             until(lambda: runs(service) > 2)  # it is being worked on
-        dropped = 'digits_dropped_total{model="digits",reason="left",version="3"} 1.0'
+        dropped = f'digits_dropped_total{{model="digits",reason="left",version="{NEWEST}"}} 1.0'
         until(lambda: dropped in exposition(service))
         assert runs(service) < 16_384 / 64  # and was not worked to its end
         assert service.get("/health/ready")[0] == 200
@@ -123,5 +124,5 @@ def exposition(service: Service) -> str:
 
 
 def runs(service: Service) -> float:
-    found = re.search(r'digits_batch_images_count{model="digits",version="3"} (\S+)', exposition(service))
+    found = re.search(rf'digits_batch_images_count{{model="digits",version="{NEWEST}"}} (\S+)', exposition(service))
     return float(found[1]) if found else 0.0

@@ -21,6 +21,7 @@ from tests.app.conftest import encode
 from tests.app.served import ServedClient
 from tests.app.test_digits import assert_problem
 from tests.app.test_serve import SECONDS, serving
+from tests.conftest import NEWEST, VERSIONS
 from training.data import Digits
 
 PREDICT = "/v1/models/digits:predict"
@@ -29,7 +30,9 @@ ZEROS = np.zeros((28, 28), int).tolist()
 
 @pytest.fixture(scope="module", params=[ServedClient, TestClient], ids=["fast lane", "FastAPI alone"])
 def client(models: Path, request: pytest.FixtureRequest) -> Iterator[TestClient]:
-    settings = Settings(models=models, device="cpu", version_labels="digits/stable=1,digits/canary=3,digits/next=4")
+    settings = Settings(
+        models=models, device="cpu", version_labels=f"digits/stable=1,digits/canary={NEWEST},digits/next=99"
+    )
     with request.param(create_app(settings), raise_server_exceptions=False) as client:
         yield client
 
@@ -102,7 +105,7 @@ def test_version_and_label_are_chosen_in_the_path(client: TestClient) -> None:
     latest = ask(client, document).json()
     first = ask(client, document, "/v1/models/digits/versions/1:predict").json()
     assert first != latest
-    assert ask(client, document, "/v1/models/digits/versions/3:predict").json() == latest
+    assert ask(client, document, f"/v1/models/digits/versions/{NEWEST}:predict").json() == latest
     assert ask(client, document, "/v1/models/digits/labels/canary:predict").json() == latest
     assert ask(client, document, "/v1/models/digits/labels/stable:predict").json() == first
     assert ask(client, document, "/v1/models/digits-mlp:predict").json() != latest
@@ -155,7 +158,7 @@ def test_models_are_listed_by_name(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     ("address", "versions"),
-    [("digits", ["3", "2", "1"]), ("digits/versions/1", ["1"]), ("digits/labels/stable", ["1"])],
+    [("digits", VERSIONS[::-1]), ("digits/versions/1", ["1"]), ("digits/labels/stable", ["1"])],
 )
 def test_status_is_what_both_families_of_clients_read(client: TestClient, address: str, versions: list[str]) -> None:
     ok = {"error_code": "OK", "error_message": ""}

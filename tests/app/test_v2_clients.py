@@ -16,7 +16,7 @@ import pytest
 
 from tests.app.conftest import encode
 from tests.app.test_serve import SECONDS, Service, serving
-from tests.conftest import ROOT
+from tests.conftest import NEWEST, ROOT, VERSIONS
 from training.data import Digits
 
 # It runs in a process of its own: it brings gevent, whose patches and warnings are not for the other tests.
@@ -126,7 +126,7 @@ def test_infer_with_floats_and_other_shapes(ask: Any) -> None:
 
 def test_answer_carries_the_id_and_who_gave_it(ask: Any) -> None:
     response = ask("infer(images, request_id='mine', priority=1, timeout=1000).get_response()")
-    assert (response["id"], response["model_name"], response["model_version"]) == ("mine", "digits", "3")
+    assert (response["id"], response["model_name"], response["model_version"]) == ("mine", "digits", NEWEST)
 
 
 def test_picture_files_as_bytes(ask: Any) -> None:
@@ -158,13 +158,15 @@ def test_many_requests_over_several_connections(ask: Any) -> None:
 
 def test_statistics_grow(ask: Any) -> None:
     before, _, after, everything = ask(
-        "[client.get_inference_statistics('digits'), digits(images), client.get_inference_statistics('digits', '3'),"
+        "[client.get_inference_statistics('digits'), digits(images), client.get_inference_statistics('digits', '"
+        + NEWEST
+        + "'),"
         " client.get_inference_statistics()]"
     )
     (*_, before), (after,) = before["model_stats"], after["model_stats"]
     assert after["inference_count"] - before["inference_count"] == 3
     assert after["execution_count"] - before["execution_count"] == 1
-    assert [each["name"] for each in everything["model_stats"]] == ["digits", "digits", "digits", "digits-mlp"]
+    assert [each["name"] for each in everything["model_stats"]] == ["digits"] * len(VERSIONS) + ["digits-mlp"]
 
 
 def test_refusals_arrive_as_the_clients_exceptions(ask: Any) -> None:

@@ -22,7 +22,7 @@ from app import pages
 from tests.browser.conftest import serving
 from tests.browser.hands import SEVEN, digit, draw, enlarged, expect_digit, hand_over, mnist, png, violations
 from tests.browser.test_access import Watched
-from tests.conftest import ROOT
+from tests.conftest import NEWEST, ROOT
 from training import pictures
 
 Pixels = NDArray[np.uint8]
@@ -297,8 +297,8 @@ def test_the_worker_may_fetch_nothing_and_the_page_may_make_no_code(page: Page, 
 
 
 def test_the_graph_is_the_one_that_is_served(service: str) -> None:
-    with urllib.request.urlopen(service + "models/digits/4/model.onnx") as answer:
-        assert answer.read() == (ROOT / "models/digits/4/model.onnx").read_bytes()
+    with urllib.request.urlopen(service + f"models/digits/{NEWEST}/model.onnx") as answer:
+        assert answer.read() == (ROOT / f"models/digits/{NEWEST}/model.onnx").read_bytes()
 
 
 @pytest.mark.parametrize("path", ["models/digits/99/model.onnx", "models/nobody/1/model.onnx"])
@@ -311,7 +311,7 @@ def test_a_key_is_asked_for_where_the_service_asks_for_one(browser: Browser, tmp
     digest = hashlib.sha256(b"a key").hexdigest()
     with serving(tmp_path, "--api-keys", digest) as address:
         with pytest.raises(urllib.error.HTTPError, match="401"):
-            urllib.request.urlopen(address + "models/digits/4/model.onnx")
+            urllib.request.urlopen(address + f"models/digits/{NEWEST}/model.onnx")
         page = browser.new_page()
         page.goto(address)
         page.get_by_label("API key").fill("a key")
