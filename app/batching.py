@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 SHORT_RUN_S = 300e-6
 SMALL_RECENTLY_S = 0.1
 RECENT_RUNS = 8  # of which the mean tells how fast the queue moves
-RUN_NICENESS = 5
+RUN_NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class BatchSettings:
     max_queue_size: int  # images waiting
     max_batch_delay_ms: float = 0  # how long the first of a batch may wait for company
     timeout_ms: float = 10_000  # how long a request may wait for its answer
-    max_queue_ms: float = 100  # how long it would have to wait for its run, beyond which it is refused
+    max_queue_ms: float = 150  # how long it would have to wait for its run, beyond which it is refused
 
 
 class Waiting:

@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     )
     max_queue_size: int = Field(1024, ge=1, description="Images waiting for one model; beyond it: 503.")
     max_queue_ms: float = Field(
-        100, gt=0, description="How long an image would wait for its run, in milliseconds; beyond it: 503."
+        150, gt=0, description="How long an image would wait for its run, in milliseconds; beyond it: 503."
     )
     timeout_ms: float = Field(
         10_000, gt=0, description="How long a request may wait for its answer, in milliseconds; beyond it: 504."
