@@ -14,7 +14,7 @@ from app import metrics
 from app.context import CURRENT, REQUEST_ID, Context
 from app.errors import BlankPicture, Overloaded
 from app.fastlane import Answer, Call, Endpoint, FastLane, HotRoute
-from app.protocol import CLOSE, LEFT, MOST_BETWEEN
+from app.protocol import CLOSE, LEFT, MOST_BETWEEN, REFUSED_AFTER_S
 from app.security import SAFE_HEADERS
 from tests.app.served import Wire, parsed
 
@@ -384,6 +384,32 @@ def test_refusal_is_a_problem_and_the_connection_goes_on(caplog: pytest.LogCaptu
 def test_overload_says_when_to_come_back() -> None:
     answer = parsed(exchange(App(overload=overload), post("/overload")).written[0])
     assert (answer.status, answer.getheader("retry-after")) == (503, "1")
+
+
+def test_who_is_refused_is_told_after_those_who_are_answered_meanwhile() -> None:
+    async def scenario() -> None:
+        refused, answered = connection(overload=overload), connection(later=tell_later)
+        refused.protocol.data_received(post("/overload"))
+        answered.protocol.data_received(post("/later"))
+        await asyncio.wait_for(answered.answer(), 5)
+        assert refused.written == []
+        assert parsed(await asyncio.wait_for(refused.answer(), 5)).status == 503
+
+    asyncio.run(scenario())
+
+
+def test_who_leaves_before_being_told_of_the_refusal_is_counted_once() -> None:
+    before = counted("/overload", LEFT), counted("/overload", 503)
+
+    async def scenario() -> Wire:
+        wire = connection(overload=overload)
+        wire.protocol.data_received(post("/overload"))
+        wire.leave()
+        await asyncio.sleep(2 * REFUSED_AFTER_S)
+        return wire
+
+    assert asyncio.run(scenario()).written == []
+    assert (counted("/overload", LEFT), counted("/overload", 503)) == (before[0] + 1, before[1])
 
 
 @pytest.mark.parametrize("endpoint", [fail, wait_for_nothing])
