@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.model import Model
-from training import fonts
+from training import fonts, scenery
 from training.augment import Distortion, distort
 from training.data import DataError, Digits, Images, Split, load
 from training.glyphs import NO_DIGIT, Sources
@@ -63,9 +63,9 @@ class Plan:
 
     teachers: tuple[str, ...]
     digits: int = 55
-    near: int = 66
+    near: int = 500
     plain: int = 33  # each eleven are MNIST's training digits once
-    pictures: int = 80
+    pictures: int = 100
     validation: int = 2
     temperature: float = 2.0  # softens what the teachers say
     data_dir: Path | None = None
@@ -113,11 +113,11 @@ class Worker:
 
     @functools.cached_property
     def training(self) -> Sources:
-        return Sources(self.data.train, families(validation=False))
+        return Sources(self.data.train, families(validation=False), scenery.load(scenery.TRAINING))
 
     @functools.cached_property
     def validation(self) -> Sources:
-        return Sources(self.data.validation, families(validation=True))
+        return Sources(self.data.validation, families(validation=True), scenery.load(scenery.VALIDATION))
 
 
 def families(*, validation: bool) -> tuple[fonts.Font, ...]:

