@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from app.batching import Batcher, BatchSettings
-from app.context import CURRENT
+from app.batching import BatchSettings
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, StartupError
-from app.metrics import Drift, RunMetrics, observe_loaded, observe_refused
-from app.model import DeviceChoice, Images, Model, Probabilities, trim_memory
+from app.metrics import observe_loaded, observe_refused
+from app.model import DeviceChoice
+from app.servable import Servable, retire
 from app.signature import Signer
 from app.versions import (
     ALL,
@@ -40,43 +39,6 @@ from app.versions import (
 )
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class Servable:
-    """One version of one model, loaded. All protocols meet in `predict`."""
-
-    manifest: Manifest
-    files: Files  # on disk, when they were last looked at
-    model: Model
-    batcher: Batcher
-    running: AsyncExitStack  # what ends with it: the batcher
-    drift: Drift
-    retired: bool = False  # another version has its place, or none
-
-    def check_room(self) -> None:
-        """Before the work of reading pictures is done. Raises `Overloaded` or `Stopping` where no image is taken."""
-        if not self.retired:
-            self.batcher.check_room()
-
-    async def predict(self, images: Images) -> Probabilities:
-        """(n, 28, 28) -> (n, 10). Raises `Overloaded`, `Stopping` or `DeadlineExceeded`."""
-        asked = time.perf_counter()
-        probabilities = await self.ask(images)
-        self.drift.observe(images, probabilities)
-        if context := CURRENT.get():
-            context.asked, context.answered = asked, time.perf_counter()
-        return probabilities
-
-    def ask(self, images: Images) -> Awaitable[Probabilities]:
-        """The same for images that nobody sent: they do not count as such."""
-        if self.retired:  # whoever held it then ends on it; they are few, so they need no batch
-            return asyncio.to_thread(self.model.run, images)
-        return self.batcher.submit(images)
-
-    async def close(self) -> None:
-        """Answers everyone still waiting first."""
-        await self.running.aclose()
 
 
 class VersionState(NamedTuple):
@@ -306,18 +268,13 @@ class ModelRepository:
 
     async def _start(self, manifest: Manifest, graph: bytes, files: Files) -> Servable:
         try:
-            model = await asyncio.to_thread(warm_model, graph, self.device, self.batch.max_batch_size)
+            servable = await Servable.start(manifest, graph, files, self.device, self.batch)
         except StartupError as error:
             if isinstance(error, DeviceUnavailable) and not self._started:
                 raise
             raise ModelRefused(f"{manifest.name}/{manifest.version}: {error}") from error
-        self.device = model.device  # what `auto` found holds for every model
-        metrics = RunMetrics.of(manifest.name, manifest.version)
-        batcher = Batcher(model.run, self.batch, metrics, seconds_per_image=model.seconds_per_image)
-        running = AsyncExitStack()
-        await running.enter_async_context(batcher)
-        drift = Drift.of(manifest.name, manifest.version)
-        return Servable(manifest, files, model, batcher, running, drift)
+        self.device = servable.model.device  # what `auto` found holds for every model
+        return servable
 
     def _label(self, name: str, labels: dict[str, int]) -> None:
         if labels != self.labels.get(name, {}):
@@ -349,21 +306,6 @@ class ModelRepository:
             observe_loaded(name, version, old[version].model.device, loaded=False)
             logger.info("%s version %d is served no longer", name, version)
         await retire(servable for version, servable in old.items() if servable is not new.get(version))
-
-
-async def retire(servables: Iterable[Servable]) -> None:
-    """Closes what is served no longer. Whoever holds one may go on asking it."""
-    leaving = list(servables)
-    for servable in leaving:
-        servable.retired = True
-    await asyncio.gather(*(servable.close() for servable in leaving))
-
-
-def warm_model(graph: bytes, device: DeviceChoice, max_batch_size: int) -> Model:
-    model = Model(graph, device, max_batch_size=max_batch_size)
-    model.warm_up()
-    trim_memory()  # 0.4 ms; 120 exchanges of `digits` keep 3 to 5 MB of the process, without it 11
-    return model
 
 
 def reasons(refused: Refusals) -> str:

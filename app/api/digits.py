@@ -25,7 +25,8 @@ from app.fastlane import Answer, Call, HotRoute, documented
 from app.lines import Digit, Page
 from app.model import Device, Images, Probabilities
 from app.pictures import prepare, prepare_small, threads
-from app.repository import ModelRepository, Servable
+from app.repository import ModelRepository
+from app.servable import Servable
 from app.versions import GRAPH, Manifest
 
 router = APIRouter(tags=["digits"])

@@ -22,7 +22,8 @@ from app.fastlane import Answer, Call, HotRoute, documented
 from app.instances import SIGNATURE, VALUES, read
 from app.model import INPUT, OUTPUT, Images
 from app.pictures import prepare
-from app.repository import ModelRepository, Servable
+from app.repository import ModelRepository
+from app.servable import Servable
 
 router = APIRouter(tags=["V1: TensorFlow Serving, KServe"])
 

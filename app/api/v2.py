@@ -19,7 +19,8 @@ from app.fastlane import Answer, Call, HotRoute, documented
 from app.inference import CLASSES, HEADER_LENGTH, NUMBERS, encode, read
 from app.model import INPUT, OUTPUT
 from app.pictures import prepare
-from app.repository import ModelRepository, Servable
+from app.repository import ModelRepository
+from app.servable import Servable
 from app.statistics import ModelStatistics, statistics_of
 from app.tensors import SHAPES, to_images
 

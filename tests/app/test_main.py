@@ -31,7 +31,8 @@ ALLOWED = {
     "batching": {"errors", "metrics", "model"},
     "signature": {"errors"},
     "versions": {"errors", "signature"},
-    "repository": {"context", "errors", "metrics", "model", "batching", "signature", "versions"},
+    "servable": {"batching", "context", "metrics", "model", "versions"},
+    "repository": {"batching", "errors", "metrics", "model", "servable", "signature", "versions"},
     "explain": {"errors", "model"},
     "statistics": {"metrics"},
     "security": {"errors", "logs", "metrics"},
@@ -44,11 +45,14 @@ ALLOWED = {
     "settings": {"logs", "model"},  # for the types of two settings
     "offline": {"decoding", "errors", "image", "lines", "model", "versions"},
     "api.digits": {
-        *("errors", "bodies", "decoding", "explain", "fastlane", "lines", "model", "pictures", "repository", "versions")
+        *("errors", "bodies", "decoding", "explain", "fastlane", "lines", "model", "pictures", "repository"),
+        *("servable", "versions"),
     },
     "api.health": {"errors", "metrics", "model", "repository"},
-    "api.v1": {"errors", "explain", "fastlane", "instances", "model", "pictures", "repository"},
-    "api.v2": {"errors", "fastlane", "inference", "model", "pictures", "repository", "statistics", "tensors"},
+    "api.v1": {"errors", "explain", "fastlane", "instances", "model", "pictures", "repository", "servable"},
+    "api.v2": {
+        *("errors", "fastlane", "inference", "model", "pictures", "repository", "servable", "statistics", "tensors")
+    },
     "api.control": {"errors", "repository", "security"},
     "api.clouds": {"errors", "fastlane", "tensors"},
     "pages": set(),

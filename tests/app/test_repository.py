@@ -19,7 +19,8 @@ from app import metrics
 from app.batching import BatchSettings
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, Stopping
 from app.model import Images, Model, Probabilities
-from app.repository import ModelRepository, Servable, VersionSettings
+from app.repository import ModelRepository, VersionSettings
+from app.servable import Servable
 from app.signature import Signer
 from app.versions import GRAPH, LABELS, MANIFEST, Manifest, VersionPolicy, read_version
 from tests.app.constant_model import graph_of, write_version
@@ -322,7 +323,7 @@ def test_device_that_cannot_be_had_stops_the_start_and_later_only_its_version(
 
     async def scenario() -> None:
         async with repository(tmp_path, "m") as models:
-            monkeypatch.setattr("app.repository.warm_model", no_memory_left)
+            monkeypatch.setattr("app.servable.warm_model", no_memory_left)
             write_version(tmp_path / "m", 2)
             await models.refresh()
             assert versions_of(models) == [1]
@@ -444,7 +445,7 @@ def test_refused_version_is_tried_again_on_demand(tmp_path: Path, monkeypatch: p
         async with repository(tmp_path, "m") as models:
             write_version(tmp_path / "m", 2)
             with monkeypatch.context() as patched:
-                patched.setattr("app.repository.warm_model", busy)
+                patched.setattr("app.servable.warm_model", busy)
                 await models.refresh()
             await models.refresh()
             assert versions_of(models) == [1]
