@@ -12,22 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from app import metrics
-from app.batching import BatchSettings
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, Stopping
-from app.model import Images, Model, Probabilities
+from app.model import Model
 from app.repository import ModelRepository, VersionSettings
-from app.servable import Servable
 from app.signature import Signer
 from app.versions import GRAPH, LABELS, MANIFEST, Manifest, VersionPolicy, read_version
 from tests.app.constant_model import graph_of, write_version
+from tests.app.test_servable import BATCH, slowed, zeros
 from tests.app.test_versions import add_version, copy_versions, edit
 from tests.conftest import ROOT
-
-BATCH = BatchSettings(max_batch_size=8, max_batch_delay_ms=0, max_queue_size=64)
 
 
 @pytest.fixture
@@ -59,22 +55,6 @@ def test_newest_version_answers_and_each_can_be_asked_for(copied: Path) -> None:
 
 def versions_of(models: ModelRepository) -> list[int]:
     return [each.manifest.version for each in models]
-
-
-def zeros(count: int) -> Images:
-    return np.zeros((count, 28, 28), np.uint8)
-
-
-def slowed(servable: Servable, seconds: float) -> None:
-    """Its runs take so long, in the batcher's thread."""
-    run = servable.batcher.run
-
-    def slow(images: Images) -> Probabilities:
-        time.sleep(seconds)
-        return run(images)
-
-    servable.batcher.run = slow
-    servable.batcher.short_run = 0
 
 
 def test_load_serves_what_is_on_disk_now(copied: Path) -> None:

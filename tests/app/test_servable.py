@@ -1,0 +1,99 @@
+"""A version is started warm, answers all who ask it, and is let go without leaving anyone."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.batching import BatchSettings
+from app.errors import ModelRefused, Stopping
+from app.model import Images, Probabilities
+from app.servable import Servable, retire
+from app.versions import read_version
+from tests.app.constant_model import write_version
+
+BATCH = BatchSettings(max_batch_size=8, max_batch_delay_ms=0, max_queue_size=64)
+
+
+async def started(root: Path, name: str = "m", graph: bytes | None = None) -> Servable:
+    """Version 2 of a model, which reads a 2 in everything."""
+    manifest, graph = read_version(write_version(root / name, 2, graph))
+    return await Servable.start(manifest, graph, frozenset(), "cpu", BATCH)
+
+
+def zeros(count: int) -> Images:
+    return np.zeros((count, 28, 28), np.uint8)
+
+
+def slowed(servable: Servable, seconds: float) -> None:
+    """Its runs take so long, in the batcher's thread."""
+    run = servable.batcher.run
+
+    def slow(images: Images) -> Probabilities:
+        time.sleep(seconds)
+        return run(images)
+
+    servable.batcher.run = slow
+    servable.batcher.short_run = 0
+
+
+def test_it_starts_warm_and_answers_more_images_than_a_batch_holds(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        servable = await started(tmp_path)
+        assert servable.model.seconds_per_image > 0  # known once it is warm
+        assert (await servable.predict(zeros(20))).argmax(axis=1).tolist() == [2] * 20
+        await servable.close()
+
+    asyncio.run(scenario())
+
+
+def test_graph_that_cannot_be_loaded_starts_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ModelRefused, match="cannot load the graph"):
+        asyncio.run(started(tmp_path, graph=b"no graph"))
+
+
+def test_images_that_nobody_sent_count_for_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        servable = await started(tmp_path, "uncounted")
+        await servable.ask(zeros(1))
+        assert not servable.drift._rows
+        await servable.predict(zeros(1))
+        assert len(servable.drift._rows) == 1
+        await servable.close()
+
+    asyncio.run(scenario())
+
+
+def test_closing_answers_those_who_wait_and_refuses_who_comes_then(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        servable = await started(tmp_path)
+        slowed(servable, 0.1)
+        waiting = asyncio.ensure_future(servable.predict(zeros(2)))
+        await asyncio.sleep(0.05)
+        closing = asyncio.ensure_future(servable.close())
+        await asyncio.sleep(0)
+        with pytest.raises(Stopping):
+            servable.check_room()
+        with pytest.raises(Stopping):
+            await servable.predict(zeros(1))
+        await closing
+        assert waiting.done()
+        assert (await waiting).shape == (2, 10)
+
+    asyncio.run(scenario())
+
+
+def test_retired_one_is_closed_and_still_answers_whoever_holds_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        held = await started(tmp_path)
+        await retire([held])
+        held.check_room()
+        assert (await held.predict(zeros(100))).shape == (100, 10)
+        with pytest.raises(Stopping):
+            held.batcher.check_room()
+
+    asyncio.run(scenario())
