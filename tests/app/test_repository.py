@@ -315,6 +315,15 @@ def test_device_that_cannot_be_had_stops_the_start_and_later_only_its_version(
         start(repository(tmp_path, "m"))
 
 
+def test_device_that_auto_finds_holds_for_every_model_after(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with ModelRepository(tmp_path, "auto", BATCH, "m") as models:
+            assert models.device == models.get().model.device
+
+    write_version(tmp_path / "m", 1)
+    asyncio.run(scenario())
+
+
 # --- watching --------------------------------------------------------------------------------------------------------
 
 
