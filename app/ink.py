@@ -11,6 +11,7 @@ from app.errors import BlankPicture
 from app.paper import border, even_paper, is_light_on_dark, paper_of
 
 Ink = NDArray[np.uint8]  # (H, W), 0 = paper, 255 = full ink, whatever the picture's colours
+Indices = NDArray[np.intp]
 
 BOX_LEVEL = 48  # of 255: fainter ink (soft edges, JPEG's ringing) is kept, but does not widen the box
 FULL_INK = 254  # MNIST's own digits end at 254 or 255
@@ -133,42 +134,64 @@ def without_lines(strokes: Ink) -> Ink:
 
 
 def level_lines(strokes: Ink) -> Ink | None:
-    """Where the lines are that run from left to right, 255 there; None if there are none.
-
-    Such a line inks nearly every column, sheared by its slope it lies in one row.
-    """
+    """Where the lines are that run from left to right, 255 there; None if there are none."""
     height, width = strokes.shape
     if width < LINES_FROM or not (reaches(strokes[:, :2]) and reaches(strokes[:, -2:])):
         return None
     small = reduced(strokes, LINES_SIDE)
-    rows, columns = small.shape
-    y, x = np.nonzero(small[:, ::2] > BOX_LEVEL)  # every other column tells enough
-    if len(y) > small.size // 4:
+    slopes = slopes_of_lines(small)
+    if not slopes:
         return None
-    across, down = 2 * x.astype(np.float32), y.astype(np.float32)
-    margin = int(columns * STEEPEST) + 1
-    counts = [
-        np.bincount((down + margin - slope * (across - columns / 2)).astype(np.intp), minlength=rows + 2 * margin)[
-            margin:-margin
-        ]
-        for slope in SLOPES
-    ]
-    best = max(range(len(SLOPES)), key=lambda i: int(np.square(counts[i]).sum()))
-    if (counts[best][1:] + counts[best][:-1]).max() < LINE_COVERS * columns / 2:  # a line may lie between two rows
-        return None
-    mask = np.where(small > BOX_LEVEL, np.uint8(255), np.uint8(0))
-    # A line that is not quite straight, or leans a little otherwise than most, still fills a gap of a pixel.
-    mask = np.asarray(cv2.dilate(mask, np.ones((2, 3), np.uint8)), np.uint8)
-    found = np.zeros_like(mask)
-    for slope in SLOPES[max(0, best - 1) : best + 2]:
-        found |= np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, line_kernel(columns // 2, slope)), np.uint8)
-    wide = max(3, round(LINE_THICKNESS * max(rows, columns)))
-    stroke = cv2.morphologyEx(small, cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8))
-    found[cv2.dilate(stroke, np.ones((3, 3), np.uint8)) > BOX_LEVEL] = 0  # no line is that thick
+    found = long_runs(small, slopes)
+    found[thick_strokes(small)] = 0
     if not cv2.countNonZero(found):
         return None
     grown = cv2.resize(cv2.dilate(found, np.ones((3, 1), np.uint8)), (width, height), interpolation=cv2.INTER_NEAREST)
     return np.asarray(grown, np.uint8)
+
+
+def slopes_of_lines(strokes: Ink) -> list[float]:
+    """That of `SLOPES` at which lines cross the picture, and those beside it; none if no line does.
+
+    Such a line inks nearly every column, sheared by its slope it lies in one row.
+    """
+    y, x = np.nonzero(strokes[:, ::2] > BOX_LEVEL)  # every other column tells enough
+    if len(y) > strokes.size // 4:  # more than half of these pixels
+        return []
+    rows, columns = strokes.shape
+    counts = counts_of_sheared_rows(y, 2 * x, rows, columns)
+    best = max(range(len(SLOPES)), key=lambda i: int(np.square(counts[i]).sum()))
+    fullest = (counts[best][1:] + counts[best][:-1]).max()  # a line may lie between two rows
+    return SLOPES[max(0, best - 1) : best + 2] if fullest >= LINE_COVERS * columns / 2 else []
+
+
+def counts_of_sheared_rows(y: Indices, x: Indices, rows: int, columns: int) -> list[Indices]:
+    """For each of `SLOPES` how many of the pixels at y, x are in each row once they are sheared by it."""
+    margin = int(columns * STEEPEST) + 1
+    down, across = y.astype(np.float32) + margin, x.astype(np.float32) - columns / 2
+    return [
+        np.bincount((down - slope * across).astype(np.intp), minlength=rows + 2 * margin)[margin:-margin]
+        for slope in SLOPES
+    ]
+
+
+def long_runs(strokes: Ink, slopes: list[float]) -> Ink:
+    """Where ink goes on along one of these slopes for half of the picture's width, 255 there."""
+    inked = np.where(strokes > BOX_LEVEL, np.uint8(255), np.uint8(0))
+    # A line that is not quite straight, or leans a little otherwise than most, still fills a gap of a pixel.
+    inked = np.asarray(cv2.dilate(inked, np.ones((2, 3), np.uint8)), np.uint8)
+    found = np.zeros_like(inked)
+    for slope in slopes:
+        kernel = line_kernel(strokes.shape[1] // 2, slope)
+        found |= np.asarray(cv2.morphologyEx(inked, cv2.MORPH_OPEN, kernel), np.uint8)
+    return found
+
+
+def thick_strokes(strokes: Ink) -> NDArray[np.bool_]:
+    """Where the pen drew: no line is that thick."""
+    wide = max(3, round(LINE_THICKNESS * max(strokes.shape)))
+    thick = cv2.morphologyEx(strokes, cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8))
+    return np.asarray(cv2.dilate(thick, np.ones((3, 3), np.uint8)) > BOX_LEVEL, np.bool_)
 
 
 def reaches(edge: Ink) -> bool:
