@@ -16,7 +16,8 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import encode
-from tests.app.test_image import enlarged, png_of_size
+from tests.app.test_decoding import png_of_size
+from tests.app.test_image import enlarged
 from tests.conftest import NEWEST, VERSIONS
 from training.data import Digits
 

@@ -17,8 +17,8 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import encode
+from tests.app.test_decoding import png_of_size
 from tests.app.test_digits import assert_problem
-from tests.app.test_image import png_of_size
 from training.data import Digits
 
 

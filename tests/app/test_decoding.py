@@ -1,0 +1,211 @@
+"""Whatever file a picture comes in, it is seen as it looks, or refused."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from app import decoding, image
+from app.errors import BlankPicture, InvalidRequest, TooManyPixels, UnsupportedPicture
+from tests.app.conftest import encode
+from tests.app.test_image import MAX_PIXELS, assert_same_digit, enlarged, read
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_every_format_is_read(kind: str, seven: NDArray[np.uint8]) -> None:
+    assert_same_digit(read(encode(enlarged(seven), kind)), seven)
+
+
+def in_mode(picture: NDArray[np.uint8], mode: str) -> Image.Image:
+    """The black on white picture in one of Pillow's modes."""
+    if mode == "I;16":
+        return Image.fromarray(picture.astype(np.uint16) * 257)
+    if mode == "I":
+        return Image.fromarray(picture.astype(np.int32) * 1000)
+    if mode == "F":
+        return Image.fromarray(picture.astype(np.float32) / 255)
+    return Image.fromarray(picture).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("1", "PNG"),
+        ("P", "PNG"),
+        ("P", "GIF"),
+        ("LA", "PNG"),
+        ("RGB", "PNG"),
+        ("RGBA", "PNG"),
+        ("I;16", "PNG"),
+        ("I;16", "TIFF"),
+        ("I", "TIFF"),
+        ("F", "TIFF"),
+        ("CMYK", "JPEG"),
+        ("CMYK", "TIFF"),
+        ("YCbCr", "JPEG"),
+        ("LAB", "TIFF"),
+    ],
+)
+def test_every_mode_is_read(mode: str, kind: str, seven: NDArray[np.uint8]) -> None:
+    file = io.BytesIO()
+    in_mode(enlarged(seven), mode).save(file, kind)
+    assert_same_digit(read(file.getvalue()), seven)
+
+
+def transparent(seven: NDArray[np.uint8], ink: int, paper: int) -> bytes:
+    """Ink of one brightness whose alpha is the stroke, over invisible pixels of another brightness."""
+    stroke = 255 - enlarged(seven)
+    brightness = np.where(stroke > 0, ink, paper).astype(np.uint8)
+    return encode(np.dstack([brightness] * 3 + [stroke]))
+
+
+@pytest.mark.parametrize("paper", [0, 255])
+def test_black_ink_on_transparency_is_read_whatever_is_under_it(paper: int, seven: NDArray[np.uint8]) -> None:
+    assert_same_digit(read(transparent(seven, 0, paper)), seven)
+
+
+def test_white_ink_on_transparency_is_read(seven: NDArray[np.uint8]) -> None:
+    assert_same_digit(read(transparent(seven, 255, 0)), seven)
+
+
+def test_palette_with_a_transparent_colour_is_read(seven: NDArray[np.uint8]) -> None:
+    picture = Image.fromarray(255 - enlarged(seven)).point(lambda value: 255 * (value > 127)).convert("P")
+    file = io.BytesIO()
+    picture.save(file, "PNG", transparency=0)  # the paper's index: only white ink is left
+    assert_same_digit(read(file.getvalue()), seven, tolerance=20)
+
+
+def test_fully_transparent_picture_is_blank() -> None:
+    with pytest.raises(BlankPicture):
+        read(encode(np.zeros((50, 50, 4), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [
+        ((255, 255, 0), (255, 255, 255)),
+        ((0, 160, 0), (230, 60, 60)),
+        ((40, 60, 200), (250, 245, 230)),
+        ((255, 120, 0), (20, 20, 90)),
+    ],
+    ids=["yellow on white", "green on red", "blue on cream", "orange on navy"],
+)
+def test_coloured_ink_on_coloured_paper_is_read(
+    ink: tuple[int, int, int], paper: tuple[int, int, int], seven: NDArray[np.uint8]
+) -> None:
+    stroke = (255 - enlarged(seven))[..., np.newaxis] / 255
+    picture = np.asarray(paper) * (1 - stroke) + np.asarray(ink) * stroke
+    assert_same_digit(read(encode(picture.astype(np.uint8))), seven)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_exif_rotation_is_undone(orientation: int, seven: NDArray[np.uint8]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    how_the_camera_held_it: dict[int, Any] = {
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: np.transpose,
+        6: np.rot90,
+        7: lambda a: np.rot90(a, 2).T,
+        8: lambda a: np.rot90(a, -1),
+    }
+    stored = np.ascontiguousarray(how_the_camera_held_it[orientation](enlarged(seven)))
+    assert_same_digit(read(encode(stored, "JPEG", exif=exif)), seven)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow says what is odd about it; the service does not
+def test_damaged_exif_does_not_spoil_good_pixels(seven: NDArray[np.uint8]) -> None:
+    broken = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\xff\xff\x01\x12"
+    assert_same_digit(read(encode(enlarged(seven), "JPEG", exif=broken)), seven)
+
+
+def test_large_photo_is_read(seven: NDArray[np.uint8]) -> None:
+    photo = np.full((3000, 4000), 230, np.uint8)
+    photo[1200:1760, 2000:2560] = np.minimum(230, cv2.resize(enlarged(seven), (560, 560)))
+    assert_same_digit(read(encode(photo, "JPEG")), seven)
+
+
+def test_first_frame_of_an_animation_is_read(seven: NDArray[np.uint8]) -> None:
+    frames = [Image.fromarray(enlarged(seven)), Image.fromarray(np.zeros((280, 280), np.uint8))]
+    for kind in ("GIF", "TIFF"):
+        file = io.BytesIO()
+        frames[0].save(file, kind, save_all=True, append_images=frames[1:])
+        assert_same_digit(read(file.getvalue()), seven)
+
+
+def test_empty_file_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="empty"):
+        read(b"")
+
+
+@pytest.mark.parametrize("content", [b"hello", b"\x89PNG\r\n\x1a\n and then words", b"<svg/>", b"\xff\xd8\xff"])
+def test_what_is_no_picture_is_refused(content: bytes) -> None:
+    with pytest.raises(UnsupportedPicture):
+        read(content)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_truncated_picture_is_refused(kind: str, seven: NDArray[np.uint8]) -> None:
+    content = encode(enlarged(seven), kind)
+    with pytest.raises(UnsupportedPicture):
+        read(content[: len(content) // 2])
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_damaged_png_is_read_for_what_it_was_or_refused(
+    mode: str, seven: NDArray[np.uint8], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Bits turned and tails cut off at random: what is read of it is either refused or what Pillow makes of it."""
+    rng = np.random.default_rng(0)
+    file = io.BytesIO()
+    in_mode(seven, mode).save(file, "PNG")
+    whole = file.getvalue()
+    refused = 0
+    for _ in range(300):
+        content = bytearray(whole)
+        content[rng.integers(8, len(whole))] ^= 1 << rng.integers(8)
+        damaged = bytes(content[: rng.integers(8, 2 * len(whole))])
+        try:
+            seen = read(damaged)
+        except (UnsupportedPicture, BlankPicture, TooManyPixels):
+            refused += 1
+            continue
+        assert np.array_equal(seen, seven) or np.array_equal(seen, as_pillow_reads(damaged))
+    assert refused > 200
+    assert capfd.readouterr() == ("", "")  # libpng would have told our log
+
+
+def as_pillow_reads(content: bytes) -> image.Image:
+    return image.to_mnist(decoding.open_with_pillow(content))
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG of a few kilobytes that claims to be as large as one likes."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = chunk(b"IDAT", zlib.compress(bytes(4_000_000)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
+
+
+def test_decompression_bomb_is_refused_by_its_header_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decoded(*_: object) -> None:
+        pytest.fail("the picture was decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decoded)
+    bomb = png_of_size(50_000, 50_000)
+    assert len(bomb) < 8_000
+    with pytest.raises(TooManyPixels, match="50000 x 50000"):
+        decoding.open_picture(bomb, MAX_PIXELS)
