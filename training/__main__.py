@@ -45,57 +45,90 @@ def main(argv: list[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for name, text, add_options, run_verb in (
+        ("train", "train a network into a run folder", add_train, run_train),
+        ("pictures", "make the pictures that runs learn from", add_pictures, run_pictures),
+        ("evaluate", "print what a run reaches on the validation digits", add_evaluate, run_evaluate),
+        ("export", "write a run as an ONNX file, proven equal", add_export, run_export),
+        ("report", "draw a run's pictures and write its card", add_report, run_report),
+        ("survey", "print what a published model makes of what people send", add_survey, run_survey),
+        ("pages", "print how well a published model reads pages of several digits", add_pages, run_pages),
+        ("publish", "make a run the next version of its model", add_publish, run_publish),
+        ("sign", "sign a version, for services with require_signature_by", add_sign, run_sign),
+    ):
+        verb = verbs.add_parser(name, help=text, description=text)
+        add_options(verb)
+        verb.set_defaults(run_verb=run_verb)
+    return parser
 
-    verb = add_verb(verbs, "train", "train a network into a run folder", run_train)
+
+# --- what each verb takes --------------------------------------------------------------------------------------------
+
+
+def add_train(verb: argparse.ArgumentParser) -> None:
+    add_data(verb)
     verb.add_argument("--preset", choices=sorted(PRESETS), default="digits", help="the config to start from")
     verb.add_argument("--out", type=Path, help="the run folder (default: runs/PRESET)")
     verb.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     verb.add_argument("--no-distortion", action="store_true", help="train on the digits as they are")
     add_config_options(verb.add_argument_group("the config, each overriding the preset"))
 
-    verb = add_verb(verbs, "pictures", "make the pictures that runs learn from", run_pictures)
+
+def add_pictures(verb: argparse.ArgumentParser) -> None:
+    add_data(verb)
     verb.add_argument("--out", type=Path, default=Path("runs/bank"), help="the folder to write (default: runs/bank)")
     verb.add_argument("--teachers", nargs="+", default=TEACHERS, metavar="GRAPH", help="label the distorted digits")
 
-    verb = add_verb(verbs, "evaluate", "print what a run reaches on the validation digits", run_evaluate)
+
+def add_evaluate(verb: argparse.ArgumentParser) -> None:
+    add_data(verb)
     add_run(verb)
     add_test(verb)
 
-    verb = add_verb(verbs, "export", "write a run as an ONNX file, proven equal", run_export)
+
+def add_export(verb: argparse.ArgumentParser) -> None:
+    add_data(verb)
     add_run(verb)
     verb.add_argument("--out", type=Path, help="the file to write (default: RUN/model.onnx)")
 
-    verb = add_verb(verbs, "report", "draw a run's pictures and write its card", run_report)
+
+def add_report(verb: argparse.ArgumentParser) -> None:
+    add_data(verb)
     add_run(verb)
     add_test(verb)
     verb.add_argument("--out", type=Path, help="the folder to write (default: RUN/report)")
 
-    verb = add_verb(verbs, "survey", "print what a published model makes of what people send", run_survey)
-    verb.add_argument("model", type=Path, metavar="MODEL", help="the version's folder, as models/digits/4")
+
+def add_survey(verb: argparse.ArgumentParser) -> None:
+    add_data(verb)
+    add_model(verb)
     verb.add_argument("--out", type=Path, help="the folder to write survey.json and kinds.png into (default: neither)")
 
-    verb = add_verb(verbs, "pages", "print how well a published model reads pages of several digits", run_pages)
-    verb.add_argument("model", type=Path, metavar="MODEL", help="the version's folder, as models/digits/4")
+
+def add_pages(verb: argparse.ArgumentParser) -> None:
+    add_data(verb)
+    add_model(verb)
     verb.add_argument("--pages", type=int, default=1000, help="of each kind (default: 1000)")
     add_test(verb)
 
-    verb = add_verb(verbs, "publish", "make a run the next version of its model", run_publish)
+
+def add_publish(verb: argparse.ArgumentParser) -> None:
+    add_data(verb)
     add_run(verb)
     verb.add_argument("--models", type=Path, default=Path("models"), help="the folder of models (default: models)")
 
-    text = "sign a version, for services with require_signature_by"
-    verb = verbs.add_parser("sign", help=text, description=text)
+
+def add_sign(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("version", type=Path, metavar="MODEL_FOLDER", help="models/NAME/VERSION")
     verb.add_argument("--private-key", type=Path, required=True, metavar="KEY", help="PEM: P-256, P-384 or P-521")
-    verb.set_defaults(run_verb=run_sign)
-    return parser
 
 
-def add_verb(verbs: Any, name: str, text: str, run_verb: Any) -> argparse.ArgumentParser:
-    verb: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+def add_data(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--data-dir", type=Path, help="MNIST's IDX files, gzipped or not (default: MNIST_DIR)")
-    verb.set_defaults(run_verb=run_verb)
-    return verb
+
+
+def add_model(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("model", type=Path, metavar="MODEL", help="the version's folder, as models/digits/4")
 
 
 def add_run(verb: argparse.ArgumentParser) -> None:
@@ -133,6 +166,9 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
     distortion = None if arguments.no_distortion else preset.distortion and changed(preset.distortion)
     config: TrainConfig = dataclasses.replace(changed(preset), options=changed(preset.options), distortion=distortion)
     return config
+
+
+# --- what each verb does ---------------------------------------------------------------------------------------------
 
 
 def run_train(arguments: argparse.Namespace) -> None:
