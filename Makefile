@@ -9,7 +9,6 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 # The locks are whole. Left to look for dependencies, pip finds a newer release of one asked for with an extra, and stops.
 PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) -m pip $(1) install --quiet --require-hashes --no-deps
-TEACHER := runs/digits-teacher/model.onnx
 UV_VERSION := 0.13.9
 UV := .cache/uv-$(UV_VERSION)
 KSERVE := .cache/kserve
@@ -38,7 +37,7 @@ check: $(VENV)/test.stamp ## Lint, formatting and types; the Dockerfile too
 	$(RUN) -m mypy
 	$(VENV)/bin/hadolint Dockerfile
 
-train: $(TEACHER) ## Train a model, and first make the pictures it learns from and what labels them (hours)
+train: $(VENV)/test.stamp ## Train a model, and first make the pictures it learns from (hours)
 	@$(RUN) -m training pictures
 	@exec $(RUN) -m training train $(ARGS)
 
@@ -87,10 +86,6 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.11 ...")'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call install,python3-venv,Python's venv module)
 	@$(PYTHON) -m venv $(VENV)
-
-$(TEACHER): | $(VENV)/test.stamp
-	@$(RUN) -m training train --preset digits-teacher --resume
-	@$(RUN) -m training export $(@D)
 
 $(RUNTIME)/stamp: requirements/browser/package-lock.json requirements/browser/build | npm
 	@echo "Fetching what reads digits in a browser into $(RUNTIME) (about 37 MB to download) ..."

@@ -36,7 +36,7 @@ from training.pictures import picture
 Targets = NDArray[np.float16]  # (n, 11): the share of each digit and of no digit; rows sum to 1
 
 CONTENTS = "contents.json"
-TO_LEARN_FROM = ("digits", "near", "plain", "pictures")
+KINDS = ("validation", "digits", "near", "plain", "pictures")
 SHARD = 5_000
 CLASSES = NO_DIGIT + 1
 # Weaker than 1 for two reasons: a few pictures are not what they are labelled, and what teachers say of digits is
@@ -72,10 +72,16 @@ class Plan:
 
 
 def make(folder: Path, plan: Plan) -> None:
-    """Writes the shards that are not there yet, on all cores."""
+    """Writes the shards that are not there yet, on all cores. Raises `DataError` if a teacher is not there."""
+    for graph in plan.teachers:
+        if not Path(graph).exists():
+            raise DataError(
+                f"the teacher {graph} is not there: name another with --teachers, or make one first "
+                "(python -m training train --preset digits-teacher, then python -m training export runs/digits-teacher)"
+            )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONTENTS).write_text(json.dumps(contents(plan), indent=2) + "\n")
-    counts = {kind: getattr(plan, kind) for kind in ("validation", *TO_LEARN_FROM)}
+    counts = {kind: getattr(plan, kind) for kind in KINDS}
     wanted = [(kind, number) for kind, count in counts.items() for number in range(count)]
     missing = [each for each in wanted if not shard(folder, *each).exists()]
     # Forked processes would inherit what onnxruntime's threads held.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from training import bank
 from training.augment import Distortion
 from training.config import TrainConfig
 from training.findings import Findings, curves_note
@@ -65,8 +64,7 @@ def card_method(findings: Findings) -> str:
     config = findings.config
     rows = "\n".join(f"| {name} | {value} |" for name, value in method(config))
     kept = "the last" if config.keep == "last" else "the one of least validation loss"
-    taught = "what its teachers make of each distorted digit" if config.teachers else "the digits' labels"
-    taught = "the soft labels of a bank of pictures" if config.bank else taught
+    taught = "the soft labels of a bank of pictures" if config.bank else "the digits' labels"
     return f"""## Method
 
 Keras on TensorFlow, softmax cross-entropy with {taught}, {len(findings.history)} epochs; {kept} was kept.
@@ -92,19 +90,13 @@ def method(config: TrainConfig) -> list[tuple[str, str]]:
         ("optimiser", f"{config.optimizer}, rate {config.learning_rate:g}, {schedule}; weight decay {decay}"),
         ("batch size", str(config.batch_size)),
         ("label smoothing", f"{config.label_smoothing:g}"),
-        ("teachers", describe_teachers(config)),
+        ("the bank's kinds of pictures", ", ".join(config.bank_kinds) if config.bank else "none"),
         ("average of the weights", f"momentum {config.ema_momentum:g}" if config.ema_momentum else "none"),
         ("begins with the weights of", config.start_from or "none"),
-        ("distortion", describe_distortion(bank.DISTORTION if config.bank else config.distortion)),
+        ("distortion", "the bank's" if config.bank else describe_distortion(config.distortion)),
         ("pixels", "standardised one by one" if config.standardise else "divided by 255"),
         ("seed", str(config.seed)),
     ]
-
-
-def describe_teachers(config: TrainConfig) -> str:
-    if not config.teachers:
-        return "none"
-    return f"the mean of {' and '.join(config.teachers)}, temperature {config.teacher_temperature:g}"
 
 
 def describe_distortion(distortion: Distortion | None) -> str:

@@ -40,10 +40,10 @@ class TrainConfig:
     warmup_epochs: int = 2
     weight_decay: float = 1e-4  # adamw only
     label_smoothing: float = 0.1
-    teachers: tuple[str, ...] = ()  # exported graphs whose mean probabilities are the labels; none: the digits' own are
-    teacher_temperature: float = 2.0  # softens them: the higher, the more they tell of the digits that were not meant
     bank: str = ""  # the folder of pictures to learn from instead of the training digits; it has its own labels
+    bank_kinds: tuple[str, ...] = ("digits", "near", "plain", "pictures")  # of its shards
     epoch_size: int = 100_000  # of a bank's pictures make an epoch
+    moved: int = 1  # each of them is moved along each axis by so many pixels at most
     start_from: str = ""  # the run whose weights it starts with; none: random ones
     ema_momentum: float = 0.999  # of the averaged weights; 0: none
     keep: str = "best"  # the epoch that becomes the model: best (the least validation loss) or last
@@ -83,6 +83,7 @@ PRESETS = {
         distortion=None,
         mixed_precision=True,
     ),
+    # Learns from the digits and their labels alone, distorted afresh each epoch: a first teacher, where there is none.
     # Without smoothing the loss grows while the mistakes get fewer, so the end of the schedule is kept, not its least.
     "digits-teacher": TrainConfig(
         name="digits-teacher",
@@ -92,7 +93,21 @@ PRESETS = {
         label_smoothing=0.0,
         keep="last",
     ),
-    "digits-mlp": TrainConfig(name="digits-mlp", arch="mlp", epochs=120, patience=40),
+    # What better networks say of slightly distorted digits, which are so many that they cannot be learnt by heart.
+    "digits-mlp": TrainConfig(
+        name="digits-mlp",
+        arch="mlp",
+        epochs=120,
+        batch_size=512,
+        label_smoothing=0.0,
+        bank="runs/bank",
+        bank_kinds=("near",),
+        epoch_size=500_000,
+        moved=0,
+        keep="last",
+        patience=120,
+        distortion=None,
+    ),
     # What the tutorial does, repaired: plain Adam, ten epochs, no distortion, standardised pixels.
     "textbook": TrainConfig(
         name="digits-textbook",

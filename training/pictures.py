@@ -67,7 +67,7 @@ def sheet(glyph: Glyph, rng: Generator) -> Grey:
     """Clean ink anywhere on clean paper, dark on light or light on dark."""
     ink = placed(glyph, int(math.exp(rng.uniform(math.log(14), math.log(180)))), rng, room=1.5)
     picture = inked(ink, *two_tones(rng))
-    return to_grey(compressed(picture / np.float32(255), rng)) if rng.random() < 0.2 else picture
+    return to_grey(compressed(floats(picture / 255), rng)) if rng.random() < 0.2 else picture
 
 
 def placed(glyph: Glyph, height: int, rng: Generator, *, room: float) -> Floats:

@@ -25,7 +25,7 @@ from training.export import Export, Probabilities, export, run_in_batches
 from training.findings import Findings
 from training.report import report
 from training.survey import Outcome, survey
-from training.train import read_config, read_history, teachers_of
+from training.train import read_config, read_history
 from training.worlds.kind import Kind
 
 LIBRARIES = ("tensorflow", "keras", "onnx", "tf2onnx", "numpy")
@@ -135,13 +135,11 @@ def describe(findings: Findings, data: dict[str, Any], version: int, metrics: li
 
 def describe_data(run: Path, data: Split) -> dict[str, Any]:
     bank_folder = read_config(run).bank
-    taught = [hashlib.sha256(graph.read_bytes()).hexdigest() for graph in teachers_of(run)]
     return {
         "name": "MNIST",
         "licence": "CC BY-SA 3.0",
         "sha256": DIGESTS,
         "split": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
-        **({"teachers": taught} if taught else {}),
         **({"bank": json.loads((Path(bank_folder) / CONTENTS).read_text())} if bank_folder else {}),
     }
 

@@ -23,10 +23,11 @@ Photo = NDArray[np.uint8]  # (H, W)
 
 def load(names: tuple[str, ...]) -> tuple[Photo, ...]:
     """In grey, at most 400 pixels high."""
-    files = read(SCIKIT_IMAGE, *(f"skimage/data/{name}" for name in names))
-    return tuple(reduced(cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_GRAYSCALE)) for file in files)
+    return tuple(decoded(file) for file in read(SCIKIT_IMAGE, *(f"skimage/data/{name}" for name in names)))
 
 
-def reduced(photo: NDArray[np.number]) -> Photo:
+def decoded(file: bytes) -> Photo:
+    photo = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert photo is not None  # the package's digest is checked
     factor = min(1.0, 400 / len(photo))
     return np.asarray(cv2.resize(photo, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)

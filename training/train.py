@@ -1,8 +1,8 @@
 """A run: a frozen config in, a trained model and its history out.
 
 A run folder holds `config.json`, `history.csv`, `model.keras` (averaged weights of the epoch that the config keeps),
-`checkpoint.keras` (the last epoch, to resume from), `logs/` for TensorBoard and, where teachers gave the labels,
-`teacher-*.onnx`.
+`checkpoint.keras` (the last epoch, to resume from) and `logs/` for
+TensorBoard.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import csv
 import functools
 import json
 import math
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -20,12 +18,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from app.model import Model
 from training import bank
 from training.architectures import ARCHITECTURES, Standardisation
 from training.augment import distort
 from training.config import TrainConfig
-from training.data import DataError, Digits, Split
+from training.data import Digits, Split
 from training.distribute import Workers, train_together
 
 ALONE = Workers()
@@ -44,14 +41,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
         config: TrainConfig,
         epoch: int = 0,
         among: Workers = ALONE,
-        teachers: Sequence[Model] = (),
     ) -> None:
         super().__init__(workers=2, max_queue_size=32)
         self.digits = digits
         self.config = config
         self.epoch = epoch
         self.among = among
-        self.teachers = teachers
         self.order = self._order()
 
     def _order(self) -> NDArray[np.intp]:
@@ -69,10 +64,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
         if self.config.distortion is not None:
             rng = np.random.default_rng((self.config.seed, self.epoch, index * self.among.count + self.among.index))
             images = distort(images, self.config.distortion, rng)
-        if not self.teachers:
-            return images, one_hot(batch)
-        said = np.mean([teacher.run(images) for teacher in self.teachers], axis=0)
-        return images, softened(said, self.config.teacher_temperature)
+        return images, one_hot(batch)
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
@@ -80,7 +72,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
 
 
 class BankBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
-    """Other pictures of a bank each epoch, moved by up to a pixel."""
+    """Other pictures of a bank each epoch, moved by some pixels."""
 
     def __init__(self, pictures: bank.Bank, config: TrainConfig, epoch: int = 0) -> None:
         super().__init__(workers=1, max_queue_size=32)
@@ -97,7 +89,8 @@ class BankBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships n
         rounds, start = divmod(place, len(self.pictures) - self.config.batch_size)
         chosen = self._order(rounds)[start : start + self.config.batch_size]
         rng = np.random.default_rng((self.config.seed, self.epoch, index))
-        return moved(self.pictures.images[chosen], rng), self.pictures.targets[chosen].astype(np.float32)
+        images = moved(self.pictures.images[chosen], self.config.moved, rng)
+        return images, whole(self.pictures.targets[chosen, : 11 if self.config.options.rejects else 10])
 
     @functools.lru_cache(maxsize=2)  # noqa: B019  # lives as long as the training
     def _order(self, rounds: int) -> NDArray[np.intp]:
@@ -107,10 +100,23 @@ class BankBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships n
         self.epoch += 1
 
 
-def moved(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Each image moved by -1, 0 or 1 pixel along each axis."""
-    roomy = np.pad(images, ((0, 0), (1, 1), (1, 1)))
-    places = rng.integers(0, 3, (len(images), 2))
+def whole(targets: bank.Targets) -> NDArray[np.float32]:
+    """Rows that sum to 1 as float32 has it.
+
+    The gradient of the cross entropy takes them to: what float16 rounded away would push all logits the same way at
+    every step, which costs nothing and never ends. An mlp diverges by it.
+    """
+    shares = targets.astype(np.float32)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
+
+
+def moved(images: NDArray[np.uint8], by: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Each image moved along each axis by `by` pixels at most."""
+    if not by:
+        return images
+    roomy = np.pad(images, ((0, 0), (by, by), (by, by)))
+    places = rng.integers(0, 2 * by + 1, (len(images), 2))
     return np.stack([image[y : y + 28, x : x + 28] for image, (y, x) in zip(roomy, places, strict=True)])
 
 
@@ -127,7 +133,7 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
         keras.mixed_precision.set_global_policy("mixed_float16" if on_gpu else "mixed_bfloat16")
     start = completed_epochs(run) if resume else 0
     prepare(run, config, fresh=start == 0)
-    batches = batches_of(config, data, run, start, workers)
+    batches = batches_of(config, data, start, workers)
     with strategy(config).scope():
         if start:
             model = keras.models.load_model(run / "checkpoint.keras")
@@ -151,11 +157,10 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
     return best
 
 
-def batches_of(config: TrainConfig, data: Split, run: Path, epoch: int, among: Workers) -> keras.utils.PyDataset:
+def batches_of(config: TrainConfig, data: Split, epoch: int, among: Workers) -> keras.utils.PyDataset:
     if config.bank:
-        return BankBatches(bank.read(Path(config.bank), *bank.TO_LEARN_FROM), config, epoch)
-    teachers = [Model(graph.read_bytes(), "cpu") for graph in teachers_of(run)]
-    return Batches(data.train, config, epoch, among, teachers)
+        return BankBatches(bank.read(Path(config.bank), *config.bank_kinds), config, epoch)
+    return Batches(data.train, config, epoch, among)
 
 
 def build(config: TrainConfig, digits: Digits, steps_per_epoch: int) -> keras.Model:
@@ -211,25 +216,9 @@ def strategy(config: TrainConfig) -> tf.distribute.Strategy:
 def prepare(run: Path, config: TrainConfig, *, fresh: bool) -> None:
     run.mkdir(parents=True, exist_ok=True)
     if fresh:
-        for path in (run / "history.csv", run / "model.keras", run / "checkpoint.keras", *teachers_of(run)):
+        for path in (run / "history.csv", run / "model.keras", run / "checkpoint.keras"):
             path.unlink(missing_ok=True)
-        for number, graph in enumerate(config.teachers, start=1):
-            copy_teacher(Path(graph), run / f"teacher-{number}.onnx")
     (run / "config.json").write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-
-
-def copy_teacher(graph: Path, to: Path) -> None:
-    """Into the run folder, so that it holds all that the run depends on. Raises `DataError` if there is none."""
-    if not graph.exists():
-        raise DataError(
-            f"the teacher {graph} is not there: make it first (python -m training train --preset digits-teacher, then "
-            "python -m training export runs/digits-teacher), or learn the labels alone with --teachers"
-        )
-    shutil.copyfile(graph, to)
-
-
-def teachers_of(run: Path) -> list[Path]:
-    return sorted(run.glob("teacher-*.onnx"))
 
 
 def read_config(run: Path) -> TrainConfig:
@@ -252,14 +241,3 @@ def completed_epochs(run: Path) -> int:
 def one_hot(digits: Digits, classes: int = 10) -> NDArray[np.float32]:
     """(n, classes)"""
     return np.eye(classes, dtype=np.float32)[digits.labels]
-
-
-def softened(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """The distribution of the same logits divided by `temperature` (Hinton, Vinyals and Dean, 2015), (n, 10).
-
-    Only the teacher's side is softened: a student that learns these labels learns the softened logits, and the
-    temperature fitted at export sharpens them again.
-    """
-    powers = np.power(probabilities, 1 / temperature)
-    labels: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
-    return labels

@@ -7,10 +7,13 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import numpy as np
 import pytest
+from PIL import ImageFont
 
 from training.config import TrainConfig
 from training.data import Digits, Split
+from training.glyphs import Sources, texture
 from training.train import train
 
 HERE = Path(__file__).parent
@@ -28,6 +31,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def data(test_digits: Digits) -> Split:
     """A small split, made of the test digits: the training set is not part of the repository."""
     return Split(train=test_digits[:2000], validation=test_digits[2000:3000], test=test_digits[3000:4000])
+
+
+@pytest.fixture(scope="session")
+def sources(test_digits: Digits) -> Sources:
+    """With the one font that Pillow brings along and a photo of nothing, so that nothing is fetched."""
+    font = ImageFont.load_default(size=256)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return Sources(test_digits[:200], (font,), (texture(300, np.random.default_rng(0)),))
 
 
 @pytest.fixture(scope="session")

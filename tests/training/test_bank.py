@@ -10,7 +10,7 @@ import pytest
 from app.model import Model
 from training import bank
 from training.bank import Bank, Plan, Worker
-from training.config import TrainConfig
+from training.config import Options, TrainConfig
 from training.data import DataError, Split
 from training.glyphs import NO_DIGIT
 from training.train import BankBatches, moved
@@ -82,6 +82,12 @@ def test_a_missing_shard_alone_is_made(tmp_path: Path, data: Split, monkeypatch:
     assert len(bank.read(tmp_path, "digits")) == 100
 
 
+def test_a_missing_teacher_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="digits-teacher"):
+        bank.make(tmp_path, Plan(("nowhere.onnx",)))
+    assert not list(tmp_path.iterdir())
+
+
 def numbered(n: int) -> Bank:
     """Pictures that can be told apart wherever they are moved."""
     images = np.arange(n, dtype=np.uint8)[:, None, None] + np.zeros((1, 28, 28), np.uint8)
@@ -107,8 +113,17 @@ def test_a_resumed_run_sees_what_an_unbroken_one_sees() -> None:
     assert np.array_equal(unbroken[2][0], resumed[2][0])
 
 
+@pytest.mark.parametrize("rejects", [False, True])
+def test_a_network_learns_shares_of_the_classes_it_has(rejects: bool) -> None:
+    """To the last bit that sums to 1, or its loss would push all logits the same way for ever."""
+    batches = BankBatches(numbered(30), TrainConfig(epoch_size=10, batch_size=10, options=Options(rejects=rejects)))
+    targets = batches[0][1]
+    assert targets.shape == (10, 11 if rejects else 10)
+    assert np.abs(targets.sum(axis=1, dtype=np.float64) - 1).max() < 1e-6
+
+
 def test_images_move_by_a_pixel_at_most() -> None:
     dot = np.zeros((500, 28, 28), np.uint8)
     dot[:, 14, 14] = 255
-    places = np.argwhere(moved(dot, np.random.default_rng(0)))[:, 1:]
+    places = np.argwhere(moved(dot, 1, np.random.default_rng(0)))[:, 1:]
     assert {tuple(place) for place in places.tolist()} == {(y, x) for y in (13, 14, 15) for x in (13, 14, 15)}

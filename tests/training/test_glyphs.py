@@ -7,34 +7,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
-from PIL import ImageFont
 
-from training import glyphs
-from training.data import Digits
+from training import glyphs, pictures
 from training.glyphs import NO_DIGIT, Sources
 
-MAKERS = (
-    glyphs.written,
-    glyphs.penned,
-    glyphs.printed,
-    glyphs.letter,
-    glyphs.word,
-    glyphs.several,
-    glyphs.half,
-    glyphs.scribble,
-    glyphs.shape,
-    glyphs.blob,
-    glyphs.surface,
-    glyphs.shuffled,
-)
-
-
-@pytest.fixture(scope="module")
-def sources(test_digits: Digits) -> Sources:
-    """With the one font that Pillow brings along, so that nothing is fetched."""
-    font = ImageFont.load_default(size=256)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return Sources(test_digits[:200], (font,))
+MAKERS = [maker for maker, _ in pictures.MAKERS]
 
 
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
@@ -42,7 +19,7 @@ def test_every_maker_inks_something_and_is_a_function_of_its_generator(maker: gl
     for seed in range(20):
         glyph, label = maker(sources, np.random.default_rng(seed))
         assert glyph.dtype == np.uint8
-        assert glyph.max() > 128
+        assert glyph.any()
         again, same = maker(sources, np.random.default_rng(seed))
         assert same == label
         assert np.array_equal(again, glyph)

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import ImageFont
 
 from app import image
 from training import glyphs, pictures
-from training.data import Digits
 from training.glyphs import NO_DIGIT, Sources
-
-
-@pytest.fixture(scope="module")
-def sources(test_digits: Digits) -> Sources:
-    font = ImageFont.load_default(size=256)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return Sources(test_digits[:200], (font,))
 
 
 def cross() -> glyphs.Glyph:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from training.config import PRESETS, Options, TrainConfig
-from training.data import DataError, Split
-from training.train import completed_epochs, one_hot, read_config, read_history, softened, train
+from training.data import Split
+from training.train import completed_epochs, one_hot, read_config, read_history, train
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,19 +66,6 @@ def test_a_seed_gives_the_same_run_again(config: TrainConfig, run: Path, data: S
     assert first == pytest.approx(second, rel=1e-3)
 
 
-def test_a_student_learns_what_its_teachers_say(
-    config: TrainConfig, run: Path, data: Split, tmp_path: Path, models: Path
-) -> None:
-    """Its images' labels are all wrong; what it reads right it has from the teachers."""
-    wrong = dataclasses.replace(data.train, labels=(data.train.labels + 1) % 10)
-    taught = dataclasses.replace(
-        config, teachers=(str(models / "digits-mlp/1/model.onnx"), str(models / "digits/1/model.onnx"))
-    )
-    train(taught, dataclasses.replace(data, train=wrong), tmp_path, verbose="0")
-    assert float(read_history(tmp_path)[-1]["val_accuracy"]) > 0.6
-    assert (tmp_path / "teacher-2.onnx").exists()
-
-
 def test_a_run_may_begin_with_the_weights_of_another(
     config: TrainConfig, run: Path, data: Split, tmp_path: Path
 ) -> None:
@@ -88,17 +75,6 @@ def test_a_run_may_begin_with_the_weights_of_another(
     before = keras.models.load_model(run / "model.keras").predict(data.test.images, verbose=0)
     after = keras.models.load_model(tmp_path / "model.keras").predict(data.test.images, verbose=0)
     assert np.allclose(before, after, atol=1e-5)
-
-
-def test_a_missing_teacher_is_said(config: TrainConfig, data: Split, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="digits-teacher"):
-        train(dataclasses.replace(config, teachers=("nowhere.onnx",)), data, tmp_path, verbose="0")
-
-
-def test_softened_probabilities_are_those_of_the_divided_logits() -> None:
-    logits = np.array([[4.0, 2.0, 0.0]], np.float32)
-    expected = np.exp(logits / 2) / np.exp(logits / 2).sum()
-    assert np.allclose(softened(np.exp(logits) / np.exp(logits).sum(), 2.0), expected, atol=1e-6)
 
 
 def test_a_resumed_run_goes_on_where_it_ended(config: TrainConfig, data: Split, tmp_path: Path) -> None:
@@ -179,7 +155,7 @@ import sys; sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from training.augment import Distortion
 from training.config import Options, TrainConfig
-from training.data import DataError, Split, load_test
+from training.data import Split, load_test
 from training.train import train
 digits = load_test(Path({str(ROOT / "tests/data")!r}))
 train({config!r}, Split(digits[:400], digits[400:500], digits[500:600]), Path({str(run)!r}), verbose=2)
