@@ -56,6 +56,9 @@ class Bank:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getitem__(self, chosen: NDArray[np.intp]) -> Bank:
+        return Bank(self.images[chosen], self.targets[chosen])
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -192,9 +195,9 @@ def taught(images: Images, teachers: list[Model], temperature: float) -> Targets
     return np.pad(digits, ((0, 0), (0, 1)), constant_values=NEVER_SURE).astype(np.float16)
 
 
-def read(folder: Path, *kinds: str) -> Bank:
-    """All of the shards of these kinds. Raises `DataError` if there are none."""
-    shards = [np.load(path) for kind in kinds for path in sorted(folder.glob(f"{kind}-*.npz"))]
+def read(folder: Path, kind: str) -> Bank:
+    """All of the shards of this kind. Raises `DataError` if there are none."""
+    shards = [np.load(path) for path in sorted(folder.glob(f"{kind}-*.npz"))]
     if not shards:
         raise DataError(f"{folder} holds no pictures: make them with python -m training pictures --out {folder}")
     return Bank(

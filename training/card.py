@@ -90,7 +90,7 @@ def method(config: TrainConfig) -> list[tuple[str, str]]:
         ("optimiser", f"{config.optimizer}, rate {config.learning_rate:g}, {schedule}; weight decay {decay}"),
         ("batch size", str(config.batch_size)),
         ("label smoothing", f"{config.label_smoothing:g}"),
-        ("the bank's kinds of pictures", ", ".join(config.bank_kinds) if config.bank else "none"),
+        ("parts of the bank", ", ".join(config.bank_parts) or "none"),
         ("average of the weights", f"momentum {config.ema_momentum:g}" if config.ema_momentum else "none"),
         ("begins with the weights of", config.start_from or "none"),
         ("distortion", "the bank's" if config.bank else describe_distortion(config.distortion)),

@@ -11,6 +11,7 @@ import csv
 import functools
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -72,29 +73,42 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no ty
 
 
 class BankBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
-    """Other pictures of a bank each epoch, moved by some pixels."""
+    """Of each kind of a bank's pictures its share in every batch, other pictures each epoch, moved by some pixels."""
 
-    def __init__(self, pictures: bank.Bank, config: TrainConfig, epoch: int = 0) -> None:
+    def __init__(self, kinds: Sequence[bank.Bank], sizes: Sequence[int], config: TrainConfig, epoch: int = 0) -> None:
+        """`sizes` are the pictures of each kind in a batch."""
         super().__init__(workers=1, max_queue_size=32)
-        self.pictures = pictures
+        self.kinds = kinds
+        self.sizes = sizes
         self.config = config
         self.epoch = epoch
 
+    @classmethod
+    def of(cls, config: TrainConfig, epoch: int) -> BankBatches:
+        shares = {kind: float(share) for kind, _, share in (part.partition(":") for part in config.bank_parts)}
+        ends = np.cumsum([0, *shares.values()]) / sum(shares.values()) * config.batch_size
+        sizes = np.diff(np.rint(ends).astype(int)).tolist()
+        return cls([bank.read(Path(config.bank), kind) for kind in shares], sizes, config, epoch)
+
     def __len__(self) -> int:
-        return min(self.config.epoch_size, len(self.pictures)) // self.config.batch_size
+        return self.config.epoch_size // self.config.batch_size
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """All of the bank comes once before any of it comes again."""
-        place = (self.epoch * len(self) + index) * self.config.batch_size
-        rounds, start = divmod(place, len(self.pictures) - self.config.batch_size)
-        chosen = self._order(rounds)[start : start + self.config.batch_size]
+        parts = [kind[self._chosen(n, index)] for n, kind in enumerate(self.kinds)]
+        images = np.concatenate([part.images for part in parts])
+        targets = np.concatenate([part.targets for part in parts])
         rng = np.random.default_rng((self.config.seed, self.epoch, index))
-        images = moved(self.pictures.images[chosen], self.config.moved, rng)
-        return images, whole(self.pictures.targets[chosen, : 11 if self.config.options.rejects else 10])
+        return moved(images, self.config.moved, rng), whole(targets[:, : 11 if self.config.options.rejects else 10])
 
-    @functools.lru_cache(maxsize=2)  # noqa: B019  # lives as long as the training
-    def _order(self, rounds: int) -> NDArray[np.intp]:
-        return np.random.default_rng((self.config.seed, rounds)).permutation(len(self.pictures))
+    def _chosen(self, kind: int, index: int) -> NDArray[np.intp]:
+        """All of a kind comes once before any of it comes again, but for what fills no batch."""
+        size = self.sizes[kind]
+        rounds, turn = divmod(self.epoch * len(self) + index, max(1, len(self.kinds[kind]) // size))
+        return self._order(kind, rounds)[turn * size : (turn + 1) * size]
+
+    @functools.lru_cache(maxsize=16)  # noqa: B019  # lives as long as the training
+    def _order(self, kind: int, rounds: int) -> NDArray[np.intp]:
+        return np.random.default_rng((self.config.seed, kind, rounds)).permutation(len(self.kinds[kind]))
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
@@ -159,7 +173,7 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
 
 def batches_of(config: TrainConfig, data: Split, epoch: int, among: Workers) -> keras.utils.PyDataset:
     if config.bank:
-        return BankBatches(bank.read(Path(config.bank), *config.bank_kinds), config, epoch)
+        return BankBatches.of(config, epoch)
     return Batches(data.train, config, epoch, among)
 
 

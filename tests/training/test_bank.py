@@ -62,7 +62,7 @@ def test_a_bank_is_read_by_kinds(tmp_path: Path) -> None:
     write(tmp_path, "pictures-000", 3, 1)
     write(tmp_path, "pictures-001", 4, 2)
     write(tmp_path, "validation-000", 5, NO_DIGIT)
-    assert len(bank.read(tmp_path, "digits", "pictures")) == 7
+    assert len(bank.read(tmp_path, "pictures")) == 7
     assert bank.validation(tmp_path).labels.tolist() == [NO_DIGIT] * 5
 
 
@@ -96,7 +96,7 @@ def numbered(n: int) -> Bank:
 
 def test_epochs_take_other_pictures_until_all_were_seen() -> None:
     config = TrainConfig(epoch_size=40, batch_size=10)
-    batches = BankBatches(numbered(130), config)
+    batches = BankBatches([numbered(130)], [10], config)
     assert len(batches) == 4
     seen: set[int] = set()
     for _ in range(3):
@@ -108,15 +108,26 @@ def test_epochs_take_other_pictures_until_all_were_seen() -> None:
 
 def test_a_resumed_run_sees_what_an_unbroken_one_sees() -> None:
     config = TrainConfig(epoch_size=40, batch_size=10)
-    unbroken, resumed = BankBatches(numbered(130), config), BankBatches(numbered(130), config, epoch=1)
+    unbroken, resumed = BankBatches([numbered(130)], [10], config), BankBatches([numbered(130)], [10], config, epoch=1)
     unbroken.on_epoch_end()
     assert np.array_equal(unbroken[2][0], resumed[2][0])
+
+
+def test_every_batch_holds_each_kind_in_its_share(tmp_path: Path) -> None:
+    write(tmp_path, "near-000", 30, 1)
+    write(tmp_path, "pictures-000", 30, 2)
+    parts = ("near:3", "pictures:1")
+    batches = BankBatches.of(TrainConfig(bank=str(tmp_path), bank_parts=parts, batch_size=10, epoch_size=40), 0)
+    for index in range(4):
+        assert np.bincount(batches[index][1].argmax(axis=1)).tolist() in ([0, 8, 2], [0, 7, 3])
 
 
 @pytest.mark.parametrize("rejects", [False, True])
 def test_a_network_learns_shares_of_the_classes_it_has(rejects: bool) -> None:
     """To the last bit that sums to 1, or its loss would push all logits the same way for ever."""
-    batches = BankBatches(numbered(30), TrainConfig(epoch_size=10, batch_size=10, options=Options(rejects=rejects)))
+    batches = BankBatches(
+        [numbered(30)], [10], TrainConfig(epoch_size=10, batch_size=10, options=Options(rejects=rejects))
+    )
     targets = batches[0][1]
     assert targets.shape == (10, 11 if rejects else 10)
     assert np.abs(targets.sum(axis=1, dtype=np.float64) - 1).max() < 1e-6
