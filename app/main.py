@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -28,7 +28,12 @@ from app.settings import Settings
 from app.tracing import start_tracing, stop_tracing, telemetry
 from app.versions import VersionPolicy
 
-ROUTERS = (digits, health, v1, v2, control)
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+Routes = clouds.CloudRoutes | ModuleType  # with a `router`, and `HOT_ROUTES` where there are any
+
+ROUTES = (digits, health, v1, v2, control)
 EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length", "WWW-Authenticate", "X-Request-ID")
 
 
@@ -81,34 +86,52 @@ def create_app(settings: Settings | None = None) -> Service:
         docs_url=None,  # they fetch their scripts from another's server
         redoc_url=None,
     )
-    # Not Starlette's State, which looks each name up in a dict of its own: that costs a hot route a microsecond.
-    app.state = SimpleNamespace(  # type: ignore[assignment]
+    app.state = shared(settings, tracing)  # type: ignore[assignment]
+    routes = (called_by_clouds(settings), *ROUTES)
+    app.surround(settings)
+    app.lane = fast_lane(app.state, settings, routes)
+    add_error_handlers(app)
+    add_routes(app, routes)
+    return app
+
+
+def shared(settings: Settings, tracing: TracerProvider | None) -> SimpleNamespace:
+    """What all requests share. Not Starlette's State: its look-up of each name costs a hot route a microsecond."""
+    return SimpleNamespace(
         stopping=False,
         tracing=tracing,
         access=Access(settings.api_keys, settings.admin_keys),
         limits=Limits(settings.max_pictures, settings.max_pixels),
         repository=repository(settings),
     )
-    called_by_clouds = clouds.routes(
+
+
+def called_by_clouds(settings: Settings) -> clouds.CloudRoutes:
+    return clouds.routes(
         digits.predict, v1.predict, health_route=settings.health_route, predict_route=settings.predict_route
     )
-    routers = (called_by_clouds, *ROUTERS)
-    hot_routes = [route for each in routers for route in getattr(each, "HOT_ROUTES", ())]
-    app.surround(settings)
-    access = app.state.access if settings.api_keys else None
+
+
+def fast_lane(state: Any, settings: Settings, routes: Sequence[Routes]) -> FastLane:
+    hot = [route for each in routes for route in getattr(each, "HOT_ROUTES", ())]
+    access = state.access if settings.api_keys else None
     # FastAPI makes the spans, and so gets all requests.
-    app.lane = FastLane(() if tracing else hot_routes, app.state, settings.max_body_bytes, access)
+    return FastLane(() if settings.tracing else hot, state, settings.max_body_bytes, access)
+
+
+def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(Exception, on_failure)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, on_validation_error)
 
-    for each in routers:
+
+def add_routes(app: FastAPI, routes: Sequence[Routes]) -> None:
+    for each in routes:
         app.include_router(each.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.mount("/docs/files", StaticFiles(directory=pages.OF_DOCS), name="files of docs")
-    return app
 
 
 def repository(settings: Settings) -> ModelRepository:
