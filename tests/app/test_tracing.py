@@ -17,7 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from app.main import create_app
 from app.settings import Settings
-from app.tracing import LAST_SECONDS, UNTRACED
+from app.tracing import LAST_SECONDS, UNTRACED, stop_tracing
 from tests.app.test_logs import TRACE, TRACEPARENT
 from tests.app.test_serve import SECONDS, Service, serving
 from tests.conftest import ROOT
@@ -143,3 +143,9 @@ def test_there_are_no_spans_unless_asked_for() -> None:
     assert app.state.tracing is None
     assert app.lane.routes
     assert "/health/ready" in UNTRACED
+
+
+def test_with_spans_fastapi_which_makes_them_gets_every_request() -> None:
+    app = create_app(Settings(device="cpu", tracing=True))
+    stop_tracing(app.state.tracing)
+    assert not app.lane.routes
