@@ -157,3 +157,10 @@ def test_page_and_documentation_are_served(client: TestClient) -> None:
     assert client.get("/").json() == {"status": "alive"}  # as KServe's V1 clients ask
     assert client.get("/static/seven.png").headers["content-type"] == "image/png"
     assert client.get("/docs").status_code == 200
+
+
+def test_parameter_of_a_wrong_kind_is_named_in_a_problem(client: TestClient) -> None:
+    answer = client.get("/models/digits/newest/model.onnx")
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"].startswith("The parameter 'version' is wrong: ")
