@@ -188,7 +188,7 @@ def turn_upright(picture: Pillow.Image) -> None:
 def grey(picture: Pillow.Image, longest_side: int) -> Grey:
     """Any mode of Pillow's -> brightness."""
     if picture.mode.startswith("I;16"):
-        return reduced((np.asarray(picture) >> 8).astype(np.uint8), longest_side)
+        return reduced(highest_bits(np.asarray(picture)), longest_side)
     if picture.mode in ("I", "F"):
         return reduced(stretched(np.asarray(picture, np.float64)), longest_side)
     if picture.has_transparency_data:
@@ -224,6 +224,11 @@ def on_paper(brightness: Grey, alpha: NDArray[np.uint8]) -> Grey:
     on_black = np.asarray(cv2.multiply(brightness, alpha, scale=1 / 255), np.uint8)
     on_white = np.asarray(cv2.add(on_black, cv2.bitwise_not(alpha)), np.uint8)
     return on_black if on_white.min() > 255 - MIN_CONTRAST else on_white
+
+
+def highest_bits(values: NDArray[np.uint16]) -> Grey:
+    """The eight highest of the bits that are used: scanners and cameras write 10, 12 or 14 of them as 16."""
+    return (values >> max(0, int(values.max()).bit_length() - 8)).astype(np.uint8)
 
 
 def stretched(values: NDArray[np.float64]) -> Grey:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.decoding import Grey, Picture, decode, pixels_of_mnist_size
-from app.ink import BOX_LEVEL, Ink, box, ink_of, strengthened, without_specks
+from app.ink import BOX_LEVEL, Ink, box, ink_of, strengthened, without_specks, without_surroundings
 
 Image = NDArray[np.uint8]  # (28, 28), 0 = paper, 255 = ink, of MNIST's geometry
 
@@ -48,7 +48,7 @@ def prepare(brightness: Grey) -> Image:
     strokes = ink_of(brightness)
     if is_mnist(strokes):
         return strokes
-    return centre(fit(thick_enough(crop(without_specks(strokes)))))
+    return centre(fit(thick_enough(crop(without_specks(without_surroundings(strokes))))))
 
 
 def is_mnist(picture: Grey | Ink) -> bool:

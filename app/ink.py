@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from app.decoding import MIN_CONTRAST, Grey, reduced
 from app.errors import BlankPicture
-from app.paper import border, even_paper, is_light_on_dark, paper_of
+from app.frames import sheet_in, surroundings
+from app.paper import Mask, border, even_paper, is_light_on_dark, paper_of
 
 Ink = NDArray[np.uint8]  # (H, W), 0 = paper, 255 = full ink, whatever the picture's colours
 Indices = NDArray[np.intp]
@@ -28,7 +29,24 @@ SPECK, STRONG = 0.04, 128  # a speck's share of the largest part's strong ink
 
 
 def ink_of(picture: Grey) -> Ink:
-    """What differs from the paper. Raises `BlankPicture`."""
+    """What differs from the paper, where a card or a page lies on another ground from that. Raises `BlankPicture`."""
+    strokes = outstanding(picture)
+    sheet = sheet_in(picture, mask_of(strokes))
+    if sheet is None:
+        return strokes
+    written = ink_of(sheet.pixels)
+    strokes = np.zeros_like(strokes)
+    strokes[sheet.top : sheet.top + len(written), sheet.left : sheet.left + written.shape[1]] = written
+    return strokes
+
+
+def mask_of(strokes: Ink) -> Mask:
+    """255 where there is ink enough to be seen."""
+    return np.asarray(cv2.threshold(strokes, BOX_LEVEL, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def outstanding(picture: Grey) -> Ink:
+    """What differs from what is around it. Raises `BlankPicture`."""
     edge = border(picture)
     paper = int(np.median(edge))
     if paper - int(edge.min()) <= EVEN and int(edge.max()) - paper <= EVEN:
@@ -81,8 +99,7 @@ def within_the_edges(strokes: Ink) -> Ink:
     """Without what the picture's edge cuts, a dark corner or a table's edge, where enough ink lies inside."""
     if max(strokes.shape) < EDGES_FROM:
         return strokes
-    inked = cv2.threshold(strokes, BOX_LEVEL, 255, cv2.THRESH_BINARY)[1]
-    n, labels = cv2.connectedComponents(inked, connectivity=8, ltype=cv2.CV_32S)
+    n, labels = cv2.connectedComponents(mask_of(strokes), connectivity=8, ltype=cv2.CV_32S)
     areas = np.bincount(labels[strokes > STRONG], minlength=n)
     cut = np.zeros(n, bool)
     cut[np.unique(border(labels))] = True
@@ -90,7 +107,17 @@ def within_the_edges(strokes: Ink) -> Ink:
     inside = areas[1:][~cut[1:]]
     if not cut.any() or not len(inside) or inside.max() < INSIDE * areas[cut].max():
         return strokes
-    gone = np.where(cut, np.uint8(255), np.uint8(0))[labels]
+    return without(strokes, np.where(cut, np.uint8(255), np.uint8(0))[labels])
+
+
+def without_surroundings(strokes: Ink) -> Ink:
+    """The digit without the box or ring it stands in, and without what the picture's edge cuts beside it."""
+    around = surroundings(mask_of(strokes))
+    return strokes if around is None else without(strokes, around)
+
+
+def without(strokes: Ink, gone: Mask) -> Ink:
+    """Soft edges go along."""
     return np.asarray(cv2.bitwise_and(strokes, cv2.bitwise_not(cv2.dilate(gone, np.ones((5, 5), np.uint8)))), np.uint8)
 
 
@@ -98,8 +125,7 @@ def without_specks(strokes: Ink) -> Ink:
     """Parts that are tiny beside the largest are dust and noise; where there are such, all around the rest goes."""
     top, bottom, left, right = box(strokes, level=BOX_LEVEL)
     strokes = strokes[top:bottom, left:right]
-    inked = cv2.threshold(strokes, BOX_LEVEL, 255, cv2.THRESH_BINARY)[1]
-    n, labels = cv2.connectedComponents(inked, connectivity=8, ltype=cv2.CV_32S)
+    n, labels = cv2.connectedComponents(mask_of(strokes), connectivity=8, ltype=cv2.CV_32S)
     if n <= 2:
         return strokes
     areas = np.bincount(labels[strokes > STRONG], minlength=n)  # of their strong ink: a shadow's rest has little

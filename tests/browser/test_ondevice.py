@@ -110,6 +110,40 @@ def transparent(index: int, rng: Generator) -> Pixels:
     return np.dstack([tone, tone, tone, ink])
 
 
+def sheet_of(index: int, rng: Generator) -> Pixels:
+    """A digit on white paper, in one piece."""
+    side = int(rng.integers(90, 180))
+    return np.asarray(np.pad(255 - enlarged(index, side), side // 8, constant_values=255), np.uint8)
+
+
+def framed(index: int, rng: Generator) -> Pixels:
+    """In a printed box or a ring."""
+    sheet = np.pad(sheet_of(index, rng), int(rng.integers(30, 60)), constant_values=255)
+    side = len(sheet)
+    if rng.random() < 0.5:
+        return np.asarray(cv2.rectangle(sheet, (15, 15), (side - 16, side - 16), (60,), int(rng.integers(1, 4))))
+    return np.asarray(cv2.circle(sheet, (side // 2, side // 2), side // 2 - 6, (60,), 2, cv2.LINE_AA))
+
+
+def beside_a_neighbour(index: int, rng: Generator) -> Pixels:
+    """What the picture's edge cuts: a part of another digit."""
+    other, whole = (
+        cv2.resize(sheet_of(each, rng), (200, 200), interpolation=cv2.INTER_AREA) for each in (index + 1, index)
+    )
+    return np.asarray(np.hstack([other[:, int(rng.integers(100, 150)) :], whole]), np.uint8)
+
+
+def on_a_table(index: int, rng: Generator) -> Pixels:
+    """A card, turned a little, on a dark ground."""
+    card = sheet_of(index, rng)
+    side = len(card)
+    turn = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-8, 8), 1)
+    turn[:, 2] += side // 4
+    size = (side + side // 2,) * 2
+    picture = cv2.warpAffine(card, turn, size, borderValue=(70,)) + rng.normal(0, 2, size)
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)
+
+
 KINDS = [
     plain,
     negative,
@@ -120,6 +154,9 @@ KINDS = [
     filled,
     coloured,
     transparent,
+    framed,
+    beside_a_neighbour,
+    on_a_table,
 ]
 
 

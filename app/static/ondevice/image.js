@@ -2,7 +2,7 @@
 // stands there; the two are kept equal by a test that sends the same pictures both ways.
 
 import { greyOf } from "./decoding.js";
-import { BOX_LEVEL, FULL_INK, box, inkOf, strengthened, withoutSpecks } from "./ink.js";
+import { BOX_LEVEL, FULL_INK, box, inkOf, strengthened, withoutSpecks, withoutSurroundings } from "./ink.js";
 import * as mats from "./mats.js";
 
 const SIZE = 28;
@@ -18,7 +18,8 @@ export function toMnist(pixels) {
 function prepare(brightness) {
   for (const same of [brightness, mats.inverted(brightness)]) if (isMnist(same)) return same;
   const strokes = inkOf(brightness);
-  return isMnist(strokes) ? strokes : centre(fit(thickEnough(crop(withoutSpecks(strokes)))));
+  if (isMnist(strokes)) return strokes;
+  return centre(fit(thickEnough(crop(withoutSpecks(withoutSurroundings(strokes))))));
 }
 
 /** Whether it is an MNIST image already: of its size and geometry to the pixel. */

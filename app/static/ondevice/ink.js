@@ -1,6 +1,7 @@
 // app/ink.py: brightness becomes ink, what differs from the paper and was drawn.
 
 import { MIN_CONTRAST } from "./decoding.js";
+import { sheetIn, surroundings } from "./frames.js";
 import * as mats from "./mats.js";
 import { border, evenPaper, isLightOnDark, paperOf } from "./paper.js";
 
@@ -20,8 +21,20 @@ const [SPECK, STRONG] = [0.04, 128];
 /** There is no ink on the picture. */
 export class BlankPicture extends Error {}
 
-/** What differs from the paper. Throws `BlankPicture`. */
+/** What differs from the paper, where a card or a page lies on another ground from that. Throws `BlankPicture`. */
 export function inkOf(picture) {
+  const strokes = outstanding(picture);
+  const sheet = sheetIn(picture, mats.above(strokes, BOX_LEVEL));
+  if (!sheet) return strokes;
+  const written = inkOf(sheet.pixels);
+  const { x, y } = sheet.place;
+  const whole = mats.zeros(strokes.rows, strokes.cols);
+  for (let row = 0; row < written.rows; row++) whole.data.set(written.ucharPtr(row), (y + row) * whole.cols + x);
+  return whole;
+}
+
+/** What differs from what is around it. Throws `BlankPicture`. */
+function outstanding(picture) {
   const edge = border(picture, picture.data);
   const paper = Math.floor(mats.median(edge));
   if (paper - mats.least(edge) <= EVEN && mats.greatest(edge) - paper <= EVEN) return inkOnEvenPaper(picture, paper);
@@ -77,8 +90,18 @@ function withinTheEdges(strokes) {
   const inside = areaOf((label) => !cut.has(label));
   const outside = areaOf((label) => cut.has(label));
   if (!outside.length || !inside.length || Math.max(...inside) < INSIDE * Math.max(...outside)) return strokes;
-  const gone = mats.dilated(marked(strokes, labels, (label) => cut.has(label)), mats.ones(5, 5));
-  return mats.both(strokes, mats.inverted(gone));
+  return without(strokes, marked(strokes, labels, (label) => cut.has(label)));
+}
+
+/** The digit without the box or ring it stands in, and without what the picture's edge cuts beside it. */
+export function withoutSurroundings(strokes) {
+  const around = surroundings(mats.above(strokes, BOX_LEVEL));
+  return around ? without(strokes, around) : strokes;
+}
+
+/** Soft edges go along. */
+function without(strokes, gone) {
+  return mats.both(strokes, mats.inverted(mats.dilated(gone, mats.ones(5, 5))));
 }
 
 /** Parts that are tiny beside the largest go; where there are such, all around the rest too. */

@@ -69,6 +69,28 @@ export function kernel(shape, side) {
   return mat;
 }
 
+/** Each outline of a mask as a Mat, with the places of its next sibling, its first child and its parent; -1: none. */
+export function outlines(mask, mode) {
+  const vector = new cv.MatVector();
+  made.push(vector);
+  const kinship = given((out) => cv.findContours(mask, vector, out, mode, cv.CHAIN_APPROX_NONE)).data32S;
+  return Array.from({ length: vector.size() }, (_, i) => {
+    const mat = vector.get(i);
+    made.push(mat);
+    return { mat, next: kinship[4 * i], child: kinship[4 * i + 2], parent: kinship[4 * i + 3] };
+  });
+}
+
+/** 255 within outlines, but not in those within others. */
+export function filled(height, width, outlines) {
+  const mat = zeros(height, width);
+  const vector = new cv.MatVector();
+  made.push(vector);
+  for (const outline of outlines) vector.push_back(outline);
+  cv.drawContours(mat, vector, -1, new cv.Scalar(255), cv.FILLED);
+  return mat;
+}
+
 /** No side longer than `longest`. */
 export function reduced(mat, longest) {
   const factor = longest / Math.max(mat.rows, mat.cols);

@@ -1,0 +1,180 @@
+"""What is around the writing: the table that a page lies on, a box or a ring, and what the picture's edge cuts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.decoding import Grey
+from app.paper import Mask
+
+SMALLEST_SHEET = 64  # longer side, in pixels
+SOLID = 0.5  # of its box: a sheet covers more of it, and hardly a drawing does
+WRITTEN = 0.2  # of a sheet's longer side: writing is as long
+CONVEX = 0.9  # of its hull: what a hole fills that may be a digit's own
+RECTANGULAR, ROUND = 0.9, 0.74  # of its box, which may be turned: a circle fills 0.785 of it
+AS_WIDE = 0.8  # as high, or nearly: a ring. A zero that holds a dot is narrower
+HELD, AS_LONG = 0.2, 0.45  # of a frame's ink and of its height: what it holds has as much
+INSIDE = 0.15  # of what the edge cuts: a part inside has this share of its ink, or it is no digit's
+MOST_OUTLINES = 500  # of more, most are noise
+NEAR = 0.05  # of the digit's longer side: what the edge cuts may be a piece of a digit so near
+
+
+class Sheet(NamedTuple):
+    """A piece of a picture."""
+
+    pixels: Grey
+    top: int
+    left: int
+
+
+def sheet_in(picture: Grey, inked: Mask) -> Sheet | None:
+    """The card or page that stands out from another ground, given what stands out; None if that is no sheet.
+
+    It is a rectangle, solid but for what is written on it. Its rim is left out: a box whose lines are the picture's
+    border is such a sheet too.
+    """
+    if max(inked.shape) < SMALLEST_SHEET:
+        return None
+    left, top, width, height = cv2.boundingRect(inked)
+    inked = inked[top : top + height, left : left + width]
+    if cv2.countNonZero(inked) < SOLID * inked.size:
+        return None
+    outline = written_rectangle(inked)
+    if outline is None:
+        return None
+    within = inner_part(outline, inked.shape)
+    x, y, width, height = cv2.boundingRect(within)
+    here, within, inked = (each[y : y + height, x : x + width] for each in (picture[top:, left:], within, inked))
+    paper = np.uint8(np.median(here[cv2.bitwise_and(within, inked) > 0]))
+    return Sheet(np.where(within > 0, here, paper), top + y, left + x)
+
+
+def written_rectangle(inked: Mask) -> NDArray[np.int32] | None:
+    """The outline of what is widest, if it is a rectangle and has holes that are writing."""
+    outlines, kinship = cv2.findContours(inked, cv2.RETR_TREE, cv2.CHAIN_APPROX_NONE)
+    widest = max(range(len(outlines)), key=lambda i: len(outlines[i]))
+    _, _, child, parent = kinship[0][widest]
+    if parent >= 0 or fullness(outlines[widest]) < RECTANGULAR:
+        return None
+    while child >= 0:
+        hole, island = outlines[child], kinship[0][child][2]
+        long_enough = max(cv2.boundingRect(hole)[2:]) > WRITTEN * max(inked.shape)
+        # A thick zero's hole, or those of an eight, are convex and empty.
+        if long_enough and (island >= 0 or cv2.contourArea(hole) < CONVEX * cv2.contourArea(cv2.convexHull(hole))):
+            return np.asarray(outlines[widest], np.int32)
+        child = kinship[0][child][0]
+    return None
+
+
+def fullness(outline: cv2.typing.MatLike) -> float:
+    """The share of the smallest box around it, which may be turned, that its hull fills."""
+    _, (width, height), _ = cv2.minAreaRect(outline)
+    return cv2.contourArea(cv2.convexHull(outline)) / max(1.0, width * height)
+
+
+def inner_part(outline: NDArray[np.int32], shape: tuple[int, ...]) -> Mask:
+    """What an outline encloses, without its rim."""
+    filled = cv2.drawContours(np.zeros(shape, np.uint8), [outline], 0, (255,), cv2.FILLED)
+    rim = 3 + 2 * round(0.01 * max(shape))
+    roomy = cv2.copyMakeBorder(filled, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.erode(roomy, np.ones((rim, rim), np.uint8))[1:-1, 1:-1], np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Ink that is connected: the box around it, ends exclusive, how many pixels it has, and its outlines."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    area: float
+    outlines: list[cv2.typing.MatLike]  # its own, then its holes'
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+
+def surroundings(inked: Mask) -> Mask | None:
+    """What is there beside a digit and is none of it, 255 there: what the picture's edge cuts, and a frame."""
+    parts = parts_of(inked)
+    gone = cut_off(parts, *inked.shape)
+    gone += frame_among([part for part in parts if part not in gone])
+    if not gone:
+        return None
+    around = np.zeros_like(inked)
+    for part in gone:
+        cv2.drawContours(around, part.outlines, -1, (255,), cv2.FILLED)
+    return around
+
+
+def parts_of(inked: Mask) -> list[Part]:
+    """Nothing where they are so many that most are noise."""
+    outlines, kinship = cv2.findContours(inked, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    if not 1 < len(outlines) <= MOST_OUTLINES:
+        return []
+    together: dict[int, list[cv2.typing.MatLike]] = {}
+    for i, (outline, kin) in enumerate(zip(outlines, kinship[0].tolist(), strict=True)):
+        together.setdefault(i if kin[3] < 0 else kin[3], []).append(outline)  # a hole has a parent, and comes after it
+    return [part_of(each) for each in together.values()]
+
+
+def part_of(outlines: list[cv2.typing.MatLike]) -> Part:
+    left, top, width, height = cv2.boundingRect(outlines[0])
+    # An outline runs through the middle of the ink's outermost pixels: half of each is outside of it, or in the hole.
+    area = cv2.contourArea(outlines[0]) + sum(len(each) for each in outlines) / 2
+    return Part(left, top, left + width, top + height, area - sum(map(cv2.contourArea, outlines[1:])), outlines)
+
+
+def cut_off(parts: list[Part], height: int, width: int) -> list[Part]:
+    """What the picture's edge cuts, a neighbour or the lines of a table, where a digit lies inside."""
+    cut = [part for part in parts if part.left == 0 or part.top == 0 or part.right == width or part.bottom == height]
+    whole = [part for part in parts if part not in cut]
+    if max(height, width) < SMALLEST_SHEET or not cut or not whole:
+        return []
+    digit = max(whole, key=lambda part: part.area)
+    if digit.area < INSIDE * max(part.area for part in cut):
+        return []
+    near = NEAR * max(digit.width, digit.height)
+    return [part for part in cut if part.width == width or part.height == height or gap(part, digit) > near]
+
+
+def gap(one: Part, other: Part) -> float:
+    """Between their boxes."""
+    x = max(one.left, other.left) - min(one.right, other.right)
+    y = max(one.top, other.top) - min(one.bottom, other.bottom)
+    return math.hypot(max(0, x), max(0, y))
+
+
+def frame_among(parts: list[Part]) -> list[Part]:
+    """The box or ring that the others stand in, if there is one."""
+    frame = max(parts, key=lambda part: part.width * part.height, default=None)
+    if frame is None:
+        return []
+    held = [part for part in parts if is_within(part, frame)]
+    longest = max((max(part.width, part.height) for part in held), default=0)
+    if longest < AS_LONG * frame.height or sum(part.area for part in held) < HELD * frame.area:
+        return []
+    return [frame] if is_box_or_ring(frame.outlines[0]) else []
+
+
+def is_within(one: Part, other: Part) -> bool:
+    return one.left > other.left and one.top > other.top and one.right < other.right and one.bottom < other.bottom
+
+
+def is_box_or_ring(outline: cv2.typing.MatLike) -> bool:
+    """Whether it fills a rectangle's corners, or is as round as it is wide."""
+    _, (width, height), _ = cv2.minAreaRect(outline)
+    is_ring = cv2.contourArea(outline) > ROUND * width * height
+    return fullness(outline) > RECTANGULAR or (is_ring and min(width, height) > AS_WIDE * max(width, height))

@@ -1,0 +1,163 @@
+"""Pictures as people send them, in which there is more than a digit."""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from app import decoding, image, lines
+from app.ink import ink_of
+from tests.app.conftest import encode
+from training.data import Digits
+
+Pixels = NDArray[np.uint8]
+
+
+def seen(picture: Pixels | Image.Image) -> image.Image:
+    """What the model is shown of it."""
+    return image.to_mnist(decoding.open_picture(encode(np.asarray(picture)), 50_000_000))
+
+
+def sheet(digit: Pixels, room: int = 0) -> Pixels:
+    """A digit of 140 x 140 on white paper of 180 x 180, with `room` more on all sides."""
+    ink = cv2.resize(digit, (196, 196), interpolation=cv2.INTER_CUBIC)[28:-28, 28:-28]
+    return np.asarray(np.pad(255 - ink, 20 + room, constant_values=255), np.uint8)
+
+
+def drawn(digit: Pixels, room: int = 40) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    picture = Image.fromarray(sheet(digit, room))
+    return picture, ImageDraw.Draw(picture)
+
+
+def assert_alike(one: image.Image, other: image.Image, tolerance: float = 5) -> None:
+    """The mean difference of two different digits is about 45 of 255, of one pixel's shift about 25."""
+    assert np.abs(one.astype(int) - other).mean() < tolerance
+
+
+@pytest.fixture(scope="module")
+def some(test_digits: Digits) -> list[Pixels]:
+    """One digit of each kind; none is in several pieces."""
+    return [test_digits.images[int(np.argmax(test_digits.labels == digit))] for digit in range(10)]
+
+
+# --- boxes, rings and lines -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_the_box_of_a_form_is_no_ink(width: int, some: list[Pixels]) -> None:
+    for digit in some:
+        picture, pen = drawn(digit)
+        pen.rectangle((14, 14, 245, 245), outline=90, width=width)
+        assert_alike(seen(picture), seen(sheet(digit)))
+
+
+def test_a_ring_around_a_digit_is_no_ink(some: list[Pixels]) -> None:
+    for digit in some:
+        picture, pen = drawn(digit)
+        pen.ellipse((8, 12, 250, 246), outline=40, width=3)
+        assert_alike(seen(picture), seen(sheet(digit)))
+
+
+def test_a_zero_keeps_its_ring_whatever_is_in_it() -> None:
+    picture = Image.new("L", (200, 260), 255)
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse((40, 30, 160, 230), outline=0, width=18)
+    empty = seen(picture)
+    pen.line((92, 150, 108, 110), fill=0, width=14)
+    assert_alike(seen(picture), empty, tolerance=12)
+
+
+def test_an_outlined_digit_keeps_its_outline() -> None:
+    picture = Image.new("L", (200, 260), 255)
+    ImageDraw.Draw(picture).text((40, 20), "4", font_size=200, fill=255, stroke_width=4, stroke_fill=0)
+    assert (seen(picture)[23] > 48).sum() < 8  # its foot; the triangle within, alone, would be broad there
+
+
+def test_the_lines_of_a_table_around_a_cell_are_no_ink(some: list[Pixels]) -> None:
+    for digit in some:
+        picture, pen = drawn(digit)
+        for at in (20, 240):
+            pen.line((at, 0, at, 260), fill=0, width=5)
+            pen.line((0, at, 260, at), fill=0, width=5)
+        assert_alike(seen(picture), seen(sheet(digit)))
+
+
+def test_what_the_edge_cuts_beside_a_digit_is_no_ink(some: list[Pixels]) -> None:
+    for digit, other in zip(some, some[1:] + some[:1], strict=True):
+        picture = np.hstack([sheet(other)[:, 90:], sheet(digit)])
+        assert_alike(seen(picture), seen(sheet(digit)))
+
+
+def test_a_piece_of_the_digit_that_the_edge_cuts_stays() -> None:
+    five = Image.new("L", (200, 240), 255)
+    pen = ImageDraw.Draw(five)
+    pen.line([(60, 20), (55, 110), (120, 110), (140, 160), (110, 210), (50, 215)], fill=0, width=16, joint="curve")
+    pen.line((78, 20, 199, 20), fill=0, width=16)
+    assert_alike(seen(five), seen(np.pad(np.asarray(five), 60, constant_values=255)), tolerance=2)
+
+
+# --- cards and pages --------------------------------------------------------------------------------------------------
+
+
+def on_a_table(paper: Pixels, ground: int, degrees: float = 0) -> Pixels:
+    """A grainy ground all around it."""
+    side = len(paper)
+    turn = cv2.getRotationMatrix2D((side / 2, side / 2), degrees, 1)
+    turn[:, 2] += 60
+    picture = cv2.warpAffine(paper, turn, (side + 120, side + 120), borderValue=(ground,))
+    noise = np.random.default_rng(0).normal(0, 3, picture.shape)
+    return np.asarray(np.clip(picture + noise, 0, 255), np.uint8)
+
+
+NO_BARS = [0, 2, 3, 4, 5, 7, 8, 9]  # the 1 and this 6 are bars, which could be a thick zero's hole
+
+
+@pytest.mark.parametrize("ground", [20, 90])
+@pytest.mark.parametrize("degrees", [0, 7])
+def test_a_card_on_a_table_is_paper(ground: int, degrees: float, some: list[Pixels]) -> None:
+    for digit in NO_BARS:
+        paper = sheet(some[digit], 10)
+        assert_alike(seen(on_a_table(paper, ground, degrees)), seen(on_a_table(paper, 255, degrees)), tolerance=8)
+
+
+def test_a_box_whose_lines_are_the_pictures_border_is_paper(some: list[Pixels]) -> None:
+    for digit in NO_BARS:
+        picture, pen = drawn(some[digit], room=0)
+        pen.rectangle((0, 0, 179, 179), outline=0, width=3)
+        assert_alike(seen(picture), seen(sheet(some[digit])))
+
+
+@pytest.mark.parametrize("holes", [[(80, 80, 120, 220)], [(80, 70, 120, 130), (80, 170, 120, 230)]], ids=["0", "8"])
+def test_a_thick_zero_or_eight_with_corners_is_no_card(holes: list[tuple[int, int, int, int]]) -> None:
+    picture = Image.new("L", (200, 300), 255)
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((40, 30, 160, 270), fill=0)
+    for hole in holes:
+        pen.rectangle(hole, fill=255)
+    assert seen(picture)[14, 10] == 255  # its left side is ink
+
+
+def test_digits_on_a_card_are_where_they_are_on_the_picture(some: list[Pixels]) -> None:
+    paper = np.hstack([sheet(some[3]), sheet(some[5])])
+    picture = np.pad(paper, 50, constant_values=40)
+    on_white = np.pad(paper, 50, constant_values=255)
+    found, expected = (np.nonzero(ink_of(np.asarray(each, np.uint8)) > 128) for each in (picture, on_white))
+    assert [(axis.min(), axis.max()) for axis in found] == [(axis.min(), axis.max()) for axis in expected]
+    assert len(lines.find_on(ink_of(np.asarray(picture, np.uint8)), 10).lines) == 1
+
+
+# --- numbers of 16 bits -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_as_many_of_16_bits_are_read_as_are_used(bits: int, kind: str, some: list[Pixels]) -> None:
+    values = sheet(some[2]).astype(np.uint16) << (bits - 8)
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, kind)
+    assert np.array_equal(image.to_mnist(decoding.open_picture(file.getvalue(), 10**6)), seen(sheet(some[2])))
