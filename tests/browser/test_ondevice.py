@@ -118,7 +118,7 @@ def sheet_of(index: int, rng: Generator) -> Pixels:
 
 def framed(index: int, rng: Generator) -> Pixels:
     """In a printed box or a ring."""
-    sheet = np.pad(sheet_of(index, rng), int(rng.integers(30, 60)), constant_values=255)
+    sheet = np.pad(sheet_of(index, rng), int(rng.integers(18, 28)), constant_values=255)
     side = len(sheet)
     if rng.random() < 0.5:
         return np.asarray(cv2.rectangle(sheet, (15, 15), (side - 16, side - 16), (60,), int(rng.integers(1, 4))))
