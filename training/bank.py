@@ -68,7 +68,7 @@ class Plan:
     digits: int = 55
     near: int = 500
     plain: int = 33  # each eleven are MNIST's training digits once
-    pictures: int = 100
+    pictures: int = 130
     validation: int = 2
     temperature: float = 2.0  # softens what the teachers say
     data_dir: Path | None = None

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from training import glyphs, pictures
+from training import displays, glyphs, pictures
 from training.glyphs import NO_DIGIT, Sources
 
 MAKERS = [maker for maker, _ in pictures.MAKERS]
+DIGITS = (glyphs.written, glyphs.penned, glyphs.printed, displays.segmented, displays.dotted)
 
 
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
@@ -25,9 +26,7 @@ def test_every_maker_inks_something_and_is_a_function_of_its_generator(maker: gl
         assert np.array_equal(again, glyph)
 
 
-@pytest.mark.parametrize(
-    ("maker", "digits"), [(maker, maker in (glyphs.written, glyphs.penned, glyphs.printed)) for maker in MAKERS]
-)
+@pytest.mark.parametrize(("maker", "digits"), [(maker, maker in DIGITS) for maker in MAKERS])
 def test_only_whole_single_digits_are_labelled_as_digits(maker: glyphs.Maker, digits: bool, sources: Sources) -> None:
     labels = {maker(sources, np.random.default_rng(seed))[1] for seed in range(60)}
     assert labels <= set(range(10)) if digits else labels == {NO_DIGIT}
