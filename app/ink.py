@@ -117,8 +117,10 @@ def without_surroundings(strokes: Ink) -> Ink:
 
 
 def without(strokes: Ink, gone: Mask) -> Ink:
-    """Soft edges go along."""
-    return np.asarray(cv2.bitwise_and(strokes, cv2.bitwise_not(cv2.dilate(gone, np.ones((5, 5), np.uint8)))), np.uint8)
+    """Soft edges go along. Where nothing would be left, nothing goes."""
+    kept = cv2.bitwise_not(cv2.dilate(gone, np.ones((5, 5), np.uint8)))
+    left = np.asarray(cv2.bitwise_and(strokes, kept), np.uint8)
+    return left if int(left.max()) > BOX_LEVEL else strokes
 
 
 def without_specks(strokes: Ink) -> Ink:

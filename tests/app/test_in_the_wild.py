@@ -163,3 +163,11 @@ def test_as_many_of_16_bits_are_read_as_are_used(bits: int, kind: str, some: lis
     file = io.BytesIO()
     Image.fromarray(values).save(file, kind)
     assert np.array_equal(image.to_mnist(decoding.open_picture(file.getvalue(), 10**6)), seen(sheet(some[2])))
+
+
+def test_a_drawing_is_never_cut_away_whole() -> None:
+    """A hair beside a bar that the edge cuts: both would go, and nothing be left."""
+    picture = np.full((80, 80), 255, np.uint8)
+    picture[:, :3] = 0
+    picture[8:72, 4] = 0
+    assert seen(picture).max() > 250

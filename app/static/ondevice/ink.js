@@ -99,9 +99,10 @@ export function withoutSurroundings(strokes) {
   return around ? without(strokes, around) : strokes;
 }
 
-/** Soft edges go along. */
+/** Soft edges go along. Where nothing would be left, nothing goes. */
 function without(strokes, gone) {
-  return mats.both(strokes, mats.inverted(mats.dilated(gone, mats.ones(5, 5))));
+  const left = mats.both(strokes, mats.inverted(mats.dilated(gone, mats.ones(5, 5))));
+  return mats.greatest(left.data) > BOX_LEVEL ? left : strokes;
 }
 
 /** Parts that are tiny beside the largest go; where there are such, all around the rest too. */
