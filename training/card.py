@@ -21,10 +21,15 @@ DATA = """## Data
 MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, under CC BY-SA 3.0: 55,000 digits to learn from,
 5,000 to choose the epoch, the temperature and the threshold by, 10,000 test digits that chose nothing."""
 
-BANK = """It learned from a bank of pictures made of the 55,000 digits and of fonts: the digits as they are, a little
-and much distorted, labelled by what three networks said of them; and digits, letters, shapes, scribbles, textures and
-several digits at once, drawn with many pens on sheets and photographs, small, cropped, damaged or obscured, sent
-through the pipeline that serves."""
+PARTS = {
+    "plain": "the digits as they are",
+    "near": "the digits a little distorted",
+    "digits": "the digits much distorted",
+    "pictures": "pictures of digits, letters, shapes, scribbles, textures, pieces of photos and several digits at once, "
+    "drawn with many pens, in fonts and on displays, on sheets and photographs, small, cropped, damaged or obscured, sent "
+    "through the pipeline that serves",
+}
+TAUGHT = "Of the digits it learned what other networks said of them, and of pictures what they are."
 
 LIMITS = """## Limits
 
@@ -39,8 +44,7 @@ LIMITS = """## Limits
 
 def card(findings: Findings) -> str:
     """The model card, as Markdown."""
-    data = f"{DATA}\n\n{BANK}" if findings.config.bank else DATA
-    parts = [card_head(findings), data, card_method(findings), card_figures(findings)]
+    parts = [card_head(findings), card_data(findings.config), card_method(findings), card_figures(findings)]
     kinds = [card_kinds(findings.outcomes)] if findings.outcomes else []
     return "\n\n".join([*parts, *kinds, LIMITS]) + "\n"
 
@@ -58,6 +62,13 @@ Reads one handwritten digit, 0 to 9: {kind[findings.config.arch]} as an ONNX gra
 {outputs}
 - A digit counts as accepted from a confidence of {findings.exported.threshold}: 99.5 % of the validation
   digits reach it."""
+
+
+def card_data(config: TrainConfig) -> str:
+    if not config.bank:
+        return DATA
+    parts = "\n".join(f"- {PARTS[part.partition(':')[0]]}" for part in config.bank_parts)
+    return f"{DATA}\n\nIt learned from a bank made of the 55,000 digits and of fonts:\n\n{parts}\n\n{TAUGHT}"
 
 
 def card_method(findings: Findings) -> str:
