@@ -25,9 +25,9 @@ PARTS = {
     "plain": "the digits as they are",
     "near": "the digits a little distorted",
     "digits": "the digits much distorted",
-    "pictures": "pictures of digits, letters, shapes, scribbles, textures, pieces of photos and several digits at once,\n"
-    "  drawn with many pens, in fonts and on displays, on sheets and photographs, small, cropped, damaged or obscured,\n"
-    "  sent through the pipeline that serves",
+    "pictures": "pictures of digits, letters, shapes, scribbles, textures, pieces of photos and several digits\n"
+    "  at once, drawn with many pens, in fonts and on displays, on sheets and photographs, small, cropped, damaged or\n"
+    "  obscured, sent through the pipeline that serves",
 }
 TAUGHT = "Of the digits it learned what other networks said of them, and of pictures what they are."
 
