@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, text, add_options, run_verb in (
         ("train", "train a network into a run folder", add_train, run_train),
         ("pictures", "make the pictures that runs learn from", add_pictures, run_pictures),
+        ("average", "make a run of the mean of other runs' weights", add_average, run_average),
         ("evaluate", "print what a run reaches on the validation digits", add_evaluate, run_evaluate),
         ("export", "write a run as an ONNX file, proven equal", add_export, run_export),
         ("report", "draw a run's pictures and write its card", add_report, run_report),
@@ -78,6 +79,12 @@ def add_pictures(verb: argparse.ArgumentParser) -> None:
     add_data(verb)
     verb.add_argument("--out", type=Path, default=Path("runs/bank"), help="the folder to write (default: runs/bank)")
     verb.add_argument("--teachers", nargs="+", default=TEACHERS, metavar="GRAPH", help="label the distorted digits")
+
+
+def add_average(verb: argparse.ArgumentParser) -> None:
+    add_data(verb)
+    verb.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders, each of which began with another")
+    verb.add_argument("--out", type=Path, required=True, help="the run folder to write")
 
 
 def add_evaluate(verb: argparse.ArgumentParser) -> None:
@@ -178,6 +185,13 @@ def run_train(arguments: argparse.Namespace) -> None:
     run = arguments.out or Path("runs") / arguments.preset
     train(config, load(arguments.data_dir), run, resume=arguments.resume)
     print(f"trained: {run}/model.keras; next: python -m training publish {run}")
+
+
+def run_average(arguments: argparse.Namespace) -> None:
+    from training.average import average
+
+    average(arguments.runs, load(arguments.data_dir), arguments.out)
+    print(f"averaged: {arguments.out}/model.keras; next: python -m training publish {arguments.out}")
 
 
 def run_pictures(arguments: argparse.Namespace) -> None:

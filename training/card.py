@@ -104,6 +104,7 @@ def method(config: TrainConfig) -> list[tuple[str, str]]:
         ("parts of the bank", ", ".join(config.bank_parts) or "none"),
         ("average of the weights", f"momentum {config.ema_momentum:g}" if config.ema_momentum else "none"),
         ("begins with the weights of", config.start_from or "none"),
+        ("is the mean of", ", ".join(config.mean_of) or "itself alone"),
         ("distortion", "the bank's" if config.bank else describe_distortion(config.distortion)),
         ("pixels", "standardised one by one" if config.standardise else "divided by 255"),
         ("seed", str(config.seed)),

@@ -45,6 +45,7 @@ class TrainConfig:
     epoch_size: int = 100_000  # of a bank's pictures make an epoch
     moved: int = 1  # each of them is moved along each axis by so many pixels at most
     start_from: str = ""  # the run whose weights it starts with; none: random ones
+    mean_of: tuple[str, ...] = ()  # the runs whose weights' mean it is (`average`), itself the last of them
     ema_momentum: float = 0.999  # of the averaged weights; 0: none
     keep: str = "best"  # the epoch that becomes the model: best (the least validation loss) or last
     patience: int = 30  # epochs without a better validation loss before the run ends
