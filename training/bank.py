@@ -1,10 +1,14 @@
 """The bank: many thousands of pictures made once, with what the network is to say of each, for runs to draw from.
 
 Making a picture takes a millisecond or more, ten times what the network takes to learn from it, so it is kept and seen
-several times. A bank is a folder of shards, `digits-*.npz` (MNIST's digits distorted, labelled by teachers),
-`near-*.npz` (the same, but little distorted), `plain-*.npz` (as they are: without them, what is as sharp as a picture
-would more likely be no digit), `pictures-*.npz` and `validation-*.npz` (pictures of the validation digits and of fonts
-kept for them); each shard is a function of its number, so a bank that was interrupted is completed.
+several times. A bank is a folder of shards:
+
+- `digits-*.npz`: MNIST's digits distorted, labelled by teachers; `near-*.npz`: the same, but little distorted;
+  `sent-*.npz`: these as clean drawings of any size, read by the pipeline
+- `plain-*.npz`: as they are; without them, what is as sharp as a picture would more likely be no digit
+- `pictures-*.npz`, `validation-*.npz`: pictures, the latter of the validation digits and of fonts kept for them
+
+Each shard is a function of its number, so a bank that was interrupted is completed.
 """
 
 from __future__ import annotations
@@ -26,17 +30,19 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from app.errors import BlankPicture
+from app.image import Image, prepare
 from app.model import Model
 from training import fonts, scenery
 from training.augment import Distortion, distort
 from training.data import DataError, Digits, Images, Split, load
-from training.glyphs import NO_DIGIT, Sources
-from training.pictures import picture
+from training.glyphs import NO_DIGIT, Sources, tight
+from training.pictures import picture, sheet
 
 Targets = NDArray[np.float16]  # (n, 11): the share of each digit and of no digit; rows sum to 1
 
 CONTENTS = "contents.json"
-KINDS = ("validation", "digits", "near", "plain", "pictures")
+KINDS = ("validation", "digits", "near", "sent", "plain", "pictures")
 SHARD = 5_000
 CLASSES = NO_DIGIT + 1
 # Weaker than 1 for two reasons: a few pictures are not what they are labelled, and what teachers say of digits is
@@ -67,6 +73,7 @@ class Plan:
     teachers: tuple[str, ...]
     digits: int = 55
     near: int = 500
+    sent: int = 40
     plain: int = 33  # each eleven are MNIST's training digits once
     pictures: int = 130
     validation: int = 2
@@ -100,6 +107,7 @@ def contents(plan: Plan) -> dict[str, Any]:
     return {
         "distorted_digits": plan.digits * SHARD,
         "slightly_distorted_digits": plan.near * SHARD,
+        "drawings_of_them": plan.sent * SHARD,
         "plain_digits": plan.plain * SHARD,
         "pictures": plan.pictures * SHARD,
         "validation_pictures": plan.validation * SHARD,
@@ -151,6 +159,7 @@ def write_shard(path: Path, kind: str, number: int) -> None:
     makers: dict[str, Callable[[Worker, int], Bank]] = {
         "digits": lambda worker, number: shown(worker, number, DISTORTION),
         "near": lambda worker, number: shown(worker, number, SLIGHT),
+        "sent": lambda worker, number: shown(worker, number, SLIGHT, sent=True),
         "plain": lambda worker, number: shown(worker, number, None),
         "pictures": lambda worker, number: pictured(worker.training, np.random.default_rng((1, number))),
         "validation": lambda worker, number: pictured(worker.validation, np.random.default_rng((2, number))),
@@ -172,10 +181,10 @@ def smoothed(labels: NDArray[np.integer]) -> Targets:
     return targets
 
 
-def shown(worker: Worker, number: int, distortion: Distortion | None) -> Bank:
+def shown(worker: Worker, number: int, distortion: Distortion | None, *, sent: bool = False) -> Bank:
     """A shard's share of the training digits, each distorted in its own way, and what the teachers say of that."""
     digits = worker.data.train
-    rng = np.random.default_rng((3 if distortion is SLIGHT else 0, number))
+    rng = np.random.default_rng((4 if sent else 3 if distortion is SLIGHT else 0, number))
     chosen = np.random.default_rng(number * SHARD // len(digits)).permutation(len(digits))
     chosen = np.take(chosen, range(number * SHARD, (number + 1) * SHARD), mode="wrap")
     images, targets = [], []
@@ -183,9 +192,19 @@ def shown(worker: Worker, number: int, distortion: Distortion | None) -> Bank:
         batch = digits.images[chosen[start : start + 100]]
         if distortion:
             batch = distort(batch, distortion, rng)
+        if sent:
+            batch = np.stack([drawing_of(image, rng) for image in batch])
         images.append(batch)
         targets.append(taught(batch, worker.teachers, worker.plan.temperature))
     return Bank(np.concatenate(images), np.concatenate(targets))
+
+
+def drawing_of(image: Image, rng: Generator) -> Image:
+    """What the pipeline makes of the digit enlarged or reduced on a clean sheet."""
+    try:
+        return prepare(sheet(tight(image), rng))
+    except BlankPicture:  # too faint
+        return image
 
 
 def taught(images: Images, teachers: list[Model], temperature: float) -> Targets:

@@ -24,6 +24,7 @@ MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, under CC BY-S
 PARTS = {
     "plain": "the digits as they are",
     "near": "the digits a little distorted",
+    "sent": "the digits a little distorted, as drawings of any size that went through the pipeline that serves",
     "digits": "the digits much distorted",
     "pictures": "pictures of digits, letters, shapes, scribbles, textures, pieces of photos and several digits\n"
     "  at once, drawn with many pens, in fonts and on displays, on sheets and photographs, small, cropped, damaged or\n"

@@ -18,7 +18,7 @@ from app.settings import Settings
 from tests.app.conftest import encode
 from tests.app.test_decoding import png_of_size
 from tests.app.test_image import enlarged
-from tests.conftest import NEWEST, VERSIONS
+from tests.conftest import MLP_VERSIONS, NEWEST, VERSIONS
 from training.data import Digits
 
 
@@ -120,7 +120,10 @@ def test_what_is_below_the_threshold_is_not_accepted(client: TestClient, test_di
 def test_models_are_listed_with_where_they_came_from(client: TestClient) -> None:
     answer = client.get("/models").json()
     assert answer["default"] == "digits"
-    assert [each["manifest"]["name"] for each in answer["models"]] == ["digits", "digits", "digits", "digits-mlp"]
+    assert [each["manifest"]["name"] for each in answer["models"]] == [
+        *(["digits"] * len(VERSIONS)),
+        *(["digits-mlp"] * len(MLP_VERSIONS)),
+    ]
     for each in answer["models"]:
         assert each["device"] == "cpu"
         assert len(each["manifest"]["sha256"]) == 64

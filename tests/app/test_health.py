@@ -11,7 +11,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.versions import GRAPH, LABELS
 from tests.app.constant_model import write_version
-from tests.conftest import VERSIONS
+from tests.conftest import MLP_VERSIONS, VERSIONS
 
 
 def test_summary_names_the_device_really_used_and_the_models(client: TestClient) -> None:
@@ -22,7 +22,7 @@ def test_summary_names_the_device_really_used_and_the_models(client: TestClient)
     assert health["default_model"] == "digits"
     assert [(each["name"], each["version"], each["device"], each["queued"]) for each in health["models"]] == [
         *(("digits", int(version), "cpu", 0) for version in VERSIONS),
-        ("digits-mlp", 1, "cpu", 0),
+        *(("digits-mlp", int(version), "cpu", 0) for version in MLP_VERSIONS),
     ]
 
 

@@ -18,7 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import encode
 from tests.app.test_digits import assert_problem
-from tests.conftest import NEWEST, VERSIONS
+from tests.conftest import MLP_VERSIONS, NEWEST, VERSIONS
 from training.data import Digits
 
 INFER = "/v2/models/digits/infer"
@@ -562,18 +562,19 @@ def test_statistics_count_what_was_refused(models: Path, images: Pixels) -> None
     with TestClient(create_app(settings)) as client:
         app: Any = client.app
         batcher = app.state.repository.get("digits-mlp").batcher
-        before = statistics(client, "/v2/models/digits-mlp/stats")["inference_stats"]["fail"]["count"]
+        newest = f"/v2/models/digits-mlp/versions/{MLP_VERSIONS[-1]}/stats"
+        before = statistics(client, newest)["inference_stats"]["fail"]["count"]
         batcher.room = 0
         body = in_json(tensor(images.tolist()))
         assert_problem(client.post("/v2/models/digits-mlp/infer", content=body), 503, "overloaded")
-        assert statistics(client, "/v2/models/digits-mlp/stats")["inference_stats"]["fail"]["count"] == before + 1
+        assert statistics(client, newest)["inference_stats"]["fail"]["count"] == before + 1
 
 
 def test_statistics_of_all_models(client: TestClient) -> None:
     stats = client.get("/v2/models/stats").json()["model_stats"]
     assert [(each["name"], each["version"]) for each in stats] == [
         *(("digits", version) for version in VERSIONS),
-        ("digits-mlp", "1"),
+        *(("digits-mlp", version) for version in MLP_VERSIONS),
     ]
 
 

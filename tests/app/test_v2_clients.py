@@ -16,7 +16,7 @@ import pytest
 
 from tests.app.conftest import encode
 from tests.app.test_serve import SECONDS, Service, serving
-from tests.conftest import NEWEST, ROOT, VERSIONS
+from tests.conftest import MLP_VERSIONS, NEWEST, ROOT, VERSIONS
 from training.data import Digits
 
 # It runs in a process of its own: it brings gevent, whose patches and warnings are not for the other tests.
@@ -166,7 +166,10 @@ def test_statistics_grow(ask: Any) -> None:
     (*_, before), (after,) = before["model_stats"], after["model_stats"]
     assert after["inference_count"] - before["inference_count"] == 3
     assert after["execution_count"] - before["execution_count"] == 1
-    assert [each["name"] for each in everything["model_stats"]] == ["digits"] * len(VERSIONS) + ["digits-mlp"]
+    assert [each["name"] for each in everything["model_stats"]] == [
+        *(["digits"] * len(VERSIONS)),
+        *(["digits-mlp"] * len(MLP_VERSIONS)),
+    ]
 
 
 def test_refusals_arrive_as_the_clients_exceptions(ask: Any) -> None:
@@ -190,9 +193,10 @@ def test_index_load_and_unload(ask: Any) -> None:
         " refusal(client.load_model, 'digits-mlp', admin, config='{}'),"
         " refusal(client.load_model, 'letters', admin), refusal(client.load_model, 'digits')]"
     )
-    assert answer[0][-1] == {"name": "digits-mlp", "version": "1", "state": "READY", "reason": ""}
+    assert answer[0][-1] == {"name": "digits-mlp", "version": MLP_VERSIONS[-1], "state": "READY", "reason": ""}
     assert answer[2] is False
-    assert [each["state"] for each in answer[3]] == ["READY", "READY", "READY", "UNAVAILABLE"]
+    states = ["READY"] * len(VERSIONS) + ["UNAVAILABLE"] * len(MLP_VERSIONS)
+    assert [each["state"] for each in answer[3]] == states
     assert answer[4][0] == "404"
     assert answer[6:8] == [True, [7, 2, 1]]
     assert [each[0] for each in answer[8:]] == ["400", "404", "401"]
