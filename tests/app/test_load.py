@@ -17,7 +17,7 @@ import pytest
 from app.model import Model
 from tests.app.conftest import encode
 from tests.app.test_serve import Service, serving, until
-from tests.conftest import NEWEST
+from tests.conftest import MLP_VERSIONS, NEWEST
 from training.data import Digits
 
 CALLERS = 1000
@@ -81,7 +81,7 @@ def test_thousand_callers_at_once_are_answered_right_or_told_to_come_back(
     models: Path, test_digits: Digits, seconds: float
 ) -> None:
     """After a first while, in which buffers grow to what so many need, memory stays what it is."""
-    graph = (models / "digits-mlp/1/model.onnx").read_bytes()
+    graph = (models / f"digits-mlp/{MLP_VERSIONS[-1]}/model.onnx").read_bytes()
     with serving("--device", "cpu", "--max-queue-size", "500") as service:
         port = int(service.address.rsplit(":", 1)[1])
         seen = Seen()
