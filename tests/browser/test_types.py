@@ -81,12 +81,14 @@ def tools() -> Path:
     """The packages that PINS names, installed once for each version of it."""
     digest = hashlib.sha256((PINS / "package-lock.json").read_bytes()).hexdigest()
     home = CACHE / digest[:16]
-    modules = home / "node_modules"
-    if not (modules / ".package-lock.json").exists():  # which npm writes last
-        shutil.copytree(PINS, home, dirs_exist_ok=True)
+    if not home.exists():
+        part = home.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)  # of an installation that was interrupted
+        shutil.copytree(PINS, part)
         command = ["npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(command, cwd=home, check=True)
-    return modules
+        subprocess.run(command, cwd=part, check=True)
+        part.rename(home)
+    return home / "node_modules"
 
 
 @pytest.fixture(scope="module")
