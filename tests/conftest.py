@@ -15,6 +15,7 @@ MLP_VERSIONS = sorted((path.name for path in (ROOT / "models/digits-mlp").iterdi
 BROWSER = Path("tests/browser")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where several processes share the tests, each file is one's, and so is the browser.
 

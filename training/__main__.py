@@ -1,4 +1,4 @@
-"""python -m training train | evaluate | export | report | publish | sign"""
+"""python -m training train | pictures | average | evaluate | export | report | survey | pages | publish | sign"""
 
 from __future__ import annotations
 

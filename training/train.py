@@ -1,8 +1,7 @@
 """A run: a frozen config in, a trained model and its history out.
 
 A run folder holds `config.json`, `history.csv`, `model.keras` (averaged weights of the epoch that the config keeps),
-`checkpoint.keras` (the last epoch, to resume from) and `logs/` for
-TensorBoard.
+`checkpoint.keras` (the last epoch, to resume from) and `logs/` for TensorBoard.
 """
 
 from __future__ import annotations
