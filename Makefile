@@ -26,7 +26,7 @@ serve: $(VENV)/serve.stamp ## Start the service on the committed models
 	@exec $(RUN) -m app serve $(ARGS)
 
 test: $(VENV)/test.stamp $(KSERVE)/stamp browser runtime ## Run every test but the slow ones and those that need a GPU
-	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadgroup -m "not slow and not gpu" $(ARGS)
+	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow and not gpu" $(ARGS)
 
 test-all: $(VENV)/test.stamp $(KSERVE)/stamp browser runtime ## Run every test
 	@$(RUN) -m pytest $(ARGS)

@@ -12,18 +12,6 @@ ROOT = Path(__file__).parents[1]
 VERSIONS = sorted((path.name for path in (ROOT / "models/digits").iterdir()), key=int)  # of the default model
 NEWEST = VERSIONS[-1]
 MLP_VERSIONS = sorted((path.name for path in (ROOT / "models/digits-mlp").iterdir()), key=int)
-BROWSER = Path("tests/browser")
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, each file is one's, and so is the browser.
-
-    Playwright's event loop runs as long as its browser does, and beside it `asyncio.run` refuses to.
-    """
-    for item in items:
-        file = item.path.relative_to(ROOT)
-        item.add_marker(pytest.mark.xdist_group(str(BROWSER if BROWSER in file.parents else file)))
 
 
 @pytest.fixture(scope="session")

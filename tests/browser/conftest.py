@@ -89,6 +89,8 @@ def wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) 
     pytest.fail(f"the service did not start:\n{log.read_text()}")
 
 
+# Of the package and not of the session: its event loop runs as long as it does, and beside it `asyncio.run`, which tests
+# of other folders call, refuses to.
 @pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
