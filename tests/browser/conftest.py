@@ -35,7 +35,7 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The installed browser's path; the tests of this folder are skipped where there is none."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
@@ -44,7 +44,7 @@ def chromium() -> str:
     pytest.skip("no chromium, chromium-browser or google-chrome is installed")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the service, which serves the committed models."""
     with serving(tmp_path_factory.mktemp("service")) as address:
@@ -89,9 +89,9 @@ def wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) 
     pytest.fail(f"the service did not start:\n{log.read_text()}")
 
 
-# Of the package and not of the session: its event loop runs as long as it does, and beside it `asyncio.run`, which tests
-# of other folders call, refuses to.
-@pytest.fixture(scope="package")
+# Of the module and not of the session: its event loop runs as long as it does, and tests of other folders that come
+# after it in the same process would start a second one in vain.
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
@@ -99,7 +99,7 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def axe() -> str:
     """A script that finds what keeps people out."""
     (script,) = read(AXE, "axe.min.js")
