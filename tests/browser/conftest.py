@@ -99,7 +99,7 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def axe() -> str:
     """A script that finds what keeps people out."""
     (script,) = read(AXE, "axe.min.js")
