@@ -60,7 +60,7 @@ def written_rectangle(inked: Mask) -> NDArray[np.int32] | None:
     outlines, kinship = cv2.findContours(inked, cv2.RETR_TREE, cv2.CHAIN_APPROX_NONE)
     widest = max(range(len(outlines)), key=lambda i: len(outlines[i]))
     _, _, child, parent = kinship[0][widest]
-    if parent >= 0 or fullness(outlines[widest]) < RECTANGULAR:
+    if parent >= 0 or not is_rectangular(outlines[widest]):
         return None
     while child >= 0:
         hole, island = outlines[child], kinship[0][child][2]
@@ -72,10 +72,10 @@ def written_rectangle(inked: Mask) -> NDArray[np.int32] | None:
     return None
 
 
-def fullness(outline: cv2.typing.MatLike) -> float:
-    """The share of the smallest box around it, which may be turned, that its hull fills."""
-    _, (width, height), _ = cv2.minAreaRect(outline)
-    return cv2.contourArea(cv2.convexHull(outline)) / max(1.0, width * height)
+def is_rectangular(points: cv2.typing.MatLike) -> bool:
+    """Whether their hull fills the corners of the smallest box around them, which may be turned."""
+    _, (width, height), _ = cv2.minAreaRect(points)
+    return cv2.contourArea(cv2.convexHull(points)) > RECTANGULAR * width * height
 
 
 def inner_part(outline: NDArray[np.int32], shape: tuple[int, ...]) -> Mask:
@@ -86,16 +86,14 @@ def inner_part(outline: NDArray[np.int32], shape: tuple[int, ...]) -> Mask:
     return np.asarray(cv2.erode(roomy, np.ones((rim, rim), np.uint8))[1:-1, 1:-1], np.uint8)
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Ink that is connected: the box around it, ends exclusive, how many pixels it has, and its outlines."""
+@dataclass(frozen=True)
+class Box:
+    """Around some ink."""
 
     left: int
     top: int
-    right: int
+    right: int  # ends exclusive
     bottom: int
-    area: float
-    outlines: list[cv2.typing.MatLike]  # its own, then its holes'
 
     @property
     def width(self) -> int:
@@ -104,6 +102,28 @@ class Part:
     @property
     def height(self) -> int:
         return self.bottom - self.top
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+
+def gap(one: Box, other: Box) -> float:
+    x = max(one.left, other.left) - min(one.right, other.right)
+    y = max(one.top, other.top) - min(one.bottom, other.bottom)
+    return math.hypot(max(0, x), max(0, y))
+
+
+def is_within(one: Box, other: Box) -> bool:
+    return one.left > other.left and one.top > other.top and one.right < other.right and one.bottom < other.bottom
+
+
+@dataclass(frozen=True, eq=False)
+class Part(Box):
+    """Ink that is connected."""
+
+    area: float  # in pixels
+    outlines: list[cv2.typing.MatLike]  # its own, then its holes'
 
 
 def surroundings(inked: Mask) -> Mask | None:
@@ -150,13 +170,6 @@ def cut_off(parts: list[Part], height: int, width: int) -> list[Part]:
     return [part for part in cut if part.width == width or part.height == height or gap(part, digit) > near]
 
 
-def gap(one: Part, other: Part) -> float:
-    """Between their boxes."""
-    x = max(one.left, other.left) - min(one.right, other.right)
-    y = max(one.top, other.top) - min(one.bottom, other.bottom)
-    return math.hypot(max(0, x), max(0, y))
-
-
 def frame_among(parts: list[Part]) -> list[Part]:
     """The box or ring that the others stand in, if there is one."""
     frame = max(parts, key=lambda part: part.width * part.height, default=None)
@@ -166,15 +179,11 @@ def frame_among(parts: list[Part]) -> list[Part]:
     longest = max((max(part.width, part.height) for part in held), default=0)
     if longest < AS_LONG * frame.height or sum(part.area for part in held) < HELD * frame.area:
         return []
-    return [frame] if is_box_or_ring(frame.outlines[0]) else []
+    return [frame] if is_rectangular(frame.outlines[0]) or is_ring(frame.outlines[0]) else []
 
 
-def is_within(one: Part, other: Part) -> bool:
-    return one.left > other.left and one.top > other.top and one.right < other.right and one.bottom < other.bottom
-
-
-def is_box_or_ring(outline: cv2.typing.MatLike) -> bool:
-    """Whether it fills a rectangle's corners, or is as round as it is wide."""
+def is_ring(outline: cv2.typing.MatLike) -> bool:
+    """Whether it is round, and as wide as high."""
     _, (width, height), _ = cv2.minAreaRect(outline)
-    is_ring = cv2.contourArea(outline) > ROUND * width * height
-    return fullness(outline) > RECTANGULAR or (is_ring and min(width, height) > AS_WIDE * max(width, height))
+    is_round = cv2.contourArea(outline) > ROUND * width * height
+    return is_round and min(width, height) > AS_WIDE * max(width, height)

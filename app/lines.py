@@ -7,8 +7,8 @@ The connected parts of the ink are gathered into lines here; `cuts` makes digits
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -19,6 +19,7 @@ from app import cuts
 from app.cuts import Cuts, Span, Strip
 from app.decoding import Picture, decode
 from app.errors import BlankPicture, TooManyDigits
+from app.frames import Box, gap, is_rectangular
 from app.image import thick_enough
 from app.ink import BOX_LEVEL, Ink, ink_of, strengthened
 from app.model import Images, Probabilities
@@ -104,27 +105,17 @@ def find_on(ink: Ink, max_digits: int, scale: float = 1.0) -> Page:
 # --- parts and groups of them ----------------------------------------------------------------------------------------
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True)
+class Group(Box):
     """Connected parts of the ink that belong together, first of all each alone."""
 
+    area: int  # in pixels
     labels: tuple[int, ...]
-    left: int
-    top: int
-    right: int  # ends exclusive
-    bottom: int
-    area: int
 
-    @property
-    def width(self) -> int:
-        return self.right - self.left
 
-    @property
-    def height(self) -> int:
-        return self.bottom - self.top
-
-    @property
-    def middle(self) -> float:
-        return (self.top + self.bottom) / 2
+def edges(groups: Sequence[Group]) -> NDArray[np.intp]:
+    """(4, n): left, top, right and bottom of each."""
+    return np.array([(group.left, group.top, group.right, group.bottom) for group in groups], np.intp).reshape(-1, 4).T
 
 
 def parts_of(ink: Ink) -> tuple[list[Group], Labels]:
@@ -142,7 +133,7 @@ def connected(mask: Ink) -> tuple[list[Group], Labels]:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
     largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")[:MOST_PARTS]
     parts = zip(largest.tolist(), stats[largest].tolist(), strict=True)
-    return [Group((label,), x, y, x + w, y + h, area) for label, (x, y, w, h, area) in parts], np.asarray(
+    return [Group(x, y, x + w, y + h, area, (label,)) for label, (x, y, w, h, area) in parts], np.asarray(
         labels, np.int32
     )
 
@@ -160,22 +151,20 @@ def is_dotted(parts: Sequence[Group]) -> bool:
 
 def without_frames(parts: Sequence[Group], labels: Labels) -> list[Group]:
     """Without the boxes, combs and tables that digits are written into: hollow rectangles with ink in them."""
-    left, top, right, bottom, area = np.array([part[1:] for part in parts]).reshape(-1, 5).T
+    left, top, right, bottom = edges(parts)
+    area = np.array([part.area for part in parts])
 
     def is_frame(part: Group) -> bool:
         inside = (left > part.left) & (top > part.top) & (right < part.right) & (bottom < part.bottom)
-        return bool(area[inside].sum() > HELD * part.area) and is_rectangular(part, labels)
+        return bool(area[inside].sum() > HELD * part.area) and is_rectangular(points_of(part, labels))
 
     return [part for part in parts if not is_frame(part)]
 
 
-def is_rectangular(part: Group, labels: Labels) -> bool:
-    """Whether it fills the corners of the box around it, which may be turned. A round zero fills 79 % of its box."""
-    points = cv2.findNonZero(
-        (labels[part.top : part.bottom, part.left : part.right] == part.labels[0]).astype(np.uint8)
-    )
-    _, (width, height), _ = cv2.minAreaRect(points)
-    return cv2.contourArea(cv2.convexHull(points)) > 0.9 * width * height
+def points_of(part: Group, labels: Labels) -> NDArray[np.int32]:
+    """(n, 1, 2): the x and y of its pixels, in its box."""
+    own = labels[part.top : part.bottom, part.left : part.right] == part.labels[0]
+    return np.asarray(cv2.findNonZero(own.astype(np.uint8)), np.int32)
 
 
 def typical_height(groups: Sequence[Group]) -> float:
@@ -221,7 +210,7 @@ def put_together(parts: Sequence[Group], height: float) -> list[Group]:
 
 def near_pairs(parts: Sequence[Group], limit: float) -> list[tuple[int, int]]:
     """Those whose boxes are no further apart, the nearest first."""
-    left, top, right, bottom = np.array([part[1:5] for part in parts], float).T
+    left, top, right, bottom = edges(parts)
     x = np.maximum(0, np.maximum.outer(left, left) - np.minimum.outer(right, right))
     y = np.maximum(0, np.maximum.outer(top, top) - np.minimum.outer(bottom, bottom))
     apart = np.hypot(x, y)
@@ -232,12 +221,12 @@ def near_pairs(parts: Sequence[Group], limit: float) -> list[tuple[int, int]]:
 
 def union(one: Group, other: Group) -> Group:
     return Group(
-        one.labels + other.labels,
         min(one.left, other.left),
         min(one.top, other.top),
         max(one.right, other.right),
         max(one.bottom, other.bottom),
         one.area + other.area,
+        one.labels + other.labels,
     )
 
 
@@ -262,20 +251,13 @@ def add_small(small: Sequence[Group], lines: list[list[Group]]) -> list[Group]:
     """Puts each on the line it lies in; what lies in none comes back."""
     left = []
     for group in small:
-        nearest = min(lines, key=lambda line: min(distance(group, each) for each in line))
-        neighbour = min(nearest, key=lambda each: distance(group, each))
-        if distance(group, neighbour) <= neighbour.height and shared_rows(group, neighbour) >= SHARED:
+        nearest = min(lines, key=lambda line: min(gap(group, each) for each in line))
+        neighbour = min(nearest, key=lambda each: gap(group, each))
+        if gap(group, neighbour) <= neighbour.height and shared_rows(group, neighbour) >= SHARED:
             nearest.append(group)
         else:
             left.append(group)
     return left
-
-
-def distance(one: Group, other: Group) -> float:
-    """Of their boxes."""
-    x = max(one.left, other.left) - min(one.right, other.right)
-    y = max(one.top, other.top) - min(one.bottom, other.bottom)
-    return math.hypot(max(0, x), max(0, y))
 
 
 # --- from groups to a strip ------------------------------------------------------------------------------------------

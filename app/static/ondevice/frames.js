@@ -36,7 +36,7 @@ function writtenRectangle(inked) {
   const outlines = mats.outlines(inked, cv.RETR_TREE);
   const lengths = outlines.map(({ mat }) => mat.rows);
   const widest = outlines[lengths.indexOf(Math.max(...lengths))];
-  if (widest.parent >= 0 || fullness(widest.mat) < RECTANGULAR) return null;
+  if (widest.parent >= 0 || !isRectangular(widest.mat)) return null;
   const shortest = WRITTEN * Math.max(inked.rows, inked.cols);
   for (let hole = outlines[widest.child]; hole; hole = outlines[hole.next]) {
     const { width, height } = cv.boundingRect(hole.mat);
@@ -53,10 +53,10 @@ function hull(outline) {
   return mats.given((out) => cv.convexHull(outline, out));
 }
 
-/** The share of the smallest box around it, which may be turned, that its hull fills. */
-function fullness(outline) {
+/** Whether its hull fills the corners of the smallest box around it, which may be turned. */
+function isRectangular(outline) {
   const { width, height } = cv.minAreaRect(outline).size;
-  return cv.contourArea(hull(outline)) / Math.max(1, width * height);
+  return cv.contourArea(hull(outline)) > RECTANGULAR * width * height;
 }
 
 /** What an outline encloses, without its rim. */
@@ -123,7 +123,7 @@ function frameAmong(parts) {
   const held = parts.filter((part) => isWithin(part, frame));
   const longest = Math.max(0, ...held.map(({ width, height }) => Math.max(width, height)));
   if (longest < AS_LONG * frame.height || held.reduce((sum, { area }) => sum + area, 0) < HELD * frame.area) return [];
-  return isBoxOrRing(frame.outlines[0]) ? [frame] : [];
+  return isRectangular(frame.outlines[0]) || isRing(frame.outlines[0]) ? [frame] : [];
 }
 
 function isWithin(one, other) {
@@ -131,9 +131,9 @@ function isWithin(one, other) {
   return one.x > other.x && one.y > other.y && one.x + one.width < right && one.y + one.height < bottom;
 }
 
-/** Whether it fills a rectangle's corners, or is as round as it is wide. */
-function isBoxOrRing(outline) {
+/** Whether it is round, and as wide as high. */
+function isRing(outline) {
   const { width, height } = cv.minAreaRect(outline).size;
-  const isRing = cv.contourArea(outline) > ROUND * width * height;
-  return fullness(outline) > RECTANGULAR || (isRing && Math.min(width, height) > AS_WIDE * Math.max(width, height));
+  const isRound = cv.contourArea(outline) > ROUND * width * height;
+  return isRound && Math.min(width, height) > AS_WIDE * Math.max(width, height);
 }
