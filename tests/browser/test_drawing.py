@@ -1,4 +1,4 @@
-"""Digits of many hands, drawn on the page along their centre lines, in many sizes and places."""
+"""Digits of many hands and of plotters, drawn on the page along their centre lines, in many sizes and places."""
 
 from __future__ import annotations
 
@@ -25,12 +25,15 @@ def test_drawn_digits_are_read_right(page: Page) -> None:
 
 
 def share_read_right(page: Page, count: int) -> float:
+    """Every fifth as a plotter draws it."""
     chance = np.random.default_rng(0)
-    right = 0
-    for index in chance.choice(10_000, count, replace=False):
-        pixels, label = digit(int(index))
-        right += read_drawn(page, placed(pen_path(pixels), chance)) == str(label)
-    return right / count
+    written = [digit(int(index)) for index in chance.choice(10_000, count, replace=False)]
+    specimens = [(pen_path(pixels), label) for pixels, label in written]
+    specimens[::5] = [(plotted(number % 10, chance), number % 10) for number in range(len(specimens[::5]))]
+    read = [(label, read_drawn(page, placed(strokes, chance))) for strokes, label in specimens]
+    wrong = [(number, label, said) for number, (label, said) in enumerate(read) if said != str(label)]
+    print(f"read wrong (number, label, read): {wrong}")
+    return 1 - len(wrong) / count
 
 
 def read_drawn(page: Page, strokes: list[Stroke]) -> str:
@@ -49,6 +52,36 @@ def placed(strokes: list[Stroke], chance: np.random.Generator) -> list[Stroke]:
     size = chance.uniform(0.4, 0.85) / extent.max()
     place = chance.uniform(0.05, 0.95 - extent * size)
     return [[tuple((np.array(point) - least) * size + place) for point in stroke] for stroke in strokes]
+
+
+# --- a plotter's digits, in a box of 10 x 20 --------------------------------------------------------------------------
+
+
+def arc(centre: tuple[float, float], across: float, down: float, begin: float, end: float) -> Stroke:
+    """Of an ellipse, between two angles in degrees: 0 is on the right, 90 below."""
+    angles = np.radians(np.linspace(begin, end, 16))
+    x, y = centre
+    return [(x + across * float(np.cos(angle)), y + down * float(np.sin(angle))) for angle in angles]
+
+
+PLOTTED: list[list[Stroke]] = [
+    [arc((5, 10), 5, 10, -90, 270)],
+    [[(1, 4), (5, 0), (5, 20)]],
+    [[*arc((5, 5), 5, 5, -180, 40), (0, 20), (10, 20)]],
+    [[*arc((5, 5), 5, 5, -160, 90), *arc((5, 15), 5, 5, -90, 160)]],
+    [[(7, 20), (7, 0), (0, 14), (10, 14)]],
+    [[(9, 0), (1, 0), (0, 9), *arc((5, 14), 5, 6, -140, 150)]],
+    [[*arc((10, 14), 10, 14, -100, -180), *arc((5, 14), 5, 6, 180, -180)]],
+    [[(0, 0), (10, 0), (3, 20)]],
+    [[*arc((5, 5), 4.5, 5, 90, -270), *arc((5, 15), 5, 5, -90, 270)]],
+    [[*arc((5, 6), 5, 6, 0, -360), *arc((0, 6), 10, 14, 0, 80)]],
+]
+
+
+def plotted(label: int, chance: np.random.Generator) -> list[Stroke]:
+    """Narrow or wide, upright or slanted."""
+    wide, slant = chance.uniform(0.7, 1.3), chance.uniform(0, 0.3)
+    return [[(x * wide - y * slant, y) for x, y in stroke] for stroke in PLOTTED[label]]
 
 
 # --- the way a pen would have gone ------------------------------------------------------------------------------------
