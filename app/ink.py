@@ -189,7 +189,7 @@ def slopes_of_lines(strokes: Ink) -> list[float]:
     rows, columns = strokes.shape
     counts = counts_of_sheared_rows(y, 2 * x, rows, columns)
     best = max(range(len(SLOPES)), key=lambda i: int(np.square(counts[i]).sum()))
-    fullest = (counts[best][1:] + counts[best][:-1]).max()  # a line may lie between two rows
+    fullest = (counts[best][1:] + counts[best][:-1]).max(initial=0)  # a line may lie between two rows
     return SLOPES[max(0, best - 1) : best + 2] if fullest >= LINE_COVERS * columns / 2 else []
 
 

@@ -19,7 +19,7 @@ NEARLY, MOSTLY = 10, 0.85  # even paper: this share of it within this many grey 
 NEARLY_ALL = 0.998  # of a tone: what is left is specks
 AREA, SHADOW = 0.25, 0.5  # of the longer side: a tone so wide may be no stroke; so wide it is none
 SOFT_EDGE = np.ones((5, 5), np.uint8)
-PAPER_SIDE = 192  # the paper's brightness is found on a copy of this size
+PAPER_SIDE = 192  # the paper's brightness is found on a copy of this size, and shadows on one no larger
 PAPER_WINDOW = 0.5  # of its longer side: in it less than half must be ink
 WIDEST_STROKE, NARROW_STROKE = 0.2, 0.1  # of its longer side: the widest there are, and what tells ink's polarity
 LIGHT_INK = 2  # light ink on dark paper must stand out by more: paper is mostly light
@@ -34,10 +34,9 @@ def even_paper(picture: Grey) -> int | None:
 
     Two tones, the greater and outer of which is paper. An area of the other is a shadow, unless it is all there is.
     """
-    inked = inner_tone(picture)
-    if not cv2.countNonZero(inked):
+    inked, ink, sheet = inner_tone(picture)
+    if not ink.any():
         return None
-    sheet, ink = histogram(picture, cv2.bitwise_not(inked)), histogram(picture, inked)
     paper = median(sheet)
     if max(picture.shape) > TINY:
         tolerance = max(NEARLY, NEARLY / 100 * abs(paper - median(ink)))
@@ -46,14 +45,22 @@ def even_paper(picture: Grey) -> int | None:
     return round(paper)
 
 
-def inner_tone(picture: Grey) -> Mask:
-    """Where the tone is of which the picture, and its border, has less."""
-    bright = np.asarray(cv2.threshold(picture, 0, 255, cv2.THRESH_OTSU)[1], np.uint8)
-    light_paper = float(bright.mean()) + float(border(bright).mean()) > 255
-    return np.asarray(cv2.bitwise_not(bright), np.uint8) if light_paper else bright
+def inner_tone(picture: Grey) -> tuple[Mask, Histogram, Histogram]:
+    """Where the tone is of which the picture, and its border, has less; its pixels, and those of the other."""
+    level, mask = cv2.threshold(picture, 0, 255, cv2.THRESH_OTSU)
+    bright = np.asarray(mask, np.uint8)
+    counts = histogram(picture)
+    dark = np.where(np.arange(256) <= level, counts, 0)
+    if mean(bright) + mean(border(bright)) <= 255:
+        return bright, counts - dark, dark
+    return np.asarray(cv2.bitwise_not(bright), np.uint8), dark, counts - dark
 
 
-def histogram(picture: Grey, where: cv2.typing.MatLike) -> Histogram:
+def mean(mask: Mask) -> float:
+    return 255 * cv2.countNonZero(mask) / mask.size
+
+
+def histogram(picture: Grey, where: cv2.typing.MatLike | None = None) -> Histogram:
     return cv2.calcHist([picture], [0], where, [256], [0, 256]).ravel().astype(np.intp)
 
 
@@ -79,8 +86,17 @@ def has_shadow(picture: Grey, inked: Mask, tolerance: float) -> bool:
 
 def is_wider(inked: Mask, share: float) -> bool:
     """Than this share of the picture's longer side, somewhere. What the border cuts is taken to go on outside."""
+    while max(inked.shape) > PAPER_SIDE and min(inked.shape) > 1:
+        inked = halved(inked)
     side = int(share * max(inked.shape))
-    return bool(cv2.countNonZero(cv2.erode(inked, np.ones((side, side), np.uint8))))
+    return int(cv2.erode(inked, np.ones((side, side), np.uint8)).max()) == 255
+
+
+def halved(mask: Mask) -> Mask:
+    """Of four pixels one, which is 255 where all of them are."""
+    height, width = (side // 2 for side in mask.shape)
+    whole = mask[: 2 * height, : 2 * width]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def is_alone(picture: Grey, inked: Mask, tolerance: float) -> bool:

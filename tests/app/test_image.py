@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from contextlib import suppress
+
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from app import decoding, image
+from app import decoding, image, lines
+from app.errors import ServiceError
 from tests.app.conftest import encode
 from training.data import Digits
 
@@ -95,3 +100,17 @@ def test_thin_pen_leaves_a_stroke_as_wide_as_mnists() -> None:
     seen = read(encode(sheet))
     assert seen.max() == 255
     assert 1.5 < seen[16].astype(float).sum() / 255 < 4  # across the slanted stroke
+
+
+@pytest.mark.parametrize("height", [1, 2, 3, 21, 64, 97, 321, 1025])
+def test_pictures_of_every_shape_are_read_or_refused(height: int) -> None:
+    chance = np.random.default_rng(height)
+    for width, kind in itertools.product([1, 2, 3, 21, 64, 97, 321, 1025], ["areas", "specks"]):
+        picture = np.full((height, width), 240, np.uint8)
+        picture[: chance.integers(height + 1), : chance.integers(width + 1)] = chance.integers(256)
+        if kind == "specks":
+            picture[chance.random(picture.shape) < 0.2] = chance.integers(256)
+        with suppress(ServiceError):
+            assert image.prepare(picture).shape == (28, 28)
+        with suppress(ServiceError):
+            assert lines.find(decoding.open_picture(encode(picture), MAX_PIXELS), 64).images.shape[1:] == (28, 28)

@@ -57,8 +57,17 @@ function hasShadow(picture, inked, tolerance) {
 
 /** Than this share of the picture's longer side, somewhere. */
 function isWider(inked, share) {
-  const side = Math.floor(share * longest(inked));
-  return cv.countNonZero(mats.eroded(inked, mats.ones(side, side))) > 0;
+  let small = inked;
+  while (longest(small) > PAPER_SIDE && Math.min(small.rows, small.cols) > 1) small = halved(small);
+  const side = Math.floor(share * longest(small));
+  return mats.greatest(mats.eroded(small, mats.ones(side, side)).data) === 255;
+}
+
+/** Of four pixels one, which is 255 where all of them are. */
+function halved(mask) {
+  const [width, height] = [Math.floor(mask.cols / 2), Math.floor(mask.rows / 2)];
+  const whole = mats.part(mask, { x: 0, y: 0, width: 2 * width, height: 2 * height });
+  return mats.resized(whole, width, height, cv.INTER_AREA);
 }
 
 /** Whether one part of one tone is all there is on paper of another, soft edges aside. */
