@@ -35,10 +35,10 @@ WIDEST = 1.6  # a span of more than two cuts
 # What a sequence of digits loses, in natural logarithms beside the digits' log probabilities. Chosen on pages made of
 # MNIST's validation digits.
 LEAST = 1e-6  # the probability no digit is below: one that the model cannot read must not decide alone
-CROSSED = 1.5  # for each height of ink cut through
-WIDE, WIDTH = 0.63, 1.06  # for each height that a digit is wider
-TALL, LOWNESS = 0.92, 1.13  # for each height that a digit is lower
-SMALL, NOTHING = 0.5, 0.5  # what is lower may be no digit at all
+CROSSED = 2.3  # for each height of ink cut through
+WIDE, WIDTH = 0.65, 0.8  # for each height that a digit is wider
+TALL, LOWNESS = 0.92, 1.2  # for each height that a digit is lower
+SMALL, NOTHING = 0.45, 1.2  # what is lower may be no digit at all
 
 
 class Strip(NamedTuple):
