@@ -153,8 +153,12 @@ def without_lines(strokes: Ink) -> Ink:
     nothing = np.zeros_like(strokes)
     level = nothing if level is None else level
     upright = nothing if upright is None else np.ascontiguousarray(upright.T)
+    return erased(strokes, level, upright)
+
+
+def erased(strokes: Ink, level: Mask, upright: Mask) -> Ink:
+    """Lines taken away, each mask 255 on its own; a stroke that goes on at both sides of one is mended."""
     rest = np.asarray(cv2.bitwise_and(strokes, cv2.bitwise_not(cv2.bitwise_or(level, upright))), np.uint8)
-    # A stroke that goes on at both sides of a line is mended.
     across_level = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((thickness(level) + 2, 3), np.uint8))
     across_upright = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((3, thickness(upright.T) + 2), np.uint8))
     mended = cv2.max(cv2.min(across_level, level), cv2.min(across_upright, upright))

@@ -19,9 +19,10 @@ from app import cuts
 from app.cuts import Cuts, Span, Strip
 from app.decoding import Picture, decode
 from app.errors import BlankPicture, TooManyDigits
-from app.frames import Box, gap, is_rectangular
+from app.forms import lines_of_forms
+from app.frames import Box, gap
 from app.image import thick_enough
-from app.ink import BOX_LEVEL, Ink, ink_of, strengthened
+from app.ink import BOX_LEVEL, Ink, erased, ink_of, mask_of, strengthened
 from app.model import Images, Probabilities
 
 Labels = NDArray[np.int32]  # (H, W)
@@ -34,7 +35,6 @@ TALLEST = 1.25  # pieces of one digit together
 SHARED = 0.4  # of the lower one's rows: two neighbours on one line have so many in common
 MOST_PARTS = 1000  # of the ink that are looked at: what is smaller than so many others is noise
 DOTS = 12  # fewer are not a dotted pen's
-HELD = 0.25  # of a frame's ink: what it frames has at least so much
 
 STRIP_HEIGHT = 64  # pixels: larger digits are made smaller before they are cut; 40 costs two points where digits touch
 MARGIN = 4  # empty columns on both sides of a strip
@@ -91,6 +91,7 @@ def find(picture: Picture, max_digits: int) -> Page:
 
 def find_on(ink: Ink, max_digits: int, scale: float = 1.0) -> Page:
     """`scale`: pixels of the picture for one of the ink's. Raises `BlankPicture` or `TooManyDigits`."""
+    ink = without_forms(ink)
     parts, labels = parts_of(ink)
     parts = without_dust(parts)
     if not parts:
@@ -100,6 +101,12 @@ def find_on(ink: Ink, max_digits: int, scale: float = 1.0) -> Page:
     if room > max_digits:
         raise TooManyDigits(f"There is ink for more than the {max_digits} digits we read at once: send a part of it.")
     return Page([line_of(line, ink, labels, scale) for line in lines])
+
+
+def without_forms(ink: Ink) -> Ink:
+    """Without the lines of the boxes, combs and tables that digits are written into, whether they touch or not."""
+    form = lines_of_forms(mask_of(ink))
+    return erased(ink, form.level, form.upright) if form else ink
 
 
 # --- parts and groups of them ----------------------------------------------------------------------------------------
@@ -119,13 +126,13 @@ def edges(groups: Sequence[Group]) -> NDArray[np.intp]:
 
 
 def parts_of(ink: Ink) -> tuple[list[Group], Labels]:
-    """All connected parts but frames, and for each pixel the label of its part, 0 if it has none."""
+    """All connected parts, and for each pixel the label of its part, 0 if it has none."""
     mask = np.asarray(cv2.threshold(ink, BOX_LEVEL, 1, cv2.THRESH_BINARY)[1], np.uint8)
     parts, labels = connected(mask)
     if is_dotted(parts):
         reach = round(typical_height(parts))
         parts, labels = connected(np.asarray(cv2.dilate(mask, np.ones((2 * reach + 1,) * 2, np.uint8)), np.uint8))
-    return without_frames(parts, labels), labels
+    return parts, labels
 
 
 def connected(mask: Ink) -> tuple[list[Group], Labels]:
@@ -147,24 +154,6 @@ def is_dotted(parts: Sequence[Group]) -> bool:
         and 2 * part.area >= part.width * part.height
     ]
     return len(dots) >= DOTS and 2 * sum(dots) > sum(part.area for part in parts)
-
-
-def without_frames(parts: Sequence[Group], labels: Labels) -> list[Group]:
-    """Without the boxes, combs and tables that digits are written into: hollow rectangles with ink in them."""
-    left, top, right, bottom = edges(parts)
-    area = np.array([part.area for part in parts])
-
-    def is_frame(part: Group) -> bool:
-        inside = (left > part.left) & (top > part.top) & (right < part.right) & (bottom < part.bottom)
-        return bool(area[inside].sum() > HELD * part.area) and is_rectangular(points_of(part, labels))
-
-    return [part for part in parts if not is_frame(part)]
-
-
-def points_of(part: Group, labels: Labels) -> NDArray[np.int32]:
-    """(n, 1, 2): the x and y of its pixels, in its box."""
-    own = labels[part.top : part.bottom, part.left : part.right] == part.labels[0]
-    return np.asarray(cv2.findNonZero(own.astype(np.uint8)), np.int32)
 
 
 def typical_height(groups: Sequence[Group]) -> float:

@@ -26,7 +26,7 @@ def bars(ink: Ink, *places: tuple[int, int], height: int = 40) -> Ink:
 
 def lefts(ink: Ink) -> list[list[int]]:
     """For each line where its groups begin, from the left to the right."""
-    parts, _ = lines.parts_of(ink)
+    parts, _ = lines.parts_of(lines.without_forms(ink))
     parts = lines.without_dust(parts)
     found = lines.into_lines(lines.put_together(parts, lines.typical_height(parts)))
     return [sorted(group.left for group in line) for line in found]

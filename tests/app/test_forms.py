@@ -1,0 +1,89 @@
+"""Digits written into boxes and combs, whose lines they may touch or cross."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app import lines
+from app.errors import BlankPicture
+from app.forms import lines_of_forms
+from app.ink import BOX_LEVEL
+from app.model import Model
+from tests.conftest import NEWEST, ROOT
+from training.data import Digits
+
+Ink = NDArray[np.uint8]
+HEIGHT, WIDTH, AROUND = 80, 70, 60
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model((ROOT / f"models/digits/{NEWEST}/model.onnx").read_bytes(), "cpu")
+
+
+def field(kind: str, digits: Digits, crossing: bool = False) -> Ink:
+    """A form's field with a digit in each place; the second one crosses its bottom line."""
+    ink = np.zeros((HEIGHT + 2 * AROUND, len(digits) * 90 + 2 * AROUND), np.uint8)
+    for i, digit in enumerate(digits.images):
+        left, bottom = AROUND + i * (90 if kind == "boxes" else WIDTH), AROUND + HEIGHT
+        if kind == "open comb":
+            for x in (left, left + WIDTH):
+                cv2.line(ink, (x, AROUND + HEIGHT // 2), (x, bottom), (200,), 2)
+            cv2.line(ink, (left, bottom), (left + WIDTH, bottom), (200,), 2)
+        elif kind != "nothing":
+            cv2.rectangle(ink, (left, AROUND), (left + WIDTH, bottom), (200,), 2)
+        x, y, width, height = cv2.boundingRect(digit)
+        if not width:
+            continue
+        size = round(width * 54 / max(width, height)), round(height * 54 / max(width, height))
+        drawn = cv2.resize(digit[y : y + height, x : x + width], size, interpolation=cv2.INTER_CUBIC)
+        top = bottom - size[1] + 6 if crossing and i == 1 else AROUND + (HEIGHT - size[1]) // 2
+        here = ink[top : top + size[1], left + (WIDTH - size[0]) // 2 :][:, : size[0]]
+        np.maximum(here, drawn, out=here)
+    return ink
+
+
+def turned(ink: Ink, degrees: float) -> Ink:
+    turn = cv2.getRotationMatrix2D((ink.shape[1] / 2, ink.shape[0] / 2), degrees, 1)
+    return np.asarray(cv2.warpAffine(ink, turn, ink.shape[::-1]), np.uint8)
+
+
+def read(ink: Ink, model: Model) -> list[str]:
+    page = lines.find_on(ink, 64)
+    return ["".join(str(each.digit) for each in line) for line in page.read(model.run(page.images))]
+
+
+@pytest.mark.parametrize("degrees", [0, 2])
+@pytest.mark.parametrize(
+    ("kind", "crossing"), [("boxes", False), ("boxes", True), ("comb", False), ("comb", True), ("open comb", False)]
+)
+def test_fields_of_forms_are_read_as_without_their_lines(
+    test_digits: Digits, model: Model, kind: str, degrees: float, crossing: bool
+) -> None:
+    right = 0
+    for start in range(0, 100, 5):
+        digits = test_digits[np.arange(start, start + 5)]
+        right += read(turned(field(kind, digits, crossing), degrees), model) == ["".join(map(str, digits.labels))]
+    assert right >= 17
+
+
+def test_writing_alone_is_no_form(test_digits: Digits) -> None:
+    for start in range(0, 500, 5):
+        assert lines_of_forms(field("nothing", test_digits[np.arange(start, start + 5)])) is None
+
+
+@pytest.mark.parametrize("degrees", [0, 3])
+def test_of_a_form_the_lines_are_taken_and_nothing_else(test_digits: Digits, degrees: float) -> None:
+    digits = test_digits[np.arange(5)]
+    left = lines.without_forms(turned(field("comb", digits), degrees)) > BOX_LEVEL
+    written = turned(field("nothing", digits), degrees) > BOX_LEVEL
+    assert np.count_nonzero(left != written) < 0.01 * np.count_nonzero(written)
+
+
+def test_empty_form_is_blank(test_digits: Digits) -> None:
+    nothing = Digits(np.zeros((5, 28, 28), np.uint8), test_digits.labels[:5])
+    with pytest.raises(BlankPicture):
+        lines.find_on(field("comb", nothing), 64)
