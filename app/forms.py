@@ -19,7 +19,8 @@ SLOPES = np.linspace(-STEEPEST, STEEPEST, 71).tolist()
 LEVEL, UPRIGHT = 0.85, 0.9  # of the form's width, and from its top to its bottom: a line covers as much
 MOST_LINES = 0.35  # of a form's rows, or columns: more is no form
 HIGH = 0.6  # of a form's height: its top line and its bottom line are so far apart
-OPEN = 1.5  # as wide as high: without a top or a bottom it is a comb
+OPEN = 1.5  # as wide as high: a comb, which may have no top or no bottom
+AS_HIGH = 0.4  # of its box: a digit
 NOT_QUITE_STRAIGHT, NEAR = np.ones((3, 3), np.uint8), np.ones((7, 7), np.uint8)
 AT_THE_ENDS = 1 / 6  # of a form's width: where its first upright and its last one are
 
@@ -40,10 +41,17 @@ def lines_of_forms(inked: Mask) -> Lines | None:
             continue
         here = slice(top, top + height), slice(left, left + width)
         own = np.where(labels[here] == label, np.uint8(255), np.uint8(0))
-        if is_rectangular(cv2.findNonZero(own)) and (lines := lines_of_form(own)):
+        lines = lines_of_form(own) if is_rectangular(cv2.findNonZero(own)) else None
+        if lines and (width >= OPEN * height or holds_a_digit(lines, inked[here])):
             for whole, part in zip(found, lines, strict=True):
                 whole[here] |= part
     return found if found.level.any() else None
+
+
+def holds_a_digit(lines: Lines, inked: Mask) -> bool:
+    """Whether there is ink as high as a digit is in a box. Else the box may be a digit: 0, or 8 with a line across."""
+    _, _, _, height = cv2.boundingRect(cv2.bitwise_and(inked, cv2.bitwise_not(lines.level | lines.upright)))
+    return height >= AS_HIGH * len(inked)
 
 
 def lines_of_form(own: Mask) -> Lines | None:

@@ -83,6 +83,16 @@ def test_of_a_form_the_lines_are_taken_and_nothing_else(test_digits: Digits, deg
     assert np.count_nonzero(left != written) < 0.01 * np.count_nonzero(written)
 
 
+@pytest.mark.parametrize("bars", [[], [0.5]], ids=["zeros", "eights"])
+def test_digits_of_straight_lines_are_no_forms(bars: list[float]) -> None:
+    ink = np.zeros((220, 300), np.uint8)
+    for left in (60, 180):
+        cv2.rectangle(ink, (left, 50), (left + 60, 170), (255,), 8)
+        for bar in bars:
+            cv2.line(ink, (left, 50 + round(120 * bar)), (left + 60, 50 + round(120 * bar)), (255,), 8)
+    assert lines_of_forms(ink) is None
+
+
 def test_empty_form_is_blank(test_digits: Digits) -> None:
     nothing = Digits(np.zeros((5, 28, 28), np.uint8), test_digits.labels[:5])
     with pytest.raises(BlankPicture):
