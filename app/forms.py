@@ -17,7 +17,7 @@ HOLLOW = 0.5  # of its box: no form has more ink, digits included
 STEEPEST = 0.14  # slope of a form held askew by 8 degrees
 SLOPES = np.linspace(-STEEPEST, STEEPEST, 71).tolist()
 LEVEL, UPRIGHT = 0.85, 0.9  # of the form's width, and from its top to its bottom: a line covers as much
-MOST_LINES = 0.35  # of a form's rows, or columns: more is no form
+THICKEST, THIN = 0.12, 6  # of a form's height, and in pixels: no line is thicker, and one so thin is none too thick
 HIGH = 0.6  # of a form's height: its top line and its bottom line are so far apart
 OPEN = 1.5  # as wide as high: a comb, which may have no top or no bottom
 AS_HIGH = 0.4  # of its box: a digit
@@ -101,7 +101,8 @@ def straight_lines(inked: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray
     """The level lines and the uprights, where a form stands straight; None if it is no form."""
     height, width = inked.shape
     level = np.flatnonzero(inked.mean(axis=1) >= LEVEL)
-    if not 0 < len(level) <= MOST_LINES * height:
+    thickest = max(THIN, THICKEST * height)
+    if not 0 < longest_run(level) <= thickest:
         return None
     top, bottom = int(level[0]), int(level[-1])
     if bottom - top < HIGH * height:
@@ -109,7 +110,7 @@ def straight_lines(inked: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray
             return None
         top, bottom = (0, bottom) if top > height / 2 else (top, height - 1)
     upright = np.flatnonzero(inked[top : bottom + 1].mean(axis=0) >= UPRIGHT)
-    if not 1 < len(upright) <= MOST_LINES * width:
+    if not 0 < longest_run(upright) <= thickest:
         return None
     if upright[0] > AT_THE_ENDS * width or upright[-1] < (1 - AT_THE_ENDS) * width:
         return None
@@ -117,3 +118,8 @@ def straight_lines(inked: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray
     rows[level] = True
     columns[top : bottom + 1, upright] = True
     return rows, columns
+
+
+def longest_run(places: NDArray[np.intp]) -> int:
+    """Of neighbours, in ascending order."""
+    return max(len(run) for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1))
