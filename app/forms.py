@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.frames import is_rectangular
+from app.ink import STEEPEST, counts_of_sheared_rows
 from app.paper import Mask
 
 SMALLEST = 32  # shorter side, in pixels
 HOLLOW = 0.5  # of its box: no form has more ink, digits included
-STEEPEST = 0.14  # slope of a form held askew by 8 degrees
-SLOPES = np.linspace(-STEEPEST, STEEPEST, 71).tolist()
+SLOPES: list[float] = np.linspace(-STEEPEST, STEEPEST, 71).tolist()  # finer than ruled paper's: a form's lines are long
 LEVEL, UPRIGHT = 0.85, 0.9  # of the form's width, and from its top to its bottom: a line covers as much
 THICKEST, THIN = 0.12, 6  # of a form's height, and in pixels: no line is thicker, and one so thin is none too thick
 HIGH = 0.6  # of a form's height: its top line and its bottom line are so far apart
@@ -88,13 +88,9 @@ def beside(lines: Mask, own: Mask) -> Mask:
 def slope_of(own: Mask) -> float:
     """That of `SLOPES` at which, sheared by it, the fewest rows hold the most ink."""
     y, x = np.nonzero(own[:, ::2])
-    across = 2 * x - own.shape[1] / 2
-    room = int(STEEPEST * own.shape[1]) + 1
-
-    def unevenness(slope: float) -> int:
-        return int(np.square(np.bincount((y + room - slope * across).astype(np.intp))).sum())
-
-    return float(max(SLOPES, key=unevenness))
+    height, width = own.shape
+    counts = counts_of_sheared_rows(y, 2 * x, height, width, SLOPES)
+    return SLOPES[max(range(len(SLOPES)), key=lambda i: int(np.square(counts[i]).sum()))]
 
 
 def straight_lines(inked: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -191,19 +193,19 @@ def slopes_of_lines(strokes: Ink) -> list[float]:
     if len(y) > strokes.size // 4:  # more than half of these pixels
         return []
     rows, columns = strokes.shape
-    counts = counts_of_sheared_rows(y, 2 * x, rows, columns)
+    counts = counts_of_sheared_rows(y, 2 * x, rows, columns, SLOPES)
     best = max(range(len(SLOPES)), key=lambda i: int(np.square(counts[i]).sum()))
     fullest = (counts[best][1:] + counts[best][:-1]).max(initial=0)  # a line may lie between two rows
     return SLOPES[max(0, best - 1) : best + 2] if fullest >= LINE_COVERS * columns / 2 else []
 
 
-def counts_of_sheared_rows(y: Indices, x: Indices, rows: int, columns: int) -> list[Indices]:
-    """For each of `SLOPES` how many of the pixels at y, x are in each row once they are sheared by it."""
+def counts_of_sheared_rows(y: Indices, x: Indices, rows: int, columns: int, slopes: Sequence[float]) -> list[Indices]:
+    """For each slope, up to `STEEPEST`, how many of the pixels at y, x are in each row once they are sheared by it."""
     margin = int(columns * STEEPEST) + 1
     down, across = y.astype(np.float32) + margin, x.astype(np.float32) - columns / 2
     return [
         np.bincount((down - slope * across).astype(np.intp), minlength=rows + 2 * margin)[margin:-margin]
-        for slope in SLOPES
+        for slope in slopes
     ]
 
 

@@ -26,7 +26,7 @@ ALLOWED = {
     "ink": {"decoding", "errors", "frames", "paper"},
     "image": {"decoding", "ink"},
     "cuts": {"image", "ink", "model"},
-    "forms": {"frames", "paper"},
+    "forms": {"frames", "ink", "paper"},
     "lines": {"cuts", "decoding", "errors", "forms", "frames", "image", "ink", "model"},
     "tensors": {"errors", "model"},
     "pictures": {"decoding", "errors", "image", "model"},
