@@ -6,7 +6,8 @@ several times. A bank is a folder of shards:
 - `digits-*.npz`: MNIST's digits distorted, labelled by teachers; `near-*.npz`: the same, but little distorted;
   `sent-*.npz`: these as clean drawings of any size, read by the pipeline
 - `plain-*.npz`: as they are; without them, what is as sharp as a picture would more likely be no digit
-- `pictures-*.npz`, `validation-*.npz`: pictures, the latter of the validation digits and of fonts kept for them
+- `pictures-*.npz`, `validation-*.npz`: pictures, the latter of the validation digits and of fonts kept for them; what
+  those of digits are is half their label, half what the teachers say that know what is no digit
 
 Each shard is a function of its number, so a bank that was interrupted is completed.
 """
@@ -75,7 +76,7 @@ class Plan:
     near: int = 500
     sent: int = 40
     plain: int = 33  # each eleven are MNIST's training digits once
-    pictures: int = 130
+    pictures: int = 150
     validation: int = 2
     temperature: float = 2.0  # softens what the teachers say
     data_dir: Path | None = None
@@ -161,7 +162,9 @@ def write_shard(path: Path, kind: str, number: int) -> None:
         "near": lambda worker, number: shown(worker, number, SLIGHT),
         "sent": lambda worker, number: shown(worker, number, SLIGHT, sent=True),
         "plain": lambda worker, number: shown(worker, number, None),
-        "pictures": lambda worker, number: pictured(worker.training, np.random.default_rng((1, number))),
+        "pictures": lambda worker, number: taught_too(
+            pictured(worker.training, np.random.default_rng((1, number))), worker
+        ),
         "validation": lambda worker, number: pictured(worker.validation, np.random.default_rng((2, number))),
     }
     made = makers[kind](worker, number)
@@ -174,6 +177,21 @@ def write_shard(path: Path, kind: str, number: int) -> None:
 def pictured(sources: Sources, rng: Generator) -> Bank:
     pairs = [picture(sources, rng) for _ in range(SHARD)]
     return Bank(np.stack([image for image, _ in pairs]), smoothed(np.array([label for _, label in pairs])))
+
+
+def taught_too(pictures: Bank, worker: Worker) -> Bank:
+    """Those of digits half as they are labelled, half as the teachers say that know what is no digit."""
+    judges = [teacher for teacher in worker.teachers if knows_no_digit(teacher)]
+    if not judges:
+        return pictures
+    digits = np.flatnonzero(pictures.targets.argmax(axis=1) != NO_DIGIT)  # what fools a teacher is not to be learnt
+    targets = pictures.targets.copy()
+    targets[digits] = (targets[digits] + judged(pictures.images[digits], judges, worker.plan.temperature)) / 2
+    return Bank(pictures.images, targets)
+
+
+def knows_no_digit(teacher: Model) -> bool:
+    return any(each.name == "logits" and each.shape[-1] == CLASSES for each in teacher.session.get_outputs())
 
 
 def smoothed(labels: NDArray[np.integer]) -> Targets:
@@ -208,10 +226,29 @@ def drawing_of(image: Image, rng: Generator) -> Image:
 
 
 def taught(images: Images, teachers: list[Model], temperature: float) -> Targets:
-    said = np.mean([teacher.run(images) for teacher in teachers], axis=0)
-    powers = np.power(said / said.sum(axis=1, keepdims=True), 1 / temperature)
-    digits = powers / powers.sum(axis=1, keepdims=True) * (1 - NEVER_SURE)
+    """What they say of what is a digit for certain."""
+    said = in_turn(images, teachers)
+    digits = softened(said / said.sum(axis=1, keepdims=True), temperature) * (1 - NEVER_SURE)
     return np.pad(digits, ((0, 0), (0, 1)), constant_values=NEVER_SURE).astype(np.float16)
+
+
+def judged(images: Images, teachers: list[Model], temperature: float) -> Targets:
+    """What those say that know what is no digit: what their ten probabilities lack to 1 is its share."""
+    said = in_turn(images, teachers)
+    no_digit = np.clip(1 - said.sum(axis=1, keepdims=True), 0, 1)
+    return softened(np.hstack([said, no_digit]), temperature).astype(np.float16)
+
+
+def in_turn(images: Images, teachers: list[Model]) -> NDArray[np.float32]:
+    """The mean of their probabilities."""
+    parts = [images[start : start + 100] for start in range(0, len(images), 100)]
+    return np.concatenate([np.mean([teacher.run(part) for teacher in teachers], axis=0) for part in parts])
+
+
+def softened(shares: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    powers = np.power(shares, 1 / temperature)
+    softer: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    return softer
 
 
 def read(folder: Path, kind: str) -> Bank:

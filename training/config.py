@@ -44,7 +44,7 @@ class TrainConfig:
     bank_parts: tuple[str, ...] = ()  # its kinds of pictures and how often each comes, as near:40
     epoch_size: int = 100_000  # of a bank's pictures make an epoch
     moved: int = 1  # each of them is moved along each axis by so many pixels at most
-    start_from: str = ""  # the run whose weights it starts with; none: random ones
+    start_from: str = ""  # the run or published version whose weights it starts with; none: random ones
     mean_of: tuple[str, ...] = ()  # the runs whose weights' mean it is (`average`), itself the last of them
     ema_momentum: float = 0.999  # of the averaged weights; 0: none
     keep: str = "best"  # the epoch that becomes the model: best (the least validation loss) or last
@@ -69,7 +69,7 @@ def with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-TEACHERS = ("models/digits/1/model.onnx", "models/digits/3/model.onnx", "models/digits/4/model.onnx")
+TEACHERS = tuple(f"models/digits/{version}/model.onnx" for version in (1, 3, 4, 5))
 
 PRESETS = {
     # Learns from pictures of every kind, and of distorted digits what its teachers say rather than their labels.

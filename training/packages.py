@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import io
 import subprocess
@@ -43,6 +44,10 @@ class Package:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
             return [archive.extractfile(f"package/{path}").read() for path in paths]  # type: ignore[union-attr]
 
+    def paths(self, content: bytes) -> list[str]:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+            return [name.removeprefix("package/") for name in archive.getnames()]
+
 
 @dataclass(frozen=True)
 class Wheel(Package):
@@ -65,6 +70,19 @@ class Wheel(Package):
     def unpack(self, content: bytes, paths: tuple[str, ...]) -> list[bytes]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return [archive.read(path) for path in paths]
+
+    def paths(self, content: bytes) -> list[str]:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return archive.namelist()
+
+
+def read_all(package: Package, pattern: str) -> list[bytes]:
+    """The package's files whose paths match, as a shell's patterns do, in the order of their names.
+
+    Raises `PackageError`.
+    """
+    content = verified(package)
+    return package.unpack(content, tuple(sorted(fnmatch.filter(package.paths(content), pattern))))
 
 
 def read(package: Package, *paths: str) -> list[bytes]:

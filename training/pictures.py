@@ -44,17 +44,21 @@ MAKERS: list[tuple[Maker, float]] = [
     (glyphs.silhouette, 0.025),
     (glyphs.surface, 0.02),
     (glyphs.view, 0.03),
-    (glyphs.excerpt, 0.03),
+    (glyphs.excerpt, 0.05),
     (glyphs.shuffled, 0.015),
 ]
+
+FILLING = (glyphs.surface, glyphs.view, glyphs.excerpt)  # what has no paper around it
 
 
 def picture(sources: Sources, rng: Generator) -> tuple[Image, int]:
     """What the network sees of one picture, and its label."""
     while True:
-        glyph, label = drawn_from(MAKERS, rng)(sources, rng)
+        maker = drawn_from(MAKERS, rng)
+        glyph, label = maker(sources, rng)
+        scene = whole if maker in FILLING and rng.random() < 0.6 else drawn_from(SCENES, rng)
         try:
-            return prepare(drawn_from(SCENES, rng)(tight(glyph), rng)), label
+            return prepare(scene(tight(glyph), rng)), label
         except BlankPicture:  # too faint: another one
             continue
 
@@ -66,8 +70,10 @@ def drawn_from(choices: list[tuple[T, float]], rng: Generator) -> T:
 
 
 def sheet(glyph: Glyph, rng: Generator) -> Grey:
-    """Clean ink anywhere on clean paper, dark on light or light on dark."""
+    """Clean ink anywhere on clean paper, dark on light or light on dark, now and then in two tones alone."""
     ink = placed(glyph, int(math.exp(rng.uniform(math.log(14), math.log(180)))), rng, room=1.5)
+    if rng.random() < 0.12:
+        ink = floats(ink > rng.uniform(0.3, 0.7))
     picture = inked(ink, *two_tones(rng))
     return to_grey(compressed(floats(picture / 255), rng)) if rng.random() < 0.2 else picture
 
@@ -229,6 +235,41 @@ def cropped(glyph: Glyph, rng: Generator) -> Grey:
     return inked(ink, *two_tones(rng))
 
 
+def boxed(glyph: Glyph, rng: Generator) -> Grey:
+    """In a form's box, or on a line or between two, which it may touch or cross, as hands do."""
+    height = int(math.exp(rng.uniform(math.log(18), math.log(130))))
+    small = floats(resized(glyph, height)) / np.float32(255)
+    around = int(0.7 * height) + 3
+    ink = np.pad(small, around)
+    gaps = [round(height * rng.uniform(-0.12, 0.45)) for _ in range(4)]
+    top, left = around - gaps[0], around - gaps[1]
+    bottom, right = around + height + gaps[2], around + small.shape[1] + gaps[3]
+    thickness, tone = int(rng.integers(1, 2 + height // 16)), rng.uniform(0.3, 1)
+    lines = np.zeros_like(ink)
+    all_round, across, upright = rng.choice([(1, 1, 1), (0, 1, 0), (0, 0, 1), (0, 1, 1)], p=(0.6, 0.2, 0.1, 0.1))
+    beyond = 0 if all_round else int(rng.integers(around))
+    if across:
+        lines[bottom : bottom + thickness, max(0, left - beyond) : right + thickness + beyond] = tone
+    if across and (all_round or rng.random() < 0.5):
+        lines[max(0, top - thickness) : top, max(0, left - beyond) : right + thickness + beyond] = tone
+    outer = thickness + beyond
+    if upright:
+        for side in (left - thickness, right):
+            lines[max(0, top - outer) : bottom + outer, max(0, side) : side + thickness] = tone
+    if all_round and rng.random() < 0.3:  # cut out along the box
+        edge = slice(max(0, top - thickness), bottom + thickness), slice(max(0, left - thickness), right + thickness)
+        ink, lines = ink[edge], lines[edge]
+    picture = inked(np.maximum(ink, lines), *two_tones(rng))
+    return to_grey(through_lens(floats(picture / 255), rng)) if rng.random() < 0.3 else picture
+
+
+def whole(glyph: Glyph, rng: Generator) -> Grey:
+    """What fills the picture to its edges, as a camera takes it."""
+    height = int(math.exp(rng.uniform(math.log(20), math.log(150))))
+    seen = resized(glyph, height)
+    return to_grey(compressed(floats(seen / 255), rng)) if rng.random() < 0.7 else seen
+
+
 def square(ink: Floats) -> Floats:
     height, width = ink.shape
     side = max(height, width)
@@ -377,4 +418,5 @@ SCENES: list[tuple[Scene, float]] = [
     (damaged, 0.30),
     (tiny, 0.16),
     (cropped, 0.05),
+    (boxed, 0.06),
 ]

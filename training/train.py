@@ -18,12 +18,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from app.versions import MANIFEST
 from training import bank
 from training.architectures import ARCHITECTURES, Standardisation
 from training.augment import distort
 from training.config import TrainConfig
-from training.data import Digits, Split
+from training.data import DataError, Digits, Split
 from training.distribute import Workers, train_together
+from training.published import network_of
 
 ALONE = Workers()
 
@@ -153,8 +155,7 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
         else:
             model = build(config, data.train, steps_per_epoch=len(batches))
             if config.start_from:
-                start_from = keras.models.load_model(Path(config.start_from) / "model.keras", compile=False)
-                model.set_weights(start_from.get_weights())
+                model.set_weights(beginning(Path(config.start_from), batches).get_weights())
     if workers.count > 1:
         train_together(model, workers)
     model.fit(
@@ -168,6 +169,15 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
     )
     best: keras.Model = keras.models.load_model(run / "model.keras")
     return best
+
+
+def beginning(start: Path, batches: keras.utils.PyDataset) -> keras.Model:
+    """A run's network, or a published version's. Raises `DataError` if `start` is neither."""
+    if (start / MANIFEST).exists():
+        return network_of(start, np.concatenate([batches[index][0] for index in range(min(8, len(batches)))]))
+    if not (start / "model.keras").exists():
+        raise DataError(f"{start} is neither a run nor a version to start from: no model.keras, no {MANIFEST}")
+    return keras.models.load_model(start / "model.keras", compile=False)
 
 
 def batches_of(config: TrainConfig, data: Split, epoch: int, among: Workers) -> keras.utils.PyDataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,20 @@ def test_digits_as_they_are_all_come_before_any_comes_again(worker: Worker) -> N
     shards = [bank.shown(worker, number, None) for number in range(len(worker.data.train) // 200)]
     seen = {bytes(image) for shard in shards for image in shard.images}
     assert seen == set(map(bytes, worker.data.train.images))
+
+
+def test_pictures_of_digits_are_half_what_their_teachers_say_and_those_of_none_are_not(worker: Worker) -> None:
+    """Only a teacher that knows what is no digit is asked."""
+    pictures = Bank(worker.data.train.images[:20], bank.smoothed(np.array([3] * 10 + [NO_DIGIT] * 10)))
+    assert bank.taught_too(pictures, worker) is pictures
+    judge = Model((GRAPH.parents[2] / "digits/5/model.onnx").read_bytes(), "cpu")
+    judged = bank.taught_too(pictures, dataclasses.replace(worker, teachers=[*worker.teachers, judge])).targets
+    assert np.array_equal(judged[10:], pictures.targets[10:])
+    said = judge.run(pictures.images[:10]).argmax(axis=1)
+    shares = judged[:10].astype(float)
+    assert np.allclose(shares.sum(axis=1), 1, atol=0.01)
+    assert (shares[np.arange(10), said] > 0.3).all()
+    assert (shares[:, 3] > 0.4).all()
 
 
 def test_labels_are_smoothed_over_all_eleven() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.packages import CACHE, Package, PackageError, Wheel, read
+from training.packages import CACHE, Package, PackageError, Wheel, read, read_all
 
 
 def packed(**files: bytes) -> bytes:
@@ -43,6 +43,12 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("npm")
 def test_files_are_handed_out_in_the_order_asked_for() -> None:
     assert read(PACKAGE, "two", "one") == [b"22", b"1"]
+
+
+@pytest.mark.usefixtures("npm")
+def test_files_are_found_by_a_pattern_in_the_order_of_their_names() -> None:
+    assert read_all(PACKAGE, "*") == [b"1", b"22"]
+    assert read_all(PACKAGE, "t*") == [b"22"]
 
 
 def test_a_package_is_fetched_once(npm: Path) -> None:

@@ -52,3 +52,22 @@ def test_every_damage_but_none_changes_the_image_and_keeps_its_size(damage: pict
 def test_ink_and_paper_differ_by_a_quarter_at_least() -> None:
     rng = np.random.default_rng(0)
     assert all(abs(np.subtract(*pictures.two_tones(rng))) > 0.25 for _ in range(200))
+
+
+def test_what_fills_a_picture_mostly_reaches_its_edges(sources: Sources) -> None:
+    reached = 0
+    for seed in range(30):
+        glyph, _ = glyphs.excerpt(sources, np.random.default_rng(seed))
+        seen = pictures.whole(glyph, np.random.default_rng(seed))
+        reached += bool(np.ptp(seen[0]) > 10 and np.ptp(seen[:, -1]) > 10)
+    assert reached >= 25
+
+
+def test_a_form_s_lines_run_straight_across_the_picture_beside_or_over_the_digit() -> None:
+    """At least twice the ink's own share of a row or a column is covered by them."""
+    lined = 0
+    for seed in range(30):
+        seen = pictures.boxed(np.full((40, 4), 255, np.uint8), np.random.default_rng(seed)).astype(int)
+        marked = abs(seen - np.median(seen)) > 30
+        lined += bool(max(marked.mean(axis=0).max(), marked.mean(axis=1).max()) > 0.35)
+    assert lined >= 25
