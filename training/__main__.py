@@ -83,7 +83,7 @@ def add_pictures(verb: argparse.ArgumentParser) -> None:
 
 def add_average(verb: argparse.ArgumentParser) -> None:
     add_data(verb)
-    verb.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders, each of which began with another")
+    verb.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="runs or versions, each begun with another")
     verb.add_argument("--out", type=Path, required=True, help="the run folder to write")
 
 

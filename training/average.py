@@ -17,19 +17,23 @@ import numpy as np
 from tqdm import tqdm
 
 from training.data import Split
-from training.train import ALONE, batches_of, read_config
+from training.train import ALONE, batches_of, beginning, read_config
 
 MEASURED = 250  # batches
 MOMENTUM = 0.97  # of the statistics' moving mean: about the last hundred batches count
 
 
 def average(runs: Sequence[Path], data: Split, out: Path) -> keras.Model:
-    """Writes the run folder `out`, with the last run's config and history, and returns its model."""
-    models = [keras.models.load_model(run / "model.keras", compile=False) for run in runs]
+    """Writes the run folder `out`, with the last run's config and history, and returns its model.
+
+    Those before it may be published versions too.
+    """
+    config = read_config(runs[-1])
+    batches = batches_of(config, data, 0, ALONE)
+    models = [beginning(run, batches) for run in runs]
     model = models[-1]
     model.set_weights([np.mean(each, axis=0) for each in zip(*(m.get_weights() for m in models), strict=True)])
-    config = read_config(runs[-1])
-    measure_statistics(model, batches_of(config, data, 0, ALONE))
+    measure_statistics(model, batches)
     out.mkdir(parents=True, exist_ok=True)
     config = dataclasses.replace(config, mean_of=tuple(map(str, runs)))
     (out / "config.json").write_text(json.dumps(config.to_dict(), indent=2) + "\n")

@@ -12,6 +12,7 @@ import pytest
 from training.average import average
 from training.config import Options, TrainConfig
 from training.data import Split
+from training.published import network_of
 from training.train import read_config, read_history, train
 
 
@@ -42,3 +43,14 @@ def test_the_mean_is_a_run_like_any_other(runs: list[Path], data: Split, tmp_pat
     assert read_config(tmp_path).mean_of == tuple(map(str, runs))
     assert read_history(tmp_path) == read_history(runs[-1])
     assert keras.models.load_model(tmp_path / "model.keras").output_shape == (None, 10)
+
+
+def test_a_published_version_may_be_among_them(data: Split, tmp_path: Path) -> None:
+    version = Path(__file__).parents[2] / "models/digits-mlp/2"
+    small = Split(data.train[:600], data.validation[:100], data.test[:100])
+    config = TrainConfig(arch="mlp", epochs=1, warmup_epochs=0, batch_size=50, start_from=str(version))
+    train(config, small, tmp_path / "run", verbose="0")
+    mean = average([version, tmp_path / "run"], small, tmp_path / "mean")
+    began, ended = network_of(version, small.train.images), keras.models.load_model(tmp_path / "run/model.keras")
+    for one, other, both in zip(began.weights, ended.weights, mean.weights, strict=True):
+        assert np.allclose((one.numpy() + other.numpy()) / 2, both.numpy(), atol=1e-6)
