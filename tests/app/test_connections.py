@@ -6,7 +6,7 @@ import asyncio
 import resource
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -81,8 +81,11 @@ def test_others_are_served_beside_connections_that_stop(service: Service, beginn
 
 def connections_of(service: Service) -> list[str]:
     """The sockets that the process has open, its listener among them."""
-    files = Path(f"/proc/{service.process.pid}/fd").iterdir()
-    return [link for each in files if "socket:" in (link := str(each.readlink()))]
+    links = []
+    for each in Path(f"/proc/{service.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since the folder was listed
+            links.append(str(each.readlink()))
+    return [link for link in links if "socket:" in link]
 
 
 @pytest.mark.parametrize("count", COUNTS)
