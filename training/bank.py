@@ -6,8 +6,9 @@ several times. A bank is a folder of shards:
 - `digits-*.npz`: MNIST's digits distorted, labelled by teachers; `near-*.npz`: the same, but little distorted;
   `sent-*.npz`: these as clean drawings of any size, read by the pipeline
 - `plain-*.npz`: as they are; without them, what is as sharp as a picture would more likely be no digit
-- `pictures-*.npz`, `validation-*.npz`: pictures, the latter of the validation digits and of fonts kept for them; what
-  those of digits are is half their label, half what the teachers say that know what is no digit
+- `pictures-*.npz`: pictures; of those of digits the target is half the label, half what teachers say that know what is
+  no digit
+- `validation-*.npz`: pictures of the validation digits and of fonts and photos kept for them, with their labels
 
 Each shard is a function of its number, so a bank that was interrupted is completed.
 """

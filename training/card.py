@@ -27,10 +27,12 @@ PARTS = {
     "sent": "the digits a little distorted, as drawings of any size that went through the pipeline that serves",
     "digits": "the digits much distorted",
     "pictures": "pictures of digits, letters, shapes, scribbles, textures, pieces of photos and several digits\n"
-    "  at once, drawn with many pens, in fonts and on displays, on sheets and photographs, small, cropped, damaged or\n"
-    "  obscured, sent through the pipeline that serves",
+    "  at once, drawn with many pens, in fonts and on displays, on sheets, in forms and on photographs, small,\n"
+    "  cropped, damaged or obscured, sent through the pipeline that serves",
 }
-TAUGHT = "Of the digits it learned what other networks said of them, and of pictures what they are."
+TAUGHT = """\
+Of the digits it learned what other networks said of them; of pictures of digits half that, where those networks know
+what is no digit, and half what they are; of other pictures that they are none."""
 
 LIMITS = """## Limits
 

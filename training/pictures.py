@@ -1,31 +1,29 @@
 """Pictures as people send them, made of glyphs, and what `app.image` makes of them: what the network is to read.
 
-A sheet is a picture of a glyph with clean ink, a photo one of pen on paper; `tiny`, `damaged` and `obscured` are what
-happens to pictures on their way. All of them go through the pipeline that serves, so that training sees what serving
-sees.
+A sheet is a picture of a glyph with clean ink, a photo one of pen on paper; `tiny`, `damaged`, `cropped` and `boxed`
+are what else is sent. All of them go through the pipeline that serves, so that training sees what serving sees.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from app.decoding import Grey
 from app.errors import BlankPicture
 from app.image import Image, prepare
-from training import displays, glyphs
+from training import displays, glyphs, things
+from training.damages import DAMAGES
 from training.glyphs import Glyph, Maker, Sources, resized, tight
+from training.lens import Floats, compressed, floats, through_lens, to_grey
 
 T = TypeVar("T")
-Floats = NDArray[np.float32]  # (H, W), 0 black to 1 white, or a share
 Scene = Callable[[Glyph, Generator], Grey]  # a glyph becomes a picture
-Damage = Callable[[Floats, Generator], Floats]  # of an image (28, 28) of ink on paper
 
 # How often each is drawn; digits are nearly seven tenths.
 MAKERS: list[tuple[Maker, float]] = [
@@ -38,17 +36,17 @@ MAKERS: list[tuple[Maker, float]] = [
     (glyphs.word, 0.015),
     (glyphs.several, 0.05),
     (glyphs.half, 0.03),
-    (glyphs.scribble, 0.03),
-    (glyphs.shape, 0.03),
-    (glyphs.blob, 0.015),
-    (glyphs.silhouette, 0.025),
-    (glyphs.surface, 0.02),
-    (glyphs.view, 0.03),
-    (glyphs.excerpt, 0.05),
+    (things.scribble, 0.03),
+    (things.shape, 0.03),
+    (things.blob, 0.015),
+    (things.silhouette, 0.025),
+    (things.surface, 0.02),
+    (things.view, 0.03),
+    (things.excerpt, 0.05),
     (glyphs.shuffled, 0.015),
 ]
 
-FILLING = (glyphs.surface, glyphs.view, glyphs.excerpt)  # what has no paper around it
+FILLING = (things.surface, things.view, things.excerpt)  # what has no paper around it
 
 
 def picture(sources: Sources, rng: Generator) -> tuple[Image, int]:
@@ -98,18 +96,8 @@ def two_tones(rng: Generator) -> tuple[float, float]:
             return float(ink), float(paper)
 
 
-def floats(values: Any) -> Floats:
-    """OpenCV's stubs promise less than its functions keep."""
-    return np.asarray(values, np.float32)
-
-
 def inked(ink: Floats, tone: float, paper: float | Floats) -> Grey:
     return to_grey(paper + (tone - paper) * ink)
-
-
-def to_grey(brightness: Floats | NDArray[np.floating]) -> Grey:
-    levels: Grey = np.clip(brightness * 255 + 0.5, 0, 255).astype(np.uint8)
-    return levels
 
 
 def photo(glyph: Glyph, rng: Generator) -> Grey:
@@ -171,32 +159,6 @@ def light(size: tuple[int, ...], rng: Generator) -> Floats:
     return floats(lit)
 
 
-def through_lens(picture: Floats, rng: Generator) -> Floats:
-    """Blur, noise and, in half of them, a JPEG's blocks."""
-    picture = blurred(picture, rng, rng.uniform(0.3, 1.6))
-    noisy = picture + rng.normal(0, rng.uniform(0.003, 0.06), picture.shape).astype(np.float32)
-    return compressed(noisy, rng) if rng.random() < 0.5 else noisy
-
-
-def blurred(picture: Floats, rng: Generator, sigma: float) -> Floats:
-    """Out of focus, or moved."""
-    if rng.random() < 0.75:
-        return floats(cv2.GaussianBlur(picture, (0, 0), sigma))
-    length = int(3 * sigma) | 1
-    kernel = np.zeros((length, length), np.float32)
-    angle = rng.uniform(0, math.pi)
-    step = np.array([math.cos(angle), math.sin(angle)]) * (length // 2)
-    middle = length // 2
-    ends = [tuple(round(v) for v in middle + sign * step) for sign in (-1, 1)]
-    cv2.line(kernel, ends[0], ends[1], (1,), 1)
-    return floats(cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT))
-
-
-def compressed(picture: Floats, rng: Generator) -> Floats:
-    file = cv2.imencode(".jpg", to_grey(picture), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])[1]
-    return floats(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE)) / np.float32(255)
-
-
 def tiny(glyph: Glyph, rng: Generator) -> Grey:
     """A few pixels: an icon, an old scanner's digit, filling the picture or nearly so."""
     if rng.random() < 0.5:
@@ -242,25 +204,42 @@ def boxed(glyph: Glyph, rng: Generator) -> Grey:
     around = int(0.7 * height) + 3
     ink = np.pad(small, around)
     gaps = [round(height * rng.uniform(-0.12, 0.45)) for _ in range(4)]
-    top, left = around - gaps[0], around - gaps[1]
-    bottom, right = around + height + gaps[2], around + small.shape[1] + gaps[3]
-    thickness, tone = int(rng.integers(1, 2 + height // 16)), rng.uniform(0.3, 1)
-    lines = np.zeros_like(ink)
-    all_round, across, upright = rng.choice([(1, 1, 1), (0, 1, 0), (0, 0, 1), (0, 1, 1)], p=(0.6, 0.2, 0.1, 0.1))
-    beyond = 0 if all_round else int(rng.integers(around))
-    if across:
-        lines[bottom : bottom + thickness, max(0, left - beyond) : right + thickness + beyond] = tone
-    if across and (all_round or rng.random() < 0.5):
-        lines[max(0, top - thickness) : top, max(0, left - beyond) : right + thickness + beyond] = tone
-    outer = thickness + beyond
-    if upright:
-        for side in (left - thickness, right):
-            lines[max(0, top - outer) : bottom + outer, max(0, side) : side + thickness] = tone
-    if all_round and rng.random() < 0.3:  # cut out along the box
-        edge = slice(max(0, top - thickness), bottom + thickness), slice(max(0, left - thickness), right + thickness)
-        ink, lines = ink[edge], lines[edge]
-    picture = inked(np.maximum(ink, lines), *two_tones(rng))
+    rows = slice(around - gaps[0], around + height + gaps[2])
+    columns = slice(around - gaps[1], around + small.shape[1] + gaps[3])
+    thickness = int(rng.integers(1, 2 + height // 16))
+    lines, is_box = form_lines(np.zeros_like(ink), (rows, columns), thickness, around, rng)
+    ink = np.maximum(ink, lines)
+    if is_box and rng.random() < 0.3:  # cut out along its lines
+        ink = ink[outside(rows, thickness), outside(columns, thickness)]
+    picture = inked(ink, *two_tones(rng))
     return to_grey(through_lens(floats(picture / 255), rng)) if rng.random() < 0.3 else picture
+
+
+def form_lines(
+    sheet: Floats, place: tuple[slice, slice], thickness: int, reach: int, rng: Generator
+) -> tuple[Floats, bool]:
+    """Rules an empty sheet around a place, in rows and columns, or on some of its sides; whether on all.
+
+    Lines that make no box go on beyond it, by less than `reach`.
+    """
+    rows, columns = place
+    tone = rng.uniform(0.3, 1)
+    is_box, across, upright = rng.choice([(1, 1, 1), (0, 1, 0), (0, 0, 1), (0, 1, 1)], p=(0.6, 0.2, 0.1, 0.1))
+    beyond = 0 if is_box else int(rng.integers(reach))
+    if across:
+        wide = slice(max(0, columns.start - beyond), columns.stop + thickness + beyond)
+        sheet[rows.stop : rows.stop + thickness, wide] = tone
+        if is_box or rng.random() < 0.5:
+            sheet[rows.start - thickness : rows.start, wide] = tone
+    if upright:
+        high = outside(rows, thickness + beyond)
+        sheet[high, columns.start - thickness : columns.start] = tone
+        sheet[high, columns.stop : columns.stop + thickness] = tone
+    return sheet, bool(is_box)
+
+
+def outside(inside: slice, by: int) -> slice:
+    return slice(max(0, inside.start - by), inside.stop + by)
 
 
 def whole(glyph: Glyph, rng: Generator) -> Grey:
@@ -299,118 +278,6 @@ def damaged(glyph: Glyph, rng: Generator) -> Grey:
         image = np.clip(drawn_from(DAMAGES, rng)(image, rng), 0, 1)
     return to_grey(1 - image if rng.random() < 0.3 else image)
 
-
-def grainy(image: Floats, rng: Generator) -> Floats:
-    return image + rng.normal(0, rng.uniform(0.05, 0.35), image.shape).astype(np.float32)
-
-
-def speckled(image: Floats, rng: Generator) -> Floats:
-    """Some pixels black or white."""
-    hit = rng.random(image.shape) < rng.uniform(0.02, 0.3)
-    return np.where(hit, rng.integers(0, 2, image.shape), image).astype(np.float32)
-
-
-def dim(image: Floats, rng: Generator) -> Floats:
-    """Few photons: the brighter, the noisier."""
-    photons = math.exp(rng.uniform(math.log(3), math.log(40)))
-    return (rng.poisson(image * photons) / photons).astype(np.float32)
-
-
-def soft(image: Floats, rng: Generator) -> Floats:
-    return blurred(image, rng, rng.uniform(0.6, 2.2))
-
-
-def wobbly(image: Floats, rng: Generator) -> Floats:
-    """Each pixel read from near its place, as through uneven glass."""
-    y, x = np.mgrid[:28, :28].astype(np.float32)
-    reach = rng.uniform(0.5, 2)
-    dx, dy = rng.uniform(-reach, reach, (2, 28, 28)).astype(np.float32)
-    return floats(cv2.remap(image, x + dx, y + dy, cv2.INTER_LINEAR))
-
-
-def pale(image: Floats, rng: Generator) -> Floats:
-    """Less contrast on a lighter ground."""
-    ground = rng.uniform(0, 0.7)
-    return (ground + image * rng.uniform(0.15, 1 - ground if ground < 0.7 else 0.3)).astype(np.float32)
-
-
-def foggy(image: Floats, rng: Generator) -> Floats:
-    fog = glyphs.texture(28, rng).astype(np.float32) / 255
-    return floats(image * rng.uniform(0.4, 1) + fog * rng.uniform(0.2, 0.7))
-
-
-def crossed(image: Floats, rng: Generator) -> Floats:
-    """Strokes over it: whole or dotted, straight or bent."""
-    drawing = np.zeros((28, 28), np.uint8)
-    for _ in range(rng.integers(1, 4)):
-        points = rng.uniform(-2, 30, (rng.integers(2, 6), 2))
-        path = glyphs.curve(points, 8) if rng.random() < 0.4 else points
-        path = np.rint(path * 16).astype(np.int32)
-        cv2.polylines(drawing, [path], False, (255,), 1, cv2.LINE_AA if rng.random() < 0.5 else cv2.LINE_8, shift=4)
-    if rng.random() < 0.5:
-        y, x = np.mgrid[:28, :28]
-        drawing[(x + y) // int(rng.integers(1, 4)) % 2 == 0] = 0
-    return np.maximum(image, drawing.astype(np.float32) / 255 * np.float32(rng.uniform(0.5, 1)))
-
-
-def striped(image: Floats, rng: Generator) -> Floats:
-    """A band is inverted, erased or filled; or all but a band is inverted."""
-    how = rng.choice(4, p=(0.55, 0.15, 0.15, 0.15))
-    width = int(rng.integers(2, 8) if how else rng.integers(2, 21))
-    start = int(rng.integers(28 - width))
-    band = np.zeros((28, 28), bool)
-    band[:, start : start + width] = True
-    if rng.random() < 0.5:
-        band = band.T
-    if how == 0 and rng.random() < 0.5:
-        band = ~band
-    other = 1 - image if how == 0 else np.full_like(image, how % 2)
-    return floats(np.where(band, other, image))
-
-
-def splashed(image: Floats, rng: Generator) -> Floats:
-    """Drops of ink, or of water that takes it away."""
-    drops = cv2.GaussianBlur(rng.normal(size=(28, 28)).astype(np.float32), (0, 0), rng.uniform(0.7, 2))
-    level = np.quantile(drops, rng.uniform(0.82, 0.97))
-    return np.where(drops > level, rng.uniform(0.3, 1) if rng.random() < 0.7 else 0.0, image).astype(np.float32)
-
-
-def outlined(image: Floats, rng: Generator) -> Floats:
-    """Only the strokes' edges."""
-    if rng.random() < 0.5:
-        edges = cv2.Canny(to_grey(image), float(rng.uniform(20, 100)), float(rng.uniform(100, 250)))
-        return floats(edges) / np.float32(255)
-    return floats(cv2.morphologyEx(image, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)))
-
-
-def covered(image: Floats, rng: Generator) -> Floats:
-    """A piece is hidden."""
-    image = image.copy()
-    height, width = rng.integers(3, 9, 2)
-    top, left = rng.integers(4, 24 - height + 1), rng.integers(4, 24 - width + 1)
-    image[top : top + height, left : left + width] = rng.random() < 0.3
-    return image
-
-
-def same(image: Floats, _: Generator) -> Floats:
-    return image
-
-
-DAMAGES: list[tuple[Damage, float]] = [
-    (grainy, 1.5),
-    (speckled, 1.2),
-    (dim, 0.7),
-    (soft, 1),
-    (wobbly, 0.8),
-    (pale, 1),
-    (foggy, 1.3),
-    (crossed, 1.8),
-    (striped, 3.0),
-    (splashed, 1.2),
-    (outlined, 1.2),
-    (covered, 0.8),
-    (same, 0.8),
-]
 
 SCENES: list[tuple[Scene, float]] = [
     (sheet, 0.28),

@@ -26,17 +26,18 @@ Product = tuple[Weights, Weights, Weights]  # a kernel as Keras has it; (channel
 def network_of(version: Path, images: Images) -> keras.Model:
     """`images` are what the statistics are of: some thousands like those that it will learn from.
 
-    Its logits are the graph's before the temperature. Raises `DataError` if the version standardises its pixels.
+    Its logits are the graph's before the temperature. Raises `DataError` if the version cannot be gone on from.
     """
     config = TrainConfig.from_dict(json.loads((version / MANIFEST).read_text())["config"])
     if config.standardise:
         raise DataError(f"{version} standardises its pixels, which cannot be gone on from: name a run instead")
     model = ARCHITECTURES[config.arch](config.options, None)
-    graph = onnx.load(version / GRAPH).graph
+    layers = of_type(model, keras.layers.Conv2D, keras.layers.Dense)
+    found = products(onnx.load(version / GRAPH).graph)
+    if [kernel.shape for kernel, _, _ in found] != [tuple(layer.kernel.shape) for layer in layers]:
+        raise DataError(f"{version} is of an older architecture than {config.arch} is now: name a newer version")
     normalised = []
-    for layer, (kernel, factor, offset) in zip(
-        of_type(model, keras.layers.Conv2D, keras.layers.Dense), products(graph), strict=True
-    ):
+    for layer, (kernel, factor, offset) in zip(layers, found, strict=True):
         layer.kernel.assign(kernel)
         if layer.use_bias:
             layer.bias.assign(offset)
@@ -70,7 +71,7 @@ def products(graph: onnx.GraphProto) -> list[Product]:
     found: list[Product] = []
     for node in graph.node:
         given = [tensors[name] for name in node.input if name in tensors]
-        if node.op_type in ("Conv", "MatMul", "Gemm"):
+        if node.op_type in ("Conv", "MatMul"):
             kernel = given[0].transpose(2, 3, 1, 0) if node.op_type == "Conv" else given[0]
             offset = given[1] if len(given) > 1 else np.zeros(kernel.shape[-1], np.float32)
             found.append((kernel, np.ones_like(offset), offset))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.packages import Package, Wheel, read_all
+from training.packages import Package, Wheel, read
 
 SCIKIT_IMAGE = Wheel(
     "scikit-image",
@@ -24,27 +24,27 @@ INTERIORS = Wheel(
 )
 LIGHTSLIDER = Package("lightslider", "1.1.6", "340921faee9339a353ab9f05667ecfd726560f61a10f49c6ff96714745ca7a9e")
 
-Place = tuple[Package, str]  # and a pattern of paths in it
+Places = dict[Package, tuple[str, ...]]  # packages, and patterns of paths in them
 
-TRAINING: tuple[Place, ...] = (
-    *(
-        (SCIKIT_IMAGE, f"skimage/data/{name}")
+TRAINING: Places = {
+    SCIKIT_IMAGE: tuple(
+        f"skimage/data/{name}"
         for name in ("cell.png", "gravel.png", "hubble_*.jpg", "ihc.png", "motorcycle_left.png", "retina.jpg")
     ),
-    (TABLER, "dist/demo/photos/*-500.jpg"),
-    (INTERIORS, "*.jpg"),
-)
-VALIDATION: tuple[Place, ...] = (
-    *((SCIKIT_IMAGE, f"skimage/data/{name}.png") for name in ("clock_motion", "moon", "motorcycle_right")),
-    (LIGHTSLIDER, "demo/img/cS-*.jpg"),
-)
+    TABLER: ("dist/demo/photos/*-500.jpg",),
+    INTERIORS: ("*.jpg",),
+}
+VALIDATION: Places = {
+    SCIKIT_IMAGE: tuple(f"skimage/data/{name}.png" for name in ("clock_motion", "moon", "motorcycle_right")),
+    LIGHTSLIDER: ("demo/img/cS-*.jpg",),
+}
 
 Photo = NDArray[np.uint8]  # (H, W)
 
 
-def load(places: tuple[Place, ...]) -> tuple[Photo, ...]:
+def load(places: Places) -> tuple[Photo, ...]:
     """In grey, at most 400 pixels high."""
-    return tuple(decoded(file) for package, pattern in places for file in read_all(package, pattern))
+    return tuple(decoded(file) for package, patterns in places.items() for file in read(package, *patterns))
 
 
 def decoded(file: bytes) -> Photo:

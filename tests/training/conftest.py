@@ -13,7 +13,8 @@ from PIL import ImageFont
 
 from training.config import TrainConfig
 from training.data import Digits, Split
-from training.glyphs import Sources, texture
+from training.glyphs import Sources
+from training.things import texture
 from training.train import train
 
 HERE = Path(__file__).parent

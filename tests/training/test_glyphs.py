@@ -56,21 +56,8 @@ def test_segments_of_a_line_lead_from_its_one_end_to_the_other() -> None:
     assert ends[..., 0].max() > 14
 
 
-def test_a_curve_goes_through_all_its_corners() -> None:
-    corners = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.5)])
-    curve = glyphs.curve(corners)
-    for corner in corners[:-1]:
-        assert np.abs(curve - corner).sum(axis=1).min() < 1e-9
-
-
 @pytest.mark.parametrize("make", [lambda g: glyphs.resized(g, 10), glyphs.tight])
 def test_glyphs_keep_their_ink_when_they_are_cut_and_made_small(make: Callable[[glyphs.Glyph], glyphs.Glyph]) -> None:
     sheet = np.zeros((40, 50), np.uint8)
     sheet[10:30, 5:25] = 255
     assert make(sheet).max() == 255
-
-
-def test_a_texture_fills_its_range() -> None:
-    grain = glyphs.texture(40, np.random.default_rng(0))
-    assert grain.min() < 2
-    assert grain.max() > 253

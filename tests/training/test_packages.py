@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.packages import CACHE, Package, PackageError, Wheel, read, read_all
+from training.packages import CACHE, Package, PackageError, Wheel, read
 
 
 def packed(**files: bytes) -> bytes:
@@ -47,8 +47,8 @@ def test_files_are_handed_out_in_the_order_asked_for() -> None:
 
 @pytest.mark.usefixtures("npm")
 def test_files_are_found_by_a_pattern_in_the_order_of_their_names() -> None:
-    assert read_all(PACKAGE, "*") == [b"1", b"22"]
-    assert read_all(PACKAGE, "t*") == [b"22"]
+    assert read(PACKAGE, "*") == [b"1", b"22"]
+    assert read(PACKAGE, "t*", "one") == [b"22", b"1"]
 
 
 def test_a_package_is_fetched_once(npm: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app import image
-from training import glyphs, pictures
+from training import glyphs, pictures, things
 from training.glyphs import NO_DIGIT, Sources
 
 
@@ -41,14 +41,6 @@ def test_most_scenes_leave_the_pipeline_enough_to_see_a_cross(scene: pictures.Sc
     assert seen >= 20
 
 
-@pytest.mark.parametrize("damage", [damage for damage, _ in pictures.DAMAGES], ids=lambda damage: damage.__name__)
-def test_every_damage_but_none_changes_the_image_and_keeps_its_size(damage: pictures.Damage) -> None:
-    whole = pictures.mnist_like(cross(), np.random.default_rng(0))
-    changed = [not np.allclose(damage(whole, np.random.default_rng(seed)), whole) for seed in range(5)]
-    assert any(changed) == (damage is not pictures.same)
-    assert damage(whole, np.random.default_rng(0)).shape == (28, 28)
-
-
 def test_ink_and_paper_differ_by_a_quarter_at_least() -> None:
     rng = np.random.default_rng(0)
     assert all(abs(np.subtract(*pictures.two_tones(rng))) > 0.25 for _ in range(200))
@@ -57,17 +49,17 @@ def test_ink_and_paper_differ_by_a_quarter_at_least() -> None:
 def test_what_fills_a_picture_mostly_reaches_its_edges(sources: Sources) -> None:
     reached = 0
     for seed in range(30):
-        glyph, _ = glyphs.excerpt(sources, np.random.default_rng(seed))
+        glyph, _ = things.excerpt(sources, np.random.default_rng(seed))
         seen = pictures.whole(glyph, np.random.default_rng(seed))
         reached += bool(np.ptp(seen[0]) > 10 and np.ptp(seen[:, -1]) > 10)
     assert reached >= 25
 
 
-def test_a_form_s_lines_run_straight_across_the_picture_beside_or_over_the_digit() -> None:
-    """At least twice the ink's own share of a row or a column is covered by them."""
+def test_a_form_has_lines_from_one_side_of_the_digit_to_the_other() -> None:
+    """Nothing is written on it here, so that what is marked are its lines; pale ones in noise may be missed."""
     lined = 0
-    for seed in range(30):
-        seen = pictures.boxed(np.full((40, 4), 255, np.uint8), np.random.default_rng(seed)).astype(int)
+    for seed in range(60):
+        seen = pictures.boxed(np.zeros((40, 30), np.uint8), np.random.default_rng(seed)).astype(int)
         marked = abs(seen - np.median(seen)) > 30
         lined += bool(max(marked.mean(axis=0).max(), marked.mean(axis=1).max()) > 0.35)
-    assert lined >= 25
+    assert lined >= 40
