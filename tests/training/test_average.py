@@ -18,10 +18,10 @@ from training.train import read_config, read_history, train
 
 @pytest.fixture(scope="module")
 def runs(config: TrainConfig, data: Split, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two small convolutional runs, the second of which went on from the first."""
+    """Two small runs with batch normalisation, the second of which went on from the first."""
     folder = tmp_path_factory.mktemp("runs")
     small = Split(data.train[:600], data.validation[:100], data.test[:100])
-    first = dataclasses.replace(config, arch="cnn", options=Options(batch_normalization=True), epochs=1)
+    first = dataclasses.replace(config, options=Options(batch_normalization=True), epochs=1)
     train(first, small, folder / "first", verbose="0")
     train(dataclasses.replace(first, start_from=str(folder / "first")), small, folder / "second", verbose="0")
     return [folder / "first", folder / "second"]
