@@ -12,9 +12,10 @@ from app.decoding import Grey, reduced
 
 T = TypeVar("T", bound=np.generic)
 Mask = NDArray[np.uint8]  # (H, W), 255 where something is
-Histogram = NDArray[np.intp]  # (256,): how many pixels there are of each brightness
+Histogram = NDArray[np.intp]  # (256,): how many of the pixels that are counted have each brightness
 
 TINY = 20  # longer side: so few pixels have one light
+MANY = 2**16  # pixels: of more, every other row tells the tones
 NEARLY, MOSTLY = 10, 0.85  # even paper: this share of it within this many grey values, or per cent of the contrast
 NEARLY_ALL = 0.998  # of a tone: what is left is specks
 AREA, SHADOW = 0.25, 0.5  # of the longer side: a tone so wide may be no stroke; so wide it is none
@@ -47,8 +48,8 @@ def even_paper(picture: Grey) -> int | None:
 
 def inner_tone(picture: Grey) -> tuple[Mask, Histogram, Histogram]:
     """Where the tone is of which the picture, and its border, has less; its pixels, and those of the other."""
-    level, mask = cv2.threshold(picture, 0, 255, cv2.THRESH_OTSU)
-    bright = np.asarray(mask, np.uint8)
+    level, _ = cv2.threshold(telling(picture), 0, 255, cv2.THRESH_OTSU)
+    bright = np.asarray(cv2.threshold(picture, level, 255, cv2.THRESH_BINARY)[1], np.uint8)
     counts = histogram(picture)
     dark = np.where(np.arange(256) <= level, counts, 0)
     if mean(bright) + mean(border(bright)) <= 255:
@@ -60,8 +61,14 @@ def mean(mask: Mask) -> float:
     return 255 * cv2.countNonZero(mask) / mask.size
 
 
+def telling(picture: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    """As much of a picture as tells its tones. Counting took half of the time of a drawing that reaches the edge."""
+    return picture[::2] if picture.size > MANY else picture
+
+
 def histogram(picture: Grey, where: cv2.typing.MatLike | None = None) -> Histogram:
-    return cv2.calcHist([picture], [0], where, [256], [0, 256]).ravel().astype(np.intp)
+    where = None if where is None else telling(where)
+    return cv2.calcHist([telling(picture)], [0], where, [256], [0, 256]).ravel().astype(np.intp)
 
 
 def median(tone: Histogram) -> float:

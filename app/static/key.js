@@ -17,6 +17,20 @@ export function prepare(onkey) {
     sessionStorage.setItem(STORED, field.value.trim());
     onkey();
   });
+  for (const link of document.querySelectorAll("[data-needs-key]")) link.addEventListener("click", follow);
+}
+
+/** Browsers send no key along with a link, so what it leads to is fetched, and shown as a document of its own. */
+async function follow(event) {
+  if (apiKey() === undefined) return;
+  event.preventDefault();
+  const { href } = event.currentTarget;
+  try {
+    const answer = await fetch(href, { headers: { "X-API-Key": apiKey() } });
+    location.assign(URL.createObjectURL(await answer.blob()));
+  } catch {
+    location.assign(href); // the browser says what is wrong
+  }
 }
 
 /** Shows the field. Returns whether a key was sent and is refused, which is then forgotten. */

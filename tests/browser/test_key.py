@@ -70,6 +70,14 @@ def test_several_digits_are_read_with_the_key_too(closed: Page) -> None:
     expect_digit(closed, 1)
 
 
+@pytest.mark.parametrize("link", ["Models", "Health"])
+def test_links_lead_to_what_the_key_opens(closed: Page, link: str) -> None:
+    enter(closed, KEY)
+    expect(closed.locator("#words")).to_have_text("Waiting for a digit")
+    closed.get_by_role("link", name=link).click()
+    expect(closed.locator("body")).to_contain_text('"digits-mlp"')
+
+
 def test_a_key_that_is_not_known_is_refused_and_another_can_be_entered(closed: Page) -> None:
     enter(closed, "another")
     expect(closed.locator("#words")).to_have_text("This key is refused")
