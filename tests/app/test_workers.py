@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.test_serve import SECONDS, Service, serving, start, until
-from tests.conftest import ROOT
+from tests.conftest import NEWEST, ROOT
 
 SEVEN = (ROOT / "app/static/seven.png").read_bytes()
 TWO = ("--workers", "2", "--device", "cpu")
@@ -112,7 +112,7 @@ def metrics_folder(worker: int) -> Path:
 
 
 HEALTH = 'digits_request_seconds_count{route="/health",status="200"}'
-LOADED = 'digits_model_loaded{device="cpu",model="digits",version="1"}'
+LOADED = f'digits_model_loaded{{device="cpu",model="digits",version="{NEWEST}"}}'
 
 
 def test_metrics_of_all_workers_add_up_and_outlive_them() -> None:
