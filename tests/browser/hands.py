@@ -21,7 +21,7 @@ ONE: Stroke = [(0.52, 0.20), (0.48, 0.80)]
 BAR_ON_TOP: Stroke = [(0.22, 0.22), (0.52, 0.20)]
 
 
-def draw(page: Page, stroke: Stroke, steps: int = 8) -> None:
+def draw(page: Page, stroke: Stroke, steps: int = 3) -> None:
     """With the mouse."""
     (x, y), *rest = on_pad(page, stroke)
     page.mouse.move(x, y)
@@ -49,6 +49,8 @@ def drawing(page: Page) -> str:
 
 
 def expect_digit(page: Page, digit: int) -> None:
+    """As the answer to all that is drawn, not to a part of it."""
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
     expect(page.locator("main")).to_have_attribute("data-state", "read")
     expect(page.locator("#digit")).to_have_text(str(digit))
 

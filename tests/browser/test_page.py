@@ -86,6 +86,7 @@ def colours(page: Page) -> np.ndarray:
 
 def test_ten_bars_add_up_to_one_and_the_digits_own_is_marked(page: Page) -> None:
     draw(page, SEVEN)
+    expect_digit(page, 7)
     expect(page.locator("#bars .best .label")).to_have_text("7")
     shares = [float(text.rstrip(" %")) for text in page.locator("#bars .value").all_text_contents()]
     assert len(shares) == 10
