@@ -58,13 +58,16 @@ class Model:
         return self.runner.run(images)
 
     def warm_up(self) -> None:
-        """Runs what a first caller would wait for: on the GPU every batch size there will be, on the CPU the largest.
+        """Runs what a first caller would wait for: on the GPU every batch size there will be.
+
+        On the CPU the largest, which takes the memory of all: after it no smaller one's first run is slower.
 
         Raises `DeviceUnavailable` if the GPU fails at it, `ModelRefused` if the graph does.
         """
         images = np.zeros((self.max_batch_size, 28, 28), np.uint8)
         try:
-            self.runner.warm_up()
+            if isinstance(self.runner, GraphRunner):
+                self.runner.warm_up()
             check_answers(self.run(images))
         except StartupError:
             raise
@@ -77,17 +80,12 @@ class Model:
 class CpuRunner:
     """Runs a session on the CPU, batches as they come."""
 
-    def __init__(self, session: ort.InferenceSession, max_batch_size: int) -> None:
+    def __init__(self, session: ort.InferenceSession) -> None:
         self.session = session
-        self.max_batch_size = max_batch_size
 
     def run(self, images: Images) -> Probabilities:
         probabilities: Probabilities = self.session.run([OUTPUT], {INPUT: images})[0]
         return probabilities
-
-    def warm_up(self) -> None:
-        """The largest batch alone: it takes the memory of all, and after it no smaller one's first run is slower."""
-        self.run(np.zeros((self.max_batch_size, 28, 28), np.uint8))
 
 
 def fastest(run: Callable[[], object], runs: int = 3) -> float:
@@ -106,7 +104,7 @@ def fastest(run: Callable[[], object], runs: int = 3) -> float:
 
 def open_runner(graph: bytes, device: DeviceChoice, max_batch_size: int) -> tuple[CpuRunner | GraphRunner, Device]:
     if device == "cpu":
-        return cpu_runner(graph, max_batch_size), "cpu"
+        return cpu_runner(graph), "cpu"
     if device != "auto":
         return gpu_runner(graph, device, max_batch_size), device
     try:
@@ -114,18 +112,18 @@ def open_runner(graph: bytes, device: DeviceChoice, max_batch_size: int) -> tupl
         runner.warm_up()  # a GPU too old for its libraries loads the graph and fails the first run
     except DeviceUnavailable as error:
         logger.info("device auto: using the CPU, since CUDA cannot be used: %s", error)
-        return cpu_runner(graph, max_batch_size), "cpu"
+        return cpu_runner(graph), "cpu"
     return runner, "cuda"
 
 
-def cpu_runner(graph: bytes, max_batch_size: int) -> CpuRunner:
+def cpu_runner(graph: bytes) -> CpuRunner:
     share_memory()
     options = session_options()
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.enable_mem_pattern = False  # a plan for each batch size: memory that the shared arena would not give again
     session = create(graph, options, ["CPUExecutionProvider"])
     check_signature(session)
-    return CpuRunner(session, max_batch_size)
+    return CpuRunner(session)
 
 
 @functools.cache  # once a process

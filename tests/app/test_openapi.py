@@ -29,7 +29,7 @@ BY_FASTAPI = ("--header", "Origin: http://a.page")  # such requests do not take 
     ids=" ".join,
 )
 def test_answers_are_as_documented(tmp_path: Path, options: tuple[str, ...]) -> None:
-    with serving("--device", "cpu", "--log-level", "error", "--version-policy", "all") as service:
+    with serving("--device", "cpu", "--log-level", "error") as service:
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)),
             *("run", service.address + "/openapi.json", "--no-color", "--request-timeout", "60", *options),

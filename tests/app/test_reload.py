@@ -21,7 +21,7 @@ from tests.app.test_load import resident_kb
 from tests.app.test_serve import Service, connect, serving, until
 from tests.conftest import ROOT
 
-WATCHING = ("--device", "cpu", "--default-model", "m", "--model-poll-seconds", "0.05", "--version-policy", "all")
+WATCHING = ("--device", "cpu", "--default-model", "m", "--model-poll-seconds", "0.05", "--drain-seconds", "0")
 SEVEN = (ROOT / "app/static/seven.png").read_bytes()
 LARGE = encode(
     np.pad(np.kron(np.eye(7, dtype=np.uint8)[::-1] * 255, np.ones((40, 40), np.uint8)), 70)
@@ -123,7 +123,7 @@ def test_versions_are_exchanged_under_load_without_a_request_lost(tmp_path: Path
     (tmp_path / "elsewhere/m").mkdir(parents=True)
     write_version(family, 1)
     options = ("--models", str(family.parent), "--version-policy", "latest:1", "--log-level", "warning")
-    with serving(*WATCHING, *options) as service:
+    with serving(*options, *WATCHING) as service:
         with under_load(service) as callers:
             sound, resident = 1, []
             for version in range(2, reloads + 2):

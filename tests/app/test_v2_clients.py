@@ -75,9 +75,7 @@ def pictures(test_digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with serving(
-        "--device", "cpu", "--version-policy", "all", DIGITS_ADMIN_KEYS=sha256(b"mine").hexdigest()
-    ) as service:
+    with serving("--device", "cpu", DIGITS_ADMIN_KEYS=sha256(b"mine").hexdigest()) as service:
         yield service
 
 
