@@ -102,8 +102,10 @@ class Server:
             processes.gone(family[:1], STOP_SECONDS)
             processes.gone(family, ORPHANS_SECONDS)  # those whom it told to end
         finally:  # an impatient second Ctrl+C too
-            processes.tell({*family, *processes.tree(self._process.pid)}, signal.SIGKILL)
+            left = {*family, *processes.tree(self._process.pid)}
+            processes.tell(left, signal.SIGKILL)
             self._process.wait()
+            processes.gone(left, STOP_SECONDS)  # a killed process lives until the kernel has taken it down
 
     def where(self) -> str:
         return str(self.log.relative_to(ROOT))
