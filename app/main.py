@@ -16,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, contract, pages
-from app.api import clouds, control, digits, health, v1, v2
+from app.api import clouds, control, digits, health, models, v1, v2
 from app.batching import BatchSettings
 from app.bodies import Limits
 from app.context import Names
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Routes = clouds.CloudRoutes | ModuleType  # with a `router`, and `HOT_ROUTES` where there are any
 
-ROUTES = (digits, health, v1, v2, control)
+ROUTES = (digits, models, health, v1, v2, control)
 EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length", "WWW-Authenticate", "X-Request-ID")
 
 

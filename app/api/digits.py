@@ -1,11 +1,9 @@
-"""Our own API: pictures in, digits out, one or many to a picture; and what models there are."""
+"""Our own API: pictures in, digits out, one or many to a picture."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import functools
-import hashlib
 import re
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
@@ -13,21 +11,19 @@ from urllib.parse import parse_qs
 import cv2
 import numpy as np
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app import lines
 from app.bodies import BINARY, REQUEST_BODY, Limits, is_picture, read_picture, read_pictures
 from app.decoding import open_picture
-from app.errors import InvalidRequest, ModelNotFound, Problem
+from app.errors import InvalidRequest, Problem
 from app.explain import Explained, Explanation, explain, overlay
 from app.fastlane import Answer, Call, HotRoute, documented
 from app.lines import Digit, Page
-from app.model import Device, Images, Probabilities
+from app.model import Images, Probabilities
 from app.pictures import prepare, prepare_small, threads
-from app.repository import ModelRepository
 from app.servable import Servable
-from app.versions import GRAPH, Manifest
 
 router = APIRouter(tags=["digits"])
 
@@ -82,18 +78,6 @@ class ReadPage(BaseModel):
     text: str = Field(description="The lines, with a line break between them.")
     lines: list[str] = Field(description="The digits of each line. None if there is ink, but no digit.")
     digits: list[PageDigit] = Field(description="Those of the first line, then those of the second, and so on.")
-
-
-class Model(BaseModel):
-    """A version being served."""
-
-    device: Device = Field(description="The device it really runs on.")
-    manifest: Manifest
-
-
-class ModelList(BaseModel):
-    default: str
-    models: list[Model]
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -255,43 +239,6 @@ def read_options(query: bytes) -> Options:
 
 
 read_options_again = functools.lru_cache(maxsize=1024)(read_options)  # callers ask the same again and again
-
-
-@router.get("/models", operation_id="list_models")
-async def list_models(request: Request) -> ModelList:
-    """Every version being served, with its manifest."""
-    repository: ModelRepository = request.app.state.repository
-    return ModelList(default=repository.default_model, models=[describe(each) for each in repository])
-
-
-@router.get("/models/{name}", operation_id="get_model", responses={404: PROBLEMS[404]})
-async def get_model(request: Request, name: str) -> list[Model]:
-    """The versions of one model, oldest first."""
-    repository: ModelRepository = request.app.state.repository
-    return [describe(each) for _, each in sorted(repository.versions(name).items())]
-
-
-@router.get(
-    "/models/{name}/{version}/model.onnx",
-    operation_id="get_graph",
-    response_class=Response,
-    responses={200: {"content": {"application/octet-stream": BINARY}}, 404: PROBLEMS[404]},
-)
-async def get_graph(request: Request, name: str, version: int) -> Response:
-    """The graph of a version, an ONNX file, for a browser to run."""
-    repository: ModelRepository = request.app.state.repository
-    manifest = repository.get(name, version).manifest
-    try:
-        content = await asyncio.to_thread((repository.root / name / str(version) / GRAPH).read_bytes)
-    except OSError:
-        content = b""  # it is served on from memory
-    if hashlib.sha256(content).hexdigest() != manifest.sha256:
-        raise ModelNotFound(f"The graph of {name}/{version} is on disk no more: ask for another version, or try later.")
-    return Response(content, media_type="application/octet-stream")
-
-
-def describe(servable: Servable) -> Model:
-    return Model(device=servable.model.device, manifest=servable.manifest)
 
 
 def encode(servable: Servable, probabilities: Probabilities, images: Images | None) -> bytes:

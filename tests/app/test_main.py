@@ -46,10 +46,8 @@ ALLOWED = {
     "tracing": {"errors", "security"},
     "settings": {"logs", "model"},  # for the types of two settings
     "offline": {"decoding", "errors", "image", "lines", "model", "versions"},
-    "api.digits": {
-        *("errors", "bodies", "decoding", "explain", "fastlane", "lines", "model", "pictures", "repository"),
-        *("servable", "versions"),
-    },
+    "api.digits": {"errors", "bodies", "decoding", "explain", "fastlane", "lines", "model", "pictures", "servable"},
+    "api.models": {"bodies", "errors", "model", "repository", "servable", "versions"},
     "api.health": {"errors", "metrics", "model", "repository"},
     "api.v1": {"errors", "explain", "fastlane", "instances", "model", "pictures", "repository", "servable"},
     "api.v2": {
