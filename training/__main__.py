@@ -79,6 +79,15 @@ def add_pictures(verb: argparse.ArgumentParser) -> None:
     add_data(verb)
     verb.add_argument("--out", type=Path, default=Path("runs/bank"), help="the folder to write (default: runs/bank)")
     verb.add_argument("--teachers", nargs="+", default=TEACHERS, metavar="GRAPH", help="label the distorted digits")
+    judged = "the share of what they say in the targets of pictures of digits, beside the labels (default: 0.5)"
+    verb.add_argument("--judged", type=share, default=0.5, metavar="SHARE", help=judged)
+
+
+def share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share: give a number from 0 to 1")
+    return value
 
 
 def add_average(verb: argparse.ArgumentParser) -> None:
@@ -197,7 +206,7 @@ def run_average(arguments: argparse.Namespace) -> None:
 def run_pictures(arguments: argparse.Namespace) -> None:
     from training.bank import Plan, make
 
-    make(arguments.out, Plan(teachers=tuple(arguments.teachers), data_dir=arguments.data_dir))
+    make(arguments.out, Plan(tuple(arguments.teachers), judged=arguments.judged, data_dir=arguments.data_dir))
     print(f"made: {arguments.out}; next: python -m training train")
 
 

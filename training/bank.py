@@ -7,7 +7,7 @@ several times. A bank is a folder of shards:
   `sent-*.npz`: these as clean drawings of any size, read by the pipeline
 - `plain-*.npz`: as they are; without them, what is as sharp as a picture would more likely be no digit
 - `pictures-*.npz`: pictures; of those of digits the target is half the label, half what teachers say that know what is
-  no digit
+  no digit (or another share than half)
 - `validation-*.npz`: pictures of the validation digits and of fonts and photos kept for them, with their labels
 
 Each shard is a function of its number, so a bank that was interrupted is completed.
@@ -80,6 +80,7 @@ class Plan:
     pictures: int = 150
     validation: int = 2
     temperature: float = 2.0  # softens what the teachers say
+    judged: float = 0.5  # the teachers' share in the targets of pictures of digits; the rest is the label
     data_dir: Path | None = None
 
 
@@ -115,6 +116,7 @@ def contents(plan: Plan) -> dict[str, Any]:
         "validation_pictures": plan.validation * SHARD,
         "teachers": [hashlib.sha256(Path(graph).read_bytes()).hexdigest() for graph in plan.teachers],
         "teacher_temperature": plan.temperature,
+        "judged_share": plan.judged,
     }
 
 
@@ -181,13 +183,15 @@ def pictured(sources: Sources, rng: Generator) -> Bank:
 
 
 def taught_too(pictures: Bank, worker: Worker) -> Bank:
-    """Those of digits half as they are labelled, half as the teachers say that know what is no digit."""
+    """Those of digits partly as they are labelled, partly as the teachers say that know what is no digit."""
+    share = worker.plan.judged
     judges = [teacher for teacher in worker.teachers if knows_no_digit(teacher)]
-    if not judges:
+    if not (judges and share):
         return pictures
     digits = np.flatnonzero(pictures.targets.argmax(axis=1) != NO_DIGIT)  # what fools a teacher is not to be learnt
     targets = pictures.targets.copy()
-    targets[digits] = (targets[digits] + judged(pictures.images[digits], judges, worker.plan.temperature)) / 2
+    said = judged(pictures.images[digits], judges, worker.plan.temperature)
+    targets[digits] = (1 - share) * targets[digits] + share * said
     return Bank(pictures.images, targets)
 
 

@@ -31,8 +31,8 @@ PARTS = {
     "  cropped, damaged or obscured, sent through the pipeline that serves",
 }
 TAUGHT = """\
-Of the digits it learned what other networks said of them; of pictures of digits half that, where those networks know
-what is no digit, and half what they are; of other pictures that they are none."""
+Of the digits it learned what other networks said of them; of pictures of digits their labels, or half
+these and half the word of those networks that know what is no digit; of other pictures that they are none."""
 
 LIMITS = """## Limits
 

@@ -39,8 +39,8 @@ def as_many_files_as_allowed() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def service(as_many_files_as_allowed: None) -> Iterator[Service]:
-    """One for all that may be done to it here."""
-    with serving("--device", "cpu", "--log-level", "error") as service:
+    """One for all that may be done to it here. However slow the machine: its queue is as long as its size allows."""
+    with serving("--device", "cpu", "--log-level", "error", "--max-queue-ms", "60000") as service:
         yield service
 
 

@@ -61,6 +61,14 @@ def test_pictures_of_digits_are_half_what_their_teachers_say_and_those_of_none_a
     assert (shares[:, 3] > 0.4).all()
 
 
+def test_a_bank_of_labels_alone_asks_no_teacher_about_pictures(worker: Worker) -> None:
+    pictures = Bank(worker.data.train.images[:20], bank.smoothed(np.full(20, 3)))
+    judge = Model((GRAPH.parents[2] / "digits/5/model.onnx").read_bytes(), "cpu")
+    plan = dataclasses.replace(worker.plan, judged=0)
+    assert bank.taught_too(pictures, dataclasses.replace(worker, teachers=[judge], plan=plan)) is pictures
+    assert bank.contents(plan)["judged_share"] == 0
+
+
 def test_labels_are_smoothed_over_all_eleven() -> None:
     targets = bank.smoothed(np.array([3, NO_DIGIT])).astype(float)
     assert targets.argmax(axis=1).tolist() == [3, NO_DIGIT]

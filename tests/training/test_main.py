@@ -129,6 +129,12 @@ def test_data_that_cannot_be_had_is_one_line_and_exit_status_one(
     assert issubclass(DataError, Exception)
 
 
+def test_a_share_beyond_one_is_refused_with_what_to_give(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["pictures", "--judged", "1.5"])
+    assert "1.5 is no share: give a number from 0 to 1" in capsys.readouterr().err
+
+
 def test_a_distortion_is_changed_and_not_replaced() -> None:
     before = PRESETS["digits-teacher"].distortion
     assert before
