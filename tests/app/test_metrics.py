@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -62,21 +63,29 @@ def test_many_values_at_once_are_counted_as_one_by_one() -> None:
             assert registry.get_sample_value(f"all_{name}", labels) == pytest.approx(want)
 
 
-class SlowlyCopied(list[float]):
+class AddedTo(list[float]):
+    """Its copy is not handed out until something was added to it."""
+
+    def __init__(self, values: list[float]) -> None:
+        super().__init__(values)
+        self.copied, self.added = threading.Event(), threading.Event()
+
     def copy(self) -> list[float]:
         taken = super().copy()
-        time.sleep(0.05)
+        self.copied.set()
+        assert self.added.wait(SECONDS)
         return taken
 
 
 def test_nothing_is_lost_or_counted_twice_while_several_ask() -> None:
     histogram = BulkHistogram("busy", "", buckets=(1, 2), registry=None)
     pending = Pending(histogram)
-    pending.values = SlowlyCopied([1.0] * 5)
+    pending.values = values = AddedTo([1.0] * 5)
     with ThreadPoolExecutor(2) as threads:
         asking = [threads.submit(metrics.hand_on, (pending,)) for _ in range(2)]
-        time.sleep(0.01)
+        assert values.copied.wait(SECONDS)
         pending.add(2.0)
+        values.added.set()
         for each in asking:
             each.result()
     assert [each.value for each in histogram._samples() if each.name == "_count"] == [6]

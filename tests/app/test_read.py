@@ -171,10 +171,10 @@ def test_texture_is_refused(client: TestClient) -> None:
 
 
 def test_noise_is_answered_in_time(client: TestClient) -> None:
-    """A million pixels of it, connected and not."""
+    """A million pixels of it, connected and not. The processor's time is taken: others may use the machine."""
     rng = np.random.default_rng(0)
     for share in (0.02, 0.1, 0.5):
         noise = (rng.random((1000, 1000)) < share).astype(np.uint8) * 255
-        began = time.perf_counter()
+        began = time.process_time()
         assert post(client, encode(noise)).status_code in (200, 413, 422)
-        assert time.perf_counter() - began < 5
+        assert time.process_time() - began < 5

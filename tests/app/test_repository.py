@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import shutil
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -192,8 +193,10 @@ def test_loads_at_once_are_done_one_after_the_other(copied: Path, monkeypatch: p
 
 
 def test_others_are_answered_while_a_model_loads(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
     def slow(folder: Path, signer: Signer | None) -> tuple[Manifest, bytes]:
-        time.sleep(0.2)
+        assert answered.wait(60)
         return read_version(folder, signer)
 
     async def scenario() -> None:
@@ -201,10 +204,12 @@ def test_others_are_answered_while_a_model_loads(copied: Path, monkeypatch: pyte
             monkeypatch.setattr("app.repository.read_version", slow)
             add_version(copied, 11)
             loading = asyncio.create_task(models.load("digits-mlp"))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # it has begun
             assert (await models.get().predict(zeros(1))).shape == (1, 10)
             assert not loading.done()
+            answered.set()
             await loading
+            assert versions_of(models)[-1] == 11
 
     asyncio.run(scenario())
 
@@ -328,7 +333,7 @@ def test_device_that_auto_finds_holds_for_every_model_after(tmp_path: Path) -> N
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):  # for what takes a moment where the machine is idle
         while not condition():
             await asyncio.sleep(0.01)
 
