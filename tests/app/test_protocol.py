@@ -79,7 +79,7 @@ def exchange(app: App, *pieces: bytes) -> Wire:
         wire = Wire(app, DATE)
         for each in pieces:
             wire.protocol.data_received(each)
-        await asyncio.wait_for(wire.answer(), 5)
+        await asyncio.wait_for(wire.answer(), 60)
         return wire
 
     return asyncio.run(scenario())
@@ -391,9 +391,9 @@ def test_who_is_refused_is_told_after_those_who_are_answered_meanwhile() -> None
         refused, answered = connection(overload=overload), connection(later=tell_later)
         refused.protocol.data_received(post("/overload"))
         answered.protocol.data_received(post("/later"))
-        await asyncio.wait_for(answered.answer(), 5)
+        await asyncio.wait_for(answered.answer(), 60)
         assert refused.written == []
-        assert parsed(await asyncio.wait_for(refused.answer(), 5)).status == 503
+        assert parsed(await asyncio.wait_for(refused.answer(), 60)).status == 503
 
     asyncio.run(scenario())
 
