@@ -144,7 +144,7 @@ def add_data(verb: argparse.ArgumentParser) -> None:
 
 
 def add_model(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("model", type=Path, metavar="MODEL", help="the version's folder, as models/digits/6")
+    verb.add_argument("model", type=Path, metavar="MODEL", help="the version's folder, as models/digits/7")
 
 
 def add_run(verb: argparse.ArgumentParser) -> None:

@@ -20,7 +20,7 @@ from training.train import train
 MODELS = Path(__file__).parents[2] / "models"
 
 
-@pytest.mark.parametrize("version", ["digits/6", "digits-mlp/2"])
+@pytest.mark.parametrize("version", ["digits/7", "digits-mlp/2"])
 def test_it_reads_what_the_graph_reads(version: str, data: Split) -> None:
     manifest, graph = read_version(MODELS / version)
     logits = predict(network_of(MODELS / version, data.train.images[:500]), data.validation.images)
@@ -30,7 +30,7 @@ def test_it_reads_what_the_graph_reads(version: str, data: Split) -> None:
 
 def test_it_reads_nearly_the_same_by_its_batch_as_by_its_statistics_so_learning_goes_on(data: Split) -> None:
     images = data.train.images[:1000]
-    model = network_of(MODELS / "digits/6", images)
+    model = network_of(MODELS / "digits/7", images)
     for dropout in of_type(model, keras.layers.Dropout):
         dropout.rate = 0
     learning, reading = (np.asarray(model(images, training=training)) for training in (True, False))
