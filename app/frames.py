@@ -1,4 +1,4 @@
-"""What is around the writing: the table that a page lies on, a box or a ring, and what the picture's edge cuts."""
+"""What is around the writing: a table it lies on, a rim, a box or a ring, lines, and what the picture's edge cuts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.decoding import Grey
-from app.paper import Mask
+from app.decoding import MIN_CONTRAST, Grey
+from app.paper import Mask, border
 
 SMALLEST_SHEET = 64  # longer side, in pixels
 SOLID = 0.5  # of its box: a sheet covers more of it, and hardly a drawing does
@@ -22,6 +22,11 @@ AS_WIDE = 0.8  # as high, or nearly: a ring. A zero that holds a dot is narrower
 HELD, AS_LONG = 0.2, 0.45  # of a frame's ink and of its height: what it holds has as much
 INSIDE = 0.15  # of what the edge cuts: a part inside has this share of its ink, or it is no digit's
 MOST_OUTLINES = 500  # of more, most are noise
+SMALLEST_RIMMED, RIM_TO = 12, 0.15  # shorter side, in pixels; the rim's share of it on each side
+RIM, INNER = 0.9, 0.34  # of a row's pixels: as many are like the rim in it, and at most so many in the two rows within
+SAMPLES = 32  # along the longer side: so many pixels tell what is paper
+STEEP, BEYOND = 0.15, 0.1  # of a line's length, its other side; and of a digit's, how far a line goes on beyond it
+CRUMB = 0.04  # of the largest part: smaller ones do not tell where the digit is
 NEAR = 0.05  # of the digit's longer side: what the edge cuts may be a piece of a digit so near
 
 
@@ -53,6 +58,64 @@ def sheet_in(picture: Grey, inked: Mask) -> Sheet | None:
     here, within, inked = (each[y : y + height, x : x + width] for each in (picture[top:, left:], within, inked))
     paper = np.uint8(np.median(here[cv2.bitwise_and(within, inked) > 0]))
     return Sheet(np.where(within > 0, here, paper), top + y, left + x)
+
+
+def within_rim(picture: Grey) -> Sheet | None:
+    """What a line along all four edges encloses, as where a box of a form was cut out by its lines; None without one.
+
+    It holds writing that is no rectangle: a printed zero in its margin is such a line too, around a hole.
+    """
+    if min(picture.shape) < SMALLEST_RIMMED:
+        return None
+    rim, paper = middle(border(picture)), usual_inside(picture)
+    if abs(paper - rim) < MIN_CONTRAST:
+        return None
+    how = cv2.THRESH_BINARY if rim > paper else cv2.THRESH_BINARY_INV
+    like_rim = np.asarray(cv2.threshold(picture, (rim + paper) // 2, 255, how)[1], np.uint8)
+    height, width = picture.shape
+    top, bottom, left, right = (rim_depth(each) for each in sides(like_rim))
+    inside = like_rim[top : height - bottom, left : width - right]
+    if not min(top, bottom, left, right) or any(mean_of_rows(each[:2]).max() > INNER for each in sides(inside)):
+        return None
+    here = slice(top + 1, height - bottom - 1), slice(left + 1, width - right - 1)  # a line's edge is soft
+    return Sheet(picture[here], top + 1, left + 1) if holds_writing(picture[here], paper) else None
+
+
+def usual_inside(picture: Grey) -> int:
+    """The brightness of most pixels that are not near the edges, as some of them tell."""
+    away, step = min(picture.shape) // 6, 1 + max(picture.shape) // SAMPLES
+    return middle(picture[away:-away:step, away:-away:step].ravel())
+
+
+def middle(values: NDArray[np.uint8]) -> int:
+    """The median, the upper one of two: NumPy's takes 10 us longer."""
+    return int(np.partition(values, len(values) // 2)[len(values) // 2])
+
+
+def sides(picture: Mask) -> tuple[Mask, Mask, Mask, Mask]:
+    """Seen from the top, the bottom, the left and the right, as rows from the outside to the inside."""
+    return picture, picture[::-1], picture.T, picture.T[::-1]
+
+
+def mean_of_rows(mask: Mask) -> NDArray[np.float64]:
+    return np.asarray(mask.mean(axis=1) / 255, np.float64)
+
+
+def rim_depth(like_rim: Mask) -> int:
+    """How many rows the rim has on this side; 0 if there is none, or no end of it."""
+    most = int(RIM_TO * min(like_rim.shape))
+    others = np.flatnonzero(mean_of_rows(like_rim[: most + 1]) < RIM)
+    return int(others[0]) if len(others) else 0
+
+
+def holds_writing(picture: Grey, paper: int) -> bool:
+    away = np.asarray(cv2.absdiff(picture, np.full_like(picture, paper)), np.uint8)
+    if int(away.max()) < MIN_CONTRAST:
+        return False
+    inked = cv2.threshold(away, int(away.max()) // 2, 255, cv2.THRESH_BINARY)[1]
+    outlines, _ = cv2.findContours(inked, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    longest = max(outlines, key=len)
+    return max(cv2.boundingRect(longest)[2:]) > WRITTEN * max(picture.shape) and not is_rectangular(longest)
 
 
 def written_rectangle(inked: Mask) -> NDArray[np.int32] | None:
@@ -127,10 +190,11 @@ class Part(Box):
 
 
 def surroundings(inked: Mask) -> Mask | None:
-    """What is there beside a digit and is none of it, 255 there: what the picture's edge cuts, and a frame."""
+    """What is there beside a digit and is none of it, 255 there: what the picture's edge cuts, a frame, and lines."""
     parts = parts_of(inked)
     gone = cut_off(parts, *inked.shape)
     gone += frame_among([part for part in parts if part not in gone])
+    gone += lines_beside([part for part in parts if part not in gone])
     if not gone:
         return None
     around = np.zeros_like(inked)
@@ -180,6 +244,37 @@ def frame_among(parts: list[Part]) -> list[Part]:
     if longest < AS_LONG * frame.height or sum(part.area for part in held) < HELD * frame.area:
         return []
     return [frame] if is_rectangular(frame.outlines[0]) or is_ring(frame.outlines[0]) else []
+
+
+def lines_beside(parts: list[Part]) -> list[Part]:
+    """Those that a digit was written on or between: straight and level or upright, and longer than it on both sides."""
+    lines = [part for part in parts if is_line(part)]
+    rest = [part for part in parts if part not in lines]
+    if not lines or not rest:
+        return []
+    largest = max(part.area for part in rest)
+    digit = around([part for part in rest if part.area > CRUMB * largest])
+    return [line for line in lines if runs_along(line, digit)]
+
+
+def is_line(part: Part) -> bool:
+    return min(part.width, part.height) < STEEP * max(part.width, part.height)
+
+
+def around(parts: list[Part]) -> Box:
+    left, top = min(part.left for part in parts), min(part.top for part in parts)
+    return Box(left, top, max(part.right for part in parts), max(part.bottom for part in parts))
+
+
+def runs_along(line: Box, digit: Box) -> bool:
+    """Above or below it, or on its left or right, from before its beginning to behind its end."""
+    if line.width > line.height:
+        away = BEYOND * digit.width
+        is_longer = line.left < digit.left - away and line.right > digit.right + away
+        return is_longer and (line.bottom <= digit.top or line.top >= digit.bottom)
+    away = BEYOND * digit.height
+    is_longer = line.top < digit.top - away and line.bottom > digit.bottom + away
+    return is_longer and (line.right <= digit.left or line.left >= digit.right)
 
 
 def is_ring(outline: cv2.typing.MatLike) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.decoding import MIN_CONTRAST, Grey, reduced
 from app.errors import BlankPicture
-from app.frames import sheet_in, surroundings
+from app.frames import sheet_in, surroundings, within_rim
 from app.paper import Mask, border, even_paper, is_light_on_dark, paper_of
 
 Ink = NDArray[np.uint8]  # (H, W), 0 = paper, 255 = full ink, whatever the picture's colours
@@ -31,13 +31,15 @@ SPECK, STRONG = 0.04, 128  # a speck's share of the largest part's strong ink
 
 
 def ink_of(picture: Grey) -> Ink:
-    """What differs from the paper, where a card or a page lies on another ground from that. Raises `BlankPicture`."""
-    strokes = outstanding(picture)
-    sheet = sheet_in(picture, mask_of(strokes))
+    """What differs from the paper, where that lies on another ground or has a rim from that. Raises `BlankPicture`."""
+    sheet = within_rim(picture)
     if sheet is None:
-        return strokes
+        strokes = outstanding(picture)
+        sheet = sheet_in(picture, mask_of(strokes))
+        if sheet is None:
+            return strokes
     written = ink_of(sheet.pixels)
-    strokes = np.zeros_like(strokes)
+    strokes = np.zeros_like(picture)
     strokes[sheet.top : sheet.top + len(written), sheet.left : sheet.left + written.shape[1]] = written
     return strokes
 

@@ -89,6 +89,45 @@ def test_the_lines_of_a_table_around_a_cell_are_no_ink(some: list[Pixels]) -> No
         assert_alike(seen(picture), seen(sheet(digit)))
 
 
+@pytest.mark.parametrize("ways", [["below"], ["below", "above"], ["left", "right"]], ids=" and ".join)
+def test_lines_that_a_digit_is_written_on_or_between_are_no_ink(ways: list[str], some: list[Pixels]) -> None:
+    places = {
+        "below": (10, 236, 250, 236),
+        "above": (20, 24, 240, 24),
+        "left": (24, 8, 24, 252),
+        "right": (236, 8, 236, 252),
+    }
+    for digit in some:
+        picture, pen = drawn(digit)
+        for way in ways:
+            pen.line(places[way], fill=60, width=4)
+        assert_alike(seen(picture), seen(sheet(digit)))
+
+
+def test_a_bar_that_is_a_digits_own_stays() -> None:
+    seven = Image.new("L", (200, 240), 255)
+    pen = ImageDraw.Draw(seven)
+    pen.line((50, 40, 150, 40), fill=0, width=14)
+    joined = seven.copy()
+    pen.line((146, 56, 90, 200), fill=0, width=14)  # hardly touches it no more
+    ImageDraw.Draw(joined).line((146, 40, 90, 200), fill=0, width=14)
+    assert_alike(seen(seven), seen(joined), tolerance=12)
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_a_cell_that_was_cut_out_by_its_lines_is_paper_though_a_digit_touches_them(
+    dark: bool, some: list[Pixels]
+) -> None:
+    for digit in [some[each] for each in NO_BARS]:
+        cell = cv2.resize(255 - digit[4:24, 4:24], (40, 40), interpolation=cv2.INTER_AREA)
+        cell = np.pad(cell, ((6, 0), (5, 5)), constant_values=255)  # it stands on the lower line
+        rimmed, roomy = (np.asarray(np.pad(cell, 3, constant_values=tone), np.uint8) for tone in (70, 255))
+        if dark:
+            assert_alike(seen(rimmed), seen(roomy), tolerance=12)
+        else:
+            assert_alike(seen(~rimmed), seen(~roomy), tolerance=12)
+
+
 def test_what_the_edge_cuts_beside_a_digit_is_no_ink(some: list[Pixels]) -> None:
     for digit, other in zip(some, some[1:] + some[:1], strict=True):
         picture = np.hstack([sheet(other)[:, 90:], sheet(digit)])
@@ -134,13 +173,18 @@ def test_a_box_whose_lines_are_the_pictures_border_is_paper(some: list[Pixels]) 
         assert_alike(seen(picture), seen(sheet(some[digit])))
 
 
+@pytest.mark.parametrize("cropped", [False, True])
 @pytest.mark.parametrize("holes", [[(80, 80, 120, 220)], [(80, 70, 120, 130), (80, 170, 120, 230)]], ids=["0", "8"])
-def test_a_thick_zero_or_eight_with_corners_is_no_card(holes: list[tuple[int, int, int, int]]) -> None:
+def test_a_thick_zero_or_eight_with_corners_is_no_card_and_no_rim(
+    holes: list[tuple[int, int, int, int]], cropped: bool
+) -> None:
     picture = Image.new("L", (200, 300), 255)
     pen = ImageDraw.Draw(picture)
     pen.rectangle((40, 30, 160, 270), fill=0)
     for hole in holes:
         pen.rectangle(hole, fill=255)
+    if cropped:
+        picture = picture.crop((30, 20, 171, 281))
     assert seen(picture)[14, 10] == 255  # its left side is ink
 
 

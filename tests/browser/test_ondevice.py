@@ -125,6 +125,24 @@ def framed(index: int, rng: Generator) -> Pixels:
     return np.asarray(cv2.circle(sheet, (side // 2, side // 2), side // 2 - 6, (60,), 2, cv2.LINE_AA))
 
 
+def cut_out(index: int, rng: Generator) -> Pixels:
+    """A box of a form, by its lines, which the digit may touch."""
+    side = int(rng.integers(16, 200))
+    cell = np.pad(255 - enlarged(index, side), side // 4, constant_values=255)
+    close = cell[side // 3 : -side // 3, side // 3 : -side // 3] if rng.random() < 0.5 else cell
+    rimmed = np.pad(close, 1 + side // 40, constant_values=int(rng.integers(150)))
+    return np.asarray(rimmed if rng.random() < 0.5 else 255 - rimmed, np.uint8)
+
+
+def on_a_line(index: int, rng: Generator) -> Pixels:
+    """On a line of a form, or between two."""
+    sheet = np.pad(sheet_of(index, rng), 30, constant_values=255)
+    side = len(sheet)
+    for at in (12, side - 13) if rng.random() < 0.5 else (side - 13,):
+        cv2.line(sheet, (8, at), (side - 9, at), (60,), int(rng.integers(1, 4)))
+    return np.asarray(sheet if rng.random() < 0.5 else sheet.T, np.uint8)
+
+
 def beside_a_neighbour(index: int, rng: Generator) -> Pixels:
     """What the picture's edge cuts: a part of another digit."""
     other, whole = (
@@ -155,6 +173,8 @@ KINDS = [
     coloured,
     transparent,
     framed,
+    cut_out,
+    on_a_line,
     beside_a_neighbour,
     on_a_table,
 ]

@@ -1,6 +1,9 @@
-// app/frames.py: what is around the writing, the table that a page lies on, a box or a ring, and what the edge cuts.
+// app/frames.py: what is around the writing, the table that a page lies on, a rim, a box or a ring, and what the edge
+// cuts.
 
+import { MIN_CONTRAST } from "./decoding.js";
 import * as mats from "./mats.js";
+import { border } from "./paper.js";
 
 const SMALLEST_SHEET = 64;
 const SOLID = 0.5;
@@ -11,6 +14,11 @@ const AS_WIDE = 0.8;
 const [HELD, AS_LONG] = [0.2, 0.45];
 const INSIDE = 0.15;
 const MOST_OUTLINES = 500;
+const [SMALLEST_RIMMED, RIM_TO] = [12, 0.15];
+const [RIM, INNER] = [0.9, 0.34];
+const SAMPLES = 32;
+const [STEEP, BEYOND] = [0.15, 0.1];
+const CRUMB = 0.04;
 const NEAR = 0.05;
 
 /** The card or page that stands out from another ground, given what stands out; null if that is no sheet. */
@@ -29,6 +37,72 @@ export function sheetIn(picture, inked) {
   const paper = Math.floor(mats.median(here.data.filter((_, i) => sheet[i] > 0)));
   const values = here.data.map((value, i) => (kept.data[i] > 0 ? value : paper));
   return { pixels: mats.fromArray(here.rows, here.cols, cv.CV_8UC1, values), place };
+}
+
+/** What a line along all four edges encloses, as where a box of a form was cut out by its lines; null without one. */
+export function withinRim(picture) {
+  const { rows, cols } = picture;
+  const shorter = Math.min(rows, cols);
+  if (shorter < SMALLEST_RIMMED) return null;
+  const [rim, paper] = [mats.middle(border(picture, picture.data)), usualInside(picture)];
+  if (Math.abs(paper - rim) < MIN_CONTRAST) return null;
+  const level = Math.floor((rim + paper) / 2);
+  const isLikeRim = (value) => value > level === rim > paper;
+  const all = { x: 0, y: 0, width: cols, height: rows };
+  const most = Math.floor(RIM_TO * shorter);
+  const depths = sides(all).map((row) => {
+    for (let depth = 0; depth <= most; depth++) if (share(picture, row(depth), isLikeRim) < RIM) return depth;
+    return 0;
+  });
+  if (Math.min(...depths) === 0) return null;
+  const [top, bottom, left, right] = depths;
+  const inside = { x: left, y: top, width: cols - left - right, height: rows - top - bottom };
+  const isPaper = (row) => share(picture, row, isLikeRim) <= INNER;
+  if (!sides(inside).every((row) => isPaper(row(0)) && isPaper(row(1)))) return null;
+  const place = { x: left + 1, y: top + 1, width: inside.width - 2, height: inside.height - 2 };
+  const pixels = mats.part(picture, place);
+  return holdsWriting(pixels, paper) ? { pixels, place } : null;
+}
+
+/** The brightness of most pixels that are not near the edges, as some of them tell. */
+function usualInside({ rows, cols, data }) {
+  const away = Math.floor(Math.min(rows, cols) / 6);
+  const step = 1 + Math.floor(Math.max(rows, cols) / SAMPLES);
+  const values = [];
+  for (let y = away; y < rows - away; y += step) {
+    for (let x = away; x < cols - away; x += step) values.push(data[y * cols + x]);
+  }
+  return mats.middle(values);
+}
+
+/** A rectangle's rows seen from the top, the bottom, the left and the right: each by its place from the outside. */
+function sides({ x, y, width, height }) {
+  return [
+    (depth) => ({ x, y: y + depth, width, height: 1 }),
+    (depth) => ({ x, y: y + height - 1 - depth, width, height: 1 }),
+    (depth) => ({ x: x + depth, y, width: 1, height }),
+    (depth) => ({ x: x + width - 1 - depth, y, width: 1, height }),
+  ];
+}
+
+/** The share of a rectangle's pixels that are so. */
+function share({ cols, data }, { x, y, width, height }, isSo) {
+  let count = 0;
+  for (let row = y; row < y + height; row++) {
+    for (let column = x; column < x + width; column++) if (isSo(data[row * cols + column])) count++;
+  }
+  return count / (width * height);
+}
+
+/** Of more than a rectangle: a printed zero in its margin is a rim too, around a hole. */
+function holdsWriting(picture, paper) {
+  const away = mats.mapped(picture, (value) => Math.abs(value - paper));
+  const most = mats.greatest(away.data);
+  if (most < MIN_CONTRAST) return false;
+  const outlines = mats.outlines(mats.above(away, Math.floor(most / 2)), cv.RETR_EXTERNAL).map(({ mat }) => mat);
+  const longest = outlines.reduce((best, outline) => (outline.rows > best.rows ? outline : best));
+  const { width, height } = cv.boundingRect(longest);
+  return Math.max(width, height) > WRITTEN * Math.max(picture.rows, picture.cols) && !isRectangular(longest);
 }
 
 /** The outline of what is widest, if it is a rectangle and has holes that are writing. */
@@ -68,11 +142,13 @@ function innerPart(outline, { rows, cols }) {
   return mats.part(mats.eroded(roomy, mats.ones(rim, rim)), { x: 1, y: 1, width: cols, height: rows });
 }
 
-/** What is there beside a digit and is none of it, 255 there: what the picture's edge cuts, and a frame. */
+/** What is there beside a digit and is none of it, 255 there: what the picture's edge cuts, a frame, lines. */
 export function surroundings(inked) {
   const parts = partsOf(inked);
   const gone = new Set(cutOff(parts, inked.rows, inked.cols));
-  for (const frame of frameAmong(parts.filter((part) => !gone.has(part)))) gone.add(frame);
+  for (const find of [frameAmong, linesBeside]) {
+    for (const part of find(parts.filter((part) => !gone.has(part)))) gone.add(part);
+  }
   if (!gone.size) return null;
   return [...gone].map(({ outlines }) => mats.filled(inked.rows, inked.cols, outlines)).reduce(mats.either);
 }
@@ -124,6 +200,35 @@ function frameAmong(parts) {
   const longest = Math.max(0, ...held.map(({ width, height }) => Math.max(width, height)));
   if (longest < AS_LONG * frame.height || held.reduce((sum, { area }) => sum + area, 0) < HELD * frame.area) return [];
   return isRectangular(frame.outlines[0]) || isRing(frame.outlines[0]) ? [frame] : [];
+}
+
+/** Those that a digit was written on or between: straight and level or upright, and longer than it on both sides. */
+function linesBeside(parts) {
+  const lines = parts.filter(({ width, height }) => Math.min(width, height) < STEEP * Math.max(width, height));
+  const rest = parts.filter((part) => !lines.includes(part));
+  if (!lines.length || !rest.length) return [];
+  const largest = Math.max(...rest.map(({ area }) => area));
+  const digit = around(rest.filter(({ area }) => area > CRUMB * largest));
+  return lines.filter((line) => runsAlong(line, digit));
+}
+
+function around(parts) {
+  const [x, y] = [Math.min(...parts.map((part) => part.x)), Math.min(...parts.map((part) => part.y))];
+  const right = Math.max(...parts.map((part) => part.x + part.width));
+  const bottom = Math.max(...parts.map((part) => part.y + part.height));
+  return { x, y, width: right - x, height: bottom - y };
+}
+
+/** Above or below it, or on its left or right, from before its beginning to behind its end. */
+function runsAlong(line, digit) {
+  if (line.width > line.height) {
+    const away = BEYOND * digit.width;
+    const isLonger = line.x < digit.x - away && line.x + line.width > digit.x + digit.width + away;
+    return isLonger && (line.y + line.height <= digit.y || line.y >= digit.y + digit.height);
+  }
+  const away = BEYOND * digit.height;
+  const isLonger = line.y < digit.y - away && line.y + line.height > digit.y + digit.height + away;
+  return isLonger && (line.x + line.width <= digit.x || line.x >= digit.x + digit.width);
 }
 
 function isWithin(one, other) {

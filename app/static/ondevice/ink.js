@@ -1,7 +1,7 @@
 // app/ink.py: brightness becomes ink, what differs from the paper and was drawn.
 
 import { MIN_CONTRAST } from "./decoding.js";
-import { sheetIn, surroundings } from "./frames.js";
+import { sheetIn, surroundings, withinRim } from "./frames.js";
 import * as mats from "./mats.js";
 import { border, evenPaper, isLightOnDark, paperOf } from "./paper.js";
 
@@ -21,14 +21,17 @@ const [SPECK, STRONG] = [0.04, 128];
 /** There is no ink on the picture. */
 export class BlankPicture extends Error {}
 
-/** What differs from the paper, where a card or a page lies on another ground from that. Throws `BlankPicture`. */
+/** What differs from the paper, where that lies on another ground or has a rim from that. Throws `BlankPicture`. */
 export function inkOf(picture) {
-  const strokes = outstanding(picture);
-  const sheet = sheetIn(picture, mats.above(strokes, BOX_LEVEL));
-  if (!sheet) return strokes;
+  let sheet = withinRim(picture);
+  if (!sheet) {
+    const strokes = outstanding(picture);
+    sheet = sheetIn(picture, mats.above(strokes, BOX_LEVEL));
+    if (!sheet) return strokes;
+  }
   const written = inkOf(sheet.pixels);
   const { x, y } = sheet.place;
-  const whole = mats.zeros(strokes.rows, strokes.cols);
+  const whole = mats.zeros(picture.rows, picture.cols);
   for (let row = 0; row < written.rows; row++) whole.data.set(written.ucharPtr(row), (y + row) * whole.cols + x);
   return whole;
 }

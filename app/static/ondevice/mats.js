@@ -126,6 +126,12 @@ export function quantile(values, share) {
 
 export const median = (values) => quantile(values, 0.5);
 
+/** The median, the upper one of two. */
+export function middle(values) {
+  const { counts, size } = counted(values);
+  return valueAt(counts, Math.floor(size / 2));
+}
+
 function valueAt(counts, place) {
   let value = 0;
   for (let passed = counts[0]; passed <= place; passed += counts[value]) value++;
