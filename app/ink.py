@@ -69,7 +69,8 @@ def ink_on_even_paper(picture: Grey, paper: int) -> Ink:
     if max(darker, lighter) < MIN_CONTRAST:
         raise blank()
     away = (paper, picture) if darker > lighter else (picture, paper)
-    return strengthened(np.asarray(cv2.subtract(*away), np.uint8))
+    # The type is given, or a picture of one column and four rows is taken for a colour.
+    return strengthened(np.asarray(cv2.subtract(*away, dtype=cv2.CV_8U), np.uint8))
 
 
 def ink_on_uneven_paper(picture: Grey) -> Ink:

@@ -102,10 +102,10 @@ def test_thin_pen_leaves_a_stroke_as_wide_as_mnists() -> None:
     assert 1.5 < seen[16].astype(float).sum() / 255 < 4  # across the slanted stroke
 
 
-@pytest.mark.parametrize("height", [1, 2, 3, 21, 64, 97, 321, 1025])
+@pytest.mark.parametrize("height", [1, 2, 3, 4, 12, 21, 64, 97, 321, 1025])
 def test_pictures_of_every_shape_are_read_or_refused(height: int) -> None:
     chance = np.random.default_rng(height)
-    for width, kind in itertools.product([1, 2, 3, 21, 64, 97, 321, 1025], ["areas", "specks"]):
+    for width, kind in itertools.product([1, 2, 3, 4, 12, 21, 64, 97, 321, 1025], ["areas", "specks"]):
         picture = np.full((height, width), 240, np.uint8)
         picture[: chance.integers(height + 1), : chance.integers(width + 1)] = chance.integers(256)
         if kind == "specks":
