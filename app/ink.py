@@ -68,9 +68,9 @@ def ink_on_even_paper(picture: Grey, paper: int) -> Ink:
     darker, lighter = paper - int(picture.min()), int(picture.max()) - paper
     if max(darker, lighter) < MIN_CONTRAST:
         raise blank()
-    away = (paper, picture) if darker > lighter else (picture, paper)
-    # The type is given, or a picture of one column and four rows is taken for a colour.
-    return strengthened(np.asarray(cv2.subtract(*away, dtype=cv2.CV_8U), np.uint8))
+    sheet = np.full_like(picture, paper)  # OpenCV may take a number beside one column for a colour
+    away = cv2.subtract(sheet, picture) if darker > lighter else cv2.subtract(picture, sheet)
+    return strengthened(np.asarray(away, np.uint8))
 
 
 def ink_on_uneven_paper(picture: Grey) -> Ink:
