@@ -253,7 +253,7 @@ def lines_beside(parts: list[Part]) -> list[Part]:
     if not lines or not rest:
         return []
     largest = max(part.area for part in rest)
-    digit = around([part for part in rest if part.area > CRUMB * largest])
+    digit = box_around([part for part in rest if part.area > CRUMB * largest])
     return [line for line in lines if runs_along(line, digit)]
 
 
@@ -261,7 +261,7 @@ def is_line(part: Part) -> bool:
     return min(part.width, part.height) < STEEP * max(part.width, part.height)
 
 
-def around(parts: list[Part]) -> Box:
+def box_around(parts: list[Part]) -> Box:
     left, top = min(part.left for part in parts), min(part.top for part in parts)
     return Box(left, top, max(part.right for part in parts), max(part.bottom for part in parts))
 
