@@ -30,7 +30,7 @@ WORKDIR /srv/digits
 COPY LICENSE ./
 COPY models models
 COPY app app
-COPY --from=in-browser /opt/runtime app/static/runtime
+COPY --from=in-browser /opt/runtime app/web/static/runtime
 RUN python -m compileall -q --invalidation-mode unchecked-hash app
 
 # --- what both images share ---

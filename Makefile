@@ -12,7 +12,7 @@ PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) -m pip $(1) install --quiet --requi
 UV_VERSION := 0.13.9
 UV := .cache/uv-$(UV_VERSION)
 KSERVE := .cache/kserve
-RUNTIME := app/static/runtime
+RUNTIME := app/web/static/runtime
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-all check train bench lock runtime clean browser npm wrk

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from app import offline
 from app.errors import StartupError
-from app.logs import start_logging
-from app.model import Model
-from app.server import Server, bind, serve_here
+from app.observability.logs import start_logging
+from app.inference.session import Model
+from app.server.server import Server, bind, serve_here
 from app.settings import Settings
-from app.signature import Signer
-from app.versions import Manifest, newest_version, read_version
-from app.workers import Place, supervise
+from app.repository.signature import Signer
+from app.repository.manifest import Manifest, newest_version, read_version
+from app.server.supervisor import Place, supervise
 
 
 def main(argv: list[str] | None = None) -> int:

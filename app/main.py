@@ -15,18 +15,20 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import __version__, contract, pages
+from app import __version__
+from app.api import openapi as contract
+from app.web import pages
 from app.api import clouds, control, digits, health, models, v1, v2
-from app.batching import BatchSettings
-from app.bodies import Limits
-from app.context import Names
+from app.inference.batcher import BatchSettings
+from app.codecs.bodies import Limits
+from app.observability.request_context import Names
 from app.errors import InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
-from app.fastlane import FastLane
-from app.repository import ModelRepository, VersionSettings
-from app.security import Access, BodyLimit, Keys, Problems, SafeHeaders, problem_response
+from app.http.fast_path import FastLane
+from app.repository.repository import ModelRepository, VersionSettings
+from app.http.auth import Access, BodyLimit, Keys, Problems, SafeHeaders, problem_response
 from app.settings import Settings
-from app.tracing import start_tracing, stop_tracing, telemetry
-from app.versions import VersionPolicy
+from app.observability.tracing import start_tracing, stop_tracing, telemetry
+from app.repository.manifest import VersionPolicy
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

@@ -13,12 +13,12 @@ from typing import TextIO, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from app import lines
-from app.decoding import open_picture
+from app.segmentation import layout as lines
+from app.preprocessing.decode import open_picture
 from app.errors import ServiceError
-from app.image import to_mnist
-from app.model import Images, Model, Probabilities
-from app.versions import Manifest
+from app.preprocessing.normalize import to_mnist
+from app.inference.session import Images, Model, Probabilities
+from app.repository.manifest import Manifest
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 

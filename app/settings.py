@@ -16,8 +16,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from app.logs import LogFormat
-from app.model import DeviceChoice
+from app.observability.logs import LogFormat
+from app.inference.session import DeviceChoice
 
 Route = Annotated[str, Field(pattern="^(/[^{}?#]*)?$")]
 

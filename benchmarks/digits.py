@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image as Pillow
 
-from training.data import Digits, Images, Labels, load_test
+from training.datasets.mnist import Digits, Images, Labels, load_test
 
 TEST_DIGITS = Path(__file__).parents[1] / "tests/data"
 PICTURES = 512  # different pictures that are cycled: more than a server's caches would be blamed for

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.data import Digits, load_test
+from training.datasets.mnist import Digits, load_test
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = sorted((path.name for path in (ROOT / "models/digits").iterdir()), key=int)  # of the default model

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.test_serve import Service, serving
+from tests.app.server.test_serve import Service, serving
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import ModelRefused
-from training.augment import Distortion
+from training.synthesis.augment import Distortion
 from training.config import PRESETS, TEACHERS, Options, TrainConfig
-from training.data import DataError, load
+from training.datasets.mnist import DataError, load
 from training.errors import ExportError, SigningError
-from training.packages import PackageError
+from training.datasets.downloads import PackageError
 
 # What loads TensorFlow is imported where it is used: --help does not wait for it.
 
@@ -188,7 +188,7 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
 
 
 def run_train(arguments: argparse.Namespace) -> None:
-    from training.train import train
+    from training.networks.train import train
 
     config = config_from(arguments)
     run = arguments.out or Path("runs") / arguments.preset
@@ -197,21 +197,21 @@ def run_train(arguments: argparse.Namespace) -> None:
 
 
 def run_average(arguments: argparse.Namespace) -> None:
-    from training.average import average
+    from training.networks.weight_average import average
 
     average(arguments.runs, load(arguments.data_dir), arguments.out)
     print(f"averaged: {arguments.out}/model.keras; next: python -m training publish {arguments.out}")
 
 
 def run_pictures(arguments: argparse.Namespace) -> None:
-    from training.bank import Plan, make
+    from training.distillation.synthetic_dataset import Plan, make
 
     make(arguments.out, Plan(tuple(arguments.teachers), judged=arguments.judged, data_dir=arguments.data_dir))
     print(f"made: {arguments.out}; next: python -m training train")
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
-    from training.evaluate import CLASSES, Evaluation
+    from training.evaluation.metrics import CLASSES, Evaluation
     from training.export import fit_temperature, predict, read_run, softmax
 
     data = load(arguments.data_dir)
@@ -236,7 +236,7 @@ def run_export(arguments: argparse.Namespace) -> None:
 def run_report(arguments: argparse.Namespace) -> None:
     from training.export import export
     from training.publish import examine
-    from training.report import CARD, report
+    from training.reporting.report import CARD, report
 
     data = load(arguments.data_dir)
     exported = export(arguments.run, data)
@@ -247,10 +247,11 @@ def run_report(arguments: argparse.Namespace) -> None:
 
 
 def run_survey(arguments: argparse.Namespace) -> None:
-    from app.model import Model
-    from app.versions import read_version
-    from training import contact_sheet, survey
-    from training.worlds import all_kinds
+    from app.inference.session import Model
+    from app.repository.manifest import read_version
+    from training.reporting import contact_sheet
+    from training.evaluation import robustness as survey
+    from training.evaluation.testsets import all_kinds
 
     digits = load(arguments.data_dir).test
     manifest, graph = read_version(arguments.model)
@@ -264,9 +265,9 @@ def run_survey(arguments: argparse.Namespace) -> None:
 
 
 def run_pages(arguments: argparse.Namespace) -> None:
-    from app.model import Model
-    from app.versions import read_version
-    from training.pages import measure
+    from app.inference.session import Model
+    from app.repository.manifest import read_version
+    from training.evaluation.pages import measure
 
     data = load(arguments.data_dir)
     name, digits = ("MNIST test", data.test) if arguments.test else ("MNIST validation", data.validation)
@@ -278,7 +279,7 @@ def run_pages(arguments: argparse.Namespace) -> None:
 
 def run_publish(arguments: argparse.Namespace) -> None:
     from training.publish import publish
-    from training.worlds import all_kinds
+    from training.evaluation.testsets import all_kinds
 
     data = load(arguments.data_dir)
     print(f"published: {publish(arguments.run, arguments.models, data, all_kinds(data.test))}")

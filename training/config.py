@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.augment import Distortion
+from training.synthesis.augment import Distortion
 
 
 @dataclass(frozen=True)

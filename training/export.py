@@ -19,13 +19,13 @@ from keras import ops
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.model import INPUT, OUTPUT, Model
-from app.versions import Parity
+from app.inference.session import INPUT, OUTPUT, Model
+from app.repository.manifest import Parity
 from training.config import TrainConfig
-from training.data import Digits, Images, Split
+from training.datasets.mnist import Digits, Images, Split
 from training.errors import ExportError
-from training.evaluate import CLASSES
-from training.train import read_config
+from training.evaluation.metrics import CLASSES
+from training.networks.train import read_config
 
 Logits = NDArray[np.float32]  # (n, 10)
 Probabilities = NDArray[np.float32]  # (n, 10)

@@ -16,17 +16,17 @@ from typing import Any
 
 import onnx
 
-from app.model import Model
-from app.versions import GRAPH, MANIFEST, Manifest, Metric, Tensor
-from training.bank import CONTENTS
-from training.data import DIGESTS, Digits, Split
-from training.evaluate import CLASSES, Evaluation
+from app.inference.session import Model
+from app.repository.manifest import GRAPH, MANIFEST, Manifest, Metric, Tensor
+from training.distillation.synthetic_dataset import CONTENTS
+from training.datasets.mnist import DIGESTS, Digits, Split
+from training.evaluation.metrics import CLASSES, Evaluation
 from training.export import Export, Probabilities, export, run_in_batches
-from training.findings import Findings
-from training.report import report
-from training.survey import Outcome, survey
-from training.train import read_config, read_history
-from training.worlds.kind import Kind
+from training.reporting.results import Findings
+from training.reporting.report import report
+from training.evaluation.robustness import Outcome, survey
+from training.networks.train import read_config, read_history
+from training.evaluation.testsets.base import Kind
 
 LIBRARIES = ("tensorflow", "keras", "onnx", "tf2onnx", "numpy")
 

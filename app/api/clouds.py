@@ -15,8 +15,8 @@ from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
 
 from app.errors import InvalidRequest, Problem, Stopping
-from app.fastlane import Answer, Call, Endpoint, HotRoute, documented
-from app.tensors import check_shape, to_images
+from app.http.fast_path import Answer, Call, Endpoint, HotRoute, documented
+from app.codecs.tensors import check_shape, to_images
 
 NPY = b"application/x-npy"
 NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

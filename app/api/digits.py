@@ -14,16 +14,16 @@ import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from app import lines
-from app.bodies import BINARY, REQUEST_BODY, Limits, is_picture, read_picture, read_pictures
-from app.decoding import open_picture
+from app.segmentation import layout as lines
+from app.codecs.bodies import BINARY, REQUEST_BODY, Limits, is_picture, read_picture, read_pictures
+from app.preprocessing.decode import open_picture
 from app.errors import InvalidRequest, Problem
-from app.explain import Explained, Explanation, explain, overlay
-from app.fastlane import Answer, Call, HotRoute, documented
-from app.lines import Digit, Page
-from app.model import Images, Probabilities
-from app.pictures import prepare, prepare_small, threads
-from app.servable import Servable
+from app.inference.explanation import Explained, Explanation, explain, overlay
+from app.http.fast_path import Answer, Call, HotRoute, documented
+from app.segmentation.layout import Digit, Page
+from app.inference.session import Images, Probabilities
+from app.preprocessing.pool import prepare, prepare_small, threads
+from app.repository.servable import Servable
 
 router = APIRouter(tags=["digits"])
 

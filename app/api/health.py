@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from app import metrics
+from app.observability import metrics
 from app.errors import Problem, Stopping
-from app.model import Device
-from app.repository import ModelRepository
+from app.inference.session import Device
+from app.repository.repository import ModelRepository
 
 router = APIRouter(tags=["health"])
 

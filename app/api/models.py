@@ -9,12 +9,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from app.bodies import BINARY
+from app.codecs.bodies import BINARY
 from app.errors import ModelNotFound, Problem
-from app.model import Device
-from app.repository import ModelRepository
-from app.servable import Servable
-from app.versions import GRAPH, Manifest
+from app.inference.session import Device
+from app.repository.repository import ModelRepository
+from app.repository.servable import Servable
+from app.repository.manifest import GRAPH, Manifest
 
 router = APIRouter(tags=["digits"])
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.errors import CONTENT_TYPE, JSON_ROUTES
-from app.examples import add_examples
-from app.security import OPEN_PATHS
+from app.api.openapi_examples import add_examples
+from app.http.auth import OPEN_PATHS
 
 Document = dict[str, Any]
 

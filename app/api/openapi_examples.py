@@ -9,7 +9,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-SEVEN = base64.b64encode((Path(__file__).parent / "static/seven.png").read_bytes()).decode()
+SEVEN = base64.b64encode((Path(__file__).parents[1] / "web/static/seven.png").read_bytes()).decode()
 PROBABILITIES = [0.0, 0.0, 0.0, 0.0001, 0.0, 0.0, 0.0, 0.9997, 0.0, 0.0001]
 CERTAIN = {"digit": 7, "confidence": 0.9997, "accepted": True}
 NAME = {"name": "digits", "version": 1}

@@ -17,13 +17,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from app.errors import InvalidRequest, MethodNotAllowed, ModelNotFound, Problem, ServiceError, Stopping
-from app.explain import Explained, explain
-from app.fastlane import Answer, Call, HotRoute, documented
-from app.instances import SIGNATURE, VALUES, read
-from app.model import INPUT, OUTPUT, Images
-from app.pictures import prepare
-from app.repository import ModelRepository
-from app.servable import Servable
+from app.inference.explanation import Explained, explain
+from app.http.fast_path import Answer, Call, HotRoute, documented
+from app.codecs.v1 import SIGNATURE, VALUES, read
+from app.inference.session import INPUT, OUTPUT, Images
+from app.preprocessing.pool import prepare
+from app.repository.repository import ModelRepository
+from app.repository.servable import Servable
 
 router = APIRouter(tags=["V1: TensorFlow Serving, KServe"])
 

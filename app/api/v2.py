@@ -15,14 +15,14 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from app.errors import ModelNotFound, Problem, Stopping
-from app.fastlane import Answer, Call, HotRoute, documented
-from app.inference import CLASSES, HEADER_LENGTH, NUMBERS, encode, read
-from app.model import INPUT, OUTPUT
-from app.pictures import prepare
-from app.repository import ModelRepository
-from app.servable import Servable
-from app.statistics import ModelStatistics, statistics_of
-from app.tensors import SHAPES, to_images
+from app.http.fast_path import Answer, Call, HotRoute, documented
+from app.codecs.v2 import CLASSES, HEADER_LENGTH, NUMBERS, encode, read
+from app.inference.session import INPUT, OUTPUT
+from app.preprocessing.pool import prepare
+from app.repository.repository import ModelRepository
+from app.repository.servable import Servable
+from app.observability.statistics import ModelStatistics, statistics_of
+from app.codecs.tensors import SHAPES, to_images
 
 router = APIRouter(tags=["open inference protocol v2"])
 

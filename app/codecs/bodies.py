@@ -11,8 +11,8 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from app.errors import InvalidRequest, TooManyPictures
-from app.fastlane import Call
-from app.pictures import from_base64, too_many
+from app.http.fast_path import Call
+from app.preprocessing.pool import from_base64, too_many
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import simdjson
 from numpy.typing import NDArray
 
 from app.errors import InvalidRequest
-from app.model import Images
+from app.inference.session import Images
 
 SHAPES = "[n, 28, 28], [n, 28, 28, 1], [n, 1, 28, 28] or [n, 784]"
 IMAGE_SHAPES = {(28, 28), (28, 28, 1), (1, 28, 28), (784,)}

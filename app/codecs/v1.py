@@ -17,9 +17,9 @@ import simdjson
 from numpy.typing import NDArray
 
 from app.errors import InvalidRequest
-from app.model import INPUT, Images
-from app.pictures import from_base64, too_many
-from app.tensors import check_shape, nesting, numbers, parse, to_images
+from app.inference.session import INPUT, Images
+from app.preprocessing.pool import from_base64, too_many
+from app.codecs.tensors import check_shape, nesting, numbers, parse, to_images
 
 SIGNATURE = "serving_default"
 VALUES = 'a tensor of numbers or {"b64": "<picture file>"}'

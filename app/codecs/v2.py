@@ -17,10 +17,10 @@ import simdjson
 from numpy.typing import NDArray
 
 from app.errors import InvalidRequest
-from app.fastlane import Answer
-from app.model import INPUT, OUTPUT, Probabilities
-from app.pictures import from_base64, too_many
-from app.tensors import check_shape, numbers, parse
+from app.http.fast_path import Answer
+from app.inference.session import INPUT, OUTPUT, Probabilities
+from app.preprocessing.pool import from_base64, too_many
+from app.codecs.tensors import check_shape, numbers, parse
 
 HEADER_LENGTH = b"inference-header-content-length"
 OCTETS = b"application/octet-stream"

@@ -14,7 +14,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import logs, metrics
+from app.observability import logs
+from app.observability import metrics
 from app.errors import (
     CONTENT_TYPE,
     JSON_ROUTES,

@@ -20,9 +20,9 @@ from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from app import metrics
-from app.context import CURRENT, Context
-from app.security import Access
+from app.observability import metrics
+from app.observability.request_context import CURRENT, Context
+from app.http.auth import Access
 
 LONGEST_URL = 256  # a longer one is of nobody who is in a hurry, and a thousand of any length would be kept in memory
 # Answers that carry CORS headers, bodies that are inflated, and what is sent in another way than at once.

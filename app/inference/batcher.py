@@ -25,8 +25,8 @@ from typing import Self
 import numpy as np
 
 from app.errors import DeadlineExceeded, InternalError, Overloaded, Stopping
-from app.metrics import RunMetrics
-from app.model import Images, Probabilities
+from app.observability.metrics import RunMetrics
+from app.inference.session import Images, Probabilities
 
 logger = logging.getLogger(__name__)
 

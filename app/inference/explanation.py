@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from app.errors import TooManyPictures
-from app.model import Images, Probabilities
+from app.inference.session import Images, Probabilities
 
 Predict = Callable[[Images], Awaitable[Probabilities]]
 Image = NDArray[np.uint8]  # (28, 28), 0 = paper, 255 = ink

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from app.cuda import GpuDevice, GraphRunner, cuda_session, first_line
+from app.inference.cuda import GpuDevice, GraphRunner, cuda_session, first_line
 from app.errors import DeviceUnavailable, ModelRefused, StartupError
 
 Images = NDArray[np.uint8]  # (n, 28, 28), 0 = paper, 255 = ink

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import orjson
 from opentelemetry import trace
 
-from app.context import CURRENT
+from app.observability.request_context import CURRENT
 
 LogFormat = Literal["text", "json"]
 

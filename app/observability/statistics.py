@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, Field
 
-from app import metrics
+from app.observability import metrics
 
 DROPPED = ("left", "expired", "overloaded", "failed")  # the reasons, as app.metrics counts them
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi.telemetry import TelemetryConfig
 
 from app.errors import StartupError
-from app.security import PROBES
+from app.http.auth import PROBES
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

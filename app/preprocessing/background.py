@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.decoding import Grey, reduced
+from app.preprocessing.decode import Grey, reduced
 
 T = TypeVar("T", bound=np.generic)
 Mask = NDArray[np.uint8]  # (H, W), 255 where something is

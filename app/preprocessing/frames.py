@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.decoding import MIN_CONTRAST, Grey
-from app.paper import Mask, border
+from app.preprocessing.decode import MIN_CONTRAST, Grey
+from app.preprocessing.background import Mask, border
 
 SMALLEST_SHEET = 64  # longer side, in pixels
 SOLID = 0.5  # of its box: a sheet covers more of it, and hardly a drawing does

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.decoding import MIN_CONTRAST, Grey, reduced
+from app.preprocessing.decode import MIN_CONTRAST, Grey, reduced
 from app.errors import BlankPicture
-from app.frames import sheet_in, surroundings, within_rim
-from app.paper import Mask, border, even_paper, is_light_on_dark, paper_of
+from app.preprocessing.frames import sheet_in, surroundings, within_rim
+from app.preprocessing.background import Mask, border, even_paper, is_light_on_dark, paper_of
 
 Ink = NDArray[np.uint8]  # (H, W), 0 = paper, 255 = full ink, whatever the picture's colours
 Indices = NDArray[np.intp]

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.decoding import Grey, Picture, decode, pixels_of_mnist_size
-from app.ink import BOX_LEVEL, Ink, box, ink_of, strengthened, without_specks, without_surroundings
+from app.preprocessing.decode import Grey, Picture, decode, pixels_of_mnist_size
+from app.preprocessing.ink import BOX_LEVEL, Ink, box, ink_of, strengthened, without_specks, without_surroundings
 
 Image = NDArray[np.uint8]  # (28, 28), 0 = paper, 255 = ink, of MNIST's geometry
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.errors import ModelRefused
-from app.signature import SIGNATURE, SignatureRefused, Signer
+from app.repository.signature import SIGNATURE, SignatureRefused, Signer
 
 GRAPH = "model.onnx"
 MANIFEST = "manifest.json"

@@ -18,13 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from app.batching import BatchSettings
+from app.inference.batcher import BatchSettings
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, StartupError
-from app.metrics import observe_loaded, observe_refused
-from app.model import DeviceChoice
-from app.servable import Servable, retire
-from app.signature import Signer
-from app.versions import (
+from app.observability.metrics import observe_loaded, observe_refused
+from app.inference.session import DeviceChoice
+from app.repository.servable import Servable, retire
+from app.repository.signature import Signer
+from app.repository.manifest import (
     ALL,
     LABELS,
     Files,

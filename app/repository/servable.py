@@ -9,11 +9,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Self
 
-from app.batching import Batcher, BatchSettings
-from app.context import CURRENT
-from app.metrics import Drift, RunMetrics
-from app.model import DeviceChoice, Images, Model, Probabilities, trim_memory
-from app.versions import Files, Manifest
+from app.inference.batcher import Batcher, BatchSettings
+from app.observability.request_context import CURRENT
+from app.observability.metrics import Drift, RunMetrics
+from app.inference.session import DeviceChoice, Images, Model, Probabilities, trim_memory
+from app.repository.manifest import Files, Manifest
 
 
 @dataclass(eq=False)

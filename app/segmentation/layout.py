@@ -15,15 +15,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app import cuts
-from app.cuts import Cuts, Span, Strip
-from app.decoding import Picture, decode
+from app.segmentation import oversegmentation as cuts
+from app.segmentation.oversegmentation import Cuts, Span, Strip
+from app.preprocessing.decode import Picture, decode
 from app.errors import BlankPicture, TooManyDigits
-from app.forms import lines_of_forms
-from app.frames import Box, gap
-from app.image import thick_enough
-from app.ink import BOX_LEVEL, Ink, erased, ink_of, mask_of, strengthened
-from app.model import Images, Probabilities
+from app.segmentation.form_lines import lines_of_forms
+from app.preprocessing.frames import Box, gap
+from app.preprocessing.normalize import thick_enough
+from app.preprocessing.ink import BOX_LEVEL, Ink, erased, ink_of, mask_of, strengthened
+from app.inference.session import Images, Probabilities
 
 Labels = NDArray[np.int32]  # (H, W)
 

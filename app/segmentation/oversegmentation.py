@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.image import Image, centre, fit
-from app.ink import BOX_LEVEL, Ink, box
-from app.model import Probabilities
+from app.preprocessing.normalize import Image, centre, fit
+from app.preprocessing.ink import BOX_LEVEL, Ink, box
+from app.inference.session import Probabilities
 
 Costs = NDArray[np.float32]
 Columns = NDArray[np.intp]

@@ -17,10 +17,10 @@ from typing import Any
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.context import CURRENT, REQUEST_ID, Context, enter
+from app.observability.request_context import CURRENT, REQUEST_ID, Context, enter
 from app.errors import InvalidRequest, Overloaded, ServiceError
-from app.fastlane import Answer, Call, FastLane, Found, note_stages
-from app.security import SAFE_HEADERS, finish, problem_of, problem_response
+from app.http.fast_path import Answer, Call, FastLane, Found, note_stages
+from app.http.auth import SAFE_HEADERS, finish, problem_of, problem_response
 
 CLOSE = (b"connection", b"close")
 LEFT = 499  # as nginx names it: nobody is there to get an answer

@@ -18,11 +18,11 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from app import metrics
+from app.observability import metrics
 from app.errors import StartupError
 from app.main import create_app
-from app.model import keep_no_large_memory, trim_memory
-from app.protocol import CLOSE, Protocol
+from app.inference.session import keep_no_large_memory, trim_memory
+from app.server.http_protocol import CLOSE, Protocol
 from app.settings import Settings
 
 LINGER_SECONDS = 1  # a connection that was just made, or is idle, may still bring a request for so long

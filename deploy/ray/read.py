@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from ray.data import ActorPoolStrategy, Dataset
 
 from app.__main__ import load_newest
-from app.decoding import open_picture
+from app.preprocessing.decode import open_picture
 from app.errors import ServiceError
-from app.image import to_mnist
+from app.preprocessing.normalize import to_mnist
 from app.offline import SUFFIXES, readings_of
 from app.settings import Settings
 

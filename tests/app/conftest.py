@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.app.served import ServedClient
-from training.data import Digits
+from tests.support.served_client import ServedClient
+from training.datasets.mnist import Digits
 
 Encode = Callable[..., bytes]
 

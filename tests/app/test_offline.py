@@ -11,8 +11,8 @@ import pytest
 
 from app.__main__ import main
 from tests.app.conftest import encode
-from tests.app.test_read import sheet_of
-from training.data import Digits
+from tests.app.api.test_read import sheet_of
+from training.datasets.mnist import Digits
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ import orjson
 import pytest
 from PIL import Image, PngImagePlugin
 
-from tests.app.test_serve import SECONDS, Service, serving
+from tests.app.server.test_serve import SECONDS, Service, serving
 from tests.conftest import ROOT
-from training.data import Digits
+from training.datasets.mnist import Digits
 
 MARK = b"a-mark-that-no-one-else-writes-"  # 31 bytes: in base64 it reads the same at every third place
 

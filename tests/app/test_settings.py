@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from app.__main__ import build_parser, main
 from app.settings import Settings
-from tests.app.test_security import digest_of
+from tests.app.http.test_auth import digest_of
 from tests.conftest import ROOT
 
 

@@ -11,7 +11,7 @@ from benchmarks import check, processes
 from benchmarks.digits import Question
 from benchmarks.peer import NoComparison, Peer
 from benchmarks.server import Server
-from tests.app.test_serve import until
+from tests.app.server.test_serve import until
 from tests.benchmarks.conftest import MakePeer
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
-from tests.browser.hands import SEVEN, draw, expect_digit, violations
+from tests.support.browser_actions import SEVEN, draw, expect_digit, violations
 
-STATIC = Path(__file__).parents[2] / "app/static"
+STATIC = Path(__file__).parents[2] / "app/web/static"
 MOST_BYTES = 100_000
 
 

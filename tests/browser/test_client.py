@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route
 
 from tests.browser.conftest import free_port, serving
-from tests.browser.hands import mnist
+from tests.support.browser_actions import mnist
 
 LIMITS = ("--max-batch-size", "2", "--max-queue-size", "2", "--max-body-bytes", "100000", "--max-pictures", "100")
 

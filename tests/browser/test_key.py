@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.conftest import serving
-from tests.browser.hands import ONE, SEVEN, draw, expect_digit, violations
+from tests.support.browser_actions import ONE, SEVEN, draw, expect_digit, violations
 
 KEY = "key-of-a-visitor"
 

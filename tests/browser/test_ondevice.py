@@ -18,12 +18,12 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, expect
 
-from app import pages
+from app.web import pages
 from tests.browser.conftest import serving
-from tests.browser.hands import SEVEN, digit, draw, enlarged, expect_digit, hand_over, mnist, png, violations
+from tests.support.browser_actions import SEVEN, digit, draw, enlarged, expect_digit, hand_over, mnist, png, violations
 from tests.browser.test_access import Watched
 from tests.conftest import NEWEST, ROOT
-from training import pictures
+from training.synthesis import scenes as pictures
 
 Pixels = NDArray[np.uint8]
 READY = "Pictures are read here and never sent."

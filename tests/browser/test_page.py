@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Locator, Page, Route, expect
 
-from tests.browser.hands import (
+from tests.support.browser_actions import (
     BAR_ON_TOP,
     ONE,
     SEVEN,

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page
 
 REPOSITORY = Path(__file__).parents[2]
-STATIC = REPOSITORY / "app/static"
+STATIC = REPOSITORY / "app/web/static"
 PINS = Path(__file__).parent / "openapi"
 CACHE = REPOSITORY / ".cache/npm"
 

@@ -6,8 +6,8 @@ import json
 import subprocess
 from typing import Any
 
-from tests.app.test_serve import serving
-from tests.app.test_v1_clients import PYTHON
+from tests.app.server.test_serve import serving
+from tests.app.api.test_v1_clients import PYTHON
 from tests.conftest import ROOT
 from tests.deploy.kustomization import rendered
 

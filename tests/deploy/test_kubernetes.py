@@ -10,9 +10,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from app.server import LINGER_SECONDS
+from app.server.server import LINGER_SECONDS
 from app.settings import Settings
-from tests.app.test_serve import serving
+from tests.app.server.test_serve import serving
 from tests.conftest import ROOT
 from tests.deploy.kustomization import Document, rendered
 

@@ -35,7 +35,7 @@ OF_SCRAPES = {"instance", "job"}  # labels that Prometheus adds
 def told(models: Path) -> dict[str, set[str]]:
     """The names of all samples of a scrape, with the names of their labels."""
     with TestClient(create_app(Settings(models=models, device="cpu"))) as client:
-        assert client.post("/predict", content=(ROOT / "app/static/seven.png").read_bytes()).status_code == 200
+        assert client.post("/predict", content=(ROOT / "app/web/static/seven.png").read_bytes()).status_code == 200
         assert client.post("/predict", content=b"").status_code == 400
         families = list(text_string_to_metric_families(client.get("/metrics").text))
     found: dict[str, set[str]] = {}

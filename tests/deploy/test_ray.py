@@ -74,7 +74,7 @@ def ask(address: str, body: bytes | None = None) -> tuple[int, Any]:
 
 
 def test_replica_answers_as_the_service_does(address: str) -> None:
-    picture = (ROOT / "app/static/seven.png").read_bytes()
+    picture = (ROOT / "app/web/static/seven.png").read_bytes()
     status, answer = ask(address + "/predict", picture)
     assert (status, answer["predictions"][0]["digit"]) == (200, 7)
     assert answer["model"]["name"] == "digits-mlp"  # its settings came along
@@ -83,7 +83,7 @@ def test_replica_answers_as_the_service_does(address: str) -> None:
 
 
 def test_another_replica_is_started_where_there_is_more_to_do_than_one_can(address: str) -> None:
-    picture = (ROOT / "app/static/seven.png").read_bytes()
+    picture = (ROOT / "app/web/static/seven.png").read_bytes()
     processes: set[int] = set()
     deadline = time.monotonic() + SECONDS
     with ThreadPoolExecutor(64) as callers:
@@ -107,7 +107,7 @@ def read(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_folders_of_pictures_are_read_and_what_is_unreadable_is_told(tmp_path: Path) -> None:
     scans = tmp_path / "scans"
     (scans / "more").mkdir(parents=True)
-    picture = (ROOT / "app/static/seven.png").read_bytes()
+    picture = (ROOT / "app/web/static/seven.png").read_bytes()
     for index in range(150):
         (scans / "more" / f"{index}.PNG").write_bytes(picture)
     (scans / "damaged.png").write_bytes(picture[:100])
@@ -126,7 +126,7 @@ def test_folders_of_pictures_are_read_and_what_is_unreadable_is_told(tmp_path: P
 def test_rows_are_written_in_the_form_asked_for(tmp_path: Path, layout: str) -> None:
     import pandas as pd
 
-    run = read(ROOT / "app/static", "--out", tmp_path, "--format", layout)
+    run = read(ROOT / "app/web/static", "--out", tmp_path, "--format", layout)
     assert run.returncode == 0, run.stderr
     (file,) = tmp_path.glob(f"*.{layout}")
     table = pd.read_parquet(file) if layout == "parquet" else pd.read_csv(file)

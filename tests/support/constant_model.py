@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from app.versions import GRAPH, MANIFEST
+from app.repository.manifest import GRAPH, MANIFEST
 from tests.conftest import ROOT
 
 TEMPLATE = ROOT / "models/digits-mlp/1" / MANIFEST

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.testclient import TestClient
 from uvicorn.server import ServerState
 
-from app.protocol import Protocol
+from app.server.http_protocol import Protocol
 
 
 class Wire(asyncio.Transport):

@@ -12,10 +12,10 @@ import pytest
 from PIL import ImageFont
 
 from training.config import TrainConfig
-from training.data import Digits, Split
-from training.glyphs import Sources
-from training.things import texture
-from training.train import train
+from training.datasets.mnist import Digits, Split
+from training.synthesis.glyphs import Sources
+from training.synthesis.non_digits import texture
+from training.networks.train import train
 
 HERE = Path(__file__).parent
 

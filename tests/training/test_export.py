@@ -7,10 +7,10 @@ import numpy as np
 import onnx
 import pytest
 
-from app.model import Model
-from training.architectures import Standardisation, cnn, mlp
+from app.inference.session import Model
+from training.networks.architectures import Standardisation, cnn, mlp
 from training.config import Options, TrainConfig
-from training.data import Digits, Split
+from training.datasets.mnist import Digits, Split
 from training.errors import ExportError
 from training.export import (
     Export,

@@ -11,10 +11,10 @@ import onnx
 import pytest
 
 from training import __main__ as command
-from training import worlds
+from training.evaluation import testsets as worlds
 from training.config import PRESETS
-from training.data import DataError, Digits, Split
-from training.worlds.kind import Kind
+from training.datasets.mnist import DataError, Digits, Split
+from training.evaluation.testsets.base import Kind
 
 ROOT = Path(__file__).parents[2]
 

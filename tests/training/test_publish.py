@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.model import Model
-from app.versions import Manifest, read_version, version_folders
+from app.inference.session import Model
+from app.repository.manifest import Manifest, read_version, version_folders
 from training.config import TrainConfig
-from training.data import DIGESTS, Digits, Split
+from training.datasets.mnist import DIGESTS, Digits, Split
 from training.errors import ExportError
 from training.publish import next_version, publish
-from training.worlds import files, outsiders
+from training.evaluation.testsets import files, outsiders
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from training.packages import Package, read
+from training.datasets.downloads import Package, read
 
 Font = ImageFont.FreeTypeFont
 Families = Mapping[str, tuple[str, str]]  # name: version and sha256 of its package

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.packages import Package, read
+from training.datasets.downloads import Package, read
 
 Images = NDArray[np.uint8]  # (n, 28, 28), 0 = paper, 255 = ink
 Labels = NDArray[np.uint8]  # (n,), 0-9

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.packages import Package, Wheel, read
+from training.datasets.downloads import Package, Wheel, read
 
 SCIKIT_IMAGE = Wheel(
     "scikit-image",

@@ -33,13 +33,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.errors import BlankPicture
-from app.image import Image, prepare
-from app.model import Model
-from training import fonts, scenery
-from training.augment import Distortion, distort
-from training.data import DataError, Digits, Images, Split, load
-from training.glyphs import NO_DIGIT, Sources, tight
-from training.pictures import picture, sheet
+from app.preprocessing.normalize import Image, prepare
+from app.inference.session import Model
+from training.datasets import fonts
+from training.datasets import photos as scenery
+from training.synthesis.augment import Distortion, distort
+from training.datasets.mnist import DataError, Digits, Images, Split, load
+from training.synthesis.glyphs import NO_DIGIT, Sources, tight
+from training.synthesis.scenes import picture, sheet
 
 Targets = NDArray[np.float16]  # (n, 11): the share of each digit and of no digit; rows sum to 1
 

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app import lines
-from app.decoding import open_picture
-from app.model import Model
-from training.data import Digits
-from training.evaluate import wilson_interval
+from app.segmentation import layout as lines
+from app.preprocessing.decode import open_picture
+from app.inference.session import Model
+from training.datasets.mnist import Digits
+from training.evaluation.metrics import wilson_interval
 
 Ink = NDArray[np.uint8]  # (H, W), 0 = paper, 255 = ink
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB

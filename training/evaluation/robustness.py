@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.decoding import open_picture
+from app.preprocessing.decode import open_picture
 from app.errors import ServiceError
-from app.image import Image, to_mnist
-from app.model import Model
-from training.data import Digits
-from training.evaluate import auroc, expected_calibration_error, reliability, wilson_interval
-from training.worlds.kind import Kind, Sample
+from app.preprocessing.normalize import Image, to_mnist
+from app.inference.session import Model
+from training.datasets.mnist import Digits
+from training.evaluation.metrics import auroc, expected_calibration_error, reliability, wilson_interval
+from training.evaluation.testsets.base import Kind, Sample
 
 BATCH_SIZE = 64
 MAX_PIXELS = 50_000_000  # the service's default

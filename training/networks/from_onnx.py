@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from app.versions import GRAPH, MANIFEST
-from training.architectures import ARCHITECTURES
+from app.repository.manifest import GRAPH, MANIFEST
+from training.networks.architectures import ARCHITECTURES
 from training.config import TrainConfig
-from training.data import DataError, Images
+from training.datasets.mnist import DataError, Images
 
 Weights = NDArray[np.float32]
 Product = tuple[Weights, Weights, Weights]  # a kernel as Keras has it; (channels,) a factor and an offset

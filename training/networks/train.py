@@ -18,14 +18,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from app.versions import MANIFEST
-from training import bank
-from training.architectures import ARCHITECTURES, Standardisation
-from training.augment import distort
+from app.repository.manifest import MANIFEST
+from training.distillation import synthetic_dataset as bank
+from training.networks.architectures import ARCHITECTURES, Standardisation
+from training.synthesis.augment import distort
 from training.config import TrainConfig
-from training.data import DataError, Digits, Split
-from training.distribute import Workers, train_together
-from training.published import network_of
+from training.datasets.mnist import DataError, Digits, Split
+from training.networks.distribute import Workers, train_together
+from training.networks.from_onnx import network_of
 
 ALONE = Workers()
 

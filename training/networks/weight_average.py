@@ -16,8 +16,8 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from training.data import Split
-from training.train import ALONE, batches_of, beginning, read_config
+from training.datasets.mnist import Split
+from training.networks.train import ALONE, batches_of, beginning, read_config
 
 MEASURED = 250  # batches
 MOMENTUM = 0.97  # of the statistics' moving mean: about the last hundred batches count

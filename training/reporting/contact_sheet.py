@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
 
-from app.decoding import decode, open_picture
-from training.survey import MAX_PIXELS, SHOWN, Outcome, Reading
+from app.preprocessing.decode import decode, open_picture
+from training.evaluation.robustness import MAX_PIXELS, SHOWN, Outcome, Reading
 
 FILE = "kinds.png"
 CELL, CAPTION, HEAD, GAP = 72, 15, 20, 6  # pixels: a picture's side, what is written below it and above its row

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from training.evaluate import CLASSES
-from training.findings import Findings, curves_note
+from training.evaluation.metrics import CLASSES
+from training.reporting.results import Findings, curves_note
 
 mpl.use("Agg")
 mpl.rcParams.update(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training import contact_sheet
-from training.card import card
-from training.findings import Findings
-from training.plots import confusion, curves, misread, reliability
+from training.reporting import contact_sheet
+from training.reporting.model_card import card
+from training.reporting.results import Findings
+from training.reporting.plots import confusion, curves, misread, reliability
 
 CARD = "card.md"
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.config import TrainConfig
-from training.data import Digits
-from training.evaluate import Evaluation
+from training.datasets.mnist import Digits
+from training.evaluation.metrics import Evaluation
 from training.export import Export, Probabilities
-from training.survey import Outcome
+from training.evaluation.robustness import Outcome
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.decoding import Grey
+from app.preprocessing.decode import Grey
 
 Floats = NDArray[np.float32]  # (H, W), 0 black to 1 white, or a share
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from training.lens import Floats, blurred, floats, to_grey
-from training.things import curve, texture
+from training.synthesis.camera import Floats, blurred, floats, to_grey
+from training.synthesis.non_digits import curve, texture
 
 Damage = Callable[[Floats, Generator], Floats]  # of an image (28, 28) of ink on paper
 

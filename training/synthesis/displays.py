@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.glyphs import DRAWN, Glyph, Sources
+from training.synthesis.glyphs import DRAWN, Glyph, Sources
 
 # Of each digit the segments that are lit, one way or another:
 #

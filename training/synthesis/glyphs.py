@@ -16,9 +16,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.augment import Distortion, distort
-from training.data import Digits
-from training.fonts import Font, draw
+from training.synthesis.augment import Distortion, distort
+from training.datasets.mnist import Digits
+from training.datasets.fonts import Font, draw
 
 Glyph = NDArray[np.uint8]  # (H, W), 255 = ink
 Points = NDArray[np.float64]  # (n, 2): x and y

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.glyphs import DRAWN, NO_DIGIT, Glyph, Points, Sources, drawn, pick, resized, warped
+from training.synthesis.glyphs import DRAWN, NO_DIGIT, Glyph, Points, Sources, drawn, pick, resized, warped
 
 
 def scribble(_: Sources, rng: Generator) -> tuple[Glyph, int]:

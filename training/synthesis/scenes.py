@@ -14,13 +14,15 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from app.decoding import Grey
+from app.preprocessing.decode import Grey
 from app.errors import BlankPicture
-from app.image import Image, prepare
-from training import displays, glyphs, things
-from training.damages import DAMAGES
-from training.glyphs import Glyph, Maker, Sources, resized, tight
-from training.lens import Floats, compressed, floats, through_lens, to_grey
+from app.preprocessing.normalize import Image, prepare
+from training.synthesis import displays
+from training.synthesis import glyphs
+from training.synthesis import non_digits as things
+from training.synthesis.corruptions import DAMAGES
+from training.synthesis.glyphs import Glyph, Maker, Sources, resized, tight
+from training.synthesis.camera import Floats, compressed, floats, through_lens, to_grey
 
 T = TypeVar("T")
 Scene = Callable[[Glyph, Generator], Grey]  # a glyph becomes a picture

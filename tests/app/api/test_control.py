@@ -12,10 +12,10 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from app.versions import GRAPH
-from tests.app.test_digits import assert_problem
-from tests.app.test_security import digest_of
-from tests.app.test_versions import add_version
+from app.repository.manifest import GRAPH
+from tests.app.api.test_digits import assert_problem
+from tests.app.http.test_auth import digest_of
+from tests.app.repository.test_manifest import add_version
 
 MODEL = "/v2/repository/models/digits-mlp"
 

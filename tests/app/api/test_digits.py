@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import encode
-from tests.app.test_decoding import png_of_size
-from tests.app.test_image import enlarged
+from tests.app.preprocessing.test_decode import png_of_size
+from tests.app.preprocessing.test_normalize import enlarged
 from tests.conftest import MLP_VERSIONS, NEWEST, VERSIONS
-from training.data import Digits
+from training.datasets.mnist import Digits
 
 
 def digits_of(response: Any) -> list[int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.test_serve import SECONDS, Service, serving
+from tests.app.server.test_serve import SECONDS, Service, serving
 
 # Other picture types are bytes too; the generator's own hook looks for ruff in PATH.
 BINARY = (

@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 from app import __version__
 from app.main import create_app
 from app.settings import Settings
-from app.versions import GRAPH, LABELS
-from tests.app.constant_model import write_version
+from app.repository.manifest import GRAPH, LABELS
+from tests.support.constant_model import write_version
 from tests.conftest import MLP_VERSIONS, VERSIONS
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.contract import complete
-from app.security import OPEN_PATHS
+from app.api.openapi import complete
+from app.http.auth import OPEN_PATHS
 
 Document = dict[str, Any]
 

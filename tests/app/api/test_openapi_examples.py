@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.app.served import ServedClient
+from tests.support.served_client import ServedClient
 
 Document = dict[str, Any]
 Operation = tuple[str, str, Document]  # method, path, what is said of it

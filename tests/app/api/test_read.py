@@ -17,9 +17,9 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import encode
-from tests.app.test_decoding import png_of_size
-from tests.app.test_digits import assert_problem
-from training.data import Digits
+from tests.app.preprocessing.test_decode import png_of_size
+from tests.app.api.test_digits import assert_problem
+from training.datasets.mnist import Digits
 
 
 def sheet_of(digits: Digits, rows: Sequence[Sequence[int]], height: int = 84) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.test_serve import serving
+from tests.app.server.test_serve import serving
 from tests.conftest import ROOT
 
 CONFIGURATION = ROOT / "tests/app/schemathesis.toml"

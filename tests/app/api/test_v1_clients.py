@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from tests.app.test_serve import SECONDS, Service, serving
+from tests.app.server.test_serve import SECONDS, Service, serving
 from tests.conftest import ROOT
-from training.data import Digits
+from training.datasets.mnist import Digits
 
 PYTHON = ROOT / ".cache/kserve" / ("Scripts" if os.name == "nt" else "bin") / "python"
 

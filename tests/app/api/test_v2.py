@@ -17,9 +17,9 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import encode
-from tests.app.test_digits import assert_problem
+from tests.app.api.test_digits import assert_problem
 from tests.conftest import MLP_VERSIONS, NEWEST, VERSIONS
-from training.data import Digits
+from training.datasets.mnist import Digits
 
 INFER = "/v2/models/digits/infer"
 INTEGERS = ["UINT8", "UINT16", "UINT32", "UINT64", "INT16", "INT32", "INT64"]

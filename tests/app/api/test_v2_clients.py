@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from tests.app.conftest import encode
-from tests.app.test_serve import SECONDS, Service, serving
+from tests.app.server.test_serve import SECONDS, Service, serving
 from tests.conftest import MLP_VERSIONS, NEWEST, ROOT, VERSIONS
-from training.data import Digits
+from training.datasets.mnist import Digits
 
 # It runs in a process of its own: it brings gevent, whose patches and warnings are not for the other tests.
 SCRIPT = """

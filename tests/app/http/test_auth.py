@@ -18,9 +18,9 @@ from starlette.testclient import TestClient
 
 from app.errors import BlankPicture
 from app.main import create_app
-from app.security import BodyLimit, Problems, is_known, key_of
+from app.http.auth import BodyLimit, Problems, is_known, key_of
 from app.settings import Settings
-from tests.app.served import ServedClient
+from tests.support.served_client import ServedClient
 
 
 async def echo(request: Request) -> PlainTextResponse:

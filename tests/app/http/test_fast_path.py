@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive
 
-from app.fastlane import LONGEST_URL, Answer, Call, FastLane, HotRoute, documented, pattern_of, unless_left
+from app.http.fast_path import LONGEST_URL, Answer, Call, FastLane, HotRoute, documented, pattern_of, unless_left
 
 
 async def tell(call: Call) -> Answer:

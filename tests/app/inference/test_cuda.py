@@ -18,7 +18,7 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
-from app.cuda import (
+from app.inference.cuda import (
     CUDA,
     TENSORRT,
     GraphRunner,
@@ -29,8 +29,8 @@ from app.cuda import (
     provider_options,
 )
 from app.errors import DeviceUnavailable
-from app.model import Images, Model, Probabilities, session_options
-from training.data import Digits
+from app.inference.session import Images, Model, Probabilities, session_options
+from training.datasets.mnist import Digits
 
 CPU = "CPUExecutionProvider"
 

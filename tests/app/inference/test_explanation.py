@@ -20,7 +20,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from app.errors import TooManyPictures
-from app.explain import (
+from app.inference.explanation import (
     CELLS,
     MOST_IMAGES,
     Explanation,
@@ -32,10 +32,10 @@ from app.explain import (
     overlay,
     weights,
 )
-from app.model import Images, Model, Probabilities
+from app.inference.session import Images, Model, Probabilities
 from tests.app.conftest import encode
-from tests.app.test_digits import assert_problem
-from training.data import Digits
+from tests.app.api.test_digits import assert_problem
+from training.datasets.mnist import Digits
 
 Score = Callable[[Images], NDArray[np.float64]]
 

@@ -10,10 +10,10 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from app.cuda import GraphRunner, cuda_problem
+from app.inference.cuda import GraphRunner, cuda_problem
 from app.errors import DeviceUnavailable, ModelRefused
-from app.model import DeviceChoice, Images, Model, Probabilities, fastest
-from training.data import Digits
+from app.inference.session import DeviceChoice, Images, Model, Probabilities, fastest
+from training.datasets.mnist import Digits
 
 no_gpu = pytest.mark.skipif(cuda_problem() is None, reason="this machine has a GPU")
 

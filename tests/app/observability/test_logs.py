@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app import context, logs
-from app.context import Context
-from tests.app.test_serve import SECONDS, connect, serving
+from app.observability import request_context as context
+from app.observability import logs
+from app.observability.request_context import Context
+from tests.app.server.test_serve import SECONDS, connect, serving
 from tests.conftest import ROOT
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
-SEVEN = (ROOT / "app/static/seven.png").read_bytes()
+SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 
 
 @pytest.fixture(params=["in the fast lane", "through FastAPI"])

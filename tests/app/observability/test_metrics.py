@@ -18,12 +18,12 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from app import metrics
-from app.batching import BatchSettings
-from app.context import enter
-from app.metrics import MOST_PENDING, BulkHistogram, Drift, Pending, RunMetrics
-from app.repository import ModelRepository
-from tests.app.test_serve import SECONDS, Service, serving, until
+from app.observability import metrics
+from app.inference.batcher import BatchSettings
+from app.observability.request_context import enter
+from app.observability.metrics import MOST_PENDING, BulkHistogram, Drift, Pending, RunMetrics
+from app.repository.repository import ModelRepository
+from tests.app.server.test_serve import SECONDS, Service, serving, until
 from tests.conftest import ROOT
 
 Sample = Callable[..., float]
@@ -171,7 +171,7 @@ def test_several_workers_figures_are_added_up() -> None:
 
     with serving("--device", "cpu", "--workers", "2", "--model-poll-seconds", "0") as service:
         for _ in range(20):
-            asked(service, "/predict", (ROOT / "app/static/seven.png").read_bytes())
+            asked(service, "/predict", (ROOT / "app/web/static/seven.png").read_bytes())
         until(lambda: sample_of(exposition(), "digits_predicted_total", digit="7") == 20)  # handed on once a second
         until(lambda: sample_of(exposition(), "digits_request_seconds_count", route="/predict") == 20)
         last = exposition()

@@ -17,12 +17,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from app.main import create_app
 from app.settings import Settings
-from app.tracing import LAST_SECONDS, UNTRACED, stop_tracing
-from tests.app.test_logs import TRACE, TRACEPARENT
-from tests.app.test_serve import SECONDS, Service, serving
+from app.observability.tracing import LAST_SECONDS, UNTRACED, stop_tracing
+from tests.app.observability.test_logs import TRACE, TRACEPARENT
+from tests.app.server.test_serve import SECONDS, Service, serving
 from tests.conftest import ROOT
 
-SEVEN = (ROOT / "app/static/seven.png").read_bytes()
+SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 
 
 class Collector(ThreadingHTTPServer):

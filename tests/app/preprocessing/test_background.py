@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.app.conftest import encode
-from tests.app.test_image import assert_same_digit, enlarged, read
+from tests.app.preprocessing.test_normalize import assert_same_digit, enlarged, read
 
 
 def written(paper: NDArray[np.float64], seven: NDArray[np.uint8], darkness: float = 0.8) -> NDArray[np.uint8]:

@@ -13,10 +13,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from app import decoding, image
+from app.preprocessing import decode as decoding
+from app.preprocessing import normalize as image
 from app.errors import BlankPicture, InvalidRequest, TooManyPixels, UnsupportedPicture
 from tests.app.conftest import encode
-from tests.app.test_image import MAX_PIXELS, assert_same_digit, enlarged, read
+from tests.app.preprocessing.test_normalize import MAX_PIXELS, assert_same_digit, enlarged, read
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])

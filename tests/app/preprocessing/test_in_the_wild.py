@@ -10,10 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from app import decoding, image, lines
-from app.ink import ink_of, without_surroundings
+from app.preprocessing import decode as decoding
+from app.preprocessing import normalize as image
+from app.segmentation import layout as lines
+from app.preprocessing.ink import ink_of, without_surroundings
 from tests.app.conftest import encode
-from training.data import Digits
+from training.datasets.mnist import Digits
 
 Pixels = NDArray[np.uint8]
 

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from app.errors import BlankPicture
-from app.ink import Ink, level_lines
+from app.preprocessing.ink import Ink, level_lines
 from tests.app.conftest import encode
-from tests.app.test_image import assert_same_digit, enlarged, read
+from tests.app.preprocessing.test_normalize import assert_same_digit, enlarged, read
 
 
 def test_faint_pencil_becomes_full_ink(seven: NDArray[np.uint8]) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app import decoding, image, lines
+from app.preprocessing import decode as decoding
+from app.preprocessing import normalize as image
+from app.segmentation import layout as lines
 from app.errors import ServiceError
 from tests.app.conftest import encode
-from training.data import Digits
+from training.datasets.mnist import Digits
 
 MAX_PIXELS = 50_000_000
 

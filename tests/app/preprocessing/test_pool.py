@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app import pictures
+from app.preprocessing import pool as pictures
 from app.errors import Overloaded
-from app.pictures import Threads
+from app.preprocessing.pool import Threads
 from tests.app.conftest import encode
 
 

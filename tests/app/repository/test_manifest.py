@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.errors import ModelRefused
-from app.versions import (
+from app.repository.manifest import (
     GRAPH,
     LABELS,
     MANIFEST,

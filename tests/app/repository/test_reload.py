@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.versions import GRAPH, LABELS, MANIFEST
+from app.repository.manifest import GRAPH, LABELS, MANIFEST
 from tests.app.conftest import encode
-from tests.app.constant_model import graph_of, write_version
-from tests.app.test_load import resident_kb
-from tests.app.test_serve import Service, connect, serving, until
+from tests.support.constant_model import graph_of, write_version
+from tests.app.server.test_load import resident_kb
+from tests.app.server.test_serve import Service, connect, serving, until
 from tests.conftest import ROOT
 
 WATCHING = ("--device", "cpu", "--default-model", "m", "--model-poll-seconds", "0.05", "--drain-seconds", "0")
-SEVEN = (ROOT / "app/static/seven.png").read_bytes()
+SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 LARGE = encode(
     np.pad(np.kron(np.eye(7, dtype=np.uint8)[::-1] * 255, np.ones((40, 40), np.uint8)), 70)
 )  # prepared in a thread

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from app import metrics
+from app.observability import metrics
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, Stopping
-from app.model import Model
-from app.repository import ModelRepository, VersionSettings
-from app.signature import Signer
-from app.versions import GRAPH, LABELS, MANIFEST, Manifest, VersionPolicy, read_version
-from tests.app.constant_model import graph_of, write_version
-from tests.app.test_servable import BATCH, slowed, zeros
-from tests.app.test_versions import add_version, copy_versions, edit
+from app.inference.session import Model
+from app.repository.repository import ModelRepository, VersionSettings
+from app.repository.signature import Signer
+from app.repository.manifest import GRAPH, LABELS, MANIFEST, Manifest, VersionPolicy, read_version
+from tests.support.constant_model import graph_of, write_version
+from tests.app.repository.test_servable import BATCH, slowed, zeros
+from tests.app.repository.test_manifest import add_version, copy_versions, edit
 from tests.conftest import ROOT
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.batching import BatchSettings
+from app.inference.batcher import BatchSettings
 from app.errors import ModelRefused, Stopping
-from app.model import Images, Probabilities
-from app.servable import Servable, retire
-from app.versions import read_version
-from tests.app.constant_model import write_version
+from app.inference.session import Images, Probabilities
+from app.repository.servable import Servable, retire
+from app.repository.manifest import read_version
+from tests.support.constant_model import write_version
 
 BATCH = BatchSettings(max_batch_size=8, max_batch_delay_ms=0, max_queue_size=64)
 

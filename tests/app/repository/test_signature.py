@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.__main__ import main
-from app.batching import BatchSettings
+from app.inference.batcher import BatchSettings
 from app.errors import StartupError
-from app.repository import ModelRepository, VersionSettings
-from app.signature import PAYLOAD_TYPE, PREDICATE_TYPE, SIGNATURE, SignatureRefused, Signer, encoded
-from app.versions import GRAPH, MANIFEST
-from tests.app.constant_model import graph_of, write_version
+from app.repository.repository import ModelRepository, VersionSettings
+from app.repository.signature import PAYLOAD_TYPE, PREDICATE_TYPE, SIGNATURE, SignatureRefused, Signer, encoded
+from app.repository.manifest import GRAPH, MANIFEST
+from tests.support.constant_model import graph_of, write_version
 from tests.conftest import ROOT
 
 FILES = {"a": b"first", "b": b"second"}
@@ -214,7 +214,7 @@ def test_reading_files_without_a_server_asks_for_the_signature_too(
 ) -> None:
     folder = write_version(tmp_path / "models/m", 3)
     key = write_public_key(tmp_path / "key")
-    picture = str(ROOT / "app/static/seven.png")
+    picture = str(ROOT / "app/web/static/seven.png")
     command = ["predict", "--models", str(tmp_path / "models"), "--model", "m", "--format", "csv", picture]
     assert main([*command, "--require-signature-by", str(key)]) == 1
     assert capsys.readouterr().err == "error: m/3: model.sig cannot be read (No such file or directory)\n"

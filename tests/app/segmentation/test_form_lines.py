@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app import lines
+from app.segmentation import layout as lines
 from app.errors import BlankPicture
-from app.forms import lines_of_forms
-from app.ink import BOX_LEVEL
-from app.model import Model
+from app.segmentation.form_lines import lines_of_forms
+from app.preprocessing.ink import BOX_LEVEL
+from app.inference.session import Model
 from tests.conftest import NEWEST, ROOT
-from training.data import Digits
+from training.datasets.mnist import Digits
 
 Ink = NDArray[np.uint8]
 HEIGHT, WIDTH, AROUND = 80, 70, 60

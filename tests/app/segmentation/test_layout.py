@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app import lines
+from app.segmentation import layout as lines
 from app.errors import BlankPicture, TooManyDigits
 
 Ink = NDArray[np.uint8]

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app import cuts
-from app.cuts import Cuts, Span, Strip
+from app.segmentation import oversegmentation as cuts
+from app.segmentation.oversegmentation import Cuts, Span, Strip
 
 HEIGHT = 40
 

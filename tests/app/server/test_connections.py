@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.test_load import resident_kb
-from tests.app.test_serve import Service, connect, serving, until
-from tests.app.traffic import Answer, post, send
+from tests.app.server.test_load import resident_kb
+from tests.app.server.test_serve import Service, connect, serving, until
+from tests.support.traffic import Answer, post, send
 from tests.conftest import ROOT
 
-SEVEN = (ROOT / "app/static/seven.png").read_bytes()
+SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 317\r\n"
 BEGINNINGS = {
     "idle": b"",

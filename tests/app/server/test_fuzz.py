@@ -20,9 +20,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from tests.app.conftest import encode
-from tests.app.test_load import resident_kb
-from tests.app.test_serve import serving, until
-from tests.app.traffic import Answer, post, send
+from tests.app.server.test_load import resident_kb
+from tests.app.server.test_serve import serving, until
+from tests.support.traffic import Answer, post, send
 
 FORMATS: list[tuple[str, dict[str, Any]]] = [
     ("PNG", {}),

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from app import metrics
-from app.context import CURRENT, REQUEST_ID, Context
+from app.observability import metrics
+from app.observability.request_context import CURRENT, REQUEST_ID, Context
 from app.errors import BlankPicture, Overloaded
-from app.fastlane import Answer, Call, Endpoint, FastLane, HotRoute
-from app.protocol import CLOSE, LEFT, MOST_BETWEEN, REFUSED_AFTER_S
-from app.security import SAFE_HEADERS
-from tests.app.served import Wire, parsed
+from app.http.fast_path import Answer, Call, Endpoint, FastLane, HotRoute
+from app.server.http_protocol import CLOSE, LEFT, MOST_BETWEEN, REFUSED_AFTER_S
+from app.http.auth import SAFE_HEADERS
+from tests.support.served_client import Wire, parsed
 
 DATE = (b"date", b"Tue, 24 Nov 2026 08:00:00 GMT")
 

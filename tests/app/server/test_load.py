@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.model import Model
+from app.inference.session import Model
 from tests.app.conftest import encode
-from tests.app.test_serve import Service, serving, until
+from tests.app.server.test_serve import Service, serving, until
 from tests.conftest import MLP_VERSIONS, NEWEST
-from training.data import Digits
+from training.datasets.mnist import Digits
 
 CALLERS = 1000
 

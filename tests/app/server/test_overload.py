@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from tests.app.conftest import encode
-from tests.app.test_load import resident_kb
-from tests.app.test_serve import Service, serving
-from tests.app.traffic import Answer, during, get, post, send
+from tests.app.server.test_load import resident_kb
+from tests.app.server.test_serve import Service, serving
+from tests.support.traffic import Answer, during, get, post, send
 from tests.conftest import ROOT
 
-SEVEN = (ROOT / "app/static/seven.png").read_bytes()
+SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 QUIET = ("--device", "cpu", "--log-level", "error")
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from app.cuda import cuda_problem
+from app.inference.cuda import cuda_problem
 from tests.conftest import ROOT
 
 SECONDS = 60  # for what normally takes one or two
@@ -174,7 +174,7 @@ def test_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
     """A body that is still arriving when the service is told to stop."""
     with serving("--drain-seconds", "0") as service:
         host, port = service.address.removeprefix("http://").split(":")
-        curl = f"curl -s --limit-rate 200 --data-binary @{shlex.quote(str(ROOT / 'app/static/seven.png'))}"
+        curl = f"curl -s --limit-rate 200 --data-binary @{shlex.quote(str(ROOT / 'app/web/static/seven.png'))}"
         slow = subprocess.Popen(["bash", "-c", f"{curl} http://{host}:{port}/predict"], stdout=subprocess.PIPE)
         time.sleep(0.5)  # the first of its 317 bytes are on their way
         service.process.send_signal(signal.SIGTERM)
@@ -195,7 +195,7 @@ def test_port_that_is_taken_is_said() -> None:
 def test_pictures_are_never_written_to_disk_or_log(tmp_path: Path) -> None:
     """A form of 3 MB, which a framework would spool to a file, sent to a process that may not write a byte to one."""
     picture = tmp_path / "secret-name.png"
-    picture.write_bytes((ROOT / "app/static/seven.png").read_bytes() + bytes(3_000_000))
+    picture.write_bytes((ROOT / "app/web/static/seven.png").read_bytes() + bytes(3_000_000))
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     with serving("--log-level", "debug", within=CANNOT_WRITE, TMPDIR=str(scratch)) as service:

@@ -6,10 +6,10 @@ import http.client
 import socket
 from typing import Any
 
-from tests.app.test_serve import serving
+from tests.app.server.test_serve import serving
 from tests.conftest import ROOT
 
-SEVEN = (ROOT / "app/static/seven.png").read_bytes()
+SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 
 
 def test_answer_of_the_fast_lane_is_one_packet() -> None:

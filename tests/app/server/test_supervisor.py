@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.test_serve import SECONDS, Service, serving, start, until
+from tests.app.server.test_serve import SECONDS, Service, serving, start, until
 from tests.conftest import NEWEST, ROOT
 
-SEVEN = (ROOT / "app/static/seven.png").read_bytes()
+SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 TWO = ("--workers", "2", "--device", "cpu")
 
 

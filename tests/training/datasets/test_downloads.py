@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.packages import CACHE, Package, PackageError, Wheel, read
+from training.datasets.downloads import CACHE, Package, PackageError, Wheel, read
 
 
 def packed(**files: bytes) -> bytes:

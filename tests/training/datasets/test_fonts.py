@@ -4,9 +4,9 @@ import string
 
 import pytest
 
-from training import fonts
-from training.fonts import TEST, TRAINING, Font, draw, load
-from training.packages import PackageError
+from training.datasets import fonts
+from training.datasets.fonts import TEST, TRAINING, Font, draw, load
+from training.datasets.downloads import PackageError
 
 SOME = {name: TEST[name] for name in ("open-sans", "kristi")}
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import data
-from training.data import DataError, Digits, idx_bytes, load, load_test, parse_idx
+from training.datasets import mnist as data
+from training.datasets.mnist import DataError, Digits, idx_bytes, load, load_test, parse_idx
 
-HERE = Path(__file__).parents[1] / "data"
+HERE = Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.model import Model
-from training import bank
-from training.bank import Bank, Plan, Worker
+from app.inference.session import Model
+from training.distillation import synthetic_dataset as bank
+from training.distillation.synthetic_dataset import Bank, Plan, Worker
 from training.config import Options, TrainConfig
-from training.data import DataError, Split
-from training.glyphs import NO_DIGIT
-from training.train import BankBatches, moved
+from training.datasets.mnist import DataError, Split
+from training.synthesis.glyphs import NO_DIGIT
+from training.networks.train import BankBatches, moved
 
-GRAPH = Path(__file__).parents[2] / "models/digits-mlp/1/model.onnx"
+GRAPH = Path(__file__).parents[3] / "models/digits-mlp/1/model.onnx"
 
 
 @pytest.fixture

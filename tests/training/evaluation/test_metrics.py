@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from training.evaluate import Bin, Evaluation, auroc, wilson_interval
+from training.evaluation.metrics import Bin, Evaluation, auroc, wilson_interval
 
 
 def probabilities(*rows: tuple[int, float]) -> np.ndarray:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.model import Model
-from app.versions import newest_version, read_version
+from app.inference.session import Model
+from app.repository.manifest import newest_version, read_version
 from tests.conftest import ROOT
 from training import __main__ as command
-from training.data import Digits, Split
-from training.pages import LAYOUTS, Layout, contact, count_right, make_page, reader, written_line
+from training.datasets.mnist import Digits, Split
+from training.evaluation.pages import LAYOUTS, Layout, contact, count_right, make_page, reader, written_line
 
 APART, TOUCHING, ALONE = LAYOUTS.values()
 PLAIN = Layout(size=0, wave=0, slant=0, rotation=0, slope=0, specks=0, most_lines=1, gap=(0.3, 0.6), height=(60, 60))

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.model import Model
-from app.versions import read_version
-from training.data import Digits
-from training.survey import SHOWN, Outcome, survey, table
-from training.worlds import files
-from training.worlds.kind import Kind, of_digits, of_no_digit
-from training.worlds.paper import file_of
+from app.inference.session import Model
+from app.repository.manifest import read_version
+from training.datasets.mnist import Digits
+from training.evaluation.robustness import SHOWN, Outcome, survey, table
+from training.evaluation.testsets import files
+from training.evaluation.testsets.base import Kind, of_digits, of_no_digit
+from training.evaluation.testsets.rendering import file_of
 
 BLANK = np.full((40, 40), 255, np.uint8)
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.architectures import ARCHITECTURES, MLP_PARAMETERS, Standardisation, cnn, mlp
+from training.networks.architectures import ARCHITECTURES, MLP_PARAMETERS, Standardisation, cnn, mlp
 from training.config import Options
-from training.data import Digits
+from training.datasets.mnist import Digits
 
 OPTIONS = {
     "sigmoid": Options(activation="sigmoid"),

@@ -9,15 +9,15 @@ import keras
 import numpy as np
 import pytest
 
-from app.model import Model
-from app.versions import read_version
+from app.inference.session import Model
+from app.repository.manifest import read_version
 from training.config import TrainConfig
-from training.data import DataError, Split
+from training.datasets.mnist import DataError, Split
 from training.export import predict, softmax
-from training.published import network_of, of_type
-from training.train import train
+from training.networks.from_onnx import network_of, of_type
+from training.networks.train import train
 
-MODELS = Path(__file__).parents[2] / "models"
+MODELS = Path(__file__).parents[3] / "models"
 
 
 @pytest.mark.parametrize("version", ["digits/7", "digits-mlp/2"])

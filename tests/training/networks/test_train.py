@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from training.config import PRESETS, Options, TrainConfig
-from training.data import Split
-from training.train import completed_epochs, one_hot, read_config, read_history, train
+from training.datasets.mnist import Split
+from training.networks.train import completed_epochs, one_hot, read_config, read_history, train
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_run_folder_holds_config_history_model_checkpoint_and_logs(run: Path, config: TrainConfig) -> None:
@@ -153,10 +153,10 @@ def start(run: Path, distribute: str, before: str = "", **environment: str) -> P
 import sys; sys.path.insert(0, {str(ROOT)!r})
 {before}
 from pathlib import Path
-from training.augment import Distortion
+from training.synthesis.augment import Distortion
 from training.config import Options, TrainConfig
-from training.data import Split, load_test
-from training.train import train
+from training.datasets.mnist import Split, load_test
+from training.networks.train import train
 digits = load_test(Path({str(ROOT / "tests/data")!r}))
 train({config!r}, Split(digits[:400], digits[400:500], digits[500:600]), Path({str(run)!r}), verbose=2)
 """

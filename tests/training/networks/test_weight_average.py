@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from training.average import average
+from training.networks.weight_average import average
 from training.config import Options, TrainConfig
-from training.data import Split
-from training.published import network_of
-from training.train import read_config, read_history, train
+from training.datasets.mnist import Split
+from training.networks.from_onnx import network_of
+from training.networks.train import read_config, read_history, train
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_the_mean_is_a_run_like_any_other(runs: list[Path], data: Split, tmp_pat
 
 
 def test_a_published_version_may_be_among_them(data: Split, tmp_path: Path) -> None:
-    version = Path(__file__).parents[2] / "models/digits-mlp/2"
+    version = Path(__file__).parents[3] / "models/digits-mlp/2"
     small = Split(data.train[:600], data.validation[:100], data.test[:100])
     config = TrainConfig(arch="mlp", epochs=1, warmup_epochs=0, batch_size=50, start_from=str(version))
     train(config, small, tmp_path / "run", verbose="0")

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.model import Model
-from training.augment import Distortion
-from training.card import card
-from training.data import Split
-from training.evaluate import Evaluation
+from app.inference.session import Model
+from training.synthesis.augment import Distortion
+from training.reporting.model_card import card
+from training.datasets.mnist import Split
+from training.evaluation.metrics import Evaluation
 from training.export import export
-from training.findings import Findings
-from training.plots import curves
+from training.reporting.results import Findings
+from training.reporting.plots import curves
 from training.publish import examine
-from training.report import report
-from training.survey import survey
-from training.worlds import files, outsiders
+from training.reporting.report import report
+from training.evaluation.robustness import survey
+from training.evaluation.testsets import files, outsiders
 
 PICTURES = {"curves.png", "confusion.png", "misread.png", "reliability.png"}
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from app.model import Model
-from app.versions import read_version
-from training.augment import Distortion, distort
+from app.inference.session import Model
+from app.repository.manifest import read_version
+from training.synthesis.augment import Distortion, distort
 from training.config import TrainConfig
-from training.data import Digits, Split
-from training.distribute import Workers
-from training.train import Batches
+from training.datasets.mnist import Digits, Split
+from training.networks.distribute import Workers
+from training.networks.train import Batches
 
 STILL = Distortion(0, 0, 0, 0, (0, 0), (4, 6))
 

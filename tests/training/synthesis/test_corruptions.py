@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from training import damages
-from training.lens import Floats
+from training.synthesis import corruptions as damages
+from training.synthesis.camera import Floats
 
 
 def a_stroke() -> Floats:

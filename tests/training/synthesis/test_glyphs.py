@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from training import displays, glyphs, pictures
-from training.glyphs import NO_DIGIT, Sources
+from training.synthesis import displays
+from training.synthesis import glyphs
+from training.synthesis import scenes as pictures
+from training.synthesis.glyphs import NO_DIGIT, Sources
 
 MAKERS = [maker for maker, _ in pictures.MAKERS]
 DIGITS = (glyphs.written, glyphs.penned, glyphs.printed, displays.segmented, displays.dotted)

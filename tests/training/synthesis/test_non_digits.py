@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training import things
+from training.synthesis import non_digits as things
 
 
 def test_a_curve_goes_through_all_its_corners() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app import image
-from training import glyphs, pictures, things
-from training.glyphs import NO_DIGIT, Sources
+from app.preprocessing import normalize as image
+from training.synthesis import glyphs
+from training.synthesis import scenes as pictures
+from training.synthesis import non_digits as things
+from training.synthesis.glyphs import NO_DIGIT, Sources
 
 
 def cross() -> glyphs.Glyph:

@@ -7,9 +7,9 @@ whole of it; no figure may be used to choose a model, or it is none any more.
 
 from __future__ import annotations
 
-from training.data import Digits
-from training.worlds import borrowed, corruptions, files, lettering, outsiders, photos, strokes
-from training.worlds.kind import Kind
+from training.datasets.mnist import Digits
+from training.evaluation.testsets import borrowed, corruptions, files, lettering, outsiders, photos, strokes
+from training.evaluation.testsets.base import Kind
 
 
 def all_kinds(digits: Digits) -> list[Kind]:

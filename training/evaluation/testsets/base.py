@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.data import Digits
+from training.datasets.mnist import Digits
 
 Ink = NDArray[np.uint8]  # (H, W), 0 = paper, 255 = ink
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.worlds.kind import Ink
-from training.worlds.paper import Place
+from training.evaluation.testsets.base import Ink
+from training.evaluation.testsets.rendering import Place
 
 Points = NDArray[np.float64]  # (n, 2): x, y
 Shape = NDArray[np.uint8]  # (H, W), 1 where it is

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.data import Digits
-from training.worlds.kind import Ink, Kind, of_digits
-from training.worlds.paper import Levels, blurred, file_of
+from training.datasets.mnist import Digits
+from training.evaluation.testsets.base import Ink, Kind, of_digits
+from training.evaluation.testsets.rendering import Levels, blurred, file_of
 
 Image = Levels  # (28, 28)
 Corrupt = Callable[[Image, Generator], Image]

@@ -13,11 +13,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.data import Digits
-from training.packages import Package, Wheel, read
-from training.scenery import SCIKIT_IMAGE
-from training.worlds.kind import Kind, Make, Sample, of_digits
-from training.worlds.paper import file_of
+from training.datasets.mnist import Digits
+from training.datasets.downloads import Package, Wheel, read
+from training.datasets.photos import SCIKIT_IMAGE
+from training.evaluation.testsets.base import Kind, Make, Sample, of_digits
+from training.evaluation.testsets.rendering import file_of
 
 SCIKIT_LEARN = Wheel(
     "scikit-learn",

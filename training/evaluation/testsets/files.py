@@ -8,9 +8,9 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
-from training.data import Digits
-from training.worlds.kind import Ink, Kind, of_digits
-from training.worlds.paper import (
+from training.datasets.mnist import Digits
+from training.evaluation.testsets.base import Ink, Kind, of_digits
+from training.evaluation.testsets.rendering import (
     BLACK,
     WHITE,
     Colour,

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from numpy.random import Generator
 
-from training import fonts
-from training.fonts import Families, Font
-from training.worlds.kind import Kind, Make, Sample
-from training.worlds.paper import any_colours, file_of, inked, placed_anywhere
+from training.datasets import fonts
+from training.datasets.fonts import Families, Font
+from training.evaluation.testsets.base import Kind, Make, Sample
+from training.evaluation.testsets.rendering import any_colours, file_of, inked, placed_anywhere
 
 HEIGHTS = (12, 24, 48, 100, 240)  # pixels, of the character
 # The same shape as a digit in some hand or font: o and O 0, l and I 1, z and Z 2, s and S 5, b 6, q and g 9.

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.data import Digits
-from training.worlds.kind import Ink, Kind, Make, Sample, of_no_digit
-from training.worlds.paper import Levels, any_colours, blurred, file_of, inked, placed, resized, trimmed
+from training.datasets.mnist import Digits
+from training.evaluation.testsets.base import Ink, Kind, Make, Sample, of_no_digit
+from training.evaluation.testsets.rendering import Levels, any_colours, blurred, file_of, inked, placed, resized, trimmed
 
 Points = NDArray[np.float64]  # (n, 2): x, y, of a square from -1 to 1
 Curves = list[Points]

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from training.data import Digits
-from training.worlds.centreline import centreline, drawn
-from training.worlds.kind import Ink, Kind, of_digits
-from training.worlds.paper import Levels, Place, blurred, file_of, placed, resized, trimmed
+from training.datasets.mnist import Digits
+from training.evaluation.testsets.centreline import centreline, drawn
+from training.evaluation.testsets.base import Ink, Kind, of_digits
+from training.evaluation.testsets.rendering import Levels, Place, blurred, file_of, placed, resized, trimmed
 
 Sheet = Levels  # (H, W, 3), RGB: how much of the light comes back
 Cover = Levels  # (H, W): how much of the paper is covered

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.worlds.kind import Ink
+from training.evaluation.testsets.base import Ink
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), RGB
 Levels = NDArray[np.floating[Any]]  # from 0 to 1

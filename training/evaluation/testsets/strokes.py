@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from training.data import Digits
-from training.worlds.centreline import Centreline, centreline, drawn
-from training.worlds.kind import Ink, Kind, of_digits
-from training.worlds.paper import BLACK, WHITE, Colour, Place, file_of, inked, on_nothing
+from training.datasets.mnist import Digits
+from training.evaluation.testsets.centreline import Centreline, centreline, drawn
+from training.evaluation.testsets.base import Ink, Kind, of_digits
+from training.evaluation.testsets.rendering import BLACK, WHITE, Colour, Place, file_of, inked, on_nothing
 
 
 def kind(digits: Digits) -> Kind:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from training.packages import PackageError
-from training.worlds.kind import Kind, Sample
+from training.datasets.downloads import PackageError
+from training.evaluation.testsets.base import Kind, Sample
 
 Samples = Callable[[Kind, int], dict[str, list[Sample]]]
 

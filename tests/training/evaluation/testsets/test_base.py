@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.training.worlds.conftest import Samples
-from training.data import Digits
-from training.worlds.kind import Kind, of_digits, of_no_digit
+from tests.training.evaluation.testsets.conftest import Samples
+from training.datasets.mnist import Digits
+from training.evaluation.testsets.base import Kind, of_digits, of_no_digit
 
 DIGITS = Digits(np.arange(6, dtype=np.uint8).reshape(6, 1, 1), np.arange(6, dtype=np.uint8))
 NUMBERED = Kind("k", "", {name: of_digits(DIGITS, lambda ink, _: ink.tobytes()) for name in ("a", "b")}, each=4)

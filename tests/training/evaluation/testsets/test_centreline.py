@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from training.data import Digits
-from training.worlds.centreline import centreline, drawn, thinned
-from training.worlds.paper import Place
+from training.datasets.mnist import Digits
+from training.evaluation.testsets.centreline import centreline, drawn, thinned
+from training.evaluation.testsets.rendering import Place
 
 BAR = np.zeros((28, 28), np.uint8)
 BAR[4:24, 12:16] = 255

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.training.worlds.conftest import Samples
-from training.data import Digits
-from training.worlds import corruptions
-from training.worlds.corruptions import CORRUPT, stripe, translate
+from tests.training.evaluation.testsets.conftest import Samples
+from training.datasets.mnist import Digits
+from training.evaluation.testsets import corruptions
+from training.evaluation.testsets.corruptions import CORRUPT, stripe, translate
 
 
 def test_there_are_fifteen_and_each_spoils_an_image_of_28_by_28(samples: Samples, test_digits: Digits) -> None:

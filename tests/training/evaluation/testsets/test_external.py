@@ -5,8 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from tests.training.worlds.conftest import Samples, fetched
-from training.worlds import borrowed
+from tests.training.evaluation.testsets.conftest import Samples, fetched
+from training.evaluation.testsets import borrowed
 
 
 def pixels(file: bytes) -> np.ndarray:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.decoding import FORMATS, open_picture
-from app.image import to_mnist
-from tests.training.worlds.conftest import Samples
-from training.data import Digits
-from training.worlds import files
+from app.preprocessing.decode import FORMATS, open_picture
+from app.preprocessing.normalize import to_mnist
+from tests.training.evaluation.testsets.conftest import Samples
+from training.datasets.mnist import Digits
+from training.evaluation.testsets import files
 
 
 def test_there_are_more_than_twenty_and_they_are_of_every_format_that_is_read(

@@ -5,9 +5,9 @@ import string
 
 from PIL import Image
 
-from tests.training.worlds.conftest import Samples, fetched
-from training.worlds import lettering
-from training.worlds.lettering import LIKE_DIGITS
+from tests.training.evaluation.testsets.conftest import Samples, fetched
+from training.evaluation.testsets import lettering
+from training.evaluation.testsets.lettering import LIKE_DIGITS
 
 
 def test_digits_of_each_font_are_of_all_ten_and_of_every_height(samples: Samples) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.training.worlds.conftest import Samples
-from training.data import Digits
-from training.worlds import outsiders
-from training.worlds.kind import Kind
+from tests.training.evaluation.testsets.conftest import Samples
+from training.datasets.mnist import Digits
+from training.evaluation.testsets import outsiders
+from training.evaluation.testsets.base import Kind
 
 DRAWN = [outsiders.shapes_kind(), outsiders.shapes_like_digits_kind(), outsiders.scribbles_kind()]
 

@@ -5,10 +5,10 @@ import io
 import numpy as np
 from PIL import Image
 
-from tests.training.worlds.conftest import Samples
-from training.data import Digits
-from training.worlds import photos
-from training.worlds.photos import SIZES, anywhere
+from tests.training.evaluation.testsets.conftest import Samples
+from training.datasets.mnist import Digits
+from training.evaluation.testsets import photos
+from training.evaluation.testsets.photos import SIZES, anywhere
 
 
 def opened(file: bytes) -> Image.Image:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.worlds.paper import any_colours, inked, on_nothing, placed_anywhere, resized, trimmed
+from training.evaluation.testsets.rendering import any_colours, inked, on_nothing, placed_anywhere, resized, trimmed
 
 DOT = np.array([[0, 0, 0], [0, 255, 128], [0, 0, 0]], np.uint8)
 

@@ -5,10 +5,10 @@ import io
 import numpy as np
 from PIL import Image
 
-from tests.training.worlds.conftest import Samples
-from training.data import Digits
-from training.worlds import strokes
-from training.worlds.strokes import CANVASES, Canvas
+from tests.training.evaluation.testsets.conftest import Samples
+from training.datasets.mnist import Digits
+from training.evaluation.testsets import strokes
+from training.evaluation.testsets.strokes import CANVASES, Canvas
 
 
 def ink_of(canvas: Canvas, digit: np.ndarray) -> np.ndarray:
