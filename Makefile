@@ -35,6 +35,7 @@ check: $(VENV)/test.stamp ## Lint, formatting and types; the Dockerfile too
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
 	$(VENV)/bin/hadolint Dockerfile
 
 train: $(VENV)/test.stamp ## Train a model, and first make the pictures it learns from (hours)

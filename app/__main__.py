@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from app import offline
 from app.errors import StartupError
-from app.observability.logs import start_logging
 from app.inference.session import Model
-from app.server.server import Server, bind, serve_here
-from app.settings import Settings
-from app.repository.signature import Signer
+from app.observability.logs import start_logging
 from app.repository.manifest import Manifest, newest_version, read_version
-from app.server.supervisor import Place, supervise
+from app.repository.signature import Signer
+from app.server.server import Server, bind, serve_here
+from app.server.supervisor import WorkerSpec, supervise
+from app.settings import Settings
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("serve", help="start the service")
     add_settings(verb, *Settings.model_fields)
-    verb.add_argument("--worker", type=Place.parse, help=argparse.SUPPRESS)  # of a parent that `supervise` runs in
+    verb.add_argument("--worker", type=WorkerSpec.parse, help=argparse.SUPPRESS)  # of a parent that `supervise` runs in
     verb.set_defaults(run_verb=serve)
 
     verb = verbs.add_parser("predict", help="read pictures of one digit, files and folders, without a server")
@@ -96,7 +96,7 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def serve_as_worker(settings: Settings, place: Place) -> int:
+def serve_as_worker(settings: Settings, place: WorkerSpec) -> int:
     """One of several processes. What keeps it from starting is said by its parent, once for all of them."""
 
     def report(server: Server) -> None:

@@ -16,19 +16,22 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
-from app.api import openapi as contract
-from app.web import pages
 from app.api import clouds, control, digits, health, models, v1, v2
-from app.inference.batcher import BatchSettings
+from app.api import openapi as contract
 from app.codecs.bodies import Limits
-from app.observability.request_context import Names
 from app.errors import InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
-from app.http.fast_path import FastLane
-from app.repository.repository import ModelRepository, VersionSettings
-from app.http.auth import Access, BodyLimit, Keys, Problems, SafeHeaders, problem_response
-from app.settings import Settings
+from app.http.auth import PROBES, Access, ApiKeyMiddleware
+from app.http.body_limit import BodyLimitMiddleware
+from app.http.fast_path import FastPath
+from app.http.problems import ProblemMiddleware, problem_response
+from app.http.security_headers import SecurityHeadersMiddleware
+from app.inference.batcher import BatchSettings
+from app.observability.request_context import RequestIdMiddleware
 from app.observability.tracing import start_tracing, stop_tracing, telemetry
 from app.repository.manifest import VersionPolicy
+from app.repository.repository import ModelRepository, VersionSettings
+from app.settings import Settings
+from app.web import pages
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -36,31 +39,34 @@ if TYPE_CHECKING:
 Routes = clouds.CloudRoutes | ModuleType  # with a `router`, and `HOT_ROUTES` where there are any
 
 ROUTES = (digits, models, health, v1, v2, control)
+UNTRACED_PATHS = frozenset((*PROBES, "/metrics"))  # asked every few seconds, and of no interest
 EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length", "WWW-Authenticate", "X-Request-ID")
 
 
 class Service(FastAPI):
-    """FastAPI within our own layers: Names( CORS( SafeHeaders( Problems( Keys( BodyLimit( FastAPI )))))).
+    """FastAPI inside our own middleware, the outermost first:
 
-    A problem carries CORS headers too, or no page could read it. Our own server answers by the `lane` what that takes;
-    the rest comes here, and under any other server everything does.
+    RequestId( CORS( SecurityHeaders( Problem( ApiKey( BodyLimit( FastAPI ))))))
+
+    Problems are inside CORS, so that a page of another origin can read them. Our own server answers eligible requests
+    on the fast path; all others come here, and under any other server every request does.
     """
 
     layers: ASGIApp
-    lane: FastLane
+    fast_path: FastPath
 
     def surround(self, settings: Settings) -> None:
-        inner: ASGIApp = BodyLimit(super().__call__, settings.max_body_bytes)
+        inner: ASGIApp = BodyLimitMiddleware(super().__call__, settings.max_body_bytes)
         if settings.api_keys:
-            inner = Keys(inner, self.state.access, settings.health_route)
+            inner = ApiKeyMiddleware(inner, self.state.access, settings.health_route)
         cors = CORSMiddleware(
-            SafeHeaders(Problems(inner)),
+            SecurityHeadersMiddleware(ProblemMiddleware(inner)),
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
-        self.layers = Names(cors)
+        self.layers = RequestIdMiddleware(cors)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -83,7 +89,7 @@ def create_app(settings: Settings | None = None) -> Service:
         version=__version__,
         summary="Reads handwritten digits.",
         lifespan=lifespan,
-        telemetry=telemetry(tracing),
+        telemetry=telemetry(tracing, UNTRACED_PATHS),
         openapi_tags=[{"name": "digits", "description": "Our own API: start here."}],  # and so it stands first
         docs_url=None,  # they fetch their scripts from another's server
         redoc_url=None,
@@ -91,7 +97,7 @@ def create_app(settings: Settings | None = None) -> Service:
     app.state = shared(settings, tracing)  # type: ignore[assignment]
     routes = (called_by_clouds(settings), *ROUTES)
     app.surround(settings)
-    app.lane = fast_lane(app.state, settings, routes)
+    app.fast_path = fast_path(app.state, settings, routes)
     add_error_handlers(app)
     add_routes(app, routes)
     return app
@@ -114,11 +120,11 @@ def called_by_clouds(settings: Settings) -> clouds.CloudRoutes:
     )
 
 
-def fast_lane(state: Any, settings: Settings, routes: Sequence[Routes]) -> FastLane:
+def fast_path(state: Any, settings: Settings, routes: Sequence[Routes]) -> FastPath:
     hot = [route for each in routes for route in getattr(each, "HOT_ROUTES", ())]
     access = state.access if settings.api_keys else None
     # FastAPI makes the spans, and so gets all requests.
-    return FastLane(() if settings.tracing else hot, state, settings.max_body_bytes, access)
+    return FastPath(() if settings.tracing else hot, state, settings.max_body_bytes, access)
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -173,7 +179,7 @@ async def on_service_error(request: Request, error: Exception) -> Response:
 
 
 async def on_failure(request: Request, error: Exception) -> Response:
-    """Ours. Starlette raises the error anew once this is sent, and `Problems` logs it."""
+    """Ours. Starlette raises the error anew once this is sent, and `ProblemMiddleware` logs it."""
     return problem_response(InternalError(), request.scope)
 
 

@@ -13,12 +13,13 @@ from typing import TextIO, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from app.segmentation import layout as lines
-from app.preprocessing.decode import open_picture
+from app.arrays import Images, Probabilities
 from app.errors import ServiceError
+from app.inference.session import Model
+from app.preprocessing.decode import open_picture
 from app.preprocessing.normalize import to_mnist
-from app.inference.session import Images, Model, Probabilities
 from app.repository.manifest import Manifest
+from app.segmentation import layout as lines
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 

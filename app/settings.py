@@ -16,9 +16,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from app.observability.logs import LogFormat
-from app.inference.session import DeviceChoice
-
+DeviceChoice = Literal["auto", "cuda", "tensorrt", "cpu"]
+LogFormat = Literal["text", "json"]
 Route = Annotated[str, Field(pattern="^(/[^{}?#]*)?$")]
 
 # Where a platform says for what is not set here. Its names are its own, without our prefix.

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import ModelRefused
-from training.synthesis.augment import Distortion
-from training.config import PRESETS, TEACHERS, Options, TrainConfig
+from training.config import PRESETS, TEACHERS, Distortion, Options, TrainConfig
+from training.datasets.downloads import PackageError
 from training.datasets.mnist import DataError, load
 from training.errors import ExportError, SigningError
-from training.datasets.downloads import PackageError
 
 # What loads TensorFlow is imported where it is used: --help does not wait for it.
 
@@ -249,9 +248,9 @@ def run_report(arguments: argparse.Namespace) -> None:
 def run_survey(arguments: argparse.Namespace) -> None:
     from app.inference.session import Model
     from app.repository.manifest import read_version
-    from training.reporting import contact_sheet
     from training.evaluation import robustness as survey
     from training.evaluation.testsets import all_kinds
+    from training.reporting import contact_sheet
 
     digits = load(arguments.data_dir).test
     manifest, graph = read_version(arguments.model)
@@ -278,8 +277,8 @@ def run_pages(arguments: argparse.Namespace) -> None:
 
 
 def run_publish(arguments: argparse.Namespace) -> None:
-    from training.publish import publish
     from training.evaluation.testsets import all_kinds
+    from training.publish import publish
 
     data = load(arguments.data_dir)
     print(f"published: {publish(arguments.run, arguments.models, data, all_kinds(data.test))}")

@@ -10,7 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.synthesis.augment import Distortion
+
+@dataclass(frozen=True)
+class Distortion:
+    """How far images are distorted. Angles in degrees, lengths in pixels of the 28 x 28 image."""
+
+    rotation: float = 12.0  # uniform in +-rotation
+    scale: float = 0.12  # each axis by a factor uniform in 1 +- scale
+    shear: float = 0.12  # horizontal, uniform in +-shear
+    shift: float = 1.5  # each axis, uniform in +-shift
+    elastic_alpha: tuple[float, float] = (15.0, 35.0)  # strength, drawn between the two
+    elastic_sigma: tuple[float, float] = (4.0, 6.0)  # smoothness of the field, drawn between the two
+    thickness: float = 0.0  # each side of a stroke grows or shrinks by up to this, uniform in +-thickness; at most 1
+    erased: float = 0.0  # share of the images that lose a square
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from training.config import TrainConfig
 from training.datasets.mnist import Digits, Images, Split
 from training.errors import ExportError
 from training.evaluation.metrics import CLASSES
-from training.networks.train import read_config
+from training.runs import read_config
 
 Logits = NDArray[np.float32]  # (n, 10)
 Probabilities = NDArray[np.float32]  # (n, 10)

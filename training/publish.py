@@ -18,15 +18,15 @@ import onnx
 
 from app.inference.session import Model
 from app.repository.manifest import GRAPH, MANIFEST, Manifest, Metric, Tensor
-from training.distillation.synthetic_dataset import CONTENTS
 from training.datasets.mnist import DIGESTS, Digits, Split
+from training.distillation.synthetic_dataset import CONTENTS
 from training.evaluation.metrics import CLASSES, Evaluation
-from training.export import Export, Probabilities, export, run_in_batches
-from training.reporting.results import Findings
-from training.reporting.report import report
 from training.evaluation.robustness import Outcome, survey
-from training.networks.train import read_config, read_history
 from training.evaluation.testsets.base import Kind
+from training.export import Export, Probabilities, export, run_in_batches
+from training.reporting.report import report
+from training.reporting.results import Findings
+from training.runs import read_config, read_history
 
 LIBRARIES = ("tensorflow", "keras", "onnx", "tf2onnx", "numpy")
 

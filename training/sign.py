@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.errors import ModelRefused
-from app.repository.signature import SIGNATURE
 from app.repository.manifest import read_version
+from app.repository.signature import SIGNATURE
 from training.errors import SigningError
 
 

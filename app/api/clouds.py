@@ -14,9 +14,9 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
 
-from app.errors import InvalidRequest, Problem, Stopping
-from app.http.fast_path import Answer, Call, Endpoint, HotRoute, documented
 from app.codecs.tensors import check_shape, to_images
+from app.errors import InvalidRequest, Problem, Stopping
+from app.http.endpoint import Endpoint, HotRoute, RawRequest, RawResponse, documented
 
 NPY = b"application/x-npy"
 NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -38,7 +38,7 @@ def routes(pictures: Endpoint, instances: Endpoint, *, health_route: str, predic
     `pictures` answers picture files in any form, `instances` the V1 protocol's JSON.
     """
 
-    async def invocations(call: Call) -> Answer:
+    async def invocations(call: RawRequest) -> RawResponse:
         """Reads what the body holds: a picture, JSON (`instances`, `inputs` or `images`), or a NumPy array file."""
         content_type = call.headers.get(b"content-type", b"")
         if content_type.startswith(NPY) or call.body.startswith(np.lib.format.MAGIC_PREFIX):
@@ -54,7 +54,7 @@ def routes(pictures: Endpoint, instances: Endpoint, *, health_route: str, predic
     hot_routes = []
     for path in addresses(predict_route, "/invocations"):
         add_invocations(router, path, invocations)
-        if path not in ("/", health_route):  # the fast lane would refuse the GET that is answered there
+        if path not in ("/", health_route):  # the fast fast_path would refuse the GET that is answered there
             hot_routes.append(HotRoute(path, invocations))
     return CloudRoutes(router, hot_routes)
 
@@ -106,15 +106,15 @@ async def ping(request: Request) -> Response:
 # --- arrays as NumPy writes them to files -----------------------------------------------------------------------------
 
 
-async def predict_array(call: Call) -> Answer:
+async def predict_array(call: RawRequest) -> RawResponse:
     """The probabilities as such a file too if `Accept` asks for it, else as the V1 protocol writes them."""
     images = to_images(read_array(call.body))
     probabilities = await call.state.repository.get().predict(images)
     if NPY in call.headers.get(b"accept", b""):
         file = io.BytesIO()
         np.save(file, probabilities, allow_pickle=False)
-        return Answer(file.getvalue(), NPY)
-    return Answer(orjson.dumps({"predictions": probabilities}, option=orjson.OPT_SERIALIZE_NUMPY))
+        return RawResponse(file.getvalue(), NPY)
+    return RawResponse(orjson.dumps({"predictions": probabilities}, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 def read_array(body: bytes) -> NDArray[Any]:

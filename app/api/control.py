@@ -12,8 +12,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from app.errors import InvalidRequest, ModelRefused, Problem
-from app.repository.repository import ModelRepository
 from app.http.auth import Access
+from app.repository.repository import ModelRepository
 
 router = APIRouter(tags=["open inference protocol v2"])
 

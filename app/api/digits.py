@@ -14,16 +14,16 @@ import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from app.segmentation import layout as lines
+from app.arrays import Images, Probabilities
 from app.codecs.bodies import BINARY, REQUEST_BODY, Limits, is_picture, read_picture, read_pictures
-from app.preprocessing.decode import open_picture
 from app.errors import InvalidRequest, Problem
+from app.http.endpoint import HotRoute, RawRequest, RawResponse, documented
 from app.inference.explanation import Explained, Explanation, explain, overlay
-from app.http.fast_path import Answer, Call, HotRoute, documented
-from app.segmentation.layout import Digit, Page
-from app.inference.session import Images, Probabilities
+from app.preprocessing.decode import open_picture
 from app.preprocessing.pool import prepare, prepare_small, threads
 from app.repository.servable import Servable
+from app.segmentation import layout as lines
+from app.segmentation.layout import Digit, Page
 
 router = APIRouter(tags=["digits"])
 
@@ -130,7 +130,7 @@ class Options(NamedTuple):
     digit: int | None = None
 
 
-async def predict(call: Call) -> Answer:
+async def predict(call: RawRequest) -> RawResponse:
     """Reads one or many pictures, each of one digit: any size, polarity and place on the picture."""
     options = (read_options_again if len(call.query) < 100 else read_options)(call.query)
     servable = call.state.repository.get(options.model, options.version)
@@ -141,7 +141,7 @@ async def predict(call: Call) -> Answer:
         pictures = await read_pictures(call, limits)
         images = await prepare(pictures, max_pictures=limits.max_pictures, max_pixels=limits.max_pixels)
     probabilities = await servable.predict(images)
-    return Answer(encode(servable, probabilities, images if options.return_image else None))
+    return RawResponse(encode(servable, probabilities, images if options.return_image else None))
 
 
 HOT_ROUTES = [HotRoute("/predict", predict)]
@@ -157,7 +157,7 @@ router.add_api_route(
 )
 
 
-async def explain_picture(call: Call) -> Answer:
+async def explain_picture(call: RawRequest) -> RawResponse:
     """Reads one picture of one digit, and tells how much each pixel speaks for that digit, or for another one.
 
     With `Accept: image/png` it answers the digit itself instead, coloured: blue speaks for it, orange against it.
@@ -170,8 +170,8 @@ async def explain_picture(call: Call) -> Answer:
     images = await prepare(pictures, max_pictures=1, max_pixels=limits.max_pixels)
     probabilities, (explanation,) = await explain(servable.ask, images, options.digit)
     if b"image/png" in call.headers.get(b"accept", b""):
-        return Answer(overlay(images[0], explanation.attributions), b"image/png")
-    return Answer(encode_explained(servable, probabilities, images if options.return_image else None, explanation))
+        return RawResponse(overlay(images[0], explanation.attributions), b"image/png")
+    return RawResponse(encode_explained(servable, probabilities, images if options.return_image else None, explanation))
 
 
 router.add_api_route(
@@ -186,7 +186,7 @@ router.add_api_route(
 )
 
 
-async def read(call: Call) -> Answer:
+async def read(call: RawRequest) -> RawResponse:
     """Reads one picture of several digits: a postcode, a form's field, a meter, a column of numbers.
 
     Lines may slope a little, digits may touch and their strokes be broken; specks, points, dashes and frames are passed
@@ -198,7 +198,7 @@ async def read(call: Call) -> Answer:
     limits: Limits = call.state.limits
     content = await read_picture(call, limits)
     page = await threads.run(find_digits, content, limits)
-    return Answer(encode_page(servable, page.read(await servable.predict(page.images))))
+    return RawResponse(encode_page(servable, page.read(await servable.predict(page.images))))
 
 
 router.add_api_route(

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from app.observability import metrics
 from app.errors import Problem, Stopping
 from app.inference.session import Device
+from app.observability import metrics
 from app.repository.repository import ModelRepository
 
 router = APIRouter(tags=["health"])

@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field
 from app.codecs.bodies import BINARY
 from app.errors import ModelNotFound, Problem
 from app.inference.session import Device
+from app.repository.manifest import GRAPH, Manifest
 from app.repository.repository import ModelRepository
 from app.repository.servable import Servable
-from app.repository.manifest import GRAPH, Manifest
 
 router = APIRouter(tags=["digits"])
 

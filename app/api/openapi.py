@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from app.errors import CONTENT_TYPE, JSON_ROUTES
 from app.api.openapi_examples import add_examples
+from app.errors import CONTENT_TYPE, JSON_ROUTES
 from app.http.auth import OPEN_PATHS
 
 Document = dict[str, Any]

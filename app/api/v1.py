@@ -16,11 +16,12 @@ import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from app.errors import InvalidRequest, MethodNotAllowed, ModelNotFound, Problem, ServiceError, Stopping
-from app.inference.explanation import Explained, explain
-from app.http.fast_path import Answer, Call, HotRoute, documented
+from app.arrays import Images
 from app.codecs.v1 import SIGNATURE, VALUES, read
-from app.inference.session import INPUT, OUTPUT, Images
+from app.errors import InvalidRequest, MethodNotAllowed, ModelNotFound, Problem, ServiceError, Stopping
+from app.http.endpoint import HotRoute, RawRequest, RawResponse, documented
+from app.inference.explanation import Explained, explain
+from app.inference.session import INPUT, OUTPUT
 from app.preprocessing.pool import prepare
 from app.repository.repository import ModelRepository
 from app.repository.servable import Servable
@@ -90,22 +91,22 @@ class ModelNames(BaseModel):
 # --- predict ----------------------------------------------------------------------------------------------------------
 
 
-async def predict(call: Call) -> Answer:
+async def predict(call: RawRequest) -> RawResponse:
     """Reads images or picture files, in the row or the column format. Without a name it asks the default model."""
     servable, key, images = await read_call(call, ":predict")
     probabilities = await servable.predict(images)
-    return Answer(orjson.dumps({key: probabilities}, option=orjson.OPT_SERIALIZE_NUMPY))
+    return RawResponse(orjson.dumps({key: probabilities}, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
-async def explain_instances(call: Call) -> Answer:
+async def explain_instances(call: RawRequest) -> RawResponse:
     """Takes what `:predict` does, and tells how much each pixel of an image speaks for the digit it is read as."""
     servable, _, images = await read_call(call, ":explain")
     probabilities, explanations = await explain(servable.ask, images)
     answer = {"predictions": probabilities, "explanations": explanations}
-    return Answer(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
+    return RawResponse(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
-async def read_call(call: Call, verb: str) -> tuple[Servable, str, Images]:
+async def read_call(call: RawRequest, verb: str) -> tuple[Servable, str, Images]:
     """Who is asked, the key its answer goes under, and about which images."""
     if not is_address(call.path):
         raise malformed("POST", address_of(call.path) + verb)

@@ -14,15 +14,15 @@ import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from app.errors import ModelNotFound, Problem, Stopping
-from app.http.fast_path import Answer, Call, HotRoute, documented
+from app.codecs.tensors import SHAPES, to_images
 from app.codecs.v2 import CLASSES, HEADER_LENGTH, NUMBERS, encode, read
+from app.errors import ModelNotFound, Problem, Stopping
+from app.http.endpoint import HotRoute, RawRequest, RawResponse, documented
 from app.inference.session import INPUT, OUTPUT
+from app.observability.statistics import ModelStatistics, statistics_of
 from app.preprocessing.pool import prepare
 from app.repository.repository import ModelRepository
 from app.repository.servable import Servable
-from app.observability.statistics import ModelStatistics, statistics_of
-from app.codecs.tensors import SHAPES, to_images
 
 router = APIRouter(tags=["open inference protocol v2"])
 
@@ -205,7 +205,7 @@ async def model_metadata(request: Request) -> ModelMetadata:
 # --- infer -----------------------------------------------------------------------------------------------------------
 
 
-async def infer(call: Call) -> Answer:
+async def infer(call: RawRequest) -> RawResponse:
     """Reads images sent as a tensor, or picture files sent as a BYTES tensor; as JSON or in binary.
 
     Images are taken as they are. Picture files are prepared as on `/predict`: any size, polarity and place.

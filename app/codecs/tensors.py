@@ -10,8 +10,8 @@ import numpy as np
 import simdjson
 from numpy.typing import NDArray
 
+from app.arrays import Images
 from app.errors import InvalidRequest
-from app.inference.session import Images
 
 SHAPES = "[n, 28, 28], [n, 28, 28, 1], [n, 1, 28, 28] or [n, 784]"
 IMAGE_SHAPES = {(28, 28), (28, 28, 1), (1, 28, 28), (784,)}

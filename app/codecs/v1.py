@@ -16,10 +16,11 @@ import numpy as np
 import simdjson
 from numpy.typing import NDArray
 
-from app.errors import InvalidRequest
-from app.inference.session import INPUT, Images
-from app.preprocessing.pool import from_base64, too_many
+from app.arrays import Images
 from app.codecs.tensors import check_shape, nesting, numbers, parse, to_images
+from app.errors import InvalidRequest
+from app.inference.session import INPUT
+from app.preprocessing.pool import from_base64, too_many
 
 SIGNATURE = "serving_default"
 VALUES = 'a tensor of numbers or {"b64": "<picture file>"}'

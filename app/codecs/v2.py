@@ -16,11 +16,12 @@ import orjson
 import simdjson
 from numpy.typing import NDArray
 
-from app.errors import InvalidRequest
-from app.http.fast_path import Answer
-from app.inference.session import INPUT, OUTPUT, Probabilities
-from app.preprocessing.pool import from_base64, too_many
+from app.arrays import Probabilities
 from app.codecs.tensors import check_shape, numbers, parse
+from app.errors import InvalidRequest
+from app.http.endpoint import RawResponse
+from app.inference.session import INPUT, OUTPUT
+from app.preprocessing.pool import from_base64, too_many
 
 HEADER_LENGTH = b"inference-header-content-length"
 OCTETS = b"application/octet-stream"
@@ -244,7 +245,7 @@ def read_output(document: Any) -> Output:
 
 def encode(
     name: str, version: int, labels: Sequence[str], inference: Inference, probabilities: Probabilities
-) -> Answer:
+) -> RawResponse:
     tensor: dict[str, Any] = {"name": OUTPUT, "datatype": "FP32", "shape": probabilities.shape}
     document: dict[str, Any] = {"model_name": name, "model_version": str(version), "outputs": [tensor]}
     if inference.id is not None:
@@ -255,11 +256,11 @@ def encode(
         tensor |= {"datatype": BYTES, "shape": (len(probabilities), inference.output.classes)}
     if not inference.output.binary:
         tensor["data"] = best or probabilities.ravel()
-        return Answer(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY))
+        return RawResponse(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY))
     blob = write_elements(best) if best else probabilities.tobytes()
     tensor["parameters"] = {"binary_data_size": len(blob)}
     header = orjson.dumps(document)
-    return Answer(header + blob, OCTETS, [(HEADER_LENGTH, b"%d" % len(header))])
+    return RawResponse(header + blob, OCTETS, [(HEADER_LENGTH, b"%d" % len(header))])
 
 
 def classes(probabilities: Probabilities, count: int, labels: Sequence[str]) -> list[str]:

@@ -1,0 +1,1 @@
+"""What every request passes: endpoints, the fast path, and the middleware around the routes."""

@@ -1,6 +1,6 @@
 """Joins the images of many requests into one run of the model.
 
-    submit -> Waiting(images, future) -> queue -> batch -> run -> each future its rows
+    submit -> QueueEntry(images, future) -> queue -> batch -> run -> each future its rows
 
 There is no timer by default. A short run is done in the event loop, once all requests that arrived in the same turn of
 it are queued; a longer one in a thread, and the next batch forms meanwhile.
@@ -24,9 +24,9 @@ from typing import Self
 
 import numpy as np
 
+from app.arrays import Images, Probabilities
 from app.errors import DeadlineExceeded, InternalError, Overloaded, Stopping
 from app.observability.metrics import RunMetrics
-from app.inference.session import Images, Probabilities
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class BatchSettings:
     max_queue_ms: float = 150  # how long it would have to wait for its run, beyond which it is refused
 
 
-class Waiting:
+class QueueEntry:
     """A question with the place for its answer. Whoever asked may have left: then the future is done."""
 
     __slots__ = ("answers", "future", "images", "queued_at", "taken", "weight")
@@ -60,7 +60,7 @@ class Waiting:
         self.answers: list[Probabilities] = []
 
 
-Part = tuple[Waiting, Images]  # what one batch holds of one request
+Part = tuple[QueueEntry, Images]  # what one batch holds of one request
 
 
 class Batcher:
@@ -95,7 +95,7 @@ class Batcher:
         self.queued = 0  # the weight of the queue
         self.room = settings.max_queue_size  # for what weight at this time
         self.run_seconds = seconds_per_image * settings.max_batch_size  # of late, the way to the thread and back too
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[QueueEntry] = deque()
         self._running: list[Part] = []  # the batch in the thread
         self._small_at = -math.inf  # when the last small request came
         self._scheduled = False  # `_run_next` comes after the callbacks that are ready now
@@ -132,7 +132,7 @@ class Batcher:
         now = time.perf_counter()
         if weight <= self.short_run:
             self._small_at = now
-        waiting = Waiting(images, weight, self._loop.create_future(), now)
+        waiting = QueueEntry(images, weight, self._loop.create_future(), now)
         self._queue.append(waiting)
         self.queued += weight
         if not self._scheduled:
@@ -214,8 +214,8 @@ class Batcher:
         batch: list[Part] = []
         room = self.max_batch_size
         room_for_large = self.short_run if time.perf_counter() - self._small_at < SMALL_RECENTLY_S else room
-        passed_over: list[Waiting] = []
-        in_part: list[Waiting] = []
+        passed_over: list[QueueEntry] = []
+        in_part: list[QueueEntry] = []
         while self._queue and room:
             waiting = self._queue.popleft()
             self.queued -= waiting.weight
@@ -258,7 +258,7 @@ class Batcher:
         if not self._queue:
             self._idle.set()
 
-    def _answer(self, waiting: Waiting, rows: Probabilities) -> None:
+    def _answer(self, waiting: QueueEntry, rows: Probabilities) -> None:
         if waiting.future.done():  # its caller left while the batch ran
             return
         if len(rows) == len(waiting.images):
@@ -268,7 +268,7 @@ class Batcher:
         if waiting.taken == len(waiting.images):
             waiting.future.set_result(np.concatenate(waiting.answers))
 
-    def _fail(self, waiting: Waiting) -> None:
+    def _fail(self, waiting: QueueEntry) -> None:
         self.metrics.failed.inc()
         if not waiting.future.done():
             waiting.future.set_exception(InternalError())

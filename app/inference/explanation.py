@@ -28,11 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from app.arrays import Image, Images, Probabilities
 from app.errors import TooManyPictures
-from app.inference.session import Images, Probabilities
 
 Predict = Callable[[Images], Awaitable[Probabilities]]
-Image = NDArray[np.uint8]  # (28, 28), 0 = paper, 255 = ink
 Attributions = NDArray[np.float32]  # (28, 28)
 Scores = NDArray[np.float64]
 Coalitions = NDArray[np.bool_]  # (n, players), who is drawn

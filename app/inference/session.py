@@ -12,16 +12,12 @@ from typing import Literal
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
-from app.inference.cuda import GpuDevice, GraphRunner, cuda_session, first_line
+from app.arrays import Images, Probabilities
 from app.errors import DeviceUnavailable, ModelRefused, StartupError
+from app.inference.cuda import GpuDevice, GraphRunner, cuda_session, first_line
+from app.settings import DeviceChoice
 
-Images = NDArray[np.uint8]  # (n, 28, 28), 0 = paper, 255 = ink
-# (n, 10), calibrated. Each row sums to 1, or to less: what is missing is the probability that it is no digit.
-Probabilities = NDArray[np.float32]
-
-DeviceChoice = Literal["auto", "cuda", "tensorrt", "cpu"]
 Device = Literal["cuda", "tensorrt", "cpu"]
 
 INPUT = "image"

@@ -9,15 +9,14 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import orjson
 from opentelemetry import trace
 
 from app.observability.request_context import CURRENT
-
-LogFormat = Literal["text", "json"]
+from app.settings import LogFormat
 
 access = logging.getLogger("app.access")
 # What these say of a caller's bytes, some of it as errors, is answered to the caller.

@@ -53,7 +53,7 @@ def enter(headers: Mapping[bytes, bytes]) -> Context:
     return context
 
 
-class Names:
+class RequestIdMiddleware:
     """Gives every request its context, and its answer the id."""
 
     def __init__(self, app: ASGIApp) -> None:

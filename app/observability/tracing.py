@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from fastapi.telemetry import TelemetryConfig
 
 from app.errors import StartupError
-from app.http.auth import PROBES
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
-
-UNTRACED = {*PROBES, "/metrics"}  # asked every few seconds, and of no interest
 
 LAST_SECONDS = 2  # for the spans that are left at the end: the exporter would try for up to 10 to reach its collector
 
@@ -40,7 +38,7 @@ def stop_tracing(provider: TracerProvider) -> None:
     sending.join(LAST_SECONDS)
 
 
-def telemetry(provider: TracerProvider | None) -> TelemetryConfig:
+def telemetry(provider: TracerProvider | None, untraced_paths: Collection[str]) -> TelemetryConfig:
     """FastAPI's, with spans alone: its metrics are ours already, and its logs would hold what callers sent."""
     return {
         "tracer_provider": provider,
@@ -49,5 +47,5 @@ def telemetry(provider: TracerProvider | None) -> TelemetryConfig:
         "logs": False,
         "operation_spans": False,  # one for each step inside FastAPI
         "auto_configure": False,
-        "exclude": lambda scope: scope["path"] in UNTRACED,
+        "exclude": lambda scope: scope["path"] in untraced_paths,
     }

@@ -1,0 +1,1 @@
+"""A picture file becomes an MNIST image: decode, background, frames, ink, normalize."""

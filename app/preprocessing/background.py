@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.preprocessing.decode import Grey, reduced
+from app.arrays import Grayscale, Mask
+from app.preprocessing.decode import reduced
 
 T = TypeVar("T", bound=np.generic)
-Mask = NDArray[np.uint8]  # (H, W), 255 where something is
 Histogram = NDArray[np.intp]  # (256,): how many of the pixels that are counted have each brightness
 
 TINY = 20  # longer side: so few pixels have one light
@@ -30,7 +30,7 @@ def border(picture: NDArray[T]) -> NDArray[T]:
     return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
 
 
-def even_paper(picture: Grey) -> int | None:
+def even_paper(picture: Grayscale) -> int | None:
     """The paper's brightness where ink reaches the edge of even paper; None if the paper is uneven.
 
     Two tones, the greater and outer of which is paper. An area of the other is a shadow, unless it is all there is.
@@ -46,7 +46,7 @@ def even_paper(picture: Grey) -> int | None:
     return round(paper)
 
 
-def inner_tone(picture: Grey) -> tuple[Mask, Histogram, Histogram]:
+def inner_tone(picture: Grayscale) -> tuple[Mask, Histogram, Histogram]:
     """Where the tone is of which the picture, and its border, has less; its pixels, and those of the other."""
     level, _ = cv2.threshold(telling(picture), 0, 255, cv2.THRESH_OTSU)
     bright = np.asarray(cv2.threshold(picture, level, 255, cv2.THRESH_BINARY)[1], np.uint8)
@@ -66,7 +66,7 @@ def telling(picture: cv2.typing.MatLike) -> cv2.typing.MatLike:
     return picture[::2] if picture.size > MANY else picture
 
 
-def histogram(picture: Grey, where: cv2.typing.MatLike | None = None) -> Histogram:
+def histogram(picture: Grayscale, where: cv2.typing.MatLike | None = None) -> Histogram:
     where = None if where is None else telling(where)
     return cv2.calcHist([telling(picture)], [0], where, [256], [0, 256]).ravel().astype(np.intp)
 
@@ -84,7 +84,7 @@ def is_even(tone: Histogram, tolerance: float, share: float) -> bool:
     return int(near.sum()) >= share * int(tone.sum())
 
 
-def has_shadow(picture: Grey, inked: Mask, tolerance: float) -> bool:
+def has_shadow(picture: Grayscale, inked: Mask, tolerance: float) -> bool:
     """Whether the ink's tone is wider than strokes are, and is not a thick drawing that fills its picture."""
     if not is_wider(inked, AREA):
         return False
@@ -106,7 +106,7 @@ def halved(mask: Mask) -> Mask:
     return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def is_alone(picture: Grey, inked: Mask, tolerance: float) -> bool:
+def is_alone(picture: Grayscale, inked: Mask, tolerance: float) -> bool:
     """Whether one part of one tone is all there is on paper of another, soft edges aside."""
     if cv2.connectedComponents(inked)[0] != 2:
         return False
@@ -114,7 +114,7 @@ def is_alone(picture: Grey, inked: Mask, tolerance: float) -> bool:
     return all(is_even(each, tolerance / 2, NEARLY_ALL) for each in tones if each.any())
 
 
-def paper_of(picture: Grey) -> Grey:
+def paper_of(picture: Grayscale) -> Grayscale:
     """The paper's brightness behind dark ink, found on a small copy.
 
     Two guesses, the darker of which is taken, since each is too bright somewhere: the median of what is around, beside
@@ -127,7 +127,7 @@ def paper_of(picture: Grey) -> Grey:
     return np.asarray(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def is_light_on_dark(picture: Grey) -> bool:
+def is_light_on_dark(picture: Grayscale) -> bool:
     """What stands out from its surroundings' median and is no wider than a stroke: more of it light than dark?"""
     small = np.ascontiguousarray(reduced(picture, PAPER_SIDE))
     usual, stroke = usual_around(small), stroke_kernel(small, NARROW_STROKE)
@@ -137,12 +137,12 @@ def is_light_on_dark(picture: Grey) -> bool:
     return energy_of_light > LIGHT_INK * energy_of_dark
 
 
-def usual_around(picture: Grey) -> Grey:
+def usual_around(picture: Grayscale) -> Grayscale:
     """The median of a wide window around each pixel: the paper, where less than half of it is ink."""
     window = min(255, max(3, int(PAPER_WINDOW * max(picture.shape)))) | 1
     return np.asarray(cv2.medianBlur(picture, window), np.uint8)
 
 
-def stroke_kernel(picture: Grey, widest: float) -> NDArray[np.uint8]:
+def stroke_kernel(picture: Grayscale, widest: float) -> NDArray[np.uint8]:
     side = max(15, round(widest * max(picture.shape))) | 1
     return np.ones((side, side), np.uint8)

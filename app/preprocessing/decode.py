@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps, _imaging
 
+from app.arrays import Grayscale
 from app.errors import InvalidRequest, TooManyPixels, UnsupportedPicture
-
-Grey = NDArray[np.uint8]  # (H, W), as it looks: 0 black, 255 white
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
@@ -94,7 +93,7 @@ def open_picture(content: bytes, max_pixels: int) -> Picture:
     return picture
 
 
-def pixels_of_mnist_size(content: bytes) -> Grey | None:
+def pixels_of_mnist_size(content: bytes) -> Grayscale | None:
     """The pixels of a plain PNG of MNIST's 28 x 28 in grey, the picture that is sent most, by its shortest way.
 
     None for every other picture.
@@ -155,7 +154,7 @@ def open_with_pillow(content: bytes) -> Pillow.Image:
         ) from error
 
 
-def decode(picture: Picture, longest_side: int = LONGEST_SIDE) -> Grey:
+def decode(picture: Picture, longest_side: int = LONGEST_SIDE) -> Grayscale:
     """The first frame, upright as its EXIF says, transparency on paper, no side longer than `longest_side`.
 
     Raises `UnsupportedPicture` if damaged.
@@ -168,7 +167,7 @@ def decode(picture: Picture, longest_side: int = LONGEST_SIDE) -> Grey:
     return decode_with_pillow(picture, longest_side)
 
 
-def decode_with_pillow(picture: Pillow.Image, longest_side: int) -> Grey:
+def decode_with_pillow(picture: Pillow.Image, longest_side: int) -> Grayscale:
     try:
         side = longest_side // 2 + longest_side // 6
         picture.draft(None, (side, side))  # a JPEG is decoded at 1/2 to 1/8 where enough
@@ -185,7 +184,7 @@ def turn_upright(picture: Pillow.Image) -> None:
         ImageOps.exif_transpose(picture, in_place=True)
 
 
-def grey(picture: Pillow.Image, longest_side: int) -> Grey:
+def grey(picture: Pillow.Image, longest_side: int) -> Grayscale:
     """Any mode of Pillow's -> brightness."""
     if picture.mode.startswith("I;16"):
         return reduced(highest_bits(np.asarray(picture)), longest_side)
@@ -198,7 +197,7 @@ def grey(picture: Pillow.Image, longest_side: int) -> Grey:
     return grey_of_pixels(reduced(np.asarray(picture), longest_side))
 
 
-def grey_of_pixels(pixels: NDArray[np.uint8]) -> Grey:
+def grey_of_pixels(pixels: NDArray[np.uint8]) -> Grayscale:
     """(H, W), (H, W, 3) in RGB or (H, W, 4) in RGBA -> brightness."""
     if pixels.ndim == 2:
         return pixels
@@ -207,7 +206,7 @@ def grey_of_pixels(pixels: NDArray[np.uint8]) -> Grey:
     return on_paper(grey_of_colours(pixels[:, :, :3]), pixels[:, :, 3])
 
 
-def grey_of_colours(pixels: NDArray[np.uint8]) -> Grey:
+def grey_of_colours(pixels: NDArray[np.uint8]) -> Grayscale:
     """(H, W, 3) in RGB -> brightness, or one colour's where the ink shows far better in it: yellow on white in blue."""
     brightness = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     _, by_colour = cv2.meanStdDev(pixels)
@@ -217,7 +216,7 @@ def grey_of_colours(pixels: NDArray[np.uint8]) -> Grey:
     return np.ascontiguousarray(pixels[:, :, best])
 
 
-def on_paper(brightness: Grey, alpha: NDArray[np.uint8]) -> Grey:
+def on_paper(brightness: Grayscale, alpha: NDArray[np.uint8]) -> Grayscale:
     """Transparent parts become white paper, or black where white would swallow a light ink."""
     if alpha.min() == 255:
         return brightness
@@ -226,12 +225,12 @@ def on_paper(brightness: Grey, alpha: NDArray[np.uint8]) -> Grey:
     return on_black if on_white.min() > 255 - MIN_CONTRAST else on_white
 
 
-def highest_bits(values: NDArray[np.uint16]) -> Grey:
+def highest_bits(values: NDArray[np.uint16]) -> Grayscale:
     """The eight highest of the bits that are used: scanners and cameras write 10, 12 or 14 of them as 16."""
     return (values >> max(0, int(values.max()).bit_length() - 8)).astype(np.uint8)
 
 
-def stretched(values: NDArray[np.float64]) -> Grey:
+def stretched(values: NDArray[np.float64]) -> Grayscale:
     """Numbers of an unknown range (32-bit TIFF) -> 0 to 255."""
     values = np.nan_to_num(values)
     low, high = values.min(), values.max()

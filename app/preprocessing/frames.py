@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.preprocessing.decode import MIN_CONTRAST, Grey
-from app.preprocessing.background import Mask, border
+from app.arrays import Grayscale, Mask
+from app.preprocessing.background import border
+from app.preprocessing.decode import MIN_CONTRAST
 
 SMALLEST_SHEET = 64  # longer side, in pixels
 SOLID = 0.5  # of its box: a sheet covers more of it, and hardly a drawing does
@@ -33,12 +34,12 @@ NEAR = 0.05  # of the digit's longer side: what the edge cuts may be a piece of 
 class Sheet(NamedTuple):
     """A piece of a picture."""
 
-    pixels: Grey
+    pixels: Grayscale
     top: int
     left: int
 
 
-def sheet_in(picture: Grey, inked: Mask) -> Sheet | None:
+def sheet_in(picture: Grayscale, inked: Mask) -> Sheet | None:
     """The card or page that stands out from another ground, given what stands out; None if that is no sheet.
 
     It is a rectangle, solid but for what is written on it. Its rim is left out: a box whose lines are the picture's
@@ -60,7 +61,7 @@ def sheet_in(picture: Grey, inked: Mask) -> Sheet | None:
     return Sheet(np.where(within > 0, here, paper), top + y, left + x)
 
 
-def within_rim(picture: Grey) -> Sheet | None:
+def within_rim(picture: Grayscale) -> Sheet | None:
     """What a line along all four edges encloses, as where a box of a form was cut out by its lines; None without one.
 
     It holds writing that is no rectangle: a printed zero in its margin is such a line too, around a hole.
@@ -81,7 +82,7 @@ def within_rim(picture: Grey) -> Sheet | None:
     return Sheet(picture[here], top + 1, left + 1) if holds_writing(picture[here], paper) else None
 
 
-def usual_inside(picture: Grey) -> int:
+def usual_inside(picture: Grayscale) -> int:
     """The brightness of most pixels that are not near the edges, as some of them tell."""
     away, step = min(picture.shape) // 6, 1 + max(picture.shape) // SAMPLES
     return middle(picture[away:-away:step, away:-away:step].ravel())
@@ -108,7 +109,7 @@ def rim_depth(like_rim: Mask) -> int:
     return int(others[0]) if len(others) else 0
 
 
-def holds_writing(picture: Grey, paper: int) -> bool:
+def holds_writing(picture: Grayscale, paper: int) -> bool:
     away = np.asarray(cv2.absdiff(picture, np.full_like(picture, paper)), np.uint8)
     if int(away.max()) < MIN_CONTRAST:
         return False

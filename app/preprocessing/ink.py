@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.preprocessing.decode import MIN_CONTRAST, Grey, reduced
+from app.arrays import Grayscale, Ink, Mask
 from app.errors import BlankPicture
+from app.preprocessing.background import border, even_paper, is_light_on_dark, paper_of
+from app.preprocessing.decode import MIN_CONTRAST, reduced
 from app.preprocessing.frames import sheet_in, surroundings, within_rim
-from app.preprocessing.background import Mask, border, even_paper, is_light_on_dark, paper_of
 
-Ink = NDArray[np.uint8]  # (H, W), 0 = paper, 255 = full ink, whatever the picture's colours
 Indices = NDArray[np.intp]
 
 BOX_LEVEL = 48  # of 255: fainter ink (soft edges, JPEG's ringing) is kept, but does not widen the box
@@ -30,7 +30,7 @@ LINE_THICKNESS = 0.02  # of the picture's longer side: what is thicker was drawn
 SPECK, STRONG = 0.04, 128  # a speck's share of the largest part's strong ink
 
 
-def ink_of(picture: Grey) -> Ink:
+def ink_of(picture: Grayscale) -> Ink:
     """What differs from the paper, where that lies on another ground or has a rim from that. Raises `BlankPicture`."""
     sheet = within_rim(picture)
     if sheet is None:
@@ -49,7 +49,7 @@ def mask_of(strokes: Ink) -> Mask:
     return np.asarray(cv2.threshold(strokes, BOX_LEVEL, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
-def outstanding(picture: Grey) -> Ink:
+def outstanding(picture: Grayscale) -> Ink:
     """What differs from what is around it. Raises `BlankPicture`."""
     edge = border(picture)
     paper = int(np.median(edge))
@@ -63,7 +63,7 @@ def outstanding(picture: Grey) -> Ink:
     return strokes
 
 
-def ink_on_even_paper(picture: Grey, paper: int) -> Ink:
+def ink_on_even_paper(picture: Grayscale, paper: int) -> Ink:
     """Ink is what differs from the paper most, be it darker or lighter."""
     darker, lighter = paper - int(picture.min()), int(picture.max()) - paper
     if max(darker, lighter) < MIN_CONTRAST:
@@ -73,7 +73,7 @@ def ink_on_even_paper(picture: Grey, paper: int) -> Ink:
     return strengthened(np.asarray(away, np.uint8))
 
 
-def ink_on_uneven_paper(picture: Grey) -> Ink:
+def ink_on_uneven_paper(picture: Grayscale) -> Ink:
     """A photo's, a noisy picture's, or of a drawing that reaches the edge: against the paper around each place."""
     if is_light_on_dark(picture):
         picture = np.asarray(cv2.bitwise_not(picture), np.uint8)

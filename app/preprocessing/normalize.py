@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from app.preprocessing.decode import Grey, Picture, decode, pixels_of_mnist_size
-from app.preprocessing.ink import BOX_LEVEL, Ink, box, ink_of, strengthened, without_specks, without_surroundings
-
-Image = NDArray[np.uint8]  # (28, 28), 0 = paper, 255 = ink, of MNIST's geometry
+from app.arrays import Grayscale, Image, Ink
+from app.preprocessing.decode import Picture, decode, pixels_of_mnist_size
+from app.preprocessing.ink import BOX_LEVEL, box, ink_of, strengthened, without_specks, without_surroundings
 
 SIZE = 28
 LONGER_SIDE = 20  # of the ink's box
@@ -40,7 +38,7 @@ def to_mnist(picture: Picture) -> Image:
     return prepare(decode(picture))
 
 
-def prepare(brightness: Grey) -> Image:
+def prepare(brightness: Grayscale) -> Image:
     """The way after decoding. Training's pictures take it too. Raises `BlankPicture`."""
     for same in (brightness, np.asarray(cv2.bitwise_not(brightness), np.uint8)):
         if is_mnist(same):
@@ -51,7 +49,7 @@ def prepare(brightness: Grey) -> Image:
     return centre(fit(thick_enough(crop(without_specks(without_surroundings(strokes))))))
 
 
-def is_mnist(picture: Grey | Ink) -> bool:
+def is_mnist(picture: Grayscale | Ink) -> bool:
     """Whether it is an MNIST image already: ink bright on 0, of MNIST's size and geometry to the pixel."""
     if picture.shape != (SIZE, SIZE):
         return False

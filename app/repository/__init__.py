@@ -1,0 +1,1 @@
+"""The models on disk, checked, loaded and exchanged while requests go on."""

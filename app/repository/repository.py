@@ -18,12 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from app.inference.batcher import BatchSettings
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, StartupError
+from app.inference.batcher import BatchSettings
 from app.observability.metrics import observe_loaded, observe_refused
-from app.inference.session import DeviceChoice
-from app.repository.servable import Servable, retire
-from app.repository.signature import Signer
 from app.repository.manifest import (
     ALL,
     LABELS,
@@ -37,6 +34,9 @@ from app.repository.manifest import (
     scan,
     version_folders,
 )
+from app.repository.servable import Servable, retire
+from app.repository.signature import Signer
+from app.settings import DeviceChoice
 
 logger = logging.getLogger(__name__)
 

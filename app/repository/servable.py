@@ -9,11 +9,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Self
 
+from app.arrays import Images, Probabilities
 from app.inference.batcher import Batcher, BatchSettings
-from app.observability.request_context import CURRENT
+from app.inference.session import Model, trim_memory
 from app.observability.metrics import Drift, RunMetrics
-from app.inference.session import DeviceChoice, Images, Model, Probabilities, trim_memory
+from app.observability.request_context import CURRENT
 from app.repository.manifest import Files, Manifest
+from app.settings import DeviceChoice
 
 
 @dataclass(eq=False)

@@ -1,0 +1,1 @@
+"""A page becomes digits: form lines, layout, oversegmentation, the likeliest sequence."""

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.arrays import Mask
 from app.preprocessing.frames import is_rectangular
 from app.preprocessing.ink import STEEPEST, counts_of_sheared_rows
-from app.preprocessing.background import Mask
 
 SMALLEST = 32  # shorter side, in pixels
 HOLLOW = 0.5  # of its box: no form has more ink, digits included

@@ -15,15 +15,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.segmentation import oversegmentation as cuts
-from app.segmentation.oversegmentation import Cuts, Span, Strip
-from app.preprocessing.decode import Picture, decode
+from app.arrays import Images, Ink, Probabilities
 from app.errors import BlankPicture, TooManyDigits
-from app.segmentation.form_lines import lines_of_forms
+from app.preprocessing.decode import Picture, decode
 from app.preprocessing.frames import Box, gap
+from app.preprocessing.ink import BOX_LEVEL, erased, ink_of, mask_of, strengthened
 from app.preprocessing.normalize import thick_enough
-from app.preprocessing.ink import BOX_LEVEL, Ink, erased, ink_of, mask_of, strengthened
-from app.inference.session import Images, Probabilities
+from app.segmentation import oversegmentation as cuts
+from app.segmentation.form_lines import lines_of_forms
+from app.segmentation.oversegmentation import Cuts, Span, Strip
 
 Labels = NDArray[np.int32]  # (H, W)
 

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.preprocessing.normalize import Image, centre, fit
-from app.preprocessing.ink import BOX_LEVEL, Ink, box
-from app.inference.session import Probabilities
+from app.arrays import Image, Ink, Probabilities
+from app.preprocessing.ink import BOX_LEVEL, box
+from app.preprocessing.normalize import centre, fit
 
 Costs = NDArray[np.float32]
 Columns = NDArray[np.intp]

@@ -1,0 +1,1 @@
+"""The HTTP server: one process, or several under a supervisor."""

@@ -1,6 +1,6 @@
 """uvicorn's HTTP protocol, with the hot routes answered inside it.
 
-    bytes -> llhttp -> head -+- `FastLane` takes it: Exchange: body -> endpoint -> one write
+    bytes -> llhttp -> head -+- `FastPath` takes it: Exchange: body -> endpoint -> one write
                              +- uvicorn's way: a cycle and a task, our layers, FastAPI
 
 One connection has one request under way. Whatever comes behind a hot one goes uvicorn's way, in its queue.
@@ -17,10 +17,12 @@ from typing import Any
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.observability.request_context import CURRENT, REQUEST_ID, Context, enter
 from app.errors import InvalidRequest, Overloaded, ServiceError
-from app.http.fast_path import Answer, Call, FastLane, Found, note_stages
-from app.http.auth import SAFE_HEADERS, finish, problem_of, problem_response
+from app.http.endpoint import RawRequest, RawResponse, note_stages
+from app.http.fast_path import FastPath, RouteMatch
+from app.http.problems import finish, problem_of, problem_response
+from app.http.security_headers import SECURITY_HEADERS
+from app.observability.request_context import CURRENT, REQUEST_ID, Context, enter
 
 CLOSE = (b"connection", b"close")
 LEFT = 499  # as nginx names it: nobody is there to get an answer
@@ -31,12 +33,12 @@ MOST_BETWEEN = 2**16  # bytes of a head, or between two pieces of a body: uvicor
 
 
 class Protocol(HttpToolsProtocol):
-    """The application that uvicorn is given has a `lane`."""
+    """The application that uvicorn is given has a `fast_path`."""
 
     def __init__(self, *positional: Any, **named: Any) -> None:
         super().__init__(*positional, **named)
         app: Any = self.config.app
-        self.lane: FastLane = app.lane
+        self.fast_path: FastPath = app.fast_path
         self.exchange: Exchange | None = None  # the last one
         self.receiving: Exchange | None = None  # the same while its body comes in
         self.had_one = False  # in what was read last
@@ -80,7 +82,7 @@ class Protocol(HttpToolsProtocol):
         ):
             return None
         headers = dict(self.headers)
-        found = self.lane.find(self.url, headers)
+        found = self.fast_path.find(self.url, headers)
         return Exchange(self, found, headers) if found else None
 
     def is_free(self) -> bool:
@@ -127,9 +129,9 @@ class Protocol(HttpToolsProtocol):
             self.write(error.status, answer_of(problem_response(error, {"path": ""})), closing=True)
         self.transport.close()
 
-    def write(self, status: int, answer: Answer, *headers: tuple[bytes, bytes], closing: bool) -> None:
+    def write(self, status: int, answer: RawResponse, *headers: tuple[bytes, bytes], closing: bool) -> None:
         """Head and body at once. With `closing` nothing comes after it on this connection."""
-        of_all = (*self.server_state.default_headers, *SAFE_HEADERS)
+        of_all = (*self.server_state.default_headers, *SECURITY_HEADERS)
         headers += (*answer.headers,)
         if closing and CLOSE not in of_all and CLOSE not in headers:
             headers += (CLOSE,)
@@ -166,9 +168,9 @@ class Exchange:
     # From `begin` on:
     context: Context
     whole_at: float
-    work: Coroutine[Any, Any, Answer]
+    work: Coroutine[Any, Any, RawResponse]
 
-    def __init__(self, protocol: Protocol, found: Found, headers: Mapping[bytes, bytes]) -> None:
+    def __init__(self, protocol: Protocol, found: RouteMatch, headers: Mapping[bytes, bytes]) -> None:
         self.protocol = protocol
         self.found = found
         self.headers = headers
@@ -189,7 +191,7 @@ class Exchange:
         body, self.chunks, self.more_body = b"".join(self.chunks), [], False
         self.context = enter(self.headers)
         self.whole_at = time.perf_counter()
-        self.work = route.endpoint(Call(self.protocol.lane.state, path, query, self.headers, body))
+        self.work = route.endpoint(RawRequest(self.protocol.fast_path.state, path, query, self.headers, body))
         self._go_on()
         CURRENT.set(None)  # what this connection and others bring next is of another request
 
@@ -222,7 +224,7 @@ class Exchange:
             error.__traceback__ = None  # of its frames this one has the error: garbage, and all that they hold with it
             self._answer(problem.status_code, answer_of(problem))
 
-    def _answer(self, status: int, answer: Answer) -> None:
+    def _answer(self, status: int, answer: RawResponse) -> None:
         if self.protocol.transport.is_closing():
             self._end(LEFT)
             return
@@ -236,12 +238,12 @@ class Exchange:
         finish(self.found.scope, self.found.route.path, status, time.perf_counter() - self.began)
 
 
-async def after(seconds: float, error: ServiceError) -> Answer:
+async def after(seconds: float, error: ServiceError) -> RawResponse:
     await asyncio.sleep(seconds)
     raise error
 
 
-def answer_of(problem: Response) -> Answer:
+def answer_of(problem: Response) -> RawResponse:
     headers = dict(problem.raw_headers)
     del headers[b"content-length"]
-    return Answer(bytes(problem.body), headers.pop(b"content-type"), tuple(headers.items()))
+    return RawResponse(bytes(problem.body), headers.pop(b"content-type"), tuple(headers.items()))

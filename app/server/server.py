@@ -18,10 +18,10 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from app.observability import metrics
 from app.errors import StartupError
-from app.main import create_app
 from app.inference.session import keep_no_large_memory, trim_memory
+from app.main import create_app
+from app.observability import metrics
 from app.server.http_protocol import CLOSE, Protocol
 from app.settings import Settings
 

@@ -1,7 +1,7 @@
 """Several processes that serve one port: started together, watched, replaced, restarted one by one, stopped together.
 
 parent    binds the port, starts the workers, answers no request
-worker    the parent's own command line, with a `Place`: the sockets, and a pipe to the parent
+worker    the parent's own command line, with a `WorkerSpec`: the sockets, and a pipe to the parent
 pipe      "ready DEVICE" or "error TEXT", then an empty line a second; its end is the end of whoever held the other
 signals   SIGTERM and SIGINT go on to every worker; SIGHUP renews the workers, one after the other
 """
@@ -37,7 +37,7 @@ MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 logger = logging.getLogger(__name__)
 
 
-class Place(NamedTuple):
+class WorkerSpec(NamedTuple):
     """What a worker gets of its parent, on its command line."""
 
     number: int  # of no other worker alive; it names the files of its metrics
@@ -165,7 +165,7 @@ class Supervisor:
         number = next(each for each in itertools.count() if each not in taken)
         read, write = os.pipe()
         os.set_blocking(write, False)
-        place = Place(number, write, tuple(each.fileno() for each in self.sockets))
+        place = WorkerSpec(number, write, tuple(each.fileno() for each in self.sockets))
         pipe = os.fdopen(read, "rb", 0)
         try:
             process = subprocess.Popen(

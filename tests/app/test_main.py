@@ -1,113 +1,15 @@
-"""Who may import whom."""
+"""The application: its operations, its description and its pages."""
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
 from starlette.testclient import TestClient
 
 from tests.conftest import ROOT
 
-# Each module of app may import these others of app, and nothing else of it.
-ALLOWED = {
-    "errors": set(),
-    "metrics": set(),
-    "context": set(),
-    "logs": {"context"},
-    "cuda": {"errors"},
-    "model": {"errors", "cuda"},
-    "decoding": {"errors"},
-    "paper": {"decoding"},
-    "frames": {"decoding", "paper"},
-    "ink": {"decoding", "errors", "frames", "paper"},
-    "image": {"decoding", "ink"},
-    "cuts": {"image", "ink", "model"},
-    "forms": {"frames", "ink", "paper"},
-    "lines": {"cuts", "decoding", "errors", "forms", "frames", "image", "ink", "model"},
-    "tensors": {"errors", "model"},
-    "pictures": {"decoding", "errors", "image", "model"},
-    "batching": {"errors", "metrics", "model"},
-    "signature": {"errors"},
-    "versions": {"errors", "signature"},
-    "servable": {"batching", "context", "metrics", "model", "versions"},
-    "repository": {"batching", "errors", "metrics", "model", "servable", "signature", "versions"},
-    "explain": {"errors", "model"},
-    "statistics": {"metrics"},
-    "security": {"errors", "logs", "metrics"},
-    "fastlane": {"context", "metrics", "security"},
-    "protocol": {"context", "errors", "fastlane", "security"},
-    "bodies": {"errors", "fastlane", "pictures"},
-    "inference": {"errors", "fastlane", "model", "pictures", "tensors"},
-    "instances": {"errors", "model", "pictures", "tensors"},
-    "tracing": {"errors", "security"},
-    "settings": {"logs", "model"},  # for the types of two settings
-    "offline": {"decoding", "errors", "image", "lines", "model", "versions"},
-    "api.digits": {"errors", "bodies", "decoding", "explain", "fastlane", "lines", "model", "pictures", "servable"},
-    "api.models": {"bodies", "errors", "model", "repository", "servable", "versions"},
-    "api.health": {"errors", "metrics", "model", "repository"},
-    "api.v1": {"errors", "explain", "fastlane", "instances", "model", "pictures", "repository", "servable"},
-    "api.v2": {
-        *("errors", "fastlane", "inference", "model", "pictures", "repository", "servable", "statistics", "tensors")
-    },
-    "api.control": {"errors", "repository", "security"},
-    "api.clouds": {"errors", "fastlane", "tensors"},
-    "pages": set(),
-    "examples": set(),
-    "contract": {"errors", "examples", "security"},
-    "main": {
-        *("__version__", "api", "batching", "bodies", "errors", "fastlane", "repository", "security", "settings"),
-        *("context", "contract", "pages", "tracing", "versions"),
-    },
-    "server": {"errors", "main", "metrics", "model", "protocol", "settings"},
-    "workers": {"errors"},
-    "__main__": {"errors", "logs", "model", "offline", "server", "settings", "signature", "versions", "workers"},
-}
-# What training may import of app.
-OF_TRAINING = {"app.decoding", "app.errors", "app.image", "app.lines", "app.model", "app.signature", "app.versions"}
 HEAVY = ("training", "tensorflow", "keras", "matplotlib")
-
-
-def module_name(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
-
-
-def imports(path: Path) -> set[str]:
-    """The modules a file imports, `from app import image` counted as app.image."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            inner = node.module in ("app", "app.api")
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} if inner else {node.module}
-    return found
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "app").rglob("*.py")), ids=module_name)
-def test_app_imports_in_one_direction(path: Path) -> None:
-    name = module_name(path).removeprefix("app.")
-    own = {each.removeprefix("app.") for each in imports(path) if each.startswith("app.")}
-    own = {"api" if name == "main" and each.startswith("api.") else each for each in own}
-    assert own <= ALLOWED.get(name, set())
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "app").rglob("*.py")), ids=module_name)
-def test_app_never_imports_what_trains(path: Path) -> None:
-    assert not [each for each in imports(path) if each.split(".")[0] in HEAVY]
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "training").rglob("*.py")), ids=module_name)
-def test_training_imports_only_these_modules_of_app(path: Path) -> None:
-    assert {each for each in imports(path) if each.split(".")[0] == "app"} <= OF_TRAINING
-
-
-def test_matplotlib_is_imported_where_plots_are_drawn_alone() -> None:
-    importers = [p.name for p in (ROOT / "training").rglob("*.py") if any("matplotlib" in each for each in imports(p))]
-    assert importers == ["plots.py"]
 
 
 def test_importing_the_service_loads_nothing_of_training() -> None:

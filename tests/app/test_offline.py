@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import main
-from tests.app.conftest import encode
 from tests.app.api.test_read import sheet_of
+from tests.app.conftest import encode
 from training.datasets.mnist import Digits
 
 

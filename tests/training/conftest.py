@@ -13,9 +13,9 @@ from PIL import ImageFont
 
 from training.config import TrainConfig
 from training.datasets.mnist import Digits, Split
+from training.networks.train import train
 from training.synthesis.glyphs import Sources
 from training.synthesis.non_digits import texture
-from training.networks.train import train
 
 HERE = Path(__file__).parent
 

@@ -8,7 +8,6 @@ import onnx
 import pytest
 
 from app.inference.session import Model
-from training.networks.architectures import Standardisation, cnn, mlp
 from training.config import Options, TrainConfig
 from training.datasets.mnist import Digits, Split
 from training.errors import ExportError
@@ -27,6 +26,7 @@ from training.export import (
     softmax,
     to_onnx,
 )
+from training.networks.architectures import Standardisation, cnn, mlp
 
 
 @pytest.fixture(scope="module")

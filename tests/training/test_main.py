@@ -11,9 +11,9 @@ import onnx
 import pytest
 
 from training import __main__ as command
-from training.evaluation import testsets as worlds
 from training.config import PRESETS
 from training.datasets.mnist import DataError, Digits, Split
+from training.evaluation import testsets as worlds
 from training.evaluation.testsets.base import Kind
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ def on_small_data(data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def few_kinds(digits: Digits) -> list[Kind]:
     """Of the evaluation's pictures: all of them take minutes, and some are others' and must be fetched."""
-    return [dataclasses.replace(each, each=1) for each in (worlds.files.kind(digits), worlds.outsiders.noise_kind())]
+    return [dataclasses.replace(each, each=1) for each in (worlds.files.kind(digits), worlds.ood.noise_kind())]
 
 
 def config_of(*options: str) -> object:

@@ -13,8 +13,8 @@ from app.repository.manifest import Manifest, read_version, version_folders
 from training.config import TrainConfig
 from training.datasets.mnist import DIGESTS, Digits, Split
 from training.errors import ExportError
+from training.evaluation.testsets import files, ood
 from training.publish import next_version, publish
-from training.evaluation.testsets import files, outsiders
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_every_metric_names_the_data_it_was_measured_on(manifest: Manifest) -> N
 
 
 def test_a_model_tried_on_kinds_of_pictures_keeps_the_figures(run: Path, data: Split, tmp_path: Path) -> None:
-    kinds = [dataclasses.replace(each, each=1) for each in (files.kind(data.test), outsiders.noise_kind())]
+    kinds = [dataclasses.replace(each, each=1) for each in (files.kind(data.test), ood.noise_kind())]
     folder = publish(run, tmp_path, data, kinds)
     figures = {(each.name, each.data) for each in read_version(folder)[0].metrics}
     assert {

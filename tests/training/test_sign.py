@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from app.errors import ModelRefused
-from app.repository.signature import SIGNATURE, Signer
 from app.repository.manifest import GRAPH, MANIFEST, read_version
+from app.repository.signature import SIGNATURE, Signer
 from tests.conftest import ROOT
 from training.__main__ import main
 from training.errors import SigningError

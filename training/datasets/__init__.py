@@ -1,0 +1,1 @@
+"""The data sets that others made: MNIST, and those that pinned packages carry."""

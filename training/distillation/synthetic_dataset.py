@@ -32,13 +32,15 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from app.arrays import Image
 from app.errors import BlankPicture
-from app.preprocessing.normalize import Image, prepare
 from app.inference.session import Model
+from app.preprocessing.normalize import prepare
+from training.config import Distortion
 from training.datasets import fonts
 from training.datasets import photos as scenery
-from training.synthesis.augment import Distortion, distort
 from training.datasets.mnist import DataError, Digits, Images, Split, load
+from training.synthesis.augment import distort
 from training.synthesis.glyphs import NO_DIGIT, Sources, tight
 from training.synthesis.scenes import picture, sheet
 

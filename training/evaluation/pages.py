@@ -12,9 +12,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.segmentation import layout as lines
-from app.preprocessing.decode import open_picture
 from app.inference.session import Model
+from app.preprocessing.decode import open_picture
+from app.segmentation import layout as lines
 from training.datasets.mnist import Digits
 from training.evaluation.metrics import wilson_interval
 

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.preprocessing.decode import open_picture
+from app.arrays import Image
 from app.errors import ServiceError
-from app.preprocessing.normalize import Image, to_mnist
 from app.inference.session import Model
+from app.preprocessing.decode import open_picture
+from app.preprocessing.normalize import to_mnist
 from training.datasets.mnist import Digits
 from training.evaluation.metrics import auroc, expected_calibration_error, reliability, wilson_interval
 from training.evaluation.testsets.base import Kind, Sample

@@ -15,9 +15,9 @@ import onnx
 from numpy.typing import NDArray
 
 from app.repository.manifest import GRAPH, MANIFEST
-from training.networks.architectures import ARCHITECTURES
 from training.config import TrainConfig
 from training.datasets.mnist import DataError, Images
+from training.networks.architectures import ARCHITECTURES
 
 Weights = NDArray[np.float32]
 Product = tuple[Weights, Weights, Weights]  # a kernel as Keras has it; (channels,) a factor and an offset

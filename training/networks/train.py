@@ -6,9 +6,7 @@ A run folder holds `config.json`, `history.csv`, `model.keras` (averaged weights
 
 from __future__ import annotations
 
-import csv
 import functools
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,13 +17,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from app.repository.manifest import MANIFEST
-from training.distillation import synthetic_dataset as bank
-from training.networks.architectures import ARCHITECTURES, Standardisation
-from training.synthesis.augment import distort
 from training.config import TrainConfig
 from training.datasets.mnist import DataError, Digits, Split
+from training.distillation import synthetic_dataset as bank
+from training.networks.architectures import ARCHITECTURES, Standardisation
 from training.networks.distribute import Workers, train_together
 from training.networks.from_onnx import network_of
+from training.runs import completed_epochs, create_run, read_history
+from training.synthesis.augment import distort
 
 ALONE = Workers()
 
@@ -147,7 +146,7 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
         on_gpu = tf.config.list_physical_devices("GPU")
         keras.mixed_precision.set_global_policy("mixed_float16" if on_gpu else "mixed_bfloat16")
     start = completed_epochs(run) if resume else 0
-    prepare(run, config, fresh=start == 0)
+    create_run(run, config, fresh=start == 0)
     batches = batches_of(config, data, start, workers)
     with strategy(config).scope():
         if start:
@@ -234,31 +233,6 @@ def callbacks(config: TrainConfig, run: Path) -> list[keras.callbacks.Callback]:
 def strategy(config: TrainConfig) -> tf.distribute.Strategy:
     """How the step is spread over this process's devices."""
     return tf.distribute.MirroredStrategy() if config.distribute == "mirrored" else tf.distribute.get_strategy()
-
-
-def prepare(run: Path, config: TrainConfig, *, fresh: bool) -> None:
-    run.mkdir(parents=True, exist_ok=True)
-    if fresh:
-        for path in (run / "history.csv", run / "model.keras", run / "checkpoint.keras"):
-            path.unlink(missing_ok=True)
-    (run / "config.json").write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-
-
-def read_config(run: Path) -> TrainConfig:
-    return TrainConfig.from_dict(json.loads((run / "config.json").read_text()))
-
-
-def read_history(run: Path) -> list[dict[str, str]]:
-    """One row an epoch: epoch, accuracy, loss, val_accuracy, val_loss, learning_rate."""
-    path = run / "history.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def completed_epochs(run: Path) -> int:
-    return len(read_history(run)) if (run / "checkpoint.keras").exists() else 0
 
 
 def one_hot(digits: Digits, classes: int = 10) -> NDArray[np.float32]:

@@ -17,7 +17,8 @@ import numpy as np
 from tqdm import tqdm
 
 from training.datasets.mnist import Split
-from training.networks.train import ALONE, batches_of, beginning, read_config
+from training.networks.train import ALONE, batches_of, beginning
+from training.runs import read_config
 
 MEASURED = 250  # batches
 MOMENTUM = 0.97  # of the statistics' moving mean: about the last hundred batches count

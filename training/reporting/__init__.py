@@ -1,0 +1,1 @@
+"""What a run reached, for people: the model card and its pictures."""

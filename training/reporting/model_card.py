@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from training.synthesis.augment import Distortion
-from training.config import TrainConfig
-from training.reporting.results import Findings, curves_note
+from training.config import Distortion, TrainConfig
 from training.evaluation.robustness import Outcome
+from training.reporting.results import Findings, curves_note
 
 OUTPUTS = """- Output `probabilities`: float32 `[batch, 10]`, calibrated. Output `logits`: float32 `[batch, 10]`,
   already divided by the temperature {temperature:.3f}, so that their softmax is `probabilities`."""

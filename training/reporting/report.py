@@ -6,8 +6,8 @@ from pathlib import Path
 
 from training.reporting import contact_sheet
 from training.reporting.model_card import card
-from training.reporting.results import Findings
 from training.reporting.plots import confusion, curves, misread, reliability
+from training.reporting.results import Findings
 
 CARD = "card.md"
 

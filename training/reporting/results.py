@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from training.config import TrainConfig
 from training.datasets.mnist import Digits
 from training.evaluation.metrics import Evaluation
-from training.export import Export, Probabilities
 from training.evaluation.robustness import Outcome
+from training.export import Export, Probabilities
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -11,26 +10,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from training.config import Distortion
+
 Images = NDArray[np.uint8]  # (n, 28, 28)
 Maps = NDArray[np.float32]  # (n, 28, 28, 2): for each pixel, the x and y it is read from
 
 SIZE = 28
 CENTRE = 14.0  # MNIST's centre of mass
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-
-
-@dataclass(frozen=True)
-class Distortion:
-    """How far images are distorted. Angles in degrees, lengths in pixels of the 28 x 28 image."""
-
-    rotation: float = 12.0  # uniform in +-rotation
-    scale: float = 0.12  # each axis by a factor uniform in 1 +- scale
-    shear: float = 0.12  # horizontal, uniform in +-shear
-    shift: float = 1.5  # each axis, uniform in +-shift
-    elastic_alpha: tuple[float, float] = (15.0, 35.0)  # strength, drawn between the two
-    elastic_sigma: tuple[float, float] = (4.0, 6.0)  # smoothness of the field, drawn between the two
-    thickness: float = 0.0  # each side of a stroke grows or shrinks by up to this, uniform in +-thickness; at most 1
-    erased: float = 0.0  # share of the images that lose a square
 
 
 def distort(images: Images, distortion: Distortion, rng: Generator) -> Images:

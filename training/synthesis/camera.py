@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.preprocessing.decode import Grey
+from app.arrays import Grayscale
 
 Floats = NDArray[np.float32]  # (H, W), 0 black to 1 white, or a share
 
@@ -20,8 +20,8 @@ def floats(values: Any) -> Floats:
     return np.asarray(values, np.float32)
 
 
-def to_grey(brightness: Floats | NDArray[np.floating]) -> Grey:
-    levels: Grey = np.clip(brightness * 255 + 0.5, 0, 255).astype(np.uint8)
+def to_grey(brightness: Floats | NDArray[np.floating]) -> Grayscale:
+    levels: Grayscale = np.clip(brightness * 255 + 0.5, 0, 255).astype(np.uint8)
     return levels
 
 

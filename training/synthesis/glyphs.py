@@ -16,9 +16,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.synthesis.augment import Distortion, distort
-from training.datasets.mnist import Digits
+from training.config import Distortion
 from training.datasets.fonts import Font, draw
+from training.datasets.mnist import Digits
+from training.synthesis.augment import distort
 
 Glyph = NDArray[np.uint8]  # (H, W), 255 = ink
 Points = NDArray[np.float64]  # (n, 2): x and y

@@ -14,18 +14,17 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from app.preprocessing.decode import Grey
+from app.arrays import Grayscale, Image
 from app.errors import BlankPicture
-from app.preprocessing.normalize import Image, prepare
-from training.synthesis import displays
-from training.synthesis import glyphs
+from app.preprocessing.normalize import prepare
+from training.synthesis import displays, glyphs
 from training.synthesis import non_digits as things
+from training.synthesis.camera import Floats, compressed, floats, through_lens, to_grey
 from training.synthesis.corruptions import DAMAGES
 from training.synthesis.glyphs import Glyph, Maker, Sources, resized, tight
-from training.synthesis.camera import Floats, compressed, floats, through_lens, to_grey
 
 T = TypeVar("T")
-Scene = Callable[[Glyph, Generator], Grey]  # a glyph becomes a picture
+Scene = Callable[[Glyph, Generator], Grayscale]  # a glyph becomes a picture
 
 # How often each is drawn; digits are nearly seven tenths.
 MAKERS: list[tuple[Maker, float]] = [
@@ -69,7 +68,7 @@ def drawn_from(choices: list[tuple[T, float]], rng: Generator) -> T:
     return choices[int(rng.choice(len(choices), p=weights / weights.sum()))][0]
 
 
-def sheet(glyph: Glyph, rng: Generator) -> Grey:
+def sheet(glyph: Glyph, rng: Generator) -> Grayscale:
     """Clean ink anywhere on clean paper, dark on light or light on dark, now and then in two tones alone."""
     ink = placed(glyph, int(math.exp(rng.uniform(math.log(14), math.log(180)))), rng, room=1.5)
     if rng.random() < 0.12:
@@ -98,11 +97,11 @@ def two_tones(rng: Generator) -> tuple[float, float]:
             return float(ink), float(paper)
 
 
-def inked(ink: Floats, tone: float, paper: float | Floats) -> Grey:
+def inked(ink: Floats, tone: float, paper: float | Floats) -> Grayscale:
     return to_grey(paper + (tone - paper) * ink)
 
 
-def photo(glyph: Glyph, rng: Generator) -> Grey:
+def photo(glyph: Glyph, rng: Generator) -> Grayscale:
     """Pen on paper under a lamp, through a lens."""
     ink = placed(glyph, int(rng.integers(36, 150)), rng, room=2.5)
     ink *= 1 - pencil_grain(ink.shape, rng)
@@ -161,7 +160,7 @@ def light(size: tuple[int, ...], rng: Generator) -> Floats:
     return floats(lit)
 
 
-def tiny(glyph: Glyph, rng: Generator) -> Grey:
+def tiny(glyph: Glyph, rng: Generator) -> Grayscale:
     """A few pixels: an icon, an old scanner's digit, filling the picture or nearly so."""
     if rng.random() < 0.5:
         return inked(counted(glyph, rng), *two_tones(rng))
@@ -189,7 +188,7 @@ def counted(glyph: Glyph, rng: Generator) -> Floats:
     return floats(square(black.astype(np.float32)).reshape(8, 4, 8, 4).mean(axis=(1, 3)))
 
 
-def cropped(glyph: Glyph, rng: Generator) -> Grey:
+def cropped(glyph: Glyph, rng: Generator) -> Grayscale:
     """Cut out of something larger, with little or no paper around it."""
     ink = floats(resized(glyph, int(math.exp(rng.uniform(math.log(20), math.log(150)))))) / np.float32(255)
     if rng.random() < 0.5:
@@ -199,7 +198,7 @@ def cropped(glyph: Glyph, rng: Generator) -> Grey:
     return inked(ink, *two_tones(rng))
 
 
-def boxed(glyph: Glyph, rng: Generator) -> Grey:
+def boxed(glyph: Glyph, rng: Generator) -> Grayscale:
     """In a form's box, or on a line or between two, which it may touch or cross, as hands do."""
     height = int(math.exp(rng.uniform(math.log(18), math.log(130))))
     small = floats(resized(glyph, height)) / np.float32(255)
@@ -244,7 +243,7 @@ def outside(inside: slice, by: int) -> slice:
     return slice(max(0, inside.start - by), inside.stop + by)
 
 
-def whole(glyph: Glyph, rng: Generator) -> Grey:
+def whole(glyph: Glyph, rng: Generator) -> Grayscale:
     """What fills the picture to its edges, as a camera takes it."""
     height = int(math.exp(rng.uniform(math.log(20), math.log(150))))
     seen = resized(glyph, height)
@@ -273,7 +272,7 @@ def mnist_like(glyph: Glyph, rng: Generator) -> Floats:
     return floats(np.clip(image / max(0.3, float(image.max())), 0, 1))
 
 
-def damaged(glyph: Glyph, rng: Generator) -> Grey:
+def damaged(glyph: Glyph, rng: Generator) -> Grayscale:
     """An MNIST-like image that something happened to on its way, once or twice."""
     image = mnist_like(glyph, rng)
     for _ in range(1 if rng.random() < 0.7 else 2):

@@ -25,10 +25,10 @@ from app.api.clouds import read_array
 from app.errors import ServiceError
 from app.main import create_app
 from app.settings import Settings
-from tests.support.served_client import ServedClient
 from tests.app.api.test_digits import assert_problem
 from tests.app.server.test_serve import SECONDS, serving
 from tests.conftest import ROOT
+from tests.support.served_client import ServedClient
 
 VERTEX = "/v1/endpoints/7/deployedModels/8"
 

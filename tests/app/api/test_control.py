@@ -11,8 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.settings import Settings
 from app.repository.manifest import GRAPH
+from app.settings import Settings
 from tests.app.api.test_digits import assert_problem
 from tests.app.http.test_auth import digest_of
 from tests.app.repository.test_manifest import add_version

@@ -8,10 +8,10 @@ from starlette.testclient import TestClient
 
 from app import __version__
 from app.main import create_app
-from app.settings import Settings
 from app.repository.manifest import GRAPH, LABELS
-from tests.support.constant_model import write_version
+from app.settings import Settings
 from tests.conftest import MLP_VERSIONS, VERSIONS
+from tests.support.constant_model import write_version
 
 
 def test_summary_names_the_device_really_used_and_the_models(client: TestClient) -> None:

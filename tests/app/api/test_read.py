@@ -16,9 +16,9 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
+from tests.app.api.test_digits import assert_problem
 from tests.app.conftest import encode
 from tests.app.preprocessing.test_decode import png_of_size
-from tests.app.api.test_digits import assert_problem
 from training.datasets.mnist import Digits
 
 

@@ -17,11 +17,11 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.app.conftest import encode
-from tests.support.served_client import ServedClient
 from tests.app.api.test_digits import assert_problem
+from tests.app.conftest import encode
 from tests.app.server.test_serve import SECONDS, serving
 from tests.conftest import NEWEST, VERSIONS
+from tests.support.served_client import ServedClient
 from training.datasets.mnist import Digits
 
 PREDICT = "/v1/models/digits:predict"

@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.app.conftest import encode
 from tests.app.api.test_digits import assert_problem
+from tests.app.conftest import encode
 from tests.conftest import MLP_VERSIONS, NEWEST, VERSIONS
 from training.datasets.mnist import Digits
 

@@ -17,8 +17,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from app.errors import BlankPicture
+from app.http.auth import is_known, key_of
+from app.http.body_limit import BodyLimitMiddleware
+from app.http.problems import ProblemMiddleware
 from app.main import create_app
-from app.http.auth import BodyLimit, Problems, is_known, key_of
 from app.settings import Settings
 from tests.support.served_client import ServedClient
 
@@ -38,8 +40,8 @@ async def refuse(request: Request) -> PlainTextResponse:
 @pytest.fixture
 def small() -> TestClient:
     app = Starlette(routes=[Route(f"/{each.__name__}", each, methods=["POST"]) for each in (echo, fail, refuse)])
-    app.add_middleware(BodyLimit, max_bytes=10)
-    app.add_middleware(Problems)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=10)
+    app.add_middleware(ProblemMiddleware)
     return TestClient(app)
 
 
@@ -63,7 +65,9 @@ def test_undeclared_body_over_the_limit_is_refused_while_reading(small: TestClie
 
 
 def echoing(max_bytes: int) -> TestClient:
-    return TestClient(Problems(BodyLimit(Starlette(routes=[Route("/echo", echo, methods=["POST"])]), max_bytes)))
+    return TestClient(
+        ProblemMiddleware(BodyLimitMiddleware(Starlette(routes=[Route("/echo", echo, methods=["POST"])]), max_bytes))
+    )
 
 
 def gzipped(content: bytes) -> bytes:
@@ -203,7 +207,7 @@ def closed(models: Path) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.fixture(scope="module", params=[ServedClient, TestClient], ids=["in the fast lane", "through FastAPI"])
+@pytest.fixture(scope="module", params=[ServedClient, TestClient], ids=["in the fast fast_path", "through FastAPI"])
 def caller(request: pytest.FixtureRequest, models: Path) -> Iterator[TestClient]:
     settings = Settings(models=models, device="cpu", api_keys=(digest_of("first"),), admin_keys=(digest_of("admin"),))
     with request.param(create_app(settings)) as client:

@@ -10,15 +10,16 @@ from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive
 
-from app.http.fast_path import LONGEST_URL, Answer, Call, FastLane, HotRoute, documented, pattern_of, unless_left
+from app.http.endpoint import HotRoute, RawRequest, RawResponse, documented, unless_left
+from app.http.fast_path import LONGEST_URL, FastPath, pattern_of
 
 
-async def tell(call: Call) -> Answer:
+async def tell(call: RawRequest) -> RawResponse:
     said = [call.path.get("name", "").encode(), call.query, call.headers[b"host"], call.body]
-    return Answer(b" ".join(said), b"text/plain", [(b"x-said", b"4")])
+    return RawResponse(b" ".join(said), b"text/plain", [(b"x-said", b"4")])
 
 
-LANE = FastLane([HotRoute("/tell", tell), HotRoute("/about/{name}:tell", tell)], state=None, max_bytes=10)
+FAST_PATH = FastPath([HotRoute("/tell", tell), HotRoute("/about/{name}:tell", tell)], state=None, max_bytes=10)
 PLAIN = {b"content-length": b"1"}
 
 
@@ -33,7 +34,7 @@ PLAIN = {b"content-length": b"1"}
     ],
 )
 def test_address_of_a_hot_route_is_taken_apart(url: bytes, path: dict[str, str], query: bytes) -> None:
-    found = LANE.find(url, PLAIN)
+    found = FAST_PATH.find(url, PLAIN)
     assert found
     assert (found.route.endpoint, found.path, found.query) == (tell, path, query)
 
@@ -47,7 +48,7 @@ def test_address_of_a_hot_route_is_taken_apart(url: bytes, path: dict[str, str],
     ],
 )
 def test_other_addresses_are_not(url: bytes) -> None:
-    assert LANE.find(url, PLAIN) is None
+    assert FAST_PATH.find(url, PLAIN) is None
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_other_addresses_are_not(url: bytes) -> None:
     ids=str,
 )
 def test_requests_that_need_more_than_their_answer_are_for_fastapi(headers: dict[bytes, bytes]) -> None:
-    assert LANE.find(b"/tell", headers) is None
+    assert FAST_PATH.find(b"/tell", headers) is None
 
 
 def test_pattern_takes_nothing_for_an_expression() -> None:
@@ -75,8 +76,8 @@ def test_pattern_takes_nothing_for_an_expression() -> None:
 
 def test_addresses_are_remembered_and_no_more_than_a_thousand() -> None:
     for number in range(3000):
-        LANE.find(b"/tell?%d" % number, PLAIN)
-    assert LANE.route_again.cache_info().currsize == 1024
+        FAST_PATH.find(b"/tell?%d" % number, PLAIN)
+    assert FAST_PATH.route_again.cache_info().currsize == 1024
 
 
 def test_fastapi_runs_the_same_function() -> None:
@@ -100,13 +101,13 @@ def receive_after(seconds: float, *messages: Message) -> Receive:
 def test_work_is_cancelled_once_its_caller_has_left() -> None:
     ends: list[str] = []
 
-    async def work() -> Answer:
+    async def work() -> RawResponse:
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
             ends.append("cancelled")
             raise
-        return Answer(b"")
+        return RawResponse(b"")
 
     async def scenario() -> None:
         receive = receive_after(0.01, {"type": "http.request"}, {"type": "http.disconnect"})
@@ -120,11 +121,11 @@ def test_work_is_cancelled_once_its_caller_has_left() -> None:
 
 
 def test_caller_who_stays_is_answered_however_long_it_takes() -> None:
-    async def work() -> Answer:
+    async def work() -> RawResponse:
         await asyncio.sleep(0.2)
-        return Answer(b"at last")
+        return RawResponse(b"at last")
 
-    async def scenario() -> Answer:
+    async def scenario() -> RawResponse:
         answer = await unless_left(receive_after(0), work())
         await asyncio.sleep(0)
         assert len(asyncio.all_tasks()) == 1
@@ -136,12 +137,12 @@ def test_caller_who_stays_is_answered_however_long_it_takes() -> None:
 def test_work_ends_with_whoever_waits_for_it() -> None:
     ends: list[str] = []
 
-    async def work() -> Answer:
+    async def work() -> RawResponse:
         try:
             await asyncio.sleep(60)
         finally:
             ends.append("ended")
-        return Answer(b"")
+        return RawResponse(b"")
 
     async def scenario() -> None:
         waiting = asyncio.create_task(unless_left(receive_after(0), work()))

@@ -9,10 +9,10 @@ import time
 import numpy as np
 import pytest
 
-from app.inference.batcher import SHORT_RUN_S, Batcher, BatchSettings
+from app.arrays import Images, Probabilities
 from app.errors import DeadlineExceeded, InternalError, Overloaded, Stopping
+from app.inference.batcher import SHORT_RUN_S, Batcher, BatchSettings
 from app.observability.metrics import RunMetrics
-from app.inference.session import Images, Probabilities
 
 
 def images(*values: int) -> Images:

@@ -18,6 +18,8 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
+from app.arrays import Images, Probabilities
+from app.errors import DeviceUnavailable
 from app.inference.cuda import (
     CUDA,
     TENSORRT,
@@ -28,8 +30,7 @@ from app.inference.cuda import (
     prove_placement,
     provider_options,
 )
-from app.errors import DeviceUnavailable
-from app.inference.session import Images, Model, Probabilities, session_options
+from app.inference.session import Model, session_options
 from training.datasets.mnist import Digits
 
 CPU = "CPUExecutionProvider"

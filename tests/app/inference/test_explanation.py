@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from starlette.testclient import TestClient
 
+from app.arrays import Images, Probabilities
 from app.errors import TooManyPictures
 from app.inference.explanation import (
     CELLS,
@@ -32,9 +33,9 @@ from app.inference.explanation import (
     overlay,
     weights,
 )
-from app.inference.session import Images, Model, Probabilities
-from tests.app.conftest import encode
+from app.inference.session import Model
 from tests.app.api.test_digits import assert_problem
+from tests.app.conftest import encode
 from training.datasets.mnist import Digits
 
 Score = Callable[[Images], NDArray[np.float64]]

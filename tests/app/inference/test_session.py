@@ -10,9 +10,11 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from app.inference.cuda import GraphRunner, cuda_problem
+from app.arrays import Images, Probabilities
 from app.errors import DeviceUnavailable, ModelRefused
-from app.inference.session import DeviceChoice, Images, Model, Probabilities, fastest
+from app.inference.cuda import GraphRunner, cuda_problem
+from app.inference.session import Model, fastest
+from app.settings import DeviceChoice
 from training.datasets.mnist import Digits
 
 no_gpu = pytest.mark.skipif(cuda_problem() is None, reason="this machine has a GPU")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.observability import request_context as context
 from app.observability import logs
+from app.observability import request_context as context
 from app.observability.request_context import Context
 from tests.app.server.test_serve import SECONDS, connect, serving
 from tests.conftest import ROOT
@@ -129,7 +129,7 @@ def test_access_log_has_a_line_for_each_request_on_either_road() -> None:
         line | {"method": "POST", "path": "/predict", "status": 415, "request_id": "second"},
         line | {"method": "GET", "path": "/made%0Aup", "status": 404, "request_id": "third"},
     ]
-    assert [each["message"] for each in lines if each["logger"] == "app.repository"]
+    assert [each["message"] for each in lines if each["logger"] == "app.repository.repository"]
 
 
 def test_there_is_no_access_log_unless_asked_for() -> None:
@@ -139,4 +139,4 @@ def test_there_is_no_access_log_unless_asked_for() -> None:
         assert service.process.stderr
         said = service.process.stderr.read()
     assert "app.access" not in said
-    assert "INFO app.repository: loaded digits" in said
+    assert "INFO app.repository.repository: loaded digits" in said

@@ -18,10 +18,10 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from app.observability import metrics
 from app.inference.batcher import BatchSettings
-from app.observability.request_context import enter
+from app.observability import metrics
 from app.observability.metrics import MOST_PENDING, BulkHistogram, Drift, Pending, RunMetrics
+from app.observability.request_context import enter
 from app.repository.repository import ModelRepository
 from tests.app.server.test_serve import SECONDS, Service, serving, until
 from tests.conftest import ROOT

@@ -15,9 +15,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from app.main import create_app
+from app.main import UNTRACED_PATHS, create_app
+from app.observability.tracing import LAST_SECONDS, stop_tracing
 from app.settings import Settings
-from app.observability.tracing import LAST_SECONDS, UNTRACED, stop_tracing
 from tests.app.observability.test_logs import TRACE, TRACEPARENT
 from tests.app.server.test_serve import SECONDS, Service, serving
 from tests.conftest import ROOT
@@ -141,11 +141,11 @@ def test_collector_that_does_not_answer_stops_nothing(collector: Callable[[], Ab
 def test_there_are_no_spans_unless_asked_for() -> None:
     app = create_app(Settings(device="cpu"))
     assert app.state.tracing is None
-    assert app.lane.routes
-    assert "/health/ready" in UNTRACED
+    assert app.fast_path.routes
+    assert "/health/ready" in UNTRACED_PATHS
 
 
 def test_with_spans_fastapi_which_makes_them_gets_every_request() -> None:
     app = create_app(Settings(device="cpu", tracing=True))
     stop_tracing(app.state.tracing)
-    assert not app.lane.routes
+    assert not app.fast_path.routes

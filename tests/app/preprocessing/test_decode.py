@@ -13,9 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from app import arrays
+from app.errors import BlankPicture, InvalidRequest, TooManyPixels, UnsupportedPicture
 from app.preprocessing import decode as decoding
 from app.preprocessing import normalize as image
-from app.errors import BlankPicture, InvalidRequest, TooManyPixels, UnsupportedPicture
 from tests.app.conftest import encode
 from tests.app.preprocessing.test_normalize import MAX_PIXELS, assert_same_digit, enlarged, read
 
@@ -186,7 +187,7 @@ def test_damaged_png_is_read_for_what_it_was_or_refused(
     assert capfd.readouterr() == ("", "")  # libpng would have told our log
 
 
-def as_pillow_reads(content: bytes) -> image.Image:
+def as_pillow_reads(content: bytes) -> arrays.Image:
     return image.to_mnist(decoding.open_with_pillow(content))
 
 

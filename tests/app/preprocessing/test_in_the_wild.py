@@ -10,17 +10,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from app import arrays
 from app.preprocessing import decode as decoding
 from app.preprocessing import normalize as image
-from app.segmentation import layout as lines
 from app.preprocessing.ink import ink_of, without_surroundings
+from app.segmentation import layout as lines
 from tests.app.conftest import encode
 from training.datasets.mnist import Digits
 
 Pixels = NDArray[np.uint8]
 
 
-def seen(picture: Pixels | Image.Image) -> image.Image:
+def seen(picture: Pixels | Image.Image) -> arrays.Image:
     """What the model is shown of it."""
     return image.to_mnist(decoding.open_picture(encode(np.asarray(picture)), 50_000_000))
 
@@ -36,7 +37,7 @@ def drawn(digit: Pixels, room: int = 40) -> tuple[Image.Image, ImageDraw.ImageDr
     return picture, ImageDraw.Draw(picture)
 
 
-def assert_alike(one: image.Image, other: image.Image, tolerance: float = 5) -> None:
+def assert_alike(one: arrays.Image, other: arrays.Image, tolerance: float = 5) -> None:
     """The mean difference of two different digits is about 45 of 255, of one pixel's shift about 25."""
     assert np.abs(one.astype(int) - other).mean() < tolerance
 

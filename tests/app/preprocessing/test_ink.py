@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.arrays import Ink
 from app.errors import BlankPicture
-from app.preprocessing.ink import Ink, level_lines
+from app.preprocessing.ink import level_lines
 from tests.app.conftest import encode
 from tests.app.preprocessing.test_normalize import assert_same_digit, enlarged, read
 

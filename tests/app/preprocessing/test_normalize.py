@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.arrays import Image
+from app.errors import ServiceError
 from app.preprocessing import decode as decoding
 from app.preprocessing import normalize as image
 from app.segmentation import layout as lines
-from app.errors import ServiceError
 from tests.app.conftest import encode
 from training.datasets.mnist import Digits
 
 MAX_PIXELS = 50_000_000
 
 
-def read(content: bytes) -> image.Image:
+def read(content: bytes) -> Image:
     return image.to_mnist(decoding.open_picture(content, MAX_PIXELS))
 
 
@@ -36,7 +37,7 @@ def enlarged(seven: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return 255 - np.asarray(cv2.resize(seven, (280, 280), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def assert_same_digit(seen: image.Image, seven: NDArray[np.uint8], tolerance: float = 12) -> None:
+def assert_same_digit(seen: Image, seven: NDArray[np.uint8], tolerance: float = 12) -> None:
     """The mean difference of two different digits is about 45 of 255, of one pixel's shift about 25."""
     assert np.abs(seen.astype(int) - seven).mean() < tolerance
 

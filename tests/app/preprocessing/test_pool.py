@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.preprocessing import pool as pictures
 from app.errors import Overloaded
+from app.preprocessing import pool as pictures
 from app.preprocessing.pool import Threads
 from tests.app.conftest import encode
 

@@ -16,10 +16,10 @@ import pytest
 
 from app.repository.manifest import GRAPH, LABELS, MANIFEST
 from tests.app.conftest import encode
-from tests.support.constant_model import graph_of, write_version
 from tests.app.server.test_load import resident_kb
 from tests.app.server.test_serve import Service, connect, serving, until
 from tests.conftest import ROOT
+from tests.support.constant_model import graph_of, write_version
 
 WATCHING = ("--device", "cpu", "--default-model", "m", "--model-poll-seconds", "0.05", "--drain-seconds", "0")
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()

@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 
-from app.observability import metrics
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, Stopping
 from app.inference.session import Model
+from app.observability import metrics
+from app.repository.manifest import GRAPH, LABELS, MANIFEST, Manifest, VersionPolicy, read_version
 from app.repository.repository import ModelRepository, VersionSettings
 from app.repository.signature import Signer
-from app.repository.manifest import GRAPH, LABELS, MANIFEST, Manifest, VersionPolicy, read_version
-from tests.support.constant_model import graph_of, write_version
-from tests.app.repository.test_servable import BATCH, slowed, zeros
 from tests.app.repository.test_manifest import add_version, copy_versions, edit
+from tests.app.repository.test_servable import BATCH, slowed, zeros
 from tests.conftest import ROOT
+from tests.support.constant_model import graph_of, write_version
 
 
 @pytest.fixture

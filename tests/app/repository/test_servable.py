@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.inference.batcher import BatchSettings
+from app.arrays import Images, Probabilities
 from app.errors import ModelRefused, Stopping
-from app.inference.session import Images, Probabilities
-from app.repository.servable import Servable, retire
+from app.inference.batcher import BatchSettings
 from app.repository.manifest import read_version
+from app.repository.servable import Servable, retire
 from tests.support.constant_model import write_version
 
 BATCH = BatchSettings(max_batch_size=8, max_batch_delay_ms=0, max_queue_size=64)

@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.__main__ import main
-from app.inference.batcher import BatchSettings
 from app.errors import StartupError
+from app.inference.batcher import BatchSettings
+from app.repository.manifest import GRAPH, MANIFEST
 from app.repository.repository import ModelRepository, VersionSettings
 from app.repository.signature import PAYLOAD_TYPE, PREDICATE_TYPE, SIGNATURE, SignatureRefused, Signer, encoded
-from app.repository.manifest import GRAPH, MANIFEST
-from tests.support.constant_model import graph_of, write_version
 from tests.conftest import ROOT
+from tests.support.constant_model import graph_of, write_version
 
 FILES = {"a": b"first", "b": b"second"}
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.segmentation import layout as lines
 from app.errors import BlankPicture
-from app.segmentation.form_lines import lines_of_forms
-from app.preprocessing.ink import BOX_LEVEL
 from app.inference.session import Model
+from app.preprocessing.ink import BOX_LEVEL
+from app.segmentation import layout as lines
+from app.segmentation.form_lines import lines_of_forms
 from tests.conftest import NEWEST, ROOT
 from training.datasets.mnist import Digits
 

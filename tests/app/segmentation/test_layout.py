@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.segmentation import layout as lines
 from app.errors import BlankPicture, TooManyDigits
+from app.segmentation import layout as lines
 
 Ink = NDArray[np.uint8]
 

@@ -13,8 +13,8 @@ import pytest
 
 from tests.app.server.test_load import resident_kb
 from tests.app.server.test_serve import Service, connect, serving, until
-from tests.support.traffic import Answer, post, send
 from tests.conftest import ROOT
+from tests.support.traffic import Answer, post, send
 
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 317\r\n"

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from tests.app.conftest import encode
-from tests.support.constant_model import write_version
 from tests.app.server.test_load import resident_kb
 from tests.app.server.test_serve import CANNOT_WRITE, Service, serving, until
 from tests.app.server.test_supervisor import TWO, Client, load, wait_for_two
-from tests.support.traffic import Answer, post, send
 from tests.conftest import ROOT
+from tests.support.constant_model import write_version
+from tests.support.traffic import Answer, post, send
 
 # The whole file system, but for the memory's, as in a container that may not write its own.
 READ_ONLY = (

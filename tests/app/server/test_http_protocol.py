@@ -10,26 +10,27 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from app.errors import BlankPicture, Overloaded
+from app.http.endpoint import Endpoint, HotRoute, RawRequest, RawResponse
+from app.http.fast_path import FastPath
+from app.http.security_headers import SECURITY_HEADERS
 from app.observability import metrics
 from app.observability.request_context import CURRENT, REQUEST_ID, Context
-from app.errors import BlankPicture, Overloaded
-from app.http.fast_path import Answer, Call, Endpoint, FastLane, HotRoute
 from app.server.http_protocol import CLOSE, LEFT, MOST_BETWEEN, REFUSED_AFTER_S
-from app.http.auth import SAFE_HEADERS
 from tests.support.served_client import Wire, parsed
 
 DATE = (b"date", b"Tue, 24 Nov 2026 08:00:00 GMT")
 
 
-async def tell(call: Call) -> Answer:
-    return Answer(b"hot " + call.body, b"text/plain")
+async def tell(call: RawRequest) -> RawResponse:
+    return RawResponse(b"hot " + call.body, b"text/plain")
 
 
-async def tell_later(call: Call) -> Answer:
+async def tell_later(call: RawRequest) -> RawResponse:
     """Once a turn of the loop has passed, as for a batch."""
     future = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(future.set_result, b"later ")
-    return Answer(await future + call.body, b"text/plain")
+    return RawResponse(await future + call.body, b"text/plain")
 
 
 class Waiting:
@@ -38,9 +39,9 @@ class Waiting:
     def __init__(self) -> None:
         self.futures: list[asyncio.Future[bytes]] = []
 
-    async def __call__(self, call: Call) -> Answer:
+    async def __call__(self, call: RawRequest) -> RawResponse:
         self.futures.append(asyncio.get_running_loop().create_future())
-        return Answer(await self.futures[-1])
+        return RawResponse(await self.futures[-1])
 
 
 class App:
@@ -48,7 +49,7 @@ class App:
 
     def __init__(self, **endpoints: Endpoint) -> None:
         routes = [HotRoute(f"/{name}", endpoint) for name, endpoint in endpoints.items()]
-        self.lane = FastLane(routes, state=None, max_bytes=200_000)
+        self.fast_path = FastPath(routes, state=None, max_bytes=200_000)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body, more = b"", True
@@ -107,7 +108,7 @@ def test_hot_route_is_answered_in_one_write_with_the_headers_of_every_answer() -
     assert (answer.status, answer.read()) == (200, b"later me")
     headers = {name.encode(): value.encode() for name, value in answer.getheaders()}
     assert headers.pop(REQUEST_ID)
-    assert headers == dict([DATE, *SAFE_HEADERS, (b"content-length", b"8"), (b"content-type", b"text/plain")])
+    assert headers == dict([DATE, *SECURITY_HEADERS, (b"content-length", b"8"), (b"content-type", b"text/plain")])
 
 
 def test_request_may_come_in_any_pieces() -> None:
@@ -156,11 +157,11 @@ def test_caller_who_asks_first_is_told_to_continue() -> None:
 def test_request_keeps_its_id_and_hands_it_to_nobody_else() -> None:
     seen: list[Context | None] = []
 
-    async def note(call: Call) -> Answer:
+    async def note(call: RawRequest) -> RawResponse:
         seen.append(CURRENT.get())
         await tell_later(call)
         seen.append(CURRENT.get())
-        return Answer(b"")
+        return RawResponse(b"")
 
     async def scenario() -> list[str | None]:
         first, second = connection(note=note), connection(note=note)
@@ -215,9 +216,9 @@ def test_answers_come_in_the_order_of_the_requests_however_long_each_takes(toget
 
 
 def test_thousand_requests_sent_together_do_not_keep_the_loop() -> None:
-    called: list[Call] = []
+    called: list[RawRequest] = []
 
-    async def note(call: Call) -> Answer:
+    async def note(call: RawRequest) -> RawResponse:
         called.append(call)
         return await tell(call)
 
@@ -346,22 +347,22 @@ def test_answer_that_comes_too_late_is_not_written_to_a_closed_connection() -> N
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 
 
-async def refuse(call: Call) -> Answer:
+async def refuse(call: RawRequest) -> RawResponse:
     raise BlankPicture("Draw something.")
 
 
-async def overload(call: Call) -> Answer:
+async def overload(call: RawRequest) -> RawResponse:
     await tell_later(call)
     raise Overloaded("Come back later.")
 
 
-async def fail(call: Call) -> Answer:
+async def fail(call: RawRequest) -> RawResponse:
     raise RuntimeError("the password is 1234")
 
 
-async def wait_for_nothing(call: Call) -> Answer:
+async def wait_for_nothing(call: RawRequest) -> RawResponse:
     await asyncio.sleep(0)
-    return Answer(b"")
+    return RawResponse(b"")
 
 
 def test_access_log_tells_of_each_request(caplog: pytest.LogCaptureFixture) -> None:
@@ -414,7 +415,7 @@ def test_who_leaves_before_being_told_of_the_refusal_is_counted_once() -> None:
 
 @pytest.mark.parametrize("endpoint", [fail, wait_for_nothing])
 def test_failure_of_ours_is_logged_and_told_without_its_words(
-    caplog: pytest.LogCaptureFixture, endpoint: Callable[[Call], Any]
+    caplog: pytest.LogCaptureFixture, endpoint: Callable[[RawRequest], Any]
 ) -> None:
     answer = parsed(exchange(App(fail=endpoint), post("/fail")).written[0])
     assert answer.status == 500
@@ -423,8 +424,8 @@ def test_failure_of_ours_is_logged_and_told_without_its_words(
 
 
 def test_endpoint_may_wait_for_a_thread() -> None:
-    async def work(call: Call) -> Answer:
-        return Answer(await asyncio.to_thread(call.body.upper))
+    async def work(call: RawRequest) -> RawResponse:
+        return RawResponse(await asyncio.to_thread(call.body.upper))
 
     assert bodies(exchange(App(work=work), post("/work", b"done")).written[0]) == [b"DONE"]
 
@@ -453,9 +454,9 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("request_", AMBIGUOUS.values(), ids=AMBIGUOUS)
 def test_request_that_could_be_read_in_two_ways_is_refused_and_its_connection_closed(request_: bytes) -> None:
-    called: list[Call] = []
+    called: list[RawRequest] = []
 
-    async def note(call: Call) -> Answer:
+    async def note(call: RawRequest) -> RawResponse:
         called.append(call)
         return await tell(call)
 

@@ -14,8 +14,8 @@ import pytest
 from tests.app.conftest import encode
 from tests.app.server.test_load import resident_kb
 from tests.app.server.test_serve import Service, serving
-from tests.support.traffic import Answer, during, get, post, send
 from tests.conftest import ROOT
+from tests.support.traffic import Answer, during, get, post, send
 
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 QUIET = ("--device", "cpu", "--log-level", "error")

@@ -5,8 +5,8 @@ import string
 import pytest
 
 from training.datasets import fonts
-from training.datasets.fonts import TEST, TRAINING, Font, draw, load
 from training.datasets.downloads import PackageError
+from training.datasets.fonts import TEST, TRAINING, Font, draw, load
 
 SOME = {name: TEST[name] for name in ("open-sans", "kristi")}
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from app.inference.session import Model
-from training.distillation import synthetic_dataset as bank
-from training.distillation.synthetic_dataset import Bank, Plan, Worker
 from training.config import Options, TrainConfig
 from training.datasets.mnist import DataError, Split
-from training.synthesis.glyphs import NO_DIGIT
+from training.distillation import synthetic_dataset as bank
+from training.distillation.synthetic_dataset import Bank, Plan, Worker
 from training.networks.train import BankBatches, moved
+from training.synthesis.glyphs import NO_DIGIT
 
 GRAPH = Path(__file__).parents[3] / "models/digits-mlp/1/model.onnx"
 

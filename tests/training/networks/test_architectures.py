@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.networks.architectures import ARCHITECTURES, MLP_PARAMETERS, Standardisation, cnn, mlp
 from training.config import Options
 from training.datasets.mnist import Digits
+from training.networks.architectures import ARCHITECTURES, MLP_PARAMETERS, Standardisation, cnn, mlp
 
 OPTIONS = {
     "sigmoid": Options(activation="sigmoid"),

@@ -14,7 +14,8 @@ import pytest
 
 from training.config import PRESETS, Options, TrainConfig
 from training.datasets.mnist import Split
-from training.networks.train import completed_epochs, one_hot, read_config, read_history, train
+from training.networks.train import one_hot, train
+from training.runs import completed_epochs, read_config, read_history
 
 ROOT = Path(__file__).parents[3]
 
@@ -153,7 +154,7 @@ def start(run: Path, distribute: str, before: str = "", **environment: str) -> P
 import sys; sys.path.insert(0, {str(ROOT)!r})
 {before}
 from pathlib import Path
-from training.synthesis.augment import Distortion
+from training.config import Distortion
 from training.config import Options, TrainConfig
 from training.datasets.mnist import Split, load_test
 from training.networks.train import train

@@ -9,11 +9,12 @@ import keras
 import numpy as np
 import pytest
 
-from training.networks.weight_average import average
 from training.config import Options, TrainConfig
 from training.datasets.mnist import Split
 from training.networks.from_onnx import network_of
-from training.networks.train import read_config, read_history, train
+from training.networks.train import train
+from training.networks.weight_average import average
+from training.runs import read_config, read_history
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import io
 import numpy as np
 from PIL import Image
 
-from training.reporting.contact_sheet import RIGHT, UNSURE, WIDTH, WRONG, caption, contact_sheet, thumbnail
 from training.evaluation.robustness import Outcome, Reading
 from training.evaluation.testsets.base import Sample
 from training.evaluation.testsets.rendering import file_of, on_nothing
+from training.reporting.contact_sheet import RIGHT, UNSURE, WIDTH, WRONG, caption, contact_sheet, thumbnail
 
 SQUARE = np.zeros((30, 30), np.uint8)
 SQUARE[5:25, 5:25] = 255

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from app.inference.session import Model
-from training.synthesis.augment import Distortion
-from training.reporting.model_card import card
+from training.config import Distortion
 from training.datasets.mnist import Split
 from training.evaluation.metrics import Evaluation
-from training.export import export
-from training.reporting.results import Findings
-from training.reporting.plots import curves
-from training.publish import examine
-from training.reporting.report import report
 from training.evaluation.robustness import survey
-from training.evaluation.testsets import files, outsiders
+from training.evaluation.testsets import files, ood
+from training.export import export
+from training.publish import examine
+from training.reporting.model_card import card
+from training.reporting.plots import curves
+from training.reporting.report import report
+from training.reporting.results import Findings
 
 PICTURES = {"curves.png", "confusion.png", "misread.png", "reliability.png"}
 
@@ -101,7 +101,7 @@ def test_a_model_without_a_misreading_and_with_one_epoch_is_drawn_too(findings: 
 
 def test_a_model_tried_on_kinds_of_pictures_has_them_in_its_card(findings: Findings, tmp_path: Path) -> None:
     digits = findings.digits
-    kinds = [dataclasses.replace(each, each=2) for each in (files.kind(digits), outsiders.noise_kind())]
+    kinds = [dataclasses.replace(each, each=2) for each in (files.kind(digits), ood.noise_kind())]
     outcomes = survey(Model(findings.exported.graph, "cpu"), 0.5, digits, kinds)
     report(dataclasses.replace(findings, outcomes=outcomes), tmp_path)
     text = (tmp_path / "card.md").read_text(encoding="utf-8")

@@ -6,11 +6,11 @@ import numpy as np
 
 from app.inference.session import Model
 from app.repository.manifest import read_version
-from training.synthesis.augment import Distortion, distort
-from training.config import TrainConfig
+from training.config import Distortion, TrainConfig
 from training.datasets.mnist import Digits, Split
 from training.networks.distribute import Workers
 from training.networks.train import Batches
+from training.synthesis.augment import distort
 
 STILL = Distortion(0, 0, 0, 0, (0, 0), (4, 6))
 

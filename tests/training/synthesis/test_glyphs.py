@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from training.synthesis import displays
-from training.synthesis import glyphs
+from training.synthesis import displays, glyphs
 from training.synthesis import scenes as pictures
 from training.synthesis.glyphs import NO_DIGIT, Sources
 

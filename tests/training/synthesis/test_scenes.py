@@ -7,8 +7,8 @@ import pytest
 
 from app.preprocessing import normalize as image
 from training.synthesis import glyphs
-from training.synthesis import scenes as pictures
 from training.synthesis import non_digits as things
+from training.synthesis import scenes as pictures
 from training.synthesis.glyphs import NO_DIGIT, Sources
 
 

@@ -8,7 +8,7 @@ whole of it; no figure may be used to choose a model, or it is none any more.
 from __future__ import annotations
 
 from training.datasets.mnist import Digits
-from training.evaluation.testsets import borrowed, corruptions, files, lettering, outsiders, photos, strokes
+from training.evaluation.testsets import corruptions, external, files, lettering, ood, photos, strokes
 from training.evaluation.testsets.base import Kind
 
 
@@ -17,7 +17,7 @@ def all_kinds(digits: Digits) -> list[Kind]:
     return [
         files.plain_kind(digits),
         files.kind(digits),
-        borrowed.small_scans_kind(),
+        external.small_scans_kind(),
         strokes.kind(digits),
         photos.kind(digits),
         photos.large_kind(digits),
@@ -26,11 +26,11 @@ def all_kinds(digits: Digits) -> list[Kind]:
         corruptions.kind(digits),
         lettering.letters_kind(),
         lettering.letters_like_digits_kind(),
-        borrowed.clothing_kind(),
-        outsiders.noise_kind(),
-        outsiders.shapes_kind(),
-        outsiders.shapes_like_digits_kind(),
-        outsiders.scribbles_kind(),
-        borrowed.photos_kind(),
-        outsiders.several_kind(digits),
+        external.clothing_kind(),
+        ood.noise_kind(),
+        ood.shapes_kind(),
+        ood.shapes_like_digits_kind(),
+        ood.scribbles_kind(),
+        external.photos_kind(),
+        ood.several_kind(digits),
     ]

@@ -13,8 +13,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.datasets.mnist import Digits
 from training.datasets.downloads import Package, Wheel, read
+from training.datasets.mnist import Digits
 from training.datasets.photos import SCIKIT_IMAGE
 from training.evaluation.testsets.base import Kind, Make, Sample, of_digits
 from training.evaluation.testsets.rendering import file_of

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from training.datasets.mnist import Digits
 from training.evaluation.testsets.base import Ink, Kind, Make, Sample, of_no_digit
-from training.evaluation.testsets.rendering import Levels, any_colours, blurred, file_of, inked, placed, resized, trimmed
+from training.evaluation.testsets.rendering import (
+    Levels,
+    any_colours,
+    blurred,
+    file_of,
+    inked,
+    placed,
+    resized,
+    trimmed,
+)
 
 Points = NDArray[np.float64]  # (n, 2): x, y, of a square from -1 to 1
 Curves = list[Points]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.random import Generator
 
 from training.datasets.mnist import Digits
-from training.evaluation.testsets.centreline import centreline, drawn
 from training.evaluation.testsets.base import Ink, Kind, of_digits
+from training.evaluation.testsets.centreline import centreline, drawn
 from training.evaluation.testsets.rendering import Levels, Place, blurred, file_of, placed, resized, trimmed
 
 Sheet = Levels  # (H, W, 3), RGB: how much of the light comes back

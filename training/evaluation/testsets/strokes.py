@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import Generator
 
 from training.datasets.mnist import Digits
-from training.evaluation.testsets.centreline import Centreline, centreline, drawn
 from training.evaluation.testsets.base import Ink, Kind, of_digits
+from training.evaluation.testsets.centreline import Centreline, centreline, drawn
 from training.evaluation.testsets.rendering import BLACK, WHITE, Colour, Place, file_of, inked, on_nothing
 
 

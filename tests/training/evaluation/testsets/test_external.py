@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tests.training.evaluation.testsets.conftest import Samples, fetched
-from training.evaluation.testsets import borrowed
+from training.evaluation.testsets import external
 
 
 def pixels(file: bytes) -> np.ndarray:
@@ -14,7 +14,7 @@ def pixels(file: bytes) -> np.ndarray:
 
 
 def test_the_small_scans_are_1797_digits_of_8_by_8(samples: Samples) -> None:
-    kind = fetched(borrowed.small_scans_kind)
+    kind = fetched(external.small_scans_kind)
     assert len(kind) == 2 * 1797
     plain, inverted = (samples(kind, 3)[name][0] for name in ("as they are", "dark on light"))
     assert pixels(plain.file).shape == (8, 8)
@@ -24,7 +24,7 @@ def test_the_small_scans_are_1797_digits_of_8_by_8(samples: Samples) -> None:
 
 
 def test_clothing_is_bright_on_black_and_dark_on_white_in_turn(samples: Samples) -> None:
-    made = samples(fetched(borrowed.clothing_kind), 2)
+    made = samples(fetched(external.clothing_kind), 2)
     assert len(made) == 10
     for first, second in made.values():
         assert pixels(first.file).shape == (28, 28)
@@ -33,7 +33,7 @@ def test_clothing_is_bright_on_black_and_dark_on_white_in_turn(samples: Samples)
 
 
 def test_crops_of_photos_are_of_several_sizes_and_places(samples: Samples) -> None:
-    made = samples(fetched(borrowed.photos_kind), 5)
+    made = samples(fetched(external.photos_kind), 5)
     assert len(made) == 10
     for crops in made.values():
         assert [pixels(each.file).shape for each in crops[:3]] == [(28, 28, 3), (64, 64, 3), (128, 128, 3)]
