@@ -19,7 +19,7 @@ from app.inference.session import Model
 from app.preprocessing.decode import open_picture
 from app.preprocessing.normalize import to_mnist
 from app.repository.manifest import Manifest
-from app.segmentation import layout as lines
+from app.segmentation import document
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
@@ -114,13 +114,13 @@ def read_pages(
 ) -> Iterator[PageReading]:
     """As `read_files`, of pictures with several digits each."""
     for file in tqdm(list(find(paths)), unit="file", disable=None):
-        page = attempt(file, lambda content: lines.find(open_picture(content, max_pixels), max_digits))
+        page = attempt(file, lambda content: document.segment(open_picture(content, max_pixels), max_digits))
         if isinstance(page, str):
             yield PageReading(str(file), error=page)
             continue
         images, size = page.images, model.max_batch_size
         batches = [model.run(images[start : start + size]) for start in range(0, len(images), size)]
-        read = page.read(np.concatenate(batches))
+        read = page.decode(np.concatenate(batches))
         text = "\n".join("".join(str(each.digit) for each in line) for line in read)
         confidence = min((each.confidence for line in read for each in line), default=0.0)
         yield PageReading(str(file), text, confidence, accepted=confidence >= manifest.threshold)

@@ -1,9 +1,14 @@
-"""Boxes, combs and tables to write into: their lines are found although digits touch them."""
+"""The printed lines of boxes, combs and tables to write into, found although digits touch and cross them.
+
+A form is a connected component that is mostly hollow. It is turned straight; its level lines are the rows that have ink
+along almost all of its width, its uprights the columns that have ink from its top to its bottom.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -13,109 +18,150 @@ from app.arrays import Mask
 from app.preprocessing.frames import is_rectangular
 from app.preprocessing.ink import STEEPEST, counts_of_sheared_rows
 
-SMALLEST = 32  # shorter side, in pixels
-HOLLOW = 0.5  # of its box: no form has more ink, digits included
+SMALLEST_FORM = 32  # pixels: its shorter side
+MOST_INK = 0.5  # of a form's box, its digits included
 SLOPES: list[float] = np.linspace(-STEEPEST, STEEPEST, 71).tolist()  # finer than ruled paper's: a form's lines are long
-LEVEL, UPRIGHT = 0.85, 0.9  # of the form's width, and from its top to its bottom: a line covers as much
-THICKEST, THIN = 0.12, 6  # of a form's height, and in pixels: no line is thicker, and one so thin is none too thick
-HIGH = 0.6  # of a form's height: its top line and its bottom line are so far apart
-OPEN = 1.5  # as wide as high: a comb, which may have no top or no bottom
-AS_HIGH = 0.4  # of its box: a digit
-NOT_QUITE_STRAIGHT, NEAR = np.ones((3, 3), np.uint8), np.ones((7, 7), np.uint8)
-AT_THE_ENDS = 1 / 6  # of a form's width: where its first upright and its last one are
+LEVEL_COVERS = 0.85  # of the form's width: a level line
+UPRIGHT_COVERS = 0.9  # of the form's height: an upright
+THICKEST = 0.12  # of a form's height: no line is thicker,
+THIN = 6  # pixels: or thicker than this in a low form
+TOP_TO_BOTTOM = 0.6  # of a form's height: the least between its top line and its bottom line
+OPEN_WIDTH = 1.5  # heights: a form so wide may be a comb, which has no top or no bottom
+LEAST_DIGIT_HEIGHT = 0.4  # of its box
+END_UPRIGHTS = 1 / 6  # of a form's width: the first and the last upright are so near its ends
+LINE_TOLERANCE = np.ones((3, 3), np.uint8)  # a line that is not quite straight
+REMAINS_REACH = np.ones((7, 7), np.uint8)  # how far the soft edges of an erased line reach
 
 
-class Lines(NamedTuple):
-    """255 on them."""
+class FormLines(NamedTuple):
+    """(H, W) each, 255 on the lines."""
 
     level: Mask
     upright: Mask
 
 
-def lines_of_forms(inked: Mask) -> Lines | None:
-    """Of all forms there are; None if there is none."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8, ltype=cv2.CV_32S)
-    found = Lines(np.zeros_like(inked), np.zeros_like(inked))
-    for label, (left, top, width, height, area) in enumerate(stats.tolist()):
-        if label == 0 or min(width, height) < SMALLEST or area > HOLLOW * width * height:
-            continue
-        here = slice(top, top + height), slice(left, left + width)
-        own = np.where(labels[here] == label, np.uint8(255), np.uint8(0))
-        lines = lines_of_form(own) if is_rectangular(cv2.findNonZero(own)) else None
-        if lines and (width >= OPEN * height or holds_a_digit(lines, inked[here])):
-            for whole, part in zip(found, lines, strict=True):
-                whole[here] |= part
+def find_form_lines(page: Mask) -> FormLines | None:
+    """The lines of all forms on a binarized page; None if there is no form."""
+    found = FormLines(np.zeros_like(page), np.zeros_like(page))
+    for within, component in possible_forms(page):
+        lines = lines_of_form(component)
+        if lines and (component.shape[1] >= OPEN_WIDTH * len(component) or holds_a_digit(lines, page[within])):
+            found.level[within] |= lines.level
+            found.upright[within] |= lines.upright
     return found if found.level.any() else None
 
 
-def holds_a_digit(lines: Lines, inked: Mask) -> bool:
+def possible_forms(page: Mask) -> Iterator[tuple[tuple[slice, slice], Mask]]:
+    """The connected components that are large, hollow and rectangular: their place on the page, and their own ink."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(page, connectivity=8, ltype=cv2.CV_32S)
+    for label, (left, top, width, height, area) in enumerate(stats.tolist()):
+        if label == 0 or min(width, height) < SMALLEST_FORM or area > MOST_INK * width * height:
+            continue
+        within = slice(top, top + height), slice(left, left + width)
+        component = np.where(labels[within] == label, np.uint8(255), np.uint8(0))
+        if is_rectangular(cv2.findNonZero(component)):
+            yield within, component
+
+
+def holds_a_digit(lines: FormLines, page: Mask) -> bool:
     """Whether there is ink as high as a digit is in a box. Else the box may be a digit: 0, or 8 with a line across."""
-    _, _, _, height = cv2.boundingRect(cv2.bitwise_and(inked, cv2.bitwise_not(lines.level | lines.upright)))
-    return height >= AS_HIGH * len(inked)
+    _, _, _, height = cv2.boundingRect(cv2.bitwise_and(page, cv2.bitwise_not(lines.level | lines.upright)))
+    return height >= LEAST_DIGIT_HEIGHT * len(page)
 
 
-def lines_of_form(own: Mask) -> Lines | None:
-    """Of ink that is connected; None if it is no form."""
-    room = int(STEEPEST * own.shape[1]) + 3
-    roomy = cv2.copyMakeBorder(own, room, room, room, room, cv2.BORDER_CONSTANT)
-    size = roomy.shape[::-1]
-    turn = cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), math.degrees(math.atan(slope_of(own))), 1)
-    straight = cv2.threshold(cv2.warpAffine(roomy, turn, size), 100, 255, cv2.THRESH_BINARY)[1]
-    straight = cv2.dilate(straight, NOT_QUITE_STRAIGHT)  # such a line has one row too
-    left, top, width, height = cv2.boundingRect(straight)
-    found = straight_lines(straight[top : top + height, left : left + width] > 0)
-    if not found:
+def lines_of_form(component: Mask) -> FormLines | None:
+    """None if the component is not a form."""
+    straightened = Straightened.of(component)
+    lines = straight_lines(straightened.form > 0)
+    if not lines:
         return None
-
-    def where_it_was(lines: NDArray[np.bool_]) -> Mask:
-        drawn = np.zeros_like(straight)
-        drawn[top : top + height, left : left + width][lines] = 255
-        back = cv2.warpAffine(drawn, turn, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
-        return np.asarray(back[room:-room, room:-room], np.uint8)
-
-    level, upright = map(where_it_was, found)
-    return Lines(level | beside(level | upright, own), upright)
+    level, upright = map(straightened.turned_back, lines)
+    return FormLines(level | remains(level | upright, component), upright)
 
 
-def beside(lines: Mask, own: Mask) -> Mask:
-    """What is left of a form's lines when they are taken away: connected ink that is near them everywhere."""
-    rest = cv2.bitwise_and(own, cv2.bitwise_not(lines))
+class Straightened(NamedTuple):
+    """A component turned so that its lines are level and upright, with room around it."""
+
+    mask: Mask
+    rotation: cv2.typing.MatLike  # (2, 3): from the component, with room around it, to `mask`
+    room: int  # pixels on each side
+    within: tuple[slice, slice]  # the form's box in `mask`
+
+    @classmethod
+    def of(cls, component: Mask) -> Self:
+        room = int(STEEPEST * component.shape[1]) + 3
+        roomy = cv2.copyMakeBorder(component, room, room, room, room, cv2.BORDER_CONSTANT)
+        size = roomy.shape[::-1]
+        degrees = math.degrees(math.atan(slope_of(component)))
+        rotation = cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), degrees, 1)
+        turned = cv2.threshold(cv2.warpAffine(roomy, rotation, size), 100, 255, cv2.THRESH_BINARY)[1]
+        mask = np.asarray(cv2.dilate(turned, LINE_TOLERANCE), np.uint8)
+        left, top, width, height = cv2.boundingRect(mask)
+        return cls(mask, rotation, room, (slice(top, top + height), slice(left, left + width)))
+
+    @property
+    def form(self) -> Mask:
+        return self.mask[self.within]
+
+    def turned_back(self, lines: NDArray[np.bool_]) -> Mask:
+        """Lines of `form`, where they were on the component."""
+        drawn = np.zeros_like(self.mask)
+        drawn[self.within][lines] = 255
+        flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        back = cv2.warpAffine(drawn, self.rotation, self.mask.shape[::-1], flags=flags)
+        return np.asarray(back[self.room : -self.room, self.room : -self.room], np.uint8)
+
+
+def remains(lines: Mask, component: Mask) -> Mask:
+    """What is left of a form's lines once they are erased: connected ink that is near them everywhere."""
+    rest = cv2.bitwise_and(component, cv2.bitwise_not(lines))
     _, labels = cv2.connectedComponents(rest, connectivity=8, ltype=cv2.CV_32S)
-    elsewhere = np.unique(labels[cv2.dilate(lines, NEAR) == 0])
+    elsewhere = np.unique(labels[cv2.dilate(lines, REMAINS_REACH) == 0])
     return np.where(np.isin(labels, elsewhere), np.uint8(0), rest)
 
 
-def slope_of(own: Mask) -> float:
-    """That of `SLOPES` at which, sheared by it, the fewest rows hold the most ink."""
-    y, x = np.nonzero(own[:, ::2])
-    height, width = own.shape
+def slope_of(component: Mask) -> float:
+    """The one of `SLOPES` at which, sheared by it, the fewest rows hold the most ink."""
+    y, x = np.nonzero(component[:, ::2])
+    height, width = component.shape
     counts = counts_of_sheared_rows(y, 2 * x, height, width, SLOPES)
     return SLOPES[max(range(len(SLOPES)), key=lambda i: int(np.square(counts[i]).sum()))]
 
 
-def straight_lines(inked: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
-    """The level lines and the uprights, where a form stands straight; None if it is no form."""
-    height, width = inked.shape
-    level = np.flatnonzero(inked.mean(axis=1) >= LEVEL)
+def straight_lines(form: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+    """The level lines and the uprights of a form that stands straight; None if it is not a form."""
+    height, width = form.shape
     thickest = max(THIN, THICKEST * height)
+    level = np.flatnonzero(form.mean(axis=1) >= LEVEL_COVERS)
     if not 0 < longest_run(level) <= thickest:
         return None
-    top, bottom = int(level[0]), int(level[-1])
-    if bottom - top < HIGH * height:
-        if width < OPEN * height:
-            return None
-        top, bottom = (0, bottom) if top > height / 2 else (top, height - 1)
-    upright = np.flatnonzero(inked[top : bottom + 1].mean(axis=0) >= UPRIGHT)
-    if not 0 < longest_run(upright) <= thickest:
+    top_and_bottom = top_and_bottom_of(level, height, width)
+    if not top_and_bottom:
         return None
-    if upright[0] > AT_THE_ENDS * width or upright[-1] < (1 - AT_THE_ENDS) * width:
+    between = slice(top_and_bottom[0], top_and_bottom[1] + 1)
+    uprights = np.flatnonzero(form[between].mean(axis=0) >= UPRIGHT_COVERS)
+    if not 0 < longest_run(uprights) <= thickest or not reach_the_ends(uprights, width):
         return None
-    rows, columns = np.zeros_like(inked), np.zeros_like(inked)
+    rows, columns = np.zeros_like(form), np.zeros_like(form)
     rows[level] = True
-    columns[top : bottom + 1, upright] = True
+    columns[between, uprights] = True
     return rows, columns
 
 
+def top_and_bottom_of(level: NDArray[np.intp], height: int, width: int) -> tuple[int, int] | None:
+    """The first and the last row of a form, given its level rows: a comb has its top or its bottom line alone."""
+    top, bottom = int(level[0]), int(level[-1])
+    if bottom - top >= TOP_TO_BOTTOM * height:
+        return top, bottom
+    if width < OPEN_WIDTH * height:
+        return None
+    return (0, bottom) if top > height / 2 else (top, height - 1)
+
+
+def reach_the_ends(uprights: NDArray[np.intp], width: int) -> bool:
+    return bool(uprights[0] <= END_UPRIGHTS * width and uprights[-1] >= (1 - END_UPRIGHTS) * width)
+
+
 def longest_run(places: NDArray[np.intp]) -> int:
-    """Of neighbours, in ascending order."""
+    """The longest run of neighbours among places in ascending order."""
     return max(len(run) for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.inference.session import Model
 from app.preprocessing.decode import open_picture
-from app.segmentation import layout as lines
+from app.segmentation import document
 from training.datasets.mnist import Digits
 from training.evaluation.metrics import wilson_interval
 
@@ -76,8 +76,8 @@ def reader(model: Model) -> Read:
 
     def read(pixels: Pixels) -> list[str]:
         content = cv2.imencode(".png", pixels[:, :, ::-1])[1].tobytes()
-        page = lines.find(open_picture(content, MAX_PIXELS), MAX_DIGITS)
-        return ["".join(str(each.digit) for each in line) for line in page.read(model.run(page.images))]
+        page = document.segment(open_picture(content, MAX_PIXELS), MAX_DIGITS)
+        return ["".join(str(each.digit) for each in line) for line in page.decode(model.run(page.images))]
 
     return read
 

@@ -14,7 +14,7 @@ from app import arrays
 from app.preprocessing import decode as decoding
 from app.preprocessing import normalize as image
 from app.preprocessing.ink import ink_of, without_surroundings
-from app.segmentation import layout as lines
+from app.segmentation import document
 from tests.app.conftest import encode
 from training.datasets.mnist import Digits
 
@@ -197,7 +197,7 @@ def test_digits_on_a_card_are_where_they_are_on_the_picture(some: list[Pixels]) 
     on_white = np.pad(paper, 50, constant_values=255)
     found, expected = (np.nonzero(ink_of(np.asarray(each, np.uint8)) > 128) for each in (picture, on_white))
     assert [(axis.min(), axis.max()) for axis in found] == [(axis.min(), axis.max()) for axis in expected]
-    assert len(lines.find_on(ink_of(np.asarray(picture, np.uint8)), 10).lines) == 1
+    assert len(document.segment_ink(ink_of(np.asarray(picture, np.uint8)), 10).lines) == 1
 
 
 # --- numbers of 16 bits -----------------------------------------------------------------------------------------------

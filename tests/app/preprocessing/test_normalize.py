@@ -14,7 +14,7 @@ from app.arrays import Image
 from app.errors import ServiceError
 from app.preprocessing import decode as decoding
 from app.preprocessing import normalize as image
-from app.segmentation import layout as lines
+from app.segmentation import document
 from tests.app.conftest import encode
 from training.datasets.mnist import Digits
 
@@ -116,4 +116,4 @@ def test_pictures_of_every_shape_are_read_or_refused(height: int) -> None:
         with suppress(ServiceError):
             assert image.prepare(picture).shape == (28, 28)
         with suppress(ServiceError):
-            assert lines.find(decoding.open_picture(encode(picture), MAX_PIXELS), 64).images.shape[1:] == (28, 28)
+            assert document.segment(decoding.open_picture(encode(picture), MAX_PIXELS), 64).images.shape[1:] == (28, 28)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from app.arrays import Ink
 from app.errors import BlankPicture
 from app.inference.session import Model
 from app.preprocessing.ink import BOX_LEVEL
-from app.segmentation import layout as lines
-from app.segmentation.form_lines import lines_of_forms
+from app.segmentation import document
+from app.segmentation.form_lines import find_form_lines
 from tests.conftest import NEWEST, ROOT
 from training.datasets.mnist import Digits
 
-Ink = NDArray[np.uint8]
-HEIGHT, WIDTH, AROUND = 80, 70, 60
+HEIGHT = 80  # pixels: of a box
+WIDTH = 70
+AROUND = 60
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,8 @@ def turned(ink: Ink, degrees: float) -> Ink:
 
 
 def read(ink: Ink, model: Model) -> list[str]:
-    page = lines.find_on(ink, 64)
-    return ["".join(str(each.digit) for each in line) for line in page.read(model.run(page.images))]
+    page = document.segment_ink(ink, 64)
+    return ["".join(str(digit.digit) for digit in line) for line in page.decode(model.run(page.images))]
 
 
 @pytest.mark.parametrize("degrees", [0, 2])
@@ -72,13 +73,13 @@ def test_fields_of_forms_are_read_as_without_their_lines(
 
 def test_writing_alone_is_no_form(test_digits: Digits) -> None:
     for start in range(0, 500, 5):
-        assert lines_of_forms(field("nothing", test_digits[np.arange(start, start + 5)])) is None
+        assert find_form_lines(field("nothing", test_digits[np.arange(start, start + 5)])) is None
 
 
 @pytest.mark.parametrize("degrees", [0, 3])
 def test_of_a_form_the_lines_are_taken_and_nothing_else(test_digits: Digits, degrees: float) -> None:
     digits = test_digits[np.arange(5)]
-    left = lines.without_forms(turned(field("comb", digits), degrees)) > BOX_LEVEL
+    left = document.without_form_lines(turned(field("comb", digits), degrees)) > BOX_LEVEL
     written = turned(field("nothing", digits), degrees) > BOX_LEVEL
     assert np.count_nonzero(left != written) < 0.01 * np.count_nonzero(written)
 
@@ -90,10 +91,10 @@ def test_digits_of_straight_lines_are_no_forms(bars: list[float]) -> None:
         cv2.rectangle(ink, (left, 50), (left + 60, 170), (255,), 8)
         for bar in bars:
             cv2.line(ink, (left, 50 + round(120 * bar)), (left + 60, 50 + round(120 * bar)), (255,), 8)
-    assert lines_of_forms(ink) is None
+    assert find_form_lines(ink) is None
 
 
 def test_empty_form_is_blank(test_digits: Digits) -> None:
     nothing = Digits(np.zeros((5, 28, 28), np.uint8), test_digits.labels[:5])
     with pytest.raises(BlankPicture):
-        lines.find_on(field("comb", nothing), 64)
+        document.segment_ink(field("comb", nothing), 64)

@@ -1,0 +1,89 @@
+"""One line of the page as a strip: its own ink alone, in a size that can be cut, and where that lies on the picture.
+
+Three coordinate systems meet here:
+
+    picture   the pixels of the picture as it was sent, upright
+    page      the pixels of the page's ink, `picture_scale` picture pixels each: large pictures are reduced to be read
+    strip     the pixels of the line's strip, 1 / `factor` page pixels each, with `MARGIN` empty columns on both sides
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.arrays import Ink
+from app.preprocessing.ink import strengthened
+from app.preprocessing.normalize import thick_enough
+from app.segmentation.layout import Component, Labels, bounding_box, typical_height
+from app.segmentation.oversegmentation import Columns, Strip
+
+STRIP_HEIGHT = 64  # strip pixels: higher digits are reduced to it; 40 costs two points where digits touch
+MARGIN = 4  # strip pixels: empty columns on each side
+
+
+class Placement(NamedTuple):
+    """Where a strip lies on the picture."""
+
+    x: float  # picture pixels: the strip's left edge, margin included
+    y: float  # picture pixels: the strip's upper edge
+    scale: float  # picture pixels for one of the strip's
+
+    def on_picture(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """x, y, width and height in strip pixels -> in whole picture pixels, none of them empty."""
+        x, y, width, height = (length * self.scale for length in box)
+        return round(self.x + x), round(self.y + y), max(1, round(width)), max(1, round(height))
+
+
+def line_strip(
+    components: Sequence[Component], page: Ink, labels: Labels, picture_scale: float
+) -> tuple[Strip, Placement]:
+    """The strip of a line, given its components, and where it lies."""
+    height = typical_height(components)
+    line_ink = own_ink(components, page, labels)
+    thick = thick_enough(line_ink, height)
+    border = (len(thick) - len(line_ink)) // 2  # page pixels that thickening has added on each side
+    bounds = bounding_box(components)
+    left, top = bounds.left - border, bounds.top - border  # page pixels
+    factor = min(1.0, STRIP_HEIGHT / height)
+    reduced = scaled(thick, factor)
+    ink = strengthened(np.pad(reduced, ((0, 0), (MARGIN, MARGIN))))
+    page_columns = (np.arange(-MARGIN, reduced.shape[1] + MARGIN) + 0.5) / factor + left
+    middle = strip_rows((middle_rows(page_columns, components) - top) * factor, len(ink))
+    placement = Placement((left - MARGIN / factor) * picture_scale, top * picture_scale, scale=picture_scale / factor)
+    return Strip(ink, height * factor, middle), placement
+
+
+def own_ink(components: Sequence[Component], page: Ink, labels: Labels) -> Ink:
+    """The page within the line's bounds, without other lines' ink and its soft edges."""
+    bounds = bounding_box(components)
+    within = slice(bounds.top, bounds.bottom), slice(bounds.left, bounds.right)
+    labels = labels[within]
+    own = np.isin(labels, [label for component in components for label in component.labels])
+    others = cv2.dilate(((labels > 0) & ~own).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return np.where(others & ~own, np.uint8(0), page[within])
+
+
+def scaled(ink: Ink, factor: float) -> Ink:
+    height, width = ink.shape
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def middle_rows(columns: NDArray[np.float64], components: Sequence[Component]) -> NDArray[np.float64]:
+    """For each column the row of the line's middle: a straight line through its digits' middles (least squares)."""
+    x, y = np.array([((component.left + component.right) / 2, component.middle) for component in components]).T
+    weights = np.array([component.height for component in components], float)
+    mean_x, mean_y = np.average(x, weights=weights), np.average(y, weights=weights)
+    spread = np.average((x - mean_x) ** 2, weights=weights)
+    slope = np.average((x - mean_x) * (y - mean_y), weights=weights) / spread if spread else 0.0
+    return np.asarray(mean_y + slope * (columns - mean_x), np.float64)
+
+
+def strip_rows(rows: NDArray[np.float64], height: int) -> Columns:
+    """As whole rows of a strip of this height."""
+    return np.clip(rows, 0, height - 1).astype(np.intp)

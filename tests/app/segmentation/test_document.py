@@ -1,0 +1,84 @@
+"""Pages become lines of candidate segments, on pages drawn by hand."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from app.errors import BlankPicture, TooManyDigits
+from app.segmentation import document, layout
+from tests.support.drawn_pages import bars, lefts, sheet
+
+
+def test_lines_may_slope() -> None:
+    """Eight digits that rise by two heights, above eight more that do."""
+    places = [(20 + 45 * index, 100 - 10 * index) for index in range(8)]
+    below = [(x, y + 65) for x, y in places]
+    ink = bars(sheet(), *places, *below)
+    assert lefts(ink) == [[x for x, _ in places]] * 2
+    for line in document.segment_ink(ink, 20).lines:
+        rise = int(line.strip.middle[0]) - int(line.strip.middle[-1])
+        assert 65 <= rise <= 80
+
+
+def test_empty_page_is_blank() -> None:
+    with pytest.raises(BlankPicture):
+        document.segment_ink(sheet(), 10)
+
+
+def test_dust_makes_no_line_on_a_page() -> None:
+    ink = bars(sheet(), (20, 20), (60, 20))
+    ink[200:204, 200:204] = 255
+    assert len(document.segment_ink(ink, 10).lines) == 1
+
+
+def test_texture_of_more_components_than_can_be_digits_costs_little() -> None:
+    """14,400 crosses: comparing each two of them would take gigabytes."""
+    cross = np.zeros((10, 10), np.uint8)
+    cross[1:8, 4] = cross[4, 1:8] = 255
+    assert len(layout.connected_components(np.tile(cross, (120, 120)))[0]) == layout.MAX_COMPONENTS
+    with pytest.raises(TooManyDigits):
+        document.segment_ink(np.tile(cross, (120, 120)), 256)
+
+
+def test_digits_are_counted_by_their_room() -> None:
+    """A hundred that all touch are one part of the ink, and still a hundred."""
+    ink = sheet(60, 3000)
+    ink[20:50, 10:2900] = 255
+    with pytest.raises(TooManyDigits):
+        document.segment_ink(ink, 20)
+
+
+def test_strokes_of_a_thin_pen_stay_wide_enough_to_be_read() -> None:
+    """One pixel of 1,000 would be a sixteenth of one."""
+    ink = sheet(1200, 800)
+    cv2.polylines(ink, [np.array([[100, 100], [400, 100], [250, 1100]], np.int32)], isClosed=False, color=255)
+    (line,) = document.segment_ink(ink, 10).lines
+    assert (line.strip.ink[30:50] > 128).sum(axis=1).min() >= 4
+
+
+def test_boxes_are_where_the_ink_is_at_any_scale() -> None:
+    ink = bars(sheet(), (50, 60), height=160)
+    (line,) = document.segment_ink(ink, 10).lines
+    x, y, width, height = line.placement.on_picture(line.segments[0].box)
+    assert np.allclose([x, y, width, height], [50, 60, 6, 160], atol=3)
+    (twice,) = document.segment_ink(ink, 10, picture_scale=2.0).lines
+    assert np.allclose(twice.placement.on_picture(twice.segments[0].box), [100, 120, 12, 320], atol=6)
+
+
+def test_neighbouring_lines_ink_is_not_in_a_strip() -> None:
+    """The second line's stroke reaches up between those of the first."""
+    ink = bars(bars(sheet(), (20, 20), (100, 20)), (60, 45), (20, 75), (100, 75))
+    first = document.segment_ink(ink, 10).lines[0]
+    assert not first.strip.ink[:, 40:70].any() or len(lefts(ink)) == 1
+
+
+def test_every_segment_becomes_an_image_of_mnists_geometry() -> None:
+    (line,) = document.segment_ink(bars(sheet(), (50, 60), (120, 60), height=60), 10).lines
+    assert len(line.images) == len(line.segments) >= 2
+    for image in line.images:
+        x, y, width, height = cv2.boundingRect(image)
+        assert max(width, height) == 20
+        assert abs(x + width / 2 - 14.5) <= 1
+        assert abs(y + height / 2 - 14.5) <= 1
