@@ -12,7 +12,7 @@ from benchmarks.http import Answer, Read, Request
 ROOT = Path(__file__).parents[1]
 PEERS = Path(__file__).parent / "peers"
 CACHE = ROOT / ".cache/bench"
-MLP, CNN = (ROOT / "models" / each / "model.onnx" for each in ("digits-mlp/1", "digits/4"))
+MLP, CNN = (ROOT / "models" / each / "model.onnx" for each in ("digits-mlp/1", "digits/7"))
 
 
 class NoComparison(Exception):

@@ -10,7 +10,7 @@ from training.datasets.mnist import Digits, load_test
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = sorted((path.name for path in (ROOT / "models/digits").iterdir()), key=int)  # of the default model
-NEWEST = VERSIONS[-1]
+PREVIOUS, NEWEST = VERSIONS[-2:]
 MLP_VERSIONS = sorted((path.name for path in (ROOT / "models/digits-mlp").iterdir()), key=int)
 
 

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.app.server.test_serve import SECONDS, Service, serving
-from tests.conftest import ROOT
+from tests.conftest import PREVIOUS, ROOT
 from training.datasets.mnist import Digits
 
 MARK = b"a-mark-that-no-one-else-writes-"  # 31 bytes: in base64 it reads the same at every third place
@@ -70,7 +70,7 @@ def requests(content: bytes, pixels: Any) -> Iterator[tuple[str, bytes, dict[str
         yield f"/v1/models/digits:{verb}", instances, json
         yield f"/v1/models/digits:{verb}", numbers, json
         yield f"/v1/models/digits:{verb}", instances[:-9], json
-    for path in ("/v2/models/digits/infer", "/v2/models/digits/versions/1/infer"):
+    for path in ("/v2/models/digits/infer", f"/v2/models/digits/versions/{PREVIOUS}/infer"):
         yield path, orjson.dumps({"inputs": [tensor]}), json
         yield path, orjson.dumps({"inputs": [tensor | {"data": [MARK.decode()]}]}), json
         yield path, pixels.tobytes(), {"Inference-Header-Content-Length": "0"}

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
+from tests.conftest import PREVIOUS
 from tests.support.served_client import ServedClient
 
 Document = dict[str, Any]
@@ -27,7 +28,7 @@ LAST = "v2_unload_model"  # after it there is nothing to ask
 def service(models: Path) -> Iterator[TestClient]:
     """A client of a service that has what the examples speak of: a labelled version, an open repository."""
     digest = hashlib.sha256(KEY.encode()).hexdigest()
-    settings = Settings(models=models, device="cpu", version_labels="digits/stable=1", admin_keys=digest)
+    settings = Settings(models=models, device="cpu", version_labels=f"digits/stable={PREVIOUS}", admin_keys=digest)
     with ServedClient(create_app(settings)) as client:
         yield client
 

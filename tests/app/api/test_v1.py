@@ -20,7 +20,7 @@ from app.settings import Settings
 from tests.app.api.test_digits import assert_problem
 from tests.app.conftest import encode
 from tests.app.server.test_serve import SECONDS, serving
-from tests.conftest import NEWEST, VERSIONS
+from tests.conftest import NEWEST, PREVIOUS, VERSIONS
 from tests.support.served_client import ServedClient
 from training.datasets.mnist import Digits
 
@@ -31,7 +31,7 @@ ZEROS = np.zeros((28, 28), int).tolist()
 @pytest.fixture(scope="module", params=[ServedClient, TestClient], ids=["fast lane", "FastAPI alone"])
 def client(models: Path, request: pytest.FixtureRequest) -> Iterator[TestClient]:
     settings = Settings(
-        models=models, device="cpu", version_labels=f"digits/stable=1,digits/canary={NEWEST},digits/next=99"
+        models=models, device="cpu", version_labels=f"digits/stable={PREVIOUS},digits/canary={NEWEST},digits/next=99"
     )
     with request.param(create_app(settings), raise_server_exceptions=False) as client:
         yield client
@@ -103,7 +103,7 @@ def test_only_signature_is_the_default_one(client: TestClient) -> None:
 def test_version_and_label_are_chosen_in_the_path(client: TestClient) -> None:
     document = {"instances": [ZEROS]}
     latest = ask(client, document).json()
-    first = ask(client, document, "/v1/models/digits/versions/1:predict").json()
+    first = ask(client, document, f"/v1/models/digits/versions/{PREVIOUS}:predict").json()
     assert first != latest
     assert ask(client, document, f"/v1/models/digits/versions/{NEWEST}:predict").json() == latest
     assert ask(client, document, "/v1/models/digits/labels/canary:predict").json() == latest
@@ -158,7 +158,7 @@ def test_models_are_listed_by_name(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     ("address", "versions"),
-    [("digits", VERSIONS[::-1]), ("digits/versions/1", ["1"]), ("digits/labels/stable", ["1"])],
+    [("digits", VERSIONS[::-1]), (f"digits/versions/{PREVIOUS}", [PREVIOUS]), ("digits/labels/stable", [PREVIOUS])],
 )
 def test_status_is_what_both_families_of_clients_read(client: TestClient, address: str, versions: list[str]) -> None:
     ok = {"error_code": "OK", "error_message": ""}
@@ -168,7 +168,7 @@ def test_status_is_what_both_families_of_clients_read(client: TestClient, addres
 
 
 def test_metadata_names_what_predict_takes_and_gives(client: TestClient) -> None:
-    answer = client.get("/v1/models/digits/versions/1/metadata").json()
+    answer = client.get(f"/v1/models/digits/versions/{PREVIOUS}/metadata").json()
     assert answer["model_spec"] == {"name": "digits", "signature_name": "", "version": "1"}
     signature = answer["metadata"]["signature_def"]["signature_def"]["serving_default"]
     assert signature["method_name"] == "tensorflow/serving/predict"
@@ -272,7 +272,7 @@ def test_bad_picture_is_named(client: TestClient, seven_png: bytes) -> None:
     assert_problem(ask(client, {"instances": [good] * 256 + [None]}), 413, "too-many-pictures")
 
 
-@pytest.mark.parametrize("path", ["digits:classify", "digits:regress", "digits/versions/1:classify"])
+@pytest.mark.parametrize("path", ["digits:classify", "digits:regress", f"digits/versions/{PREVIOUS}:classify"])
 def test_classify_and_regress_are_not_offered(client: TestClient, path: str) -> None:
     problem = assert_problem(ask(client, {"examples": []}, f"/v1/models/{path}"), 400, "invalid-request")
     assert "use :predict" in problem["error"]
@@ -283,7 +283,7 @@ def test_classify_and_regress_are_not_offered(client: TestClient, path: str) -> 
     [
         ("GET", "/v1/models/"),
         ("GET", "/v1/models/digits/versions/latest"),
-        ("GET", "/v1/models/digits/versions/1/labels/stable"),
+        ("GET", f"/v1/models/digits/versions/{PREVIOUS}/labels/stable"),
         ("GET", "/v1/models/digits/labels"),
         ("GET", "/v1/models/digits:predicted"),
         ("POST", "/v1/models/digits:predicted"),
@@ -300,7 +300,7 @@ def test_path_that_is_none_of_the_protocols_is_malformed(client: TestClient, met
 
 
 def test_predict_takes_no_get(client: TestClient) -> None:
-    for path in (PREDICT, "/v1/models/digits/versions/1:predict", "/v1/models/digits/labels/stable:predict"):
+    for path in (PREDICT, f"/v1/models/digits/versions/{PREVIOUS}:predict", "/v1/models/digits/labels/stable:predict"):
         response = client.get(path)
         assert_problem(response, 405, "method-not-allowed")
         assert response.headers["allow"] == "POST"

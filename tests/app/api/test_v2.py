@@ -18,7 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.app.api.test_digits import assert_problem
 from tests.app.conftest import encode
-from tests.conftest import MLP_VERSIONS, NEWEST, VERSIONS
+from tests.conftest import MLP_VERSIONS, NEWEST, PREVIOUS, VERSIONS
 from training.datasets.mnist import Digits
 
 INFER = "/v2/models/digits/infer"
@@ -106,7 +106,7 @@ def test_server_says_what_it_is_with_and_without_a_slash(client: TestClient, pat
 def test_live_and_ready_have_bodies(client: TestClient) -> None:
     assert client.get("/v2/health/live").json() == {"live": True}
     assert client.get("/v2/health/ready").json() == {"ready": True}
-    for path in ("/v2/models/digits", "/v2/models/digits/versions/1"):
+    for path in ("/v2/models/digits", f"/v2/models/digits/versions/{PREVIOUS}"):
         assert client.get(path + "/ready").json() == {"name": "digits", "ready": True}
 
 
@@ -128,7 +128,7 @@ def test_model_tells_its_versions_and_tensors(client: TestClient) -> None:
         "inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, 28, 28]}],
         "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]}],
     }
-    assert client.get("/v2/models/digits/versions/1").json() == answer
+    assert client.get(f"/v2/models/digits/versions/{PREVIOUS}").json() == answer
 
 
 @pytest.mark.parametrize("path", ["letters", "digits/versions/9", "digits/versions/new", "digits/versions/1111111111"])
@@ -475,7 +475,7 @@ def good_requests(images: Pixels) -> list[Body]:
 
 def test_fastapi_answers_as_the_fast_lane_does(client: TestClient, plain_client: TestClient, images: Pixels) -> None:
     bodies = [*good_requests(images), *((body, {}) for body in BAD_JSON.values()), *BAD_BINARY.values()]
-    for path in (INFER, "/v2/models/digits/versions/1/infer", "/v2/models/letters/infer"):
+    for path in (INFER, f"/v2/models/digits/versions/{PREVIOUS}/infer", "/v2/models/letters/infer"):
         for content, headers in bodies:
             fast, plain = (each.post(path, content=content, headers=headers) for each in (client, plain_client))
             del plain.headers["vary"]  # what CORS adds for caches, which keep no POST

@@ -36,6 +36,7 @@ from app.inference.explanation import (
 from app.inference.session import Model
 from tests.app.api.test_digits import assert_problem
 from tests.app.conftest import encode
+from tests.conftest import PREVIOUS
 from training.datasets.mnist import Digits
 
 Score = Callable[[Images], NDArray[np.float64]]
@@ -336,7 +337,7 @@ def test_kserve_asks_for_explanations_of_what_it_predicts(client: TestClient, se
 def test_kserve_picks_a_version_and_sends_pictures(client: TestClient, seven_png: bytes) -> None:
     document = {"instances": [{"b64": base64.b64encode(seven_png).decode()}]}
     latest = client.post("/v1/models/digits:explain", json=document).json()
-    assert client.post("/v1/models/digits/versions/1:explain", json=document).json() != latest
+    assert client.post(f"/v1/models/digits/versions/{PREVIOUS}:explain", json=document).json() != latest
 
 
 def test_so_many_images_are_not_explained_at_once(client: TestClient) -> None:

@@ -23,7 +23,7 @@ from app.repository.repository import ModelRepository, VersionSettings
 from app.repository.signature import Signer
 from tests.app.repository.test_manifest import add_version, copy_versions, edit
 from tests.app.repository.test_servable import BATCH, slowed, zeros
-from tests.conftest import ROOT
+from tests.conftest import PREVIOUS, ROOT
 from tests.support.constant_model import graph_of, write_version
 
 
@@ -380,7 +380,7 @@ WRONG = {
     "no manifest yet": (MANIFEST, None, "cannot be read"),
     "half a graph": (GRAPH, graph_of(2)[:1000], "sha256"),
     "no JSON": (MANIFEST, b"{", "manifest.json is wrong"),
-    "another's": (MANIFEST, (ROOT / "models/digits/1" / MANIFEST).read_bytes(), "says it is digits/1"),
+    "another's": (MANIFEST, (ROOT / "models/digits" / PREVIOUS / MANIFEST).read_bytes(), f"says it is digits/{PREVIOUS}"),
 }
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.server.test_serve import SECONDS, Service, serving, start, until
-from tests.conftest import NEWEST, ROOT
+from tests.conftest import NEWEST, PREVIOUS, ROOT
 
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 TWO = ("--workers", "2", "--device", "cpu")
@@ -177,7 +177,7 @@ def test_restart_one_by_one_loses_no_request() -> None:
 
 
 def test_restart_that_cannot_start_leaves_the_old_workers(tmp_path: Path, models: Path) -> None:
-    shutil.copytree(models / "digits/1", tmp_path / "models/digits/1")
+    shutil.copytree(models / "digits" / PREVIOUS, tmp_path / "models/digits" / PREVIOUS)
     with serving(*TWO, "--models", str(tmp_path / "models")) as service:
         before = wait_for_two(service)
         shutil.rmtree(tmp_path / "models")

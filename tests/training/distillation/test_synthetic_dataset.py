@@ -51,7 +51,7 @@ def test_pictures_of_digits_are_half_what_their_teachers_say_and_those_of_none_a
     """Only a teacher that knows what is no digit is asked."""
     pictures = Bank(worker.data.train.images[:20], bank.smoothed(np.array([3] * 10 + [NO_DIGIT] * 10)))
     assert bank.taught_too(pictures, worker) is pictures
-    judge = Model((GRAPH.parents[2] / "digits/5/model.onnx").read_bytes(), "cpu")
+    judge = Model((GRAPH.parents[2] / "digits/6/model.onnx").read_bytes(), "cpu")
     judged = bank.taught_too(pictures, dataclasses.replace(worker, teachers=[*worker.teachers, judge])).targets
     assert np.array_equal(judged[10:], pictures.targets[10:])
     said = judge.run(pictures.images[:10]).argmax(axis=1)
@@ -63,7 +63,7 @@ def test_pictures_of_digits_are_half_what_their_teachers_say_and_those_of_none_a
 
 def test_a_bank_of_labels_alone_asks_no_teacher_about_pictures(worker: Worker) -> None:
     pictures = Bank(worker.data.train.images[:20], bank.smoothed(np.full(20, 3)))
-    judge = Model((GRAPH.parents[2] / "digits/5/model.onnx").read_bytes(), "cpu")
+    judge = Model((GRAPH.parents[2] / "digits/6/model.onnx").read_bytes(), "cpu")
     plan = dataclasses.replace(worker.plan, judged=0)
     assert bank.taught_too(pictures, dataclasses.replace(worker, teachers=[judge], plan=plan)) is pictures
     assert bank.contents(plan)["judged_share"] == 0
