@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
@@ -18,9 +18,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__
 from app.api import clouds, control, digits, health, models, v1, v2
 from app.api import openapi as contract
+from app.api.state import AppState
 from app.codecs.bodies import Limits
 from app.errors import InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound, ServiceError
-from app.http.auth import PROBES, Access, ApiKeyMiddleware
+from app.http.auth import PROBE_PATHS, Authenticator, ApiKeyMiddleware
 from app.http.body_limit import BodyLimitMiddleware
 from app.http.fast_path import FastPath
 from app.http.problems import ProblemMiddleware, problem_response
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 Routes = clouds.CloudRoutes | ModuleType  # with a `router`, and `HOT_ROUTES` where there are any
 
 ROUTES = (digits, models, health, v1, v2, control)
-UNTRACED_PATHS = frozenset((*PROBES, "/metrics"))  # asked every few seconds, and of no interest
+UNTRACED_PATHS = frozenset((*PROBE_PATHS, "/metrics"))  # asked every few seconds, and of no interest
 EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length", "WWW-Authenticate", "X-Request-ID")
 
 
@@ -52,13 +53,14 @@ class Service(FastAPI):
     on the fast path; all others come here, and under any other server every request does.
     """
 
+    state: AppState  # type: ignore[assignment]  # in place of Starlette's State
     layers: ASGIApp
     fast_path: FastPath
 
     def surround(self, settings: Settings) -> None:
         inner: ASGIApp = BodyLimitMiddleware(super().__call__, settings.max_body_bytes)
         if settings.api_keys:
-            inner = ApiKeyMiddleware(inner, self.state.access, settings.health_route)
+            inner = ApiKeyMiddleware(inner, self.state.authenticator, settings.health_route)
         cors = CORSMiddleware(
             SecurityHeadersMiddleware(ProblemMiddleware(inner)),
             allow_origins=settings.cors_origins,
@@ -70,7 +72,7 @@ class Service(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            self.openapi_schema = contract.complete(super().openapi(), keys=bool(self.state.access.everyone))
+            self.openapi_schema = contract.complete(super().openapi(), keys=bool(self.state.authenticator.everyone))
         return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +96,7 @@ def create_app(settings: Settings | None = None) -> Service:
         docs_url=None,  # they fetch their scripts from another's server
         redoc_url=None,
     )
-    app.state = shared(settings, tracing)  # type: ignore[assignment]
+    app.state = app_state(settings, tracing)
     routes = (called_by_clouds(settings), *ROUTES)
     app.surround(settings)
     app.fast_path = fast_path(app.state, settings, routes)
@@ -103,14 +105,12 @@ def create_app(settings: Settings | None = None) -> Service:
     return app
 
 
-def shared(settings: Settings, tracing: TracerProvider | None) -> SimpleNamespace:
-    """What all requests share. Not Starlette's State: its look-up of each name costs a hot route a microsecond."""
-    return SimpleNamespace(
-        stopping=False,
-        tracing=tracing,
-        access=Access(settings.api_keys, settings.admin_keys),
-        limits=Limits(settings.max_pictures, settings.max_pixels),
-        repository=repository(settings),
+def app_state(settings: Settings, tracing: TracerProvider | None) -> AppState:
+    return AppState(
+        repository(settings),
+        Authenticator(settings.api_keys, settings.admin_keys),
+        Limits(settings.max_pictures, settings.max_pixels),
+        tracing,
     )
 
 
@@ -120,9 +120,9 @@ def called_by_clouds(settings: Settings) -> clouds.CloudRoutes:
     )
 
 
-def fast_path(state: Any, settings: Settings, routes: Sequence[Routes]) -> FastPath:
+def fast_path(state: AppState, settings: Settings, routes: Sequence[Routes]) -> FastPath:
     hot = [route for each in routes for route in getattr(each, "HOT_ROUTES", ())]
-    access = state.access if settings.api_keys else None
+    access = state.authenticator if settings.api_keys else None
     # FastAPI makes the spans, and so gets all requests.
     return FastPath(() if settings.tracing else hot, state, settings.max_body_bytes, access)
 
@@ -164,7 +164,7 @@ def repository(settings: Settings) -> ModelRepository:
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: Service) -> AsyncIterator[None]:
     try:
         async with app.state.repository:
             yield

@@ -14,9 +14,10 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
 
+from app.api.state import ApiRequest, state_of
 from app.codecs.tensors import check_shape, to_images
-from app.errors import InvalidRequest, Problem, Stopping
-from app.http.endpoint import Endpoint, HotRoute, RawRequest, RawResponse, documented
+from app.errors import InvalidRequest, Problem
+from app.http.endpoint import Endpoint, HotRoute, RawResponse, fastapi_endpoint
 
 NPY = b"application/x-npy"
 NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -38,7 +39,7 @@ def routes(pictures: Endpoint, instances: Endpoint, *, health_route: str, predic
     `pictures` answers picture files in any form, `instances` the V1 protocol's JSON.
     """
 
-    async def invocations(call: RawRequest) -> RawResponse:
+    async def invocations(call: ApiRequest) -> RawResponse:
         """Reads what the body holds: a picture, JSON (`instances`, `inputs` or `images`), or a NumPy array file."""
         content_type = call.headers.get(b"content-type", b"")
         if content_type.startswith(NPY) or call.body.startswith(np.lib.format.MAGIC_PREFIX):
@@ -86,7 +87,7 @@ def add_invocations(router: APIRouter, path: str, invocations: Endpoint) -> None
     }
     router.add_api_route(
         path,
-        documented(invocations),
+        fastapi_endpoint(invocations),
         methods=["POST"],
         operation_id="invocations",
         response_model=dict[str, Any],
@@ -98,15 +99,14 @@ def add_invocations(router: APIRouter, path: str, invocations: Endpoint) -> None
 
 async def ping(request: Request) -> Response:
     """200 with nothing in it while the service takes requests, 503 while it stops."""
-    if request.app.state.stopping:
-        raise Stopping("The service is shutting down: send requests to another instance.")
+    state_of(request).check_ready()
     return Response(headers={"Cache-Control": "no-store"})
 
 
 # --- arrays as NumPy writes them to files -----------------------------------------------------------------------------
 
 
-async def predict_array(call: RawRequest) -> RawResponse:
+async def predict_array(call: ApiRequest) -> RawResponse:
     """The probabilities as such a file too if `Accept` asks for it, else as the V1 protocol writes them."""
     images = to_images(read_array(call.body))
     probabilities = await call.state.repository.get().predict(images)

@@ -11,9 +11,8 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from app.api.state import state_of
 from app.errors import InvalidRequest, ModelRefused, Problem
-from app.http.auth import Access
-from app.repository.repository import ModelRepository
 
 router = APIRouter(tags=["open inference protocol v2"])
 
@@ -59,7 +58,7 @@ async def index(request: Request) -> list[IndexEntry]:
     only_ready = (await read_object(request)).get("ready", False)
     if not isinstance(only_ready, bool):
         raise InvalidRequest("'ready' must be true or false.")
-    repository: ModelRepository = request.app.state.repository
+    repository = state_of(request).repository
     return [
         IndexEntry(
             name=each.name,
@@ -85,7 +84,7 @@ async def load(request: Request, name: str) -> Response:
     parameters = (await read_object(request)).get("parameters") or {}
     if not isinstance(parameters, dict) or any(each.startswith(OVERRIDES) for each in parameters):
         raise InvalidRequest("A model is loaded as it is on disk: send no 'config' and no files as parameters.")
-    repository: ModelRepository = request.app.state.repository
+    repository = state_of(request).repository
     try:
         await repository.load(name)
     except ModelRefused as error:
@@ -104,14 +103,13 @@ async def unload(request: Request, name: str) -> Response:
     """Serves a model no longer, once everyone who waits for it is answered. The default model too."""
     check_open(request)
     await read_object(request)
-    repository: ModelRepository = request.app.state.repository
+    repository = state_of(request).repository
     await repository.unload(name)
     return Response()
 
 
 def check_open(request: Request) -> None:
-    access: Access = request.app.state.access
-    access.check_admin(dict(request.scope["headers"]))
+    state_of(request).authenticator.check_admin(dict(request.scope["headers"]))
 
 
 async def read_object(request: Request) -> dict[str, Any]:

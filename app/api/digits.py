@@ -14,16 +14,17 @@ import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from app.api.state import ApiRequest
 from app.arrays import Images, Probabilities
 from app.codecs.bodies import BINARY, REQUEST_BODY, Limits, is_picture, read_picture, read_pictures
 from app.errors import InvalidRequest, Problem
-from app.http.endpoint import HotRoute, RawRequest, RawResponse, documented
+from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.inference.explanation import Explained, Explanation, explain, overlay
 from app.preprocessing.decode import open_picture
 from app.preprocessing.pool import prepare, prepare_small, threads
 from app.repository.servable import Servable
-from app.segmentation import layout as lines
-from app.segmentation.layout import Digit, Page
+from app.segmentation import document
+from app.segmentation.document import Document, RecognizedDigit
 
 router = APIRouter(tags=["digits"])
 
@@ -130,7 +131,7 @@ class Options(NamedTuple):
     digit: int | None = None
 
 
-async def predict(call: RawRequest) -> RawResponse:
+async def predict(call: ApiRequest) -> RawResponse:
     """Reads one or many pictures, each of one digit: any size, polarity and place on the picture."""
     options = (read_options_again if len(call.query) < 100 else read_options)(call.query)
     servable = call.state.repository.get(options.model, options.version)
@@ -148,7 +149,7 @@ HOT_ROUTES = [HotRoute("/predict", predict)]
 
 router.add_api_route(
     "/predict",
-    documented(predict),
+    fastapi_endpoint(predict),
     methods=["POST"],
     operation_id="predict",
     response_model=Predictions,
@@ -157,7 +158,7 @@ router.add_api_route(
 )
 
 
-async def explain_picture(call: RawRequest) -> RawResponse:
+async def explain_picture(call: ApiRequest) -> RawResponse:
     """Reads one picture of one digit, and tells how much each pixel speaks for that digit, or for another one.
 
     With `Accept: image/png` it answers the digit itself instead, coloured: blue speaks for it, orange against it.
@@ -176,7 +177,7 @@ async def explain_picture(call: RawRequest) -> RawResponse:
 
 router.add_api_route(
     "/explain",
-    documented(explain_picture),
+    fastapi_endpoint(explain_picture),
     methods=["POST"],
     operation_id="explain",
     summary="Explain",
@@ -186,7 +187,7 @@ router.add_api_route(
 )
 
 
-async def read(call: RawRequest) -> RawResponse:
+async def read(call: ApiRequest) -> RawResponse:
     """Reads one picture of several digits: a postcode, a form's field, a meter, a column of numbers.
 
     Lines may slope a little, digits may touch and their strokes be broken; specks, points, dashes and frames are passed
@@ -198,12 +199,12 @@ async def read(call: RawRequest) -> RawResponse:
     limits: Limits = call.state.limits
     content = await read_picture(call, limits)
     page = await threads.run(find_digits, content, limits)
-    return RawResponse(encode_page(servable, page.read(await servable.predict(page.images))))
+    return RawResponse(encode_page(servable, page.decode(await servable.predict(page.images))))
 
 
 router.add_api_route(
     "/read",
-    documented(read),
+    fastapi_endpoint(read),
     methods=["POST"],
     operation_id="read",
     response_model=ReadPage,
@@ -212,8 +213,8 @@ router.add_api_route(
 )
 
 
-def find_digits(content: bytes, limits: Limits) -> Page:
-    return lines.find(open_picture(content, limits.max_pixels), limits.max_pictures)
+def find_digits(content: bytes, limits: Limits) -> Document:
+    return document.segment(open_picture(content, limits.max_pixels), limits.max_pictures)
 
 
 def read_options(query: bytes) -> Options:
@@ -256,7 +257,7 @@ def encode_explained(
     return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def encode_page(servable: Servable, read: list[list[Digit]]) -> bytes:
+def encode_page(servable: Servable, read: list[list[RecognizedDigit]]) -> bytes:
     """As `ReadPage` says."""
     threshold = servable.manifest.threshold
     texts = ["".join(str(each.digit) for each in line) for line in read]

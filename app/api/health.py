@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from app.errors import Problem, Stopping
+from app.api.state import state_of
+from app.errors import Problem
 from app.inference.session import Device
 from app.observability import metrics
-from app.repository.repository import ModelRepository
 
 router = APIRouter(tags=["health"])
 
@@ -56,9 +56,9 @@ class Health(BaseModel):
 @router.get("/health", operation_id="health")
 async def health(request: Request) -> Health:
     """A summary for people and dashboards; always 200."""
-    repository: ModelRepository = request.app.state.repository
+    repository = state_of(request).repository
     return Health(
-        status="stopping" if request.app.state.stopping else "ready",
+        status="stopping" if state_of(request).stopping else "ready",
         version=request.app.version,
         pid=os.getpid(),
         device=repository.device,
@@ -91,8 +91,7 @@ async def live() -> Alive:
 async def ready(request: Request, response: Response) -> Ready:
     """It takes requests: models are loaded and warm, and it is not shutting down. For a readiness probe."""
     response.headers["Cache-Control"] = "no-store"
-    if request.app.state.stopping:
-        raise Stopping("The service is shutting down: send requests to another instance.")
+    state_of(request).check_ready()
     return Ready()
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from app.api.state import state_of
 from app.codecs.bodies import BINARY
 from app.errors import ModelNotFound, Problem
 from app.inference.session import Device
 from app.repository.manifest import GRAPH, Manifest
-from app.repository.repository import ModelRepository
 from app.repository.servable import Servable
 
 router = APIRouter(tags=["digits"])
@@ -36,14 +36,14 @@ class ModelList(BaseModel):
 @router.get("/models", operation_id="list_models")
 async def list_models(request: Request) -> ModelList:
     """Every version being served, with its manifest."""
-    repository: ModelRepository = request.app.state.repository
+    repository = state_of(request).repository
     return ModelList(default=repository.default_model, models=[describe(each) for each in repository])
 
 
 @router.get("/models/{name}", operation_id="get_model", responses=NOT_FOUND)
 async def get_model(request: Request, name: str) -> list[Model]:
     """The versions of one model, oldest first."""
-    repository: ModelRepository = request.app.state.repository
+    repository = state_of(request).repository
     return [describe(each) for _, each in sorted(repository.versions(name).items())]
 
 
@@ -55,7 +55,7 @@ async def get_model(request: Request, name: str) -> list[Model]:
 )
 async def get_graph(request: Request, name: str, version: int) -> Response:
     """The graph of a version, an ONNX file, for a browser to run."""
-    repository: ModelRepository = request.app.state.repository
+    repository = state_of(request).repository
     manifest = repository.get(name, version).manifest
     try:
         content = await asyncio.to_thread((repository.root / name / str(version) / GRAPH).read_bytes)

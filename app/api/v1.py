@@ -16,14 +16,14 @@ import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from app.api.state import ApiRequest, AppState, state_of
 from app.arrays import Images
 from app.codecs.v1 import SIGNATURE, VALUES, read
-from app.errors import InvalidRequest, MethodNotAllowed, ModelNotFound, Problem, ServiceError, Stopping
-from app.http.endpoint import HotRoute, RawRequest, RawResponse, documented
+from app.errors import InvalidRequest, MethodNotAllowed, ModelNotFound, Problem, ServiceError
+from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.inference.explanation import Explained, explain
 from app.inference.session import INPUT, OUTPUT
 from app.preprocessing.pool import prepare
-from app.repository.repository import ModelRepository
 from app.repository.servable import Servable
 
 router = APIRouter(tags=["V1: TensorFlow Serving, KServe"])
@@ -91,14 +91,14 @@ class ModelNames(BaseModel):
 # --- predict ----------------------------------------------------------------------------------------------------------
 
 
-async def predict(call: RawRequest) -> RawResponse:
+async def predict(call: ApiRequest) -> RawResponse:
     """Reads images or picture files, in the row or the column format. Without a name it asks the default model."""
     servable, key, images = await read_call(call, ":predict")
     probabilities = await servable.predict(images)
     return RawResponse(orjson.dumps({key: probabilities}, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
-async def explain_instances(call: RawRequest) -> RawResponse:
+async def explain_instances(call: ApiRequest) -> RawResponse:
     """Takes what `:predict` does, and tells how much each pixel of an image speaks for the digit it is read as."""
     servable, _, images = await read_call(call, ":explain")
     probabilities, explanations = await explain(servable.ask, images)
@@ -106,11 +106,11 @@ async def explain_instances(call: RawRequest) -> RawResponse:
     return RawResponse(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
-async def read_call(call: RawRequest, verb: str) -> tuple[Servable, str, Images]:
+async def read_call(call: ApiRequest, verb: str) -> tuple[Servable, str, Images]:
     """Who is asked, the key its answer goes under, and about which images."""
-    if not is_address(call.path):
-        raise malformed("POST", address_of(call.path) + verb)
-    servable = find(call.state, call.path)
+    if not is_address(call.path_params):
+        raise malformed("POST", address_of(call.path_params) + verb)
+    servable = find(call.state, call.path_params)
     servable.check_room()
     limits = call.state.limits
     key, values = read(call.body, limits.max_pictures)
@@ -136,10 +136,10 @@ def address_of(path: Mapping[str, str]) -> str:
     return ADDRESSES[kind].format_map(path)
 
 
-def find(state: Any, path: Mapping[str, str]) -> Servable:
+def find(state: AppState, path: Mapping[str, str]) -> Servable:
     """The servable at an address, or the default one. Raises `ModelNotFound`."""
     name, version, label = path.get("name"), path.get("version"), path.get("label")
-    repository: ModelRepository = state.repository
+    repository = state.repository
     try:
         if name is not None and label is not None:
             return repository.get(name, repository.labelled(name, label))
@@ -152,7 +152,7 @@ def find(state: Any, path: Mapping[str, str]) -> Servable:
 def find_for(request: Request) -> Servable:
     if not is_address(request.path_params):
         raise refusal(request.method, request.scope["path"])
-    return find(request.app.state, request.path_params)
+    return find(state_of(request), request.path_params)
 
 
 # --- what there is ----------------------------------------------------------------------------------------------------
@@ -160,17 +160,16 @@ def find_for(request: Request) -> Servable:
 
 async def list_models(request: Request) -> ModelNames:
     """The names of all models, as KServe lists them."""
-    return ModelNames(models=sorted({each.manifest.name for each in request.app.state.repository}))
+    return ModelNames(models=sorted({each.manifest.name for each in state_of(request).repository}))
 
 
 async def get_status(request: Request) -> ModelStatus:
     """Whether a model is ready, and in which versions; or whether one version is."""
     found = find_for(request)
-    if request.app.state.stopping:
-        raise Stopping("The service is shutting down: send requests to another instance.")
+    state_of(request).check_ready()
     name = found.manifest.name
     one_version = len(request.path_params) > 1
-    versions = [found.manifest.version] if one_version else sorted(request.app.state.repository.versions(name))[::-1]
+    versions = [found.manifest.version] if one_version else sorted(state_of(request).repository.versions(name))[::-1]
     return ModelStatus(
         name=name, ready=True, model_version_status=[VersionStatus(version=str(each)) for each in versions]
     )
@@ -240,7 +239,7 @@ def add_routes(suffix: str, address: str) -> None:
     }
     router.add_api_route(
         address + ":predict",
-        documented(predict),
+        fastapi_endpoint(predict),
         methods=["POST"],
         operation_id=f"v1_predict{suffix}",
         response_model=RowPredictions | Outputs,
@@ -249,7 +248,7 @@ def add_routes(suffix: str, address: str) -> None:
     )
     router.add_api_route(
         address + ":explain",
-        documented(explain_instances),
+        fastapi_endpoint(explain_instances),
         methods=["POST"],
         operation_id=f"v1_explain{suffix}",
         response_model=Explanations,

@@ -14,10 +14,11 @@ import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from app.api.state import ApiRequest, state_of
 from app.codecs.tensors import SHAPES, to_images
 from app.codecs.v2 import CLASSES, HEADER_LENGTH, NUMBERS, encode, read
-from app.errors import ModelNotFound, Problem, Stopping
-from app.http.endpoint import HotRoute, RawRequest, RawResponse, documented
+from app.errors import ModelNotFound, Problem
+from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.inference.session import INPUT, OUTPUT
 from app.observability.statistics import ModelStatistics, statistics_of
 from app.preprocessing.pool import prepare
@@ -166,8 +167,7 @@ async def ready(request: Request) -> ServerReady:
 
 
 def check_ready(request: Request) -> None:
-    if request.app.state.stopping:
-        raise Stopping("The service is shutting down: send requests to another instance.")
+    state_of(request).check_ready()
 
 
 @router.get("/v2", operation_id="v2_server")
@@ -189,14 +189,14 @@ def find(repository: ModelRepository, path: Mapping[str, str]) -> Servable:
 
 async def model_ready(request: Request) -> ModelReady:
     """The model takes requests."""
-    servable = find(request.app.state.repository, request.path_params)
+    servable = find(state_of(request).repository, request.path_params)
     check_ready(request)
     return ModelReady(name=servable.manifest.name)
 
 
 async def model_metadata(request: Request) -> ModelMetadata:
     """The versions of a model, its input and its output."""
-    repository: ModelRepository = request.app.state.repository
+    repository = state_of(request).repository
     name = find(repository, request.path_params).manifest.name
     versions = [str(version) for version in sorted(repository.versions(name))]
     return ModelMetadata(name=name, versions=versions, platform="onnx_onnxv1", inputs=INPUTS, outputs=OUTPUTS)
@@ -205,12 +205,12 @@ async def model_metadata(request: Request) -> ModelMetadata:
 # --- infer -----------------------------------------------------------------------------------------------------------
 
 
-async def infer(call: RawRequest) -> RawResponse:
+async def infer(call: ApiRequest) -> RawResponse:
     """Reads images sent as a tensor, or picture files sent as a BYTES tensor; as JSON or in binary.
 
     Images are taken as they are. Picture files are prepared as on `/predict`: any size, polarity and place.
     """
-    servable = find(call.state.repository, call.path)
+    servable = find(call.state.repository, call.path_params)
     servable.check_room()
     limits = call.state.limits
     inference = read(call.body, call.headers.get(HEADER_LENGTH), limits.max_pictures)
@@ -238,12 +238,12 @@ class Statistics(BaseModel):
 @router.get("/v2/models/stats", operation_id="v2_statistics")
 async def statistics(request: Request) -> Statistics:
     """Of every version that is served."""
-    return await measured(list(request.app.state.repository))
+    return await measured(list(state_of(request).repository))
 
 
 async def model_statistics(request: Request) -> Statistics:
     """Of every version of a model, or of one of them."""
-    repository: ModelRepository = request.app.state.repository
+    repository = state_of(request).repository
     servable = find(repository, request.path_params)
     if "version" in request.path_params:
         return await measured([servable])
@@ -264,7 +264,7 @@ add_route("GET", "/stats", model_statistics, "v2_model_statistics", responses=pr
 add_route(
     "POST",
     "/infer",
-    documented(infer),
+    fastapi_endpoint(infer),
     "v2_infer",
     openapi_extra={"parameters": [LENGTH_HEADER], "requestBody": REQUEST_BODY},
     response_model=InferResponse,

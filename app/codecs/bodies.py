@@ -42,7 +42,7 @@ REQUEST_BODY = {
 }
 
 
-def is_picture(call: RawRequest) -> bool:
+def is_picture(call: RawRequest[object]) -> bool:
     """Whether the body is one picture file. No such begins with a brace, so curl's `-d '{...}'` needs no type."""
     content_type = call.headers.get(b"content-type", b"")
     return not content_type.startswith((b"multipart/form-data", b"application/json")) and (
@@ -50,7 +50,7 @@ def is_picture(call: RawRequest) -> bool:
     )
 
 
-async def read_pictures(call: RawRequest, limits: Limits) -> list[bytes]:
+async def read_pictures(call: RawRequest[object], limits: Limits) -> list[bytes]:
     """The picture files of a request, whatever form they were sent in."""
     if is_picture(call):
         return [call.body]
@@ -59,7 +59,7 @@ async def read_pictures(call: RawRequest, limits: Limits) -> list[bytes]:
     return read_json(call.body, limits)
 
 
-async def read_picture(call: RawRequest, limits: Limits) -> bytes:
+async def read_picture(call: RawRequest[object], limits: Limits) -> bytes:
     """The one picture file of a request."""
     pictures = await read_pictures(call, limits)
     if len(pictures) > 1:
@@ -73,7 +73,7 @@ class InMemoryParser(MultiPartParser):
     spool_max_size = 2**31
 
 
-async def read_form(call: RawRequest, limits: Limits) -> list[bytes]:
+async def read_form(call: RawRequest[object], limits: Limits) -> list[bytes]:
     async def body() -> AsyncGenerator[bytes]:
         yield call.body
 

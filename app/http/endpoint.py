@@ -1,8 +1,8 @@
-"""An endpoint: one function from a request, read whole, to its response.
+"""An endpoint: one function from a request, body included, to its response.
 
 FastAPI's routing and response handling cost a request more than reading a digit does. So a hot endpoint is written
-once and called by two: `documented` makes a FastAPI route of it, for /docs, for other servers and for requests that
-need more; `app.http.fast_path` finds the requests that our own server answers itself.
+once and called from two places: by FastAPI, through `fastapi_endpoint`, which documents it and serves it under every
+server; and by our own server on the fast path, for the requests that `app.http.fast_path` matches.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
@@ -20,74 +20,77 @@ from starlette.types import Receive
 from app.observability import metrics
 from app.observability.request_context import CURRENT, Context
 
+State = TypeVar("State")  # the application's, whose class stands above this room
+State_co = TypeVar("State_co", covariant=True)
 
-class RawRequest(NamedTuple):
-    """A request, read whole."""
 
-    state: Any  # the application's
-    path: Mapping[str, str]  # what the route's pattern names
+class RawRequest(NamedTuple, Generic[State_co]):
+    """A request with its whole body, not parsed yet."""
+
+    state: State_co
+    path_params: Mapping[str, str]
     query: bytes
     headers: Mapping[bytes, bytes]  # names in lower case
     body: bytes
 
 
 class RawResponse(NamedTuple):
-    """A success. What is not one is raised as a `ServiceError`."""
+    """A response with status 200. Every other status is raised as a `ServiceError`."""
 
     body: bytes
     content_type: bytes = b"application/json"
     headers: Sequence[tuple[bytes, bytes]] = ()
 
 
-Endpoint = Callable[[RawRequest], Coroutine[Any, None, RawResponse]]
+Endpoint = Callable[[RawRequest[State]], Coroutine[Any, None, RawResponse]]
 
 
-class HotRoute(NamedTuple):
-    """`path` is written as FastAPI's, with {names} for what may vary between two slashes."""
+class HotRoute(NamedTuple, Generic[State]):
+    """An endpoint that is eligible for the fast path. `path` is written as FastAPI's, with {names} for parameters."""
 
     path: str
-    endpoint: Endpoint
+    endpoint: Endpoint[State]
 
 
-def documented(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint as FastAPI runs it. Parameters and bodies are documented by hand, as it reads them itself."""
+def fastapi_endpoint(endpoint: Endpoint[State]) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint as FastAPI calls it. Its parameters and body are documented by hand, since it parses them itself."""
 
     @functools.wraps(endpoint, assigned=("__name__", "__doc__"), updated=())
     async def run(request: Request) -> Response:
-        scope = request.scope
+        scope, path_params = request.scope, request.path_params
         headers = dict(scope["headers"])
-        call = RawRequest(request.app.state, request.path_params, scope["query_string"], headers, await request.body())
-        began = time.perf_counter()
-        answer = await unless_left(request.receive, endpoint(call))
-        note_stages(scope["route"].path, CURRENT.get(), began)
-        response = Response(answer.body)
-        response.raw_headers += [(b"content-type", answer.content_type), *answer.headers]
+        raw = RawRequest(request.app.state, path_params, scope["query_string"], headers, await request.body())
+        started = time.perf_counter()
+        answered = await cancel_on_disconnect(request.receive, endpoint(raw))
+        observe_stages(scope["route"].path, CURRENT.get(), started)
+        response = Response(answered.body)
+        response.raw_headers += [(b"content-type", answered.content_type), *answered.headers]
         return response
 
-    del run.__wrapped__  # FastAPI would read the endpoint's parameters for the request's
+    del run.__wrapped__  # FastAPI would take the endpoint's parameters for the request's
     return run
 
 
-def note_stages(route: str, context: Context | None, began: float) -> None:
-    """How long it took to decode a request, which began then, and to encode its answer, which ends now."""
+def observe_stages(route: str, context: Context | None, started: float) -> None:
+    """Records how long decoding took, from `started` to the images, and encoding, from the prediction until now."""
     if context and context.asked:
-        metrics.observe_stages(route, context.asked - began, time.perf_counter() - context.answered)
+        metrics.observe_stages(route, context.asked - started, time.perf_counter() - context.answered)
 
 
-async def unless_left(receive: Receive, work: Coroutine[Any, None, RawResponse]) -> RawResponse:
-    """The work is cancelled once its caller has left: then `ClientDisconnect` is raised."""
+async def cancel_on_disconnect(receive: Receive, work: Coroutine[Any, None, RawResponse]) -> RawResponse:
+    """The result of `work`. If the client disconnects first, cancels `work` and raises `ClientDisconnect`."""
     working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(end_of(receive))
+    disconnecting = asyncio.ensure_future(wait_for_disconnect(receive))
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((working, disconnecting), return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise ClientDisconnect
         return working.result()
     finally:
         working.cancel()
-        leaving.cancel()
+        disconnecting.cancel()
 
 
-async def end_of(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

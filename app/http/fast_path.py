@@ -1,57 +1,64 @@
-"""Which requests our own server answers itself, without FastAPI."""
+"""Which requests are eligible for the fast path, where our own server answers them without FastAPI."""
 
 from __future__ import annotations
 
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple
 from urllib.parse import unquote
 
 import httptools
 from starlette.types import Scope
 
-from app.http.auth import Access
-from app.http.endpoint import HotRoute
+from app.http.auth import Authenticator
+from app.http.endpoint import HotRoute, State
 
-LONGEST_URL = 256  # a longer one is of nobody who is in a hurry, and a thousand of any length would be kept in memory
-# Answers that carry CORS headers, bodies that are inflated, and what is sent in another way than at once.
-NOT_PLAIN = frozenset((b"origin", b"content-encoding", b"transfer-encoding", b"expect", b"upgrade"))
+MAX_URL_BYTES = 256  # the routes of up to 1,024 URLs stay in memory; a longer URL is left to FastAPI
+# FastAPI's layers handle what these ask for: CORS headers, decompression, bodies of unknown length, 100-continue.
+LAYERED_HEADERS = frozenset((b"origin", b"content-encoding", b"transfer-encoding", b"expect", b"upgrade"))
 
 
-class RouteMatch(NamedTuple):
-    """What a URL asks for."""
+class RouteMatch(NamedTuple, Generic[State]):
+    """The hot route of a URL, and the URL's parts."""
 
-    route: HotRoute
-    path: Mapping[str, str]  # what the route's pattern names
+    route: HotRoute[State]
+    path_params: Mapping[str, str]
     query: bytes
-    scope: Scope  # as much of it as problems and the access log ask for
+    scope: Scope  # the members that problems and the access log read
 
 
-class FastPath:
-    """Knows which requests are of a hot route and need nothing else."""
+class FastPath(Generic[State]):
+    """Matches the requests of hot routes that need none of FastAPI's layers."""
 
-    def __init__(self, routes: Sequence[HotRoute], state: Any, max_bytes: int, access: Access | None = None) -> None:
-        """With `access` only for those whose key it knows."""
+    def __init__(
+        self,
+        routes: Sequence[HotRoute[State]],
+        state: State,
+        *,
+        max_body_bytes: int,
+        authenticator: Authenticator | None = None,
+    ) -> None:
+        """With an `authenticator`, only requests whose key it accepts match."""
         self.state = state
-        self.max_bytes = max_bytes
-        self.access = access
-        self.routes = [(re.compile(pattern_of(route.path)), route) for route in routes]
-        self.route_again = functools.lru_cache(maxsize=1024)(self.route)
+        self.max_body_bytes = max_body_bytes
+        self.authenticator = authenticator
+        self.routes = [(re.compile(path_pattern(route.path)), route) for route in routes]
+        self.cached_route = functools.lru_cache(maxsize=1024)(self.route)
 
-    def find(self, url: bytes, headers: Mapping[bytes, bytes]) -> RouteMatch | None:
-        """What a POST asks for; None if it is for FastAPI."""
+    def match(self, url: bytes, headers: Mapping[bytes, bytes]) -> RouteMatch[State] | None:
+        """The hot route that a POST asks for, or None if the request is for FastAPI."""
         length = headers.get(b"content-length", b"")
-        plain = length.isdigit() and int(length) <= self.max_bytes and NOT_PLAIN.isdisjoint(headers)
-        if not plain or len(url) > LONGEST_URL or (self.access and not self.access.knows(headers)):
+        plain = length.isdigit() and int(length) <= self.max_body_bytes and LAYERED_HEADERS.isdisjoint(headers)
+        if not plain or len(url) > MAX_URL_BYTES or (self.authenticator and not self.authenticator.accepts(headers)):
             return None
-        return self.route_again(url)
+        return self.cached_route(url)
 
-    def route(self, url: bytes) -> RouteMatch | None:
+    def route(self, url: bytes) -> RouteMatch[State] | None:
         try:
             parsed = httptools.parse_url(url)
             path = unquote(parsed.path.decode("ascii"))
-        except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):  # uvicorn says so
+        except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):  # uvicorn refuses it
             return None
         for pattern, route in self.routes:
             if match := pattern.fullmatch(path):
@@ -59,7 +66,7 @@ class FastPath:
         return None
 
 
-def pattern_of(path: str) -> str:
-    """The regular expression of a path. What stands between the names is taken literally."""
+def path_pattern(path: str) -> str:
+    """The regular expression of a route's path: each {name} matches up to the next slash or colon."""
     literal = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
     return re.sub(r"{(\w+)}", r"(?P<\1>[^/:]+)", literal)

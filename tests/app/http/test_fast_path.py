@@ -10,12 +10,12 @@ from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive
 
-from app.http.endpoint import HotRoute, RawRequest, RawResponse, documented, unless_left
-from app.http.fast_path import LONGEST_URL, FastPath, pattern_of
+from app.http.endpoint import HotRoute, RawRequest, RawResponse, fastapi_endpoint, cancel_on_disconnect
+from app.http.fast_path import MAX_URL_BYTES, FastPath, path_pattern
 
 
-async def tell(call: RawRequest) -> RawResponse:
-    said = [call.path.get("name", "").encode(), call.query, call.headers[b"host"], call.body]
+async def tell(call: RawRequest[object]) -> RawResponse:
+    said = [call.path_params.get("name", "").encode(), call.query, call.headers[b"host"], call.body]
     return RawResponse(b" ".join(said), b"text/plain", [(b"x-said", b"4")])
 
 
@@ -44,7 +44,7 @@ def test_address_of_a_hot_route_is_taken_apart(url: bytes, path: dict[str, str],
     [
         *(b"/", b"*", b"", b"tell", b"/tell/", b"/tellx", b"/Tell", b"//tell", b"/about/a/b:tell", b"/about/:tell"),
         *(b"/about/a%2Fb:tell", b"/about/\xff:tell", b"http://[/tell"),
-        b"/tell?" + b"x" * LONGEST_URL,
+        b"/tell?" + b"x" * MAX_URL_BYTES,
     ],
 )
 def test_other_addresses_are_not(url: bytes) -> None:
@@ -71,7 +71,7 @@ def test_requests_that_need_more_than_their_answer_are_for_fastapi(headers: dict
 
 
 def test_pattern_takes_nothing_for_an_expression() -> None:
-    assert pattern_of("/a.b/{name}") == r"/a\.b/(?P<name>[^/:]+)"
+    assert path_pattern("/a.b/{name}") == r"/a\.b/(?P<name>[^/:]+)"
 
 
 def test_addresses_are_remembered_and_no_more_than_a_thousand() -> None:
@@ -82,7 +82,7 @@ def test_addresses_are_remembered_and_no_more_than_a_thousand() -> None:
 
 def test_fastapi_runs_the_same_function() -> None:
     app = FastAPI()
-    app.add_api_route("/about/{name}:tell", documented(tell), methods=["POST"])
+    app.add_api_route("/about/{name}:tell", fastapi_endpoint(tell), methods=["POST"])
     response = TestClient(app).post("/about/mnist:tell?q=1", content=b"hello")
     assert response.content == b"mnist q=1 testserver hello"
     assert (response.headers["content-type"], response.headers["x-said"]) == ("text/plain", "4")
@@ -112,7 +112,7 @@ def test_work_is_cancelled_once_its_caller_has_left() -> None:
     async def scenario() -> None:
         receive = receive_after(0.01, {"type": "http.request"}, {"type": "http.disconnect"})
         with pytest.raises(ClientDisconnect):
-            await unless_left(receive, work())
+            await cancel_on_disconnect(receive, work())
         await asyncio.sleep(0)
         assert len(asyncio.all_tasks()) == 1
 
@@ -126,7 +126,7 @@ def test_caller_who_stays_is_answered_however_long_it_takes() -> None:
         return RawResponse(b"at last")
 
     async def scenario() -> RawResponse:
-        answer = await unless_left(receive_after(0), work())
+        answer = await cancel_on_disconnect(receive_after(0), work())
         await asyncio.sleep(0)
         assert len(asyncio.all_tasks()) == 1
         return answer
@@ -145,7 +145,7 @@ def test_work_ends_with_whoever_waits_for_it() -> None:
         return RawResponse(b"")
 
     async def scenario() -> None:
-        waiting = asyncio.create_task(unless_left(receive_after(0), work()))
+        waiting = asyncio.create_task(cancel_on_disconnect(receive_after(0), work()))
         await asyncio.sleep(0.01)
         waiting.cancel()
         await asyncio.wait([waiting])

@@ -147,5 +147,6 @@ def test_there_are_no_spans_unless_asked_for() -> None:
 
 def test_with_spans_fastapi_which_makes_them_gets_every_request() -> None:
     app = create_app(Settings(device="cpu", tracing=True))
+    assert app.state.tracing
     stop_tracing(app.state.tracing)
     assert not app.fast_path.routes

@@ -22,11 +22,11 @@ from tests.support.served_client import Wire, parsed
 DATE = (b"date", b"Tue, 24 Nov 2026 08:00:00 GMT")
 
 
-async def tell(call: RawRequest) -> RawResponse:
+async def tell(call: RawRequest[object]) -> RawResponse:
     return RawResponse(b"hot " + call.body, b"text/plain")
 
 
-async def tell_later(call: RawRequest) -> RawResponse:
+async def tell_later(call: RawRequest[object]) -> RawResponse:
     """Once a turn of the loop has passed, as for a batch."""
     future = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(future.set_result, b"later ")
@@ -39,7 +39,7 @@ class Waiting:
     def __init__(self) -> None:
         self.futures: list[asyncio.Future[bytes]] = []
 
-    async def __call__(self, call: RawRequest) -> RawResponse:
+    async def __call__(self, call: RawRequest[object]) -> RawResponse:
         self.futures.append(asyncio.get_running_loop().create_future())
         return RawResponse(await self.futures[-1])
 
@@ -157,7 +157,7 @@ def test_caller_who_asks_first_is_told_to_continue() -> None:
 def test_request_keeps_its_id_and_hands_it_to_nobody_else() -> None:
     seen: list[Context | None] = []
 
-    async def note(call: RawRequest) -> RawResponse:
+    async def note(call: RawRequest[object]) -> RawResponse:
         seen.append(CURRENT.get())
         await tell_later(call)
         seen.append(CURRENT.get())
@@ -216,9 +216,9 @@ def test_answers_come_in_the_order_of_the_requests_however_long_each_takes(toget
 
 
 def test_thousand_requests_sent_together_do_not_keep_the_loop() -> None:
-    called: list[RawRequest] = []
+    called: list[RawRequest[object]] = []
 
-    async def note(call: RawRequest) -> RawResponse:
+    async def note(call: RawRequest[object]) -> RawResponse:
         called.append(call)
         return await tell(call)
 
@@ -347,20 +347,20 @@ def test_answer_that_comes_too_late_is_not_written_to_a_closed_connection() -> N
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 
 
-async def refuse(call: RawRequest) -> RawResponse:
+async def refuse(call: RawRequest[object]) -> RawResponse:
     raise BlankPicture("Draw something.")
 
 
-async def overload(call: RawRequest) -> RawResponse:
+async def overload(call: RawRequest[object]) -> RawResponse:
     await tell_later(call)
     raise Overloaded("Come back later.")
 
 
-async def fail(call: RawRequest) -> RawResponse:
+async def fail(call: RawRequest[object]) -> RawResponse:
     raise RuntimeError("the password is 1234")
 
 
-async def wait_for_nothing(call: RawRequest) -> RawResponse:
+async def wait_for_nothing(call: RawRequest[object]) -> RawResponse:
     await asyncio.sleep(0)
     return RawResponse(b"")
 
@@ -415,7 +415,7 @@ def test_who_leaves_before_being_told_of_the_refusal_is_counted_once() -> None:
 
 @pytest.mark.parametrize("endpoint", [fail, wait_for_nothing])
 def test_failure_of_ours_is_logged_and_told_without_its_words(
-    caplog: pytest.LogCaptureFixture, endpoint: Callable[[RawRequest], Any]
+    caplog: pytest.LogCaptureFixture, endpoint: Callable[[RawRequest[object]], Any]
 ) -> None:
     answer = parsed(exchange(App(fail=endpoint), post("/fail")).written[0])
     assert answer.status == 500
@@ -424,7 +424,7 @@ def test_failure_of_ours_is_logged_and_told_without_its_words(
 
 
 def test_endpoint_may_wait_for_a_thread() -> None:
-    async def work(call: RawRequest) -> RawResponse:
+    async def work(call: RawRequest[object]) -> RawResponse:
         return RawResponse(await asyncio.to_thread(call.body.upper))
 
     assert bodies(exchange(App(work=work), post("/work", b"done")).written[0]) == [b"DONE"]
@@ -454,9 +454,9 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("request_", AMBIGUOUS.values(), ids=AMBIGUOUS)
 def test_request_that_could_be_read_in_two_ways_is_refused_and_its_connection_closed(request_: bytes) -> None:
-    called: list[RawRequest] = []
+    called: list[RawRequest[object]] = []
 
-    async def note(call: RawRequest) -> RawResponse:
+    async def note(call: RawRequest[object]) -> RawResponse:
         called.append(call)
         return await tell(call)
 
