@@ -14,7 +14,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
 
-from app.api.state import ApiRequest, state_of
+from app.api.state import ApiRequest, AppState, state_of
 from app.codecs.tensors import check_shape, to_images
 from app.errors import InvalidRequest, Problem
 from app.http.endpoint import Endpoint, HotRoute, RawResponse, fastapi_endpoint
@@ -30,10 +30,12 @@ PROTOCOLS = ("/v1/models", "/v2")
 
 class CloudRoutes(NamedTuple):
     router: APIRouter
-    HOT_ROUTES: list[HotRoute]
+    HOT_ROUTES: list[HotRoute[AppState]]
 
 
-def routes(pictures: Endpoint, instances: Endpoint, *, health_route: str, predict_route: str) -> CloudRoutes:
+def routes(
+    pictures: Endpoint[AppState], instances: Endpoint[AppState], *, health_route: str, predict_route: str
+) -> CloudRoutes:
     """`/ping` and `/invocations`, and under the given addresses, where there are any, the same.
 
     `pictures` answers picture files in any form, `instances` the V1 protocol's JSON.
@@ -75,7 +77,7 @@ def add_ping(router: APIRouter, path: str) -> None:
     )
 
 
-def add_invocations(router: APIRouter, path: str, invocations: Endpoint) -> None:
+def add_invocations(router: APIRouter, path: str, invocations: Endpoint[AppState]) -> None:
     binary, text = {"schema": {"type": "string", "format": "binary"}}, {"schema": {"type": "object"}}
     content = {"image/*": binary, NPY.decode(): binary, "application/json": text}
     problems: dict[int | str, dict[str, Any]] = {

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from app.api.state import ApiRequest
 from app.arrays import Images, Probabilities
-from app.codecs.bodies import BINARY, REQUEST_BODY, Limits, is_picture, read_picture, read_pictures
+from app.codecs.bodies import BINARY, REQUEST_BODY, Limits, is_picture, parse_pictures, parse_single_picture
 from app.errors import InvalidRequest, Problem
 from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.inference.explanation import Explained, Explanation, explain, overlay
@@ -139,8 +139,8 @@ async def predict(call: ApiRequest) -> RawResponse:
     limits: Limits = call.state.limits
     images = prepare_small(call.body, limits.max_pixels) if is_picture(call) else None
     if images is None:
-        pictures = await read_pictures(call, limits)
-        images = await prepare(pictures, max_pictures=limits.max_pictures, max_pixels=limits.max_pixels)
+        pictures = await parse_pictures(call, limits)
+        images = await prepare(pictures, limits.max_pixels)
     probabilities = await servable.predict(images)
     return RawResponse(encode(servable, probabilities, images if options.return_image else None))
 
@@ -167,8 +167,8 @@ async def explain_picture(call: ApiRequest) -> RawResponse:
     servable = call.state.repository.get(options.model, options.version)
     servable.check_room()
     limits: Limits = call.state.limits
-    pictures = [await read_picture(call, limits)]
-    images = await prepare(pictures, max_pictures=1, max_pixels=limits.max_pixels)
+    pictures = [await parse_single_picture(call, limits)]
+    images = await prepare(pictures, limits.max_pixels)
     probabilities, (explanation,) = await explain(servable.ask, images, options.digit)
     if b"image/png" in call.headers.get(b"accept", b""):
         return RawResponse(overlay(images[0], explanation.attributions), b"image/png")
@@ -197,7 +197,7 @@ async def read(call: ApiRequest) -> RawResponse:
     servable = call.state.repository.get(options.model, options.version)
     servable.check_room()
     limits: Limits = call.state.limits
-    content = await read_picture(call, limits)
+    content = await parse_single_picture(call, limits)
     page = await threads.run(find_digits, content, limits)
     return RawResponse(encode_page(servable, page.decode(await servable.predict(page.images))))
 

@@ -115,7 +115,7 @@ async def read_call(call: ApiRequest, verb: str) -> tuple[Servable, str, Images]
     limits = call.state.limits
     key, values = read(call.body, limits.max_pictures)
     if isinstance(values, list):
-        values = await prepare(values, max_pictures=limits.max_pictures, max_pixels=limits.max_pixels)
+        values = await prepare(values, limits.max_pixels)
     return servable, key, values
 
 

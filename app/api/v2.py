@@ -217,7 +217,7 @@ async def infer(call: ApiRequest) -> RawResponse:
     if isinstance(inference.tensor, np.ndarray):
         images = to_images(inference.tensor)
     else:
-        images = await prepare(inference.tensor, max_pictures=limits.max_pictures, max_pixels=limits.max_pixels)
+        images = await prepare(inference.tensor, limits.max_pixels)
     manifest = servable.manifest
     return encode(manifest.name, manifest.version, manifest.labels, inference, await servable.predict(images))
 

@@ -17,10 +17,10 @@ import simdjson
 from numpy.typing import NDArray
 
 from app.arrays import Images
+from app.codecs.bodies import decode_base64, too_many_pictures
 from app.codecs.tensors import check_shape, nesting, numbers, parse, to_images
 from app.errors import InvalidRequest
 from app.inference.session import INPUT
-from app.preprocessing.pool import from_base64, too_many
 
 SIGNATURE = "serving_default"
 VALUES = 'a tensor of numbers or {"b64": "<picture file>"}'
@@ -115,10 +115,10 @@ def pictures(values: Iterable[Any], max_pictures: int) -> list[bytes]:
     files: list[bytes] = []
     for index, value in enumerate(values):
         if index == max_pictures:
-            raise too_many(max_pictures)
+            raise too_many_pictures(max_pictures)
         if not isinstance(value, simdjson.Object) or list(value) != ["b64"]:
             raise of_another_kind(index)
-        files.append(from_base64(value["b64"], index))
+        files.append(decode_base64(value["b64"], index))
     return files
 
 

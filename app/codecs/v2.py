@@ -17,11 +17,11 @@ import simdjson
 from numpy.typing import NDArray
 
 from app.arrays import Probabilities
+from app.codecs.bodies import decode_base64, too_many_pictures
 from app.codecs.tensors import check_shape, numbers, parse
 from app.errors import InvalidRequest
 from app.http.endpoint import RawResponse
 from app.inference.session import INPUT, OUTPUT
-from app.preprocessing.pool import from_base64, too_many
 
 HEADER_LENGTH = b"inference-header-content-length"
 OCTETS = b"application/octet-stream"
@@ -201,7 +201,7 @@ def count_pictures(shape: tuple[int, ...], max_pictures: int) -> int:
     if not shape or shape[1:] not in ((), (1,)) or shape[0] < 1:
         raise InvalidRequest(f"The shape {list(shape)} is not that of picture files: send [n] or [n, 1], n at least 1.")
     if shape[0] > max_pictures:
-        raise too_many(max_pictures)
+        raise too_many_pictures(max_pictures)
     return shape[0]
 
 
@@ -223,7 +223,7 @@ def read_strings(data: Any, count: int) -> list[bytes]:
     strings = [each[0] if isinstance(each, simdjson.Array) and len(each) == 1 else each for each in data]
     if len(strings) != count:
         raise InvalidRequest(f"'data' holds {len(strings)} pictures, but 'shape' says {count}.")
-    return [from_base64(each, index) for index, each in enumerate(strings)]
+    return [decode_base64(each, index) for index, each in enumerate(strings)]
 
 
 def read_output(document: Any) -> Output:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +13,7 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from app.arrays import Images
-from app.errors import InvalidRequest, Overloaded, ServiceError, TooManyPictures
+from app.errors import Overloaded, ServiceError
 from app.preprocessing import normalize as image
 from app.preprocessing.decode import Picture, open_picture
 
@@ -67,14 +65,11 @@ def prepare_small(content: bytes, max_pixels: int) -> Images | None:
     return image.to_mnist(picture)[np.newaxis]
 
 
-async def prepare(contents: Sequence[bytes], *, max_pictures: int, max_pixels: int) -> Images:
+async def prepare(contents: Sequence[bytes], max_pixels: int) -> Images:
     """Picture files -> (n, 28, 28). Small ones at once, large ones in a thread beside the event loop.
 
-    Raises the errors of `open_picture` and `image.to_mnist`, which then say which picture they are about, and
-    `TooManyPictures`, and `Overloaded`.
+    Raises `Overloaded`, and the errors of `open_picture` and `image.to_mnist`, with the picture they are about.
     """
-    if len(contents) > max_pictures:
-        raise too_many(max_pictures)
     if sum(map(len, contents)) > INLINE_BYTES:
         opened = await threads.run(open_all, contents, max_pixels)
     else:
@@ -82,10 +77,6 @@ async def prepare(contents: Sequence[bytes], *, max_pictures: int, max_pixels: i
     if sum(picture.width * picture.height for picture in opened) > INLINE_PIXELS:
         return await threads.run(to_images, opened)
     return to_images(opened)
-
-
-def too_many(max_pictures: int) -> TooManyPictures:
-    return TooManyPictures(f"At most {max_pictures} pictures fit one request: send the rest in another.")
 
 
 def open_all(contents: Sequence[bytes], max_pixels: int) -> list[Picture]:
@@ -112,14 +103,3 @@ def about(index: int) -> Iterator[None]:
     except ServiceError as error:
         error.picture = index
         raise
-
-
-def from_base64(text: object, index: int) -> bytes:
-    """Plain base64, or what follows the comma of a data URL. Raises `InvalidRequest`."""
-    if not isinstance(text, str):
-        raise InvalidRequest("Each picture must be a string: a picture file as base64 or data URL.", picture=index)
-    encoded = text.partition(",")[2] if text.startswith("data:") else text
-    try:
-        return base64.b64decode("".join(encoded.split()), validate=True)  # the command base64 breaks its lines
-    except (binascii.Error, ValueError) as error:
-        raise InvalidRequest("The picture is not valid base64.", picture=index) from error
