@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import ModelRefused
+from app.runtime import configure_runtime
 from training.config import PRESETS, TEACHERS, Distortion, Options, TrainConfig
 from training.datasets.downloads import PackageError
 from training.datasets.mnist import DataError, load
@@ -33,6 +34,7 @@ CHOICES = {
 
 def main(argv: list[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
+    configure_runtime()
     try:
         arguments.run_verb(arguments)
     except (DataError, ExportError, ModelRefused, PackageError, SigningError) as error:

@@ -6,10 +6,8 @@ Here is what formats there are, how large a picture may be, which way up it is, 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
 import struct
-import warnings
 import zlib
 from typing import NamedTuple
 
@@ -18,7 +16,7 @@ import numpy as np
 import pyspng
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageOps, _imaging
+from PIL import ImageOps
 
 from app.arrays import Grayscale
 from app.errors import InvalidRequest, TooManyPixels, UnsupportedPicture
@@ -59,14 +57,6 @@ AROUND_MNIST = len(MNIST_HEAD + chunk(b"IDAT") + MNIST_END)
 LONGEST_SIDE = 1024  # larger pictures are reduced to it first: a digit of a twentieth of it still has 50 pixels
 COLOURFUL = 1.5  # how much more a colour must vary than the brightness does to be read instead of it
 MIN_CONTRAST = 24  # of 255, between paper and ink: less is a blank page and its noise
-
-Pillow.MAX_IMAGE_PIXELS = None  # `open_picture` has its own limit, checked before anything is decoded
-# What is odd about a caller's file is not for our log. libtiff, which Pillow is linked with, would write of it itself.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-with contextlib.suppress(OSError, AttributeError):
-    _linked = ctypes.CDLL(_imaging.__file__)
-    _linked.TIFFSetErrorHandler(None)
-    _linked.TIFFSetWarningHandler(None)
 
 
 class PlainPng(NamedTuple):

@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from ray.data import ActorPoolStrategy, Dataset
 
 from app.__main__ import load_newest
-from app.preprocessing.decode import open_picture
 from app.errors import ServiceError
-from app.preprocessing.normalize import to_mnist
 from app.offline import SUFFIXES, readings_of
+from app.preprocessing.decode import open_picture
+from app.preprocessing.normalize import to_mnist
+from app.runtime import configure_runtime
 from app.settings import Settings
 
 # Named, since a batch without any error would have a column of no type.
@@ -52,6 +53,7 @@ class Reader:
     """An actor, with the newest version of the default model."""
 
     def __init__(self, settings: Settings) -> None:
+        configure_runtime()
         self.settings = settings
         self.manifest, self.model = load_newest(settings)
 
