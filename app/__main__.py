@@ -1,6 +1,12 @@
-"""python -m app serve | predict | read | key"""
+"""The command line: python -m app serve | predict | read | key"""
 
 from __future__ import annotations
+
+import os
+
+# OpenBLAS starts its threads when NumPy is imported. Here it sees one 28 x 28 image at a time: threads would only take
+# memory, 8 MB on two cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import hashlib
@@ -10,46 +16,53 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from app import offline
+from app import __version__, offline
 from app.errors import StartupError
 from app.inference.session import Model
 from app.observability.logs import start_logging
 from app.repository.manifest import Manifest, newest_version, read_version
 from app.repository.signature import Signer
-from app.server.server import Server, bind, serve_here
-from app.server.supervisor import WorkerSpec, supervise
+from app.runtime import configure_runtime
+from app.server.listeners import bind
+from app.server.server import Server, run_server
+from app.server.supervisor import supervise
+from app.server.worker import WorkerSpec
 from app.settings import Settings
+
+EXIT_INTERRUPTED = 130  # as shells report SIGINT
 
 
 def main(argv: list[str] | None = None) -> int:
-    given_argv = sys.argv[1:] if argv is None else argv
-    arguments = build_parser().parse_args(given_argv)
-    arguments.argv = given_argv
-    given = {name: value for name, value in vars(arguments).items() if name in Settings.model_fields}
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = build_parser().parse_args(argv)
+    arguments.argv = argv
+    options = {name: value for name, value in vars(arguments).items() if name in Settings.model_fields}
+    configure_runtime()
     try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-        return arguments.run_verb(settings, arguments)  # type: ignore[no-any-return]  # argparse does not know
+        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+        return arguments.run_verb(settings, arguments)  # type: ignore[no-any-return]  # argparse's namespace is untyped
     except ValidationError as error:
         first = error.errors()[0]
-        where = f"--{str(first['loc'][0]).replace('_', '-')}: " if first["loc"] else ""
-        print(f"error: {where}{first['msg']}", file=sys.stderr)
+        option = f"--{str(first['loc'][0]).replace('_', '-')}: " if first["loc"] else ""
+        print(f"error: {option}{first['msg']}", file=sys.stderr)
     except StartupError as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
-        return 130  # as shells say it
+        return EXIT_INTERRUPTED
     return 1
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m app", description="Reads handwritten digits.")
+    parser.add_argument("--version", action="version", version=f"digits {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     verb = verbs.add_parser("serve", help="start the service")
     add_settings(verb, *Settings.model_fields)
-    verb.add_argument("--worker", type=WorkerSpec.parse, help=argparse.SUPPRESS)  # of a parent that `supervise` runs in
+    verb.add_argument("--worker", type=WorkerSpec.parse, help=argparse.SUPPRESS)  # passed by the supervisor
     verb.set_defaults(run_verb=serve)
 
-    verb = verbs.add_parser("predict", help="read pictures of one digit, files and folders, without a server")
+    verb = verbs.add_parser("predict", help="read pictures of one digit each, files and folders, without a server")
     add_files(verb)
     verb.set_defaults(run_verb=predict)
 
@@ -58,20 +71,20 @@ def build_parser() -> argparse.ArgumentParser:
     add_settings(verb, "max_pictures")
     verb.set_defaults(run_verb=read)
 
-    verb = verbs.add_parser("key", help="make a new key for callers, and the digest of it that settings hold")
+    verb = verbs.add_parser("key", help="make a new API key, and its digest for the settings")
     verb.set_defaults(run_verb=key)
     return parser
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", type=Path, metavar="FILES", help="pictures, or folders of them")
-    parser.add_argument("--model", dest="default_model", help="the model's name")
-    parser.add_argument("--format", choices=sorted(offline.WRITERS), default="table", help="of what is printed")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="FILES", help="pictures, or folders of pictures")
+    parser.add_argument("--model", dest="default_model", help="name of the model")
+    parser.add_argument("--format", choices=sorted(offline.WRITERS), default="table", help="format of the output")
     add_settings(parser, "device", "models", "require_signature_by", "max_batch_size", "max_pixels")
 
 
 def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
-    """Each setting as an option. The text is the setting's own; its value is checked by `Settings`."""
+    """Each setting as an option with the setting's description. `Settings` checks the values."""
     for name in names:
         field = Settings.model_fields[name]
         option = "--" + name.replace("_", "-")
@@ -85,29 +98,35 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> int:
         return serve_as_worker(settings, arguments.worker)
     sockets = bind(settings.host, settings.port)
 
-    def say_welcome(device: str) -> None:
+    def print_welcome(device: str) -> None:
         host, port = sockets[0].getsockname()[:2]
         print(welcome(host, port, device), flush=True)
 
     if settings.workers > 1:
-        supervise(arguments.argv, sockets, settings.workers, settings.worker_timeout_seconds, say_welcome)
+        supervise(
+            arguments.argv,
+            sockets,
+            count=settings.workers,
+            timeout_seconds=settings.worker_timeout_seconds,
+            on_ready=print_welcome,
+        )
     else:
-        serve_here(settings, sockets, lambda server: say_welcome(server.device))
+        run_server(settings, sockets, lambda server: print_welcome(server.device))
     return 0
 
 
-def serve_as_worker(settings: Settings, place: WorkerSpec) -> int:
-    """One of several processes. What keeps it from starting is said by its parent, once for all of them."""
+def serve_as_worker(settings: Settings, spec: WorkerSpec) -> int:
+    """One of several processes. Its supervisor prints why it cannot start, once for all workers."""
 
     def report(server: Server) -> None:
-        place.tell(f"ready {server.device}")
-        place.beat(on_orphaned=server.retire)
+        spec.send(f"ready {server.device}")
+        spec.send_heartbeat(on_orphaned=server.retire)
 
-    place.share_metrics()
+    spec.share_metrics()
     try:
-        serve_here(settings, place.open_sockets(), report)
+        run_server(settings, spec.open_sockets(), report)
     except StartupError as error:
-        place.tell(f"error {error}")
+        spec.send(f"error {error}")
         return 1
     return 0
 
@@ -139,9 +158,9 @@ def read(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def key(settings: Settings, arguments: argparse.Namespace) -> int:
-    made = secrets.token_urlsafe(32)
-    print(f"key     {made}  (for whoever calls; it is kept nowhere)")
-    print(f"digest  {hashlib.sha256(made.encode()).hexdigest()}  (for DIGITS_API_KEYS or DIGITS_ADMIN_KEYS)")
+    new_key = secrets.token_urlsafe(32)
+    print(f"key     {new_key}  (for the client; it is not stored)")
+    print(f"digest  {hashlib.sha256(new_key.encode()).hexdigest()}  (for DIGITS_API_KEYS or DIGITS_ADMIN_KEYS)")
     return 0
 
 

@@ -112,6 +112,10 @@ class Settings(BaseSettings):
         5, ge=0, description="Seconds between SIGTERM (not ready any more) and the last new connection."
     )
     shutdown_seconds: int = Field(20, ge=1, description="Seconds that requests under way have to end after that.")
+    fast_path: bool = Field(
+        True,
+        description="Answer hot routes without FastAPI's layers; false: all requests pass them, which is slower.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
     log_format: LogFormat = Field("text", description="How: text, or json: an object a line.")
     access_log: bool = Field(

@@ -1,4 +1,4 @@
-"""API keys: which requests need one, and whether the key is known."""
+"""API keys: which requests need one, and whether a key is known."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from app.errors import Forbidden, Unauthorized
 Headers = Mapping[bytes, bytes]  # names in lower case
 
 
-class Access:
-    """Whose key is known. Only digests of keys are: whoever reads the settings can ask nothing.
+class Authenticator:
+    """Knows API keys by their digests alone, so that reading the settings gives no key away.
 
-    ApiKeyMiddleware are long and random (`python -m app key`), so that a plain SHA-256 gives nothing away.
+    A plain SHA-256 is enough because the keys are long and random (`python -m app key`).
     """
 
     def __init__(self, api_keys: Sequence[str], admin_keys: Sequence[str]) -> None:
-        """SHA-256 digests, hexadecimal in lower case."""
-        self.admins = tuple(admin_keys)
-        self.everyone = (*api_keys, *admin_keys)
+        """SHA-256 digests, as lower-case hexadecimal."""
+        self.admin_digests = tuple(admin_keys)
+        self.digests = (*api_keys, *admin_keys)
 
-    def knows(self, headers: Headers) -> bool:
-        return is_known(key_of(headers), self.everyone)
+    def accepts(self, headers: Headers) -> bool:
+        return is_known(key_of(headers), self.digests)
 
     def check(self, headers: Headers) -> None:
         """Raises `Unauthorized`."""
-        if not self.knows(headers):
-            raise Unauthorized("Send a key that is known here, as Authorization: Bearer KEY or as X-API-Key: KEY.")
+        if not self.accepts(headers):
+            raise Unauthorized("Send a known API key, as Authorization: Bearer KEY or as X-API-Key: KEY.")
 
     def check_admin(self, headers: Headers) -> None:
-        """Raises `Unauthorized`, or `Forbidden` if another key is needed or none would do."""
-        if not self.admins:
-            raise Forbidden("Nobody may do this here: the operator opens it with admin_keys.")
+        """Raises `Unauthorized`, or `Forbidden` if the key is not an administrator's or no administrator exists."""
+        if not self.admin_digests:
+            raise Forbidden("Administration is disabled: the operator enables it with admin_keys.")
         self.check(headers)
-        if not is_known(key_of(headers), self.admins):
-            raise Forbidden("This key is not for that: send one of an administrator.")
+        if not is_known(key_of(headers), self.admin_digests):
+            raise Forbidden("This key has no administrator rights: send an administrator's key.")
 
 
 def key_of(headers: Headers) -> bytes:
@@ -47,31 +47,31 @@ def key_of(headers: Headers) -> bytes:
 
 
 def is_known(key: bytes, digests: Sequence[str]) -> bool:
-    """Compared with every one, so that the time it takes tells nothing."""
-    digest = hashlib.sha256(key).hexdigest()
-    return sum([hmac.compare_digest(digest, each) for each in digests]) > 0
+    """Constant-time: compares the key with every digest, so that the response time reveals nothing."""
+    key_digest = hashlib.sha256(key).hexdigest()
+    return sum([hmac.compare_digest(key_digest, digest) for digest in digests]) > 0
 
 
-# Probes, which send no keys; the page and the description, in which there is nothing that is not public anyway.
-PROBES = ("/", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/ping")
-OPEN_PATHS = (*PROBES, "/docs", "/openapi.json")
-OPEN_FOLDERS = ("/static/", "/docs/files/")
+# Probes send no keys; the page and the API description hold only public information.
+PROBE_PATHS = ("/", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/ping")
+PUBLIC_PATHS = (*PROBE_PATHS, "/docs", "/openapi.json")
+PUBLIC_FOLDERS = ("/static/", "/docs/files/")
 
 
 class ApiKeyMiddleware:
-    """Lets only those with a known key through, but for what is open to all."""
+    """Refuses requests without a known key, except GET and HEAD of public paths."""
 
-    def __init__(self, app: ASGIApp, access: Access, health_route: str) -> None:
-        """`health_route` is a platform's own address of a probe, or empty."""
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, health_route: str) -> None:
+        """`health_route` is a platform's own path of a probe, or empty."""
         self.app = app
-        self.access = access
-        self.open_paths = {*OPEN_PATHS, health_route}
+        self.authenticator = authenticator
+        self.public_paths = {*PUBLIC_PATHS, health_route}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self.is_open(scope):
-            self.access.check(dict(scope["headers"]))
+        if not self.is_public(scope):
+            self.authenticator.check(dict(scope["headers"]))
         await self.app(scope, receive, send)
 
-    def is_open(self, scope: Scope) -> bool:
+    def is_public(self, scope: Scope) -> bool:
         path = scope["path"]
-        return scope["method"] in ("GET", "HEAD") and (path in self.open_paths or path.startswith(OPEN_FOLDERS))
+        return scope["method"] in ("GET", "HEAD") and (path in self.public_paths or path.startswith(PUBLIC_FOLDERS))

@@ -1,4 +1,4 @@
-"""Request bodies: no more bytes than allowed, and compressed ones inflated within that limit."""
+"""Request bodies: bounded in bytes, and compressed ones decompressed within the same bound."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from app.errors import BodyTooLarge, InvalidRequest
 
 
 class BodyLimitMiddleware:
-    """Refuses a body larger than `max_bytes`: at its Content-Length, or while reading when that is absent.
+    """Refuses a body larger than `max_bytes`: by its Content-Length, or while reading if that header is absent.
 
-    A body of Content-Encoding gzip or deflate is inflated here, to at most `max_bytes` too.
+    A body with Content-Encoding gzip or deflate is decompressed here, to at most `max_bytes` too.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
@@ -36,7 +36,7 @@ class BodyLimitMiddleware:
         elif int(length) > self.max_bytes:
             raise self._too_large()
         if encoding and encoding != b"identity":
-            receive = await self._inflated(encoding, scope, receive)
+            receive = await self._decompressed(encoding, scope, receive)
         await self.app(scope, receive, send)
 
     def _counting(self, receive: Receive) -> Receive:
@@ -52,57 +52,56 @@ class BodyLimitMiddleware:
 
         return receive_counting
 
-    async def _inflated(self, encoding: bytes, scope: Scope, receive: Receive) -> Receive:
-        """Reads it all, and gives it again in one message."""
-        inflate = Inflate(encoding, self.max_bytes)
+    async def _decompressed(self, encoding: bytes, scope: Scope, receive: Receive) -> Receive:
+        """Reads the whole body and returns a `receive` that delivers it in one message."""
+        decompressor = Decompressor(encoding, self.max_bytes)
         chunks: list[bytes] = []
         more = True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
-            chunks.append(inflate(message.get("body", b"")))
+            chunks.append(decompressor.feed(message.get("body", b"")))
             more = message.get("more_body", False)
-            if inflate.exceeded:
+            if decompressor.exceeded:
                 raise self._too_large()
-        if not inflate.ended:
-            raise InvalidRequest(f"The body is not whole {encoding.decode('latin-1')} data: send it again.")
+        if not decompressor.complete:
+            raise InvalidRequest(f"The body is incomplete {encoding.decode('latin-1')} data: send it again.")
         body: list[Message] = [{"type": "http.request", "body": b"".join(chunks), "more_body": False}]
         headers = MutableHeaders(scope=scope)
         del headers["content-encoding"], headers["content-length"]
 
-        async def receive_inflated() -> Message:
+        async def receive_decompressed() -> Message:
             return body.pop() if body else await receive()
 
-        return receive_inflated
+        return receive_decompressed
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"The body is larger than {self.max_bytes:,} bytes: send less in one request.")
 
 
-class Inflate:
-    """gzip or deflate, never to more than `max_bytes`. Raises `InvalidRequest`."""
+class Decompressor:
+    """gzip or deflate, to at most one byte more than `max_bytes`. Raises `InvalidRequest`."""
 
     def __init__(self, encoding: bytes, max_bytes: int) -> None:
         if encoding not in (b"gzip", b"x-gzip", b"deflate"):
-            raise InvalidRequest("Content-Encoding may be gzip or deflate: send the body as one of them, or as it is.")
-        self.deflate = encoding == b"deflate"
-        self.left = max_bytes
+            raise InvalidRequest("Content-Encoding must be gzip or deflate: send the body as one of them, or plain.")
+        self.remaining_bytes = max_bytes
         self.exceeded = False
-        self.ended = False
-        # deflate is meant to be zlib's format (RFC 9110, 8.4.1.2), but some send the bare stream: the first byte tells
-        self.stream = None if self.deflate else zlib.decompressobj(wbits=31)
+        self.complete = False
+        # RFC 9110, 8.4.1.2: deflate means zlib's format. Some clients send the bare stream; the first byte tells which.
+        self.stream = None if encoding == b"deflate" else zlib.decompressobj(wbits=31)
 
-    def __call__(self, chunk: bytes) -> bytes:
+    def feed(self, chunk: bytes) -> bytes:
         if not chunk:
             return b""
         if self.stream is None:
             self.stream = zlib.decompressobj(wbits=15 if chunk[0] & 0x0F == 8 else -15)
         try:
-            inflated = self.stream.decompress(chunk, self.left + 1)
+            decompressed = self.stream.decompress(chunk, self.remaining_bytes + 1)
         except zlib.error as error:
-            raise InvalidRequest("The body is not what its Content-Encoding says: send it again.") from error
-        self.left -= len(inflated)
-        self.exceeded = self.left < 0
-        self.ended = self.stream.eof
-        return inflated
+            raise InvalidRequest("The body does not match its Content-Encoding: send it again.") from error
+        self.remaining_bytes -= len(decompressed)
+        self.exceeded = self.remaining_bytes < 0
+        self.complete = self.stream.eof
+        return decompressed

@@ -5,25 +5,38 @@ from __future__ import annotations
 import logging
 import time
 
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import CONTENT_TYPE, JSON_ROUTES, InternalError, ServiceError
+from app.errors import (
+    PLAIN_JSON_PREFIXES,
+    PROBLEM_CONTENT_TYPE,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    RouteNotFound,
+    ServiceError,
+)
 from app.observability import logs, metrics
+
+CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that disconnected before its response; only counted
 
 logger = logging.getLogger(__name__)
 
 
 def problem_response(error: ServiceError, scope: Scope) -> Response:
-    """The one problem body."""
+    """The error as a problem document."""
     metrics.observe_problem(error.slug)
-    content_type = "application/json" if scope["path"].startswith(JSON_ROUTES) else CONTENT_TYPE
-    return Response(error.problem().body(), error.status, dict(error.headers), media_type=content_type)
+    content_type = "application/json" if scope["path"].startswith(PLAIN_JSON_PREFIXES) else PROBLEM_CONTENT_TYPE
+    return Response(error.problem().to_json(), error.status, dict(error.headers), media_type=content_type)
 
 
 def problem_of(error: Exception, scope: Scope) -> Response:
-    """What is ours is logged, and told without."""
+    """Logs an unexpected exception; its client gets a generic 500."""
     if not isinstance(error, ServiceError):
         logger.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
         error = InternalError()
@@ -31,10 +44,7 @@ def problem_of(error: Exception, scope: Scope) -> Response:
 
 
 class ProblemMiddleware:
-    """Turns every error that leaves a route into the one problem body.
-
-    Every request's status and time are counted here, by the path that its route is declared with.
-    """
+    """Answers every error of a route with a problem document, and records each request's status and duration."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -43,10 +53,10 @@ class ProblemMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began = time.perf_counter()
+        started = time.perf_counter()
         status, complete = 0, False
 
-        async def send_noting(message: Message) -> None:
+        async def send_watching(message: Message) -> None:
             nonlocal status, complete
             if status == 0:
                 status = message["status"]
@@ -55,25 +65,67 @@ class ProblemMiddleware:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_noting)
+            await self.app(scope, receive, send_watching)
         except ClientDisconnect:
-            status = 499  # as nginx names it: nobody is there to get one
+            status = CLIENT_CLOSED_REQUEST
         except Exception as error:
             problem = problem_of(error, scope)
             if status == 0:
-                await problem(scope, receive, send_noting)
+                await problem(scope, receive, send_watching)
             elif not complete:
-                raise  # too late for another answer; the server closes the connection
+                raise  # too late for another response; the server closes the connection
         finally:
-            finish(scope, route_of(scope), status, time.perf_counter() - began)
+            record_request(scope, route_of(scope), status, time.perf_counter() - started)
 
 
-def finish(scope: Scope, route: str, status: int, seconds: float) -> None:
-    """At the end of every request, whichever road it took."""
+def record_request(scope: Scope, route: str, status: int, seconds: float) -> None:
+    """The metrics and the access log of a finished request, on the fast path and off it."""
     metrics.observe_request(route, status, seconds)
     logs.note_access(scope["method"], scope["path"], status, seconds)
 
 
 def route_of(scope: Scope) -> str:
-    """The declared path, never the one asked for: its values would be as many as callers make up."""
+    """The path as the route declares it. As a metric's label the requested path would have unbounded values."""
     return str(getattr(scope.get("route"), "path", "other"))
+
+
+# --- what FastAPI and its router refuse -------------------------------------------------------------------------------
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(ServiceError, on_service_error)
+    app.add_exception_handler(Exception, on_unexpected_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+
+
+async def on_service_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    return problem_response(error, request.scope)
+
+
+async def on_unexpected_error(request: Request, error: Exception) -> Response:
+    """Starlette raises the error again once this response is sent, and `ProblemMiddleware` logs it."""
+    return problem_response(InternalError(), request.scope)
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem_response(to_service_error(request, error), request.scope)
+
+
+def to_service_error(request: Request, error: HTTPException) -> ServiceError:
+    path = request.url.path
+    if error.status_code == 404:
+        return RouteNotFound(f"There is nothing at {path}: see /docs for the routes.")
+    if error.status_code == 405:
+        allow = (error.headers or {}).get("Allow", "")
+        return MethodNotAllowed(f"{path} does not take {request.method}: use {allow}.", allow=allow)
+    return InvalidRequest(str(error.detail))
+
+
+async def on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    invalid = InvalidRequest(f"The parameter {first['loc'][-1]!r} is wrong: {first['msg']}.")
+    return problem_response(invalid, request.scope)

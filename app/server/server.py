@@ -1,130 +1,94 @@
-"""The HTTP server of one process: uvicorn, with a drain."""
+"""The HTTP server of one process: uvicorn with a graceful shutdown."""
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
-import os
 import signal
 import socket
-import struct
-import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from types import FrameType
 
 import uvicorn
-from fastapi import FastAPI
 
 from app.errors import StartupError
 from app.inference.session import keep_no_large_memory, trim_memory
-from app.main import create_app
+from app.main import Service, create_app
 from app.observability import metrics
-from app.server.http_protocol import CLOSE, Protocol
+from app.server.http_protocol import CONNECTION_CLOSE, HttpProtocol
+from app.server.listeners import accept_pending, drop_new_connections
 from app.settings import Settings
 
-LINGER_SECONDS = 1  # a connection that was just made, or is idle, may still bring a request for so long
-KEEP_ALIVE_SECONDS = 75  # longer than the idle time of the usual proxies (60 s), or they meet closed connections
-HANDSHAKE_SECONDS = 0.2  # a connection begun when the port closes is made after so long, or was far away
-
-# A socket filter of the classic BPF: (code, jump if true, jump if false, operand). It drops what has SYN and not ACK.
-NO_NEW_CONNECTIONS = (
-    (0x30, 0, 0, 13),  # load byte 13 of TCP's header, the flags
-    (0x54, 0, 0, 0x12),  # and SYN | ACK
-    (0x15, 0, 1, 0x02),  # is it SYN?
-    (0x06, 0, 0, 0),  # nothing of the packet
-    (0x06, 0, 0, 0xFFFFFFFF),  # all of it
-)
-SO_ATTACH_FILTER = 26
+LINGER_SECONDS = 1  # how long a new or idle connection may still bring a request after the port is closed
+KEEP_ALIVE_SECONDS = 75  # longer than the idle time of common proxies (60 s), which would meet closed connections
+HANDSHAKE_SECONDS = 0.2  # a handshake that began before the port closes has this long to complete
 
 
-def bind(host: str, port: int) -> list[socket.socket]:
-    """A socket for each address of the host. The port is taken, but opens only once the models are warm.
-
-    Raises `StartupError`.
-    """
-    sockets: list[socket.socket] = []
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, address in dict.fromkeys(found):
-            sockets.append(socket.socket(family, kind, protocol))
-            if os.name == "posix":  # elsewhere it would share the port with whoever has it
-                sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                sockets[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 has a socket of its own
-            sockets[-1].bind(address)
-    except OSError as error:
-        raise StartupError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
-    return sockets
-
-
-def serve_here(settings: Settings, sockets: list[socket.socket], on_ready: Callable[[Server], None]) -> None:
-    """In this process, until it is told to stop."""
+def run_server(settings: Settings, sockets: list[socket.socket], on_ready: Callable[[Server], None]) -> None:
+    """Serves in this process until a signal ends it."""
     app = create_app(settings)
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        lifespan="off",  # entered by `run`, so that a refusal to start is one line and not a traceback
+        lifespan="off",  # entered by `load_and_serve`, so that a refusal to start is one line and not a traceback
         log_config=None,
         log_level="warning",
         access_log=False,  # 30 of a request's 150 microseconds
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, settings.shutdown_seconds - LINGER_SECONDS),
         server_header=False,
-        http=Protocol,
-        proxy_headers=False,  # nobody here asks who the caller is
+        http=HttpProtocol,
+        proxy_headers=False,  # nothing here uses the client's address
     )
     server = Server(config, app, settings.drain_seconds, on_ready)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(run(server, sockets))
+        runner.run(load_and_serve(server, sockets))
 
 
-async def run(server: Server, sockets: list[socket.socket]) -> None:
-    """Loads the models, takes requests until told to stop, answers what is queued."""
+async def load_and_serve(server: Server, sockets: list[socket.socket]) -> None:
     keep_no_large_memory()
     async with server.app.router.lifespan_context(server.app):
         gc.collect()
-        gc.freeze()  # the models and the framework are never garbage: no later collection need look through them
+        gc.freeze()  # the models and the framework are never garbage: no later collection scans them
         trim_memory()
         await server.serve(sockets)
     metrics.hand_on()
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with a drain: alone it closes its socket at SIGTERM, when a load balancer still sends requests.
+    """uvicorn's server with a graceful shutdown. Alone it closes its port at SIGTERM, when clients still connect.
 
-        SIGTERM    /health/ready says 503; after `drain_seconds` no new connections; the end
-        retire()   one worker of several: no new connections from now on, and the service is as ready as before; the end
-        SIGINT     the end
+        SIGTERM    readiness is 503; after `drain_seconds` no new connections; exit
+        retire()   one worker of several: no new connections from now on, readiness unchanged; exit
+        SIGINT     exit
 
-    Until the end every answer says Connection: close, so that keep-alive clients go elsewhere by themselves: one whose
-    connection is closed while it sends a request cannot know whether that was heard.
+    Until the exit every response says Connection: close, so that keep-alive clients reconnect elsewhere. A client whose
+    connection is closed while it sends a request cannot know whether the request was handled.
     """
 
     def __init__(
-        self, config: uvicorn.Config, app: FastAPI, drain_seconds: float, on_ready: Callable[[Server], None]
+        self, config: uvicorn.Config, app: Service, drain_seconds: float, on_ready: Callable[[Server], None]
     ) -> None:
         super().__init__(config)
         self.app = app
         self.drain_seconds = drain_seconds
         self.on_ready = on_ready
         self.listeners: Sequence[socket.socket] = ()
-        self.closes_at: float | None = None  # from then on no new connections
-        self.ends_at: float | None = None  # from then on no connection may be idle
+        self.closes_at: float | None = None  # monotonic: no new connections from then on
+        self.exits_at: float | None = None  # monotonic: no idle connections from then on
 
     @property
     def device(self) -> str:
-        """The one that the default model really runs on."""
+        """The device that the default model runs on."""
         return str(self.app.state.repository.get().model.device)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ctrl+C, or a second signal, stops without a drain; one more does not wait for requests under way."""
-        told_before, self.app.state.stopping = self.app.state.stopping, True
+        """SIGINT or a second signal exits without a drain; one more does not wait for requests in progress."""
+        was_stopping, self.app.state.stopping = self.app.state.stopping, True
         if self.should_exit:
             self.force_exit = True
-        elif sig == signal.SIGTERM and not told_before:
+        elif sig == signal.SIGTERM and not was_stopping:
             closes_at = time.monotonic() + self.drain_seconds
             self.drain(closes_at, closes_at + LINGER_SECONDS)
         else:
@@ -134,12 +98,14 @@ class Server(uvicorn.Server):
         now = time.monotonic()
         self.drain(now, now + max(self.drain_seconds, LINGER_SECONDS))
 
-    def drain(self, closes_at: float, ends_at: float) -> None:
-        self.closes_at, self.ends_at = closes_at, ends_at
-        # The second list is what uvicorn makes of the first one, once a second; requests under way hold it.
-        for headers in (self.config.encoded_headers, self.server_state.default_headers):
-            if CLOSE not in headers:
-                headers.append(CLOSE)
+    def drain(self, closes_at: float, exits_at: float) -> None:
+        self.closes_at, self.exits_at = closes_at, exits_at
+        self.announce_close()
+
+    def announce_close(self) -> None:
+        """Requests in progress hold this list too."""
+        if CONNECTION_CLOSE not in self.server_state.default_headers:
+            self.server_state.default_headers.append(CONNECTION_CLOSE)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.listeners = sockets or ()
@@ -155,18 +121,21 @@ class Server(uvicorn.Server):
         now = time.monotonic()
         if counter % 10 == 0:  # once a second
             metrics.hand_on()
-        if self.closes_at is not None and self.ends_at is not None and now >= self.closes_at:
+        if self.closes_at is not None and self.exits_at is not None and now >= self.closes_at:
             await self.stop_listening()
-            self.should_exit = self.should_exit or now >= self.ends_at or not self.server_state.connections
-        return await super().on_tick(counter)
+            self.should_exit = self.should_exit or now >= self.exits_at or not self.server_state.connections
+        exits = await super().on_tick(counter)
+        if self.closes_at is not None:
+            self.announce_close()
+        return exits
 
     async def stop_listening(self) -> None:
-        """Takes those that wait to be accepted, whom the system would reset when the last listener is closed."""
-        if self.app.state.stopping and self.listeners:  # else other workers listen on
+        """Closes the port, and serves the connections that were waiting to be accepted."""
+        if self.app.state.stopping and self.listeners:  # a retired worker's port stays open for the others
             for listener in self.listeners:
-                ignore_new_connections(listener)
+                drop_new_connections(listener)
             await asyncio.sleep(HANDSHAKE_SECONDS)
-        accepted = [connection for listener in self.listeners for connection in accept_all(listener)]
+        accepted = [connection for listener in self.listeners for connection in accept_pending(listener)]
         self.listeners = ()
         for server in self.servers:
             server.close()
@@ -174,25 +143,4 @@ class Server(uvicorn.Server):
             await asyncio.get_running_loop().connect_accepted_socket(self.new_protocol, connection)
 
     def new_protocol(self) -> asyncio.Protocol:
-        return Protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
-
-
-def ignore_new_connections(listener: socket.socket) -> None:
-    """Whoever knocks from now on hears nothing, tries again a second later and is refused, the port being closed.
-
-    Between the last accept and the close there would else be some who are connected, send, and are reset. Linux alone
-    knows such filters; where there are none, that is left to chance as elsewhere.
-    """
-    if sys.platform == "linux":
-        code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in NO_NEW_CONNECTIONS))
-        with suppress(OSError):
-            program = struct.pack("HP", len(NO_NEW_CONNECTIONS), ctypes.addressof(code))
-            listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
-
-
-def accept_all(listener: socket.socket) -> list[socket.socket]:
-    accepted = []
-    with suppress(OSError):  # BlockingIOError: that was the last
-        while True:
-            accepted.append(listener.accept()[0])
-    return accepted
+        return HttpProtocol(config=self.config, server_state=self.server_state, app_state={})

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.testclient import TestClient
 from uvicorn.server import ServerState
 
-from app.server.http_protocol import Protocol
+from app.server.http_protocol import HttpProtocol
 
 
 class Wire(asyncio.Transport):
@@ -28,12 +28,12 @@ class Wire(asyncio.Transport):
         self.state = ServerState()
         self.state.default_headers = list(default_headers)
         config = uvicorn.Config(app, interface="asgi3", lifespan="off", log_config=None, access_log=False)
-        self.protocol = Protocol(config=config, server_state=self.state, app_state={})
+        self.protocol = HttpProtocol(config=config, server_state=self.state, app_state={})
         self.protocol.connection_made(self)
 
     async def answer(self) -> bytes:
         """All that was written, once the last request has its answer or the connection is closed."""
-        while not self.closed and not (self.written and self.protocol.is_free()):
+        while not self.closed and not (self.written and self.protocol.is_idle()):
             await self.news.wait()
             await asyncio.sleep(0)  # what was written is not yet all that is done
         return b"".join(self.written)

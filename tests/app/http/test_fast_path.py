@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive
 
-from app.http.endpoint import HotRoute, RawRequest, RawResponse, fastapi_endpoint, cancel_on_disconnect
+from app.http.endpoint import HotRoute, RawRequest, RawResponse, cancel_on_disconnect, fastapi_endpoint
 from app.http.fast_path import MAX_URL_BYTES, FastPath, path_pattern
 
 
@@ -19,7 +19,7 @@ async def tell(call: RawRequest[object]) -> RawResponse:
     return RawResponse(b" ".join(said), b"text/plain", [(b"x-said", b"4")])
 
 
-FAST_PATH = FastPath([HotRoute("/tell", tell), HotRoute("/about/{name}:tell", tell)], state=None, max_bytes=10)
+FAST_PATH = FastPath([HotRoute("/tell", tell), HotRoute("/about/{name}:tell", tell)], state=None, max_body_bytes=10)
 PLAIN = {b"content-length": b"1"}
 
 
@@ -34,9 +34,9 @@ PLAIN = {b"content-length": b"1"}
     ],
 )
 def test_address_of_a_hot_route_is_taken_apart(url: bytes, path: dict[str, str], query: bytes) -> None:
-    found = FAST_PATH.find(url, PLAIN)
+    found = FAST_PATH.match(url, PLAIN)
     assert found
-    assert (found.route.endpoint, found.path, found.query) == (tell, path, query)
+    assert (found.route.endpoint, found.path_params, found.query) == (tell, path, query)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_address_of_a_hot_route_is_taken_apart(url: bytes, path: dict[str, str],
     ],
 )
 def test_other_addresses_are_not(url: bytes) -> None:
-    assert FAST_PATH.find(url, PLAIN) is None
+    assert FAST_PATH.match(url, PLAIN) is None
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_other_addresses_are_not(url: bytes) -> None:
     ids=str,
 )
 def test_requests_that_need_more_than_their_answer_are_for_fastapi(headers: dict[bytes, bytes]) -> None:
-    assert FAST_PATH.find(b"/tell", headers) is None
+    assert FAST_PATH.match(b"/tell", headers) is None
 
 
 def test_pattern_takes_nothing_for_an_expression() -> None:
@@ -76,8 +76,8 @@ def test_pattern_takes_nothing_for_an_expression() -> None:
 
 def test_addresses_are_remembered_and_no_more_than_a_thousand() -> None:
     for number in range(3000):
-        FAST_PATH.find(b"/tell?%d" % number, PLAIN)
-    assert FAST_PATH.route_again.cache_info().currsize == 1024
+        FAST_PATH.match(b"/tell?%d" % number, PLAIN)
+    assert FAST_PATH.cached_route.cache_info().currsize == 1024
 
 
 def test_fastapi_runs_the_same_function() -> None:

@@ -13,10 +13,12 @@ from starlette.types import Receive, Scope, Send
 from app.errors import BlankPicture, Overloaded
 from app.http.endpoint import Endpoint, HotRoute, RawRequest, RawResponse
 from app.http.fast_path import FastPath
+from app.http.problems import CLIENT_CLOSED_REQUEST
 from app.http.security_headers import SECURITY_HEADERS
 from app.observability import metrics
 from app.observability.request_context import CURRENT, REQUEST_ID, Context
-from app.server.http_protocol import CLOSE, LEFT, MOST_BETWEEN, REFUSED_AFTER_S
+from app.server.fast_path_cycle import REFUSAL_DELAY_S
+from app.server.http_protocol import CONNECTION_CLOSE, MAX_HEAD_BYTES
 from tests.support.served_client import Wire, parsed
 
 DATE = (b"date", b"Tue, 24 Nov 2026 08:00:00 GMT")
@@ -49,7 +51,7 @@ class App:
 
     def __init__(self, **endpoints: Endpoint) -> None:
         routes = [HotRoute(f"/{name}", endpoint) for name, endpoint in endpoints.items()]
-        self.fast_path = FastPath(routes, state=None, max_bytes=200_000)
+        self.fast_path = FastPath(routes, state=None, max_body_bytes=200_000)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body, more = b"", True
@@ -267,7 +269,7 @@ def test_answer_while_draining_says_that_it_is_the_last() -> None:
     async def scenario() -> Wire:
         wire = connection(slow=slow)
         wire.protocol.data_received(post("/slow"))
-        wire.state.default_headers.append(CLOSE)
+        wire.state.default_headers.append(CONNECTION_CLOSE)
         wire.protocol.shutdown()
         slow.futures[0].set_result(b"done")
         await wire.answer()
@@ -301,7 +303,7 @@ def test_shutdown_closes_what_is_idle_and_answers_what_is_under_way() -> None:
 
 
 def test_work_is_cancelled_when_its_caller_leaves_and_counted_as_such() -> None:
-    before = counted("/slow", LEFT)
+    before = counted("/slow", CLIENT_CLOSED_REQUEST)
     slow = Waiting()
 
     async def scenario() -> Wire:
@@ -313,11 +315,11 @@ def test_work_is_cancelled_when_its_caller_leaves_and_counted_as_such() -> None:
         return wire
 
     assert asyncio.run(scenario()).written == []
-    assert counted("/slow", LEFT) == before + 1
+    assert counted("/slow", CLIENT_CLOSED_REQUEST) == before + 1
 
 
 def test_caller_who_leaves_while_sending_is_not_worked_for() -> None:
-    before = counted("/slow", LEFT)
+    before = counted("/slow", CLIENT_CLOSED_REQUEST)
     slow = Waiting()
 
     async def scenario() -> Wire:
@@ -328,7 +330,7 @@ def test_caller_who_leaves_while_sending_is_not_worked_for() -> None:
 
     assert asyncio.run(scenario()).written == []
     assert slow.futures == []
-    assert counted("/slow", LEFT) == before + 1
+    assert counted("/slow", CLIENT_CLOSED_REQUEST) == before + 1
 
 
 def test_answer_that_comes_too_late_is_not_written_to_a_closed_connection() -> None:
@@ -400,17 +402,17 @@ def test_who_is_refused_is_told_after_those_who_are_answered_meanwhile() -> None
 
 
 def test_who_leaves_before_being_told_of_the_refusal_is_counted_once() -> None:
-    before = counted("/overload", LEFT), counted("/overload", 503)
+    before = counted("/overload", CLIENT_CLOSED_REQUEST), counted("/overload", 503)
 
     async def scenario() -> Wire:
         wire = connection(overload=overload)
         wire.protocol.data_received(post("/overload"))
         wire.leave()
-        await asyncio.sleep(2 * REFUSED_AFTER_S)
+        await asyncio.sleep(2 * REFUSAL_DELAY_S)
         return wire
 
     assert asyncio.run(scenario()).written == []
-    assert (counted("/overload", LEFT), counted("/overload", 503)) == (before[0] + 1, before[1])
+    assert (counted("/overload", CLIENT_CLOSED_REQUEST), counted("/overload", 503)) == (before[0] + 1, before[1])
 
 
 @pytest.mark.parametrize("endpoint", [fail, wait_for_nothing])
@@ -500,7 +502,7 @@ def test_nonsense_behind_a_request_is_not_taken_for_its_answer() -> None:
 )
 def test_endless_head_is_refused(start: bytes) -> None:
     piece = b"X: y\r\n" * 200 if start == HEAD else b"x" * 1200
-    pieces = MOST_BETWEEN // 1200 + 1
+    pieces = MAX_HEAD_BYTES // 1200 + 1
 
     async def scenario() -> Wire:
         wire = connection(tell=tell)

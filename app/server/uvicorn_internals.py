@@ -1,0 +1,60 @@
+"""What the server uses of uvicorn beyond its documented interface: the one place that a new release can break.
+
+No other module of `app` imports uvicorn's submodules. pyproject.toml bounds uvicorn and httptools, and
+tests/app/server/test_uvicorn_internals.py names each attribute below that a release lacks.
+"""
+
+from __future__ import annotations
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+__all__ = ["CYCLE", "PARSER", "PROTOCOL", "SERVER", "SERVER_STATE", "HttpToolsProtocol", "ServerState"]
+
+PROTOCOL = {
+    "connection_lost": "extended: cancels a request on the fast path",
+    "data_received": "extended: bounds the head of a request",
+    "on_message_begin": "postponed: it makes an ASGI scope, which the fast path does without",
+    "on_headers_complete": "extended: decides between the fast path and a cycle of uvicorn's",
+    "on_body": "extended",
+    "on_message_complete": "extended: starts the fast path",
+    "on_response_complete": "called after a response: counts it, starts the next request or the keep-alive timer",
+    "send_400_response": "replaced: a problem document instead of plain text",
+    "config": "its `app` has the fast path",
+    "cycle": "the latest request; one on the fast path stands in for uvicorn's own",
+    "expect_100_continue": "set by on_header, reset by on_message_begin",
+    "flow": "its `write_paused`: the client does not read its responses",
+    "headers": "filled by on_header with (name in lower case, value); the scope shares the list",
+    "parser": "of httptools",
+    "pipeline": "requests behind the one in progress",
+    "server_state": "shared by all connections",
+    "transport": "of asyncio",
+    "url": "filled by on_url",
+}
+CYCLE = {
+    "disconnected": "written when the client has gone",
+    "keep_alive": "written at shutdown: False closes the connection after the response",
+    "message_event": "set when the client has gone; on the fast path nobody awaits it",
+    "more_body": "whether the request is still arriving",
+    "response_complete": "read before the next request and at shutdown",
+    "response_started": "read before a refusal is written",
+}
+PARSER = {
+    "get_http_version": "of the request whose headers are complete",
+    "get_method": "of the same request",
+    "should_keep_alive": "as that request's version and Connection header say",
+}
+SERVER = {
+    "force_exit": "True: exit without waiting for requests in progress",
+    "handle_exit": "replaced: signals begin a graceful shutdown",
+    "on_tick": "extended: every 100 ms, with a counter; True exits",
+    "serve": "runs startup, ticks and shutdown",
+    "server_state": "shared by all connections",
+    "servers": "the asyncio servers of the listening sockets",
+    "should_exit": "True: exit at the next tick",
+    "startup": "extended: reports that the port is open",
+}
+SERVER_STATE = {
+    "connections": "the protocols of open connections",
+    "default_headers": "of every response; on_tick replaces the list once a second",
+}
