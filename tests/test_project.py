@@ -63,9 +63,3 @@ def test_cpu_image_has_no_cuda_in_it() -> None:
     names = locked("requirements/cpu.txt")
     assert "onnxruntime" in names
     assert not [each for each in names if each == "onnxruntime-gpu" or each.startswith("nvidia")]
-
-
-def test_readme_names_every_make_command_it_should() -> None:
-    readme, makefile = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
-    for command in re.findall(r"\bmake ([a-z-]+)", readme):
-        assert re.search(rf"^{command}:.*##", makefile, re.MULTILINE), f"make {command} is in the README alone"

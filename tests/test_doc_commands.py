@@ -1,0 +1,287 @@
+"""Every command and every piece of code that the documents show works.
+
+What needs no more than this machine is run. What needs Docker, Kubernetes, a GPU, a download or hours is checked as far
+as it goes without: its options, files, targets and names exist.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app import __main__ as app
+from app.settings import Settings
+from tests.app.server.test_serve import Service, serving
+from tests.conftest import ROOT
+from tests.support.documents import Shown, all_blocks, blocks, commands, inline_code, names, read
+from training import __main__ as training
+
+PYTHON = r"(?:\.venv/bin/)?python3? -m"
+KINDS = {
+    "curl": r"curl ",
+    "make": r"make ",
+    "app": rf"{PYTHON} app ",
+    "training": rf"{PYTHON} training ",
+    "tests": rf"{PYTHON} (pytest|ruff|tests\.)",
+    "pip": rf"({PYTHON} venv|{PYTHON} pip|\.venv/bin/pre-commit)",
+    "docker": r"docker ",
+    "kubectl": r"kubectl ",
+    "openssl": r"openssl ",
+    "ray": rf"(serve run|{PYTHON} deploy\.)",
+}
+KEY = "a key for the tests"
+
+
+def of_kind(kind: str) -> list[Shown]:
+    return [command for command in commands() if re.match(KINDS[kind], command.text)]
+
+
+@pytest.mark.parametrize("command", commands(), ids=str)
+def test_command_is_of_a_kind_that_is_tested_here(command: Shown) -> None:
+    assert [kind for kind, pattern in KINDS.items() if re.match(pattern, command.text)]
+
+
+# --- run: calls -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    """Open, but for an administrator's routes and one key."""
+    digest = hashlib.sha256(KEY.encode()).hexdigest()
+    with serving("--device", "cpu", "--admin-keys", digest) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def folder(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With seven.png, as the first command of each document makes it."""
+    folder = tmp_path_factory.mktemp("shown")
+    shutil.copy(ROOT / "app/web/static/seven.png", folder)
+    return folder
+
+
+def run(command: str, service: Service, folder: Path) -> bytes:
+    """As it is written, but for the port. An HTTP error is an error."""
+    here = command.replace("http://localhost:8000", service.address).replace("curl -s ", "curl -sS --fail ")
+    bash = ["bash", "-o", "pipefail", "-c", here]
+    return subprocess.run(
+        bash, cwd=folder, env=os.environ | {"KEY": KEY}, capture_output=True, check=True, timeout=60
+    ).stdout
+
+
+@pytest.mark.parametrize("command", of_kind("curl"), ids=str)
+def test_curl_line_is_answered(command: Shown, service: Service, folder: Path) -> None:
+    answer = run(command.text, service, folder)
+    if not re.search(r" -o | http\S+(metrics|load)$", command.text):
+        json.loads(answer)
+
+
+def test_curl_lines_read_sevens(service: Service, folder: Path) -> None:
+    asks = [command.text for command in of_kind("curl") if "seven.png" in command.text and " -o " not in command.text]
+    assert len(asks) >= 10
+    for ask in asks:
+        if "digit=1" not in ask:
+            assert set(digits_in(json.loads(run(ask, service, folder)))) == {7}, ask
+
+
+def digits_in(answer: dict[str, Any]) -> list[int]:
+    """What the service's own API, V1 or V2 read."""
+    if "prediction" in answer:
+        return [answer["prediction"]["digit"]]
+    outputs = answer.get("outputs")
+    if outputs and isinstance(outputs[0], dict):  # V2, as classes
+        return [int(row.split(":")[2]) for row in outputs[0]["data"]]
+    rows = outputs or answer.get("predictions") or answer["digits"]
+    return [row["digit"] if isinstance(row, dict) else row.index(max(row)) for row in rows]
+
+
+def test_explanation_as_a_picture_is_one(service: Service, folder: Path) -> None:
+    (command,) = [command.text for command in of_kind("curl") if "explanation.png" in command.text]
+    run(command, service, folder)
+    assert (folder / "explanation.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/api.md"])
+def test_answer_shown_has_the_members_of_a_real_one(document: str, service: Service, folder: Path) -> None:
+    asks = [command.text for command in of_kind("curl") if command.document == document]
+    for shown in map(json.loads, blocks("json", document)):
+        route = "/predict" if "predictions" in shown else "/read"
+        ask = next(ask for ask in asks if ask.endswith(f"--data-binary @seven.png http://localhost:8000{route}"))
+        real = json.loads(run(ask, service, folder))
+        assert list(shown) == list(real)
+        assert shown["model"] == real["model"]
+        for part in {"predictions", "digits"} & set(shown):
+            assert list(shown[part][0]) == list(real[part][0])
+            assert shown[part][0]["confidence"] == pytest.approx(real[part][0]["confidence"], abs=1e-3)
+
+
+@pytest.mark.parametrize("block", all_blocks("python"), ids=lambda block: block.document)
+def test_python_lines_read_a_seven(block: Shown, service: Service, folder: Path) -> None:
+    code = block.text.replace("localhost:8000", service.address.removeprefix("http://"))
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip() == "7"
+
+
+# --- run: the command lines -------------------------------------------------------------------------------------------
+
+
+def arguments_of(command: str) -> list[str]:
+    return shlex.split(command.partition(" -m ")[2].partition(" > ")[0])[1:]
+
+
+@pytest.mark.parametrize("command", of_kind("app"), ids=str)
+def test_command_of_the_service_works(command: Shown, tmp_path: Path) -> None:
+    verb, *arguments = arguments_of(command.text)
+    if verb == "serve":  # runs until it is stopped: its options are read as `serve` reads them
+        given = vars(app.build_parser().parse_args([verb, *arguments]))
+        Settings(
+            **{name: value for name, value in given.items() if name in Settings.model_fields and value is not None}
+        )
+        return
+    for name in ("scans", "pages"):
+        (tmp_path / name).mkdir()
+        shutil.copy(ROOT / "app/web/static/seven.png", tmp_path / name)
+    here = command.text.replace(".venv/bin/python", sys.executable)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DIGITS_MODELS": str(ROOT / "models")}
+    ran = subprocess.run(
+        ["bash", "-c", here], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    written = ran.stdout + "".join(path.read_text() for path in tmp_path.glob("*.csv"))
+    assert "digest" in written if verb == "key" else ",7," in written
+
+
+def test_signed_version_is_served_by_the_commands_that_are_shown(tmp_path: Path) -> None:
+    """The three commands before `serve --require-signature-by key.pub`, in a folder with one version."""
+    shutil.copytree(ROOT / "models/digits/7", tmp_path / "models/digits/7")
+    sign = [
+        command.text for command in commands() if command.document == "docs/deployment.md" and "key.p" in command.text
+    ]
+    for command in sign[:3]:
+        here = command.replace(".venv/bin/python", sys.executable)
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        subprocess.run(["bash", "-c", here], cwd=tmp_path, env=environment, capture_output=True, check=True, timeout=60)
+    (serve,) = sign[3:]
+    options = [str(tmp_path / word) if word == "key.pub" else word for word in arguments_of(serve)[1:]]
+    with serving("--device", "cpu", "--models", str(tmp_path / "models"), *options) as service:
+        assert service.get("/health")[1]["models"][0]["version"] == 7
+
+
+@pytest.mark.parametrize("command", of_kind("training"), ids=str)
+def test_training_command_has_options_that_exist(command: Shown) -> None:
+    """Training takes hours: the options are read as it reads them."""
+    training.build_parser().parse_args(arguments_of(command.text))
+
+
+def test_verbs_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    for parser, package in ((app.build_parser(), "app"), (training.build_parser(), "training")):
+        for code in inline_code():
+            if match := re.match(rf"{PYTHON} {package} (\w+)", code.text):
+                with pytest.raises(SystemExit) as ended:
+                    parser.parse_args([match[1], "--help"])
+                assert ended.value.code == 0, code
+                helped = capsys.readouterr().out
+                assert all(option in helped for option in re.findall(r"--[a-z-]+", code.text)), code
+
+
+def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    known = (ROOT / "deploy/ray/read.py").read_text() + "--gpus --version"
+    for parser, verbs in (
+        (app.build_parser(), ("serve", "predict", "read")),
+        (training.build_parser(), ("train", "pictures", "average", "evaluate", "survey", "pages", "publish", "sign")),
+    ):
+        for verb in verbs:
+            with pytest.raises(SystemExit):
+                parser.parse_args([verb, "--help"])
+        known += capsys.readouterr().out
+    for code in inline_code():
+        if code.text.startswith("--"):
+            assert code.text.split()[0] in known, code
+
+
+# --- checked: what needs more than this machine -----------------------------------------------------------------------
+
+
+def test_make_commands_exist() -> None:
+    """Each is run by people and by CI; these tests are part of one of them."""
+    targets = re.findall(r"^([a-z-]+):.*## ", read("Makefile"), re.MULTILINE)
+    for document in names():
+        for command in re.findall(r"(?:^|`)make ([a-z-]+)", read(document), re.MULTILINE):
+            assert command in targets, f"{document}: make {command}"
+
+
+@pytest.mark.parametrize("command", of_kind("tests"), ids=str)
+def test_command_of_a_developer_names_files_that_exist(command: Shown) -> None:
+    for word in command.text.split():
+        if word.startswith("tests/"):
+            assert (ROOT / word).is_file()
+        if word.startswith("tests."):
+            assert (ROOT / word.replace(".", "/")).with_suffix(".py").is_file()
+
+
+@pytest.mark.parametrize("command", of_kind("pip"), ids=str)
+def test_installation_names_files_that_exist(command: Shown) -> None:
+    """Installing downloads; the locks themselves are tested in test_project.py."""
+    for file in re.findall(r"-r (\S+)", command.text):
+        assert (ROOT / file).is_file()
+
+
+def test_extras_that_are_named_exist() -> None:
+    extras = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]
+    for document in names():
+        assert set(re.findall(r"pip install '\.\[(\w+)\]'", read(document))) <= set(extras), document
+
+
+@pytest.mark.parametrize("command", of_kind("docker"), ids=str)
+def test_docker_command_names_targets_files_and_profiles_that_exist(command: Shown) -> None:
+    """Images are built and run by hand: building one takes minutes and downloads."""
+    dockerfile = read("Dockerfile")
+    stages = re.findall(r"^FROM .* AS (\S+)$", dockerfile, re.MULTILINE)
+    assert stages[-1] == "gpu"  # what is built without --target
+    assert set(re.findall(r"--target (\S+)", command.text)) <= set(stages)
+    for port in re.findall(r"-p \d+:(\d+)", command.text):
+        assert f"EXPOSE {port}" in dockerfile
+    for file in re.findall(r"-f (\S+)", command.text):
+        services = yaml.safe_load((ROOT / file).read_text())["services"].values()
+        profiles = {profile for service in services for profile in service.get("profiles", ())}
+        assert set(re.findall(r"--profile (\S+)", command.text)) <= profiles
+    for image in re.findall(r"docker run .*?(digits\S*)$", command.text):
+        assert any(f"-t {image} " in built.text for built in of_kind("docker") if built.document == command.document)
+
+
+@pytest.mark.parametrize("command", of_kind("kubectl"), ids=str)
+def test_kubectl_command_names_a_kustomization(command: Shown) -> None:
+    """There is no cluster here; tests/deploy holds the files against Kubernetes' schemas."""
+    (path,) = re.findall(r"-k (\S+)", command.text)
+    assert (ROOT / path / "kustomization.yaml").is_file()
+
+
+@pytest.mark.parametrize("command", of_kind("ray"), ids=str)
+def test_ray_command_names_what_exists(command: Shown) -> None:
+    """tests/deploy runs both on a local Ray, which takes minutes."""
+    if match := re.search(r"run (\S+):(\w+)$", command.text):
+        tree = ast.parse((ROOT / match[1].replace(".", "/")).with_suffix(".py").read_text())
+        assigned = {
+            name.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            for name in node.targets
+            if isinstance(name, ast.Name)
+        }
+        assert match[2] in assigned
+    if match := re.search(r"-m (\S+)", command.text):
+        source = (ROOT / match[1].replace(".", "/")).with_suffix(".py").read_text()
+        assert all(f'"{option}"' in source for option in re.findall(r"--[a-z]+", command.text))
