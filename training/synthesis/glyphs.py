@@ -20,6 +20,7 @@ from training.config import Distortion
 from training.datasets.fonts import Font, draw
 from training.datasets.mnist import Digits
 from training.synthesis.augment import distort
+from training.thinning import thin
 
 Glyph = NDArray[np.uint8]  # (H, W), 255 = ink
 Points = NDArray[np.float64]  # (n, 2): x and y
@@ -70,7 +71,7 @@ def penned(sources: Sources, rng: Generator) -> tuple[Glyph, int]:
     """An MNIST digit's centre line, drawn anew with another pen."""
     index = rng.integers(len(sources.digits))
     image = distort(sources.digits.images[index : index + 1], WARP, rng)[0]
-    lines = segments(thinned(cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)))
+    lines = segments(thin(cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC) > 127))
     return drawn(lines / 56, rng), int(sources.digits.labels[index])
 
 
@@ -112,34 +113,6 @@ def smoothed(inked: NDArray[np.bool_], y: NDArray[np.intp], x: NDArray[np.intp])
         cv2.boxFilter(each, -1, (5, 5), normalize=False) for each in (weight, weight * rows, weight * columns)
     )
     return np.stack([sum_x[y, x] / n[y, x], sum_y[y, x] / n[y, x]], axis=1).astype(np.float64)
-
-
-NEIGHBOURS = np.array([[128, 1, 2], [64, 0, 4], [32, 16, 8]], np.float32)  # clockwise from above
-
-
-@functools.cache
-def deletable(first: bool) -> NDArray[np.bool_]:
-    """(256,): for each neighbourhood, whether its middle may go in this half of a pass (Zhang and Suen, 1984)."""
-    answers = []
-    for code in range(256):
-        p = [code >> i & 1 for i in range(8)]  # N, NE, E, SE, S, SW, W, NW
-        changes = sum(p[i] == 0 and p[(i + 1) % 8] == 1 for i in range(8))
-        n, e, s, w = p[0], p[2], p[4], p[6]
-        sides = (n * e * s, e * s * w) if first else (n * e * w, n * s * w)
-        answers.append(2 <= sum(p) <= 6 and changes == 1 and sides == (0, 0))
-    return np.array(answers)
-
-
-def thinned(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """The skeleton of what is darker than half, one pixel wide (Zhang and Suen, 1984)."""
-    inked = np.pad((image > 127).astype(np.float32), 1)
-    while True:
-        before = inked.sum()
-        for first in (True, False):
-            code = cv2.filter2D(inked, -1, NEIGHBOURS, borderType=cv2.BORDER_CONSTANT).astype(np.intp)
-            inked[(inked > 0) & deletable(first)[code]] = 0
-        if inked.sum() == before:
-            return inked[1:-1, 1:-1] > 0
 
 
 @functools.lru_cache(maxsize=20_000)

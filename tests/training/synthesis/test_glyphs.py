@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import pytest
 
@@ -35,16 +34,6 @@ def test_only_whole_single_digits_are_labelled_as_digits(maker: glyphs.Maker, di
 
 def test_no_letter_is_drawn_that_is_a_digit_in_some_hands() -> None:
     assert not set("OoIlij|DQ") & set(glyphs.LETTERS)
-
-
-def test_a_thinned_stroke_is_one_pixel_wide_and_in_one_piece() -> None:
-    ring = np.zeros((60, 60), np.uint8)
-    cv2.circle(ring, (30, 30), 20, (255,), 7)
-    skeleton = glyphs.thinned(ring)
-    pieces, _ = cv2.connectedComponents(skeleton.astype(np.uint8), connectivity=8)
-    assert pieces == 2  # the ring and what is around it
-    assert abs(skeleton.sum() - 2 * np.pi * 20 * 0.9) < 15  # diagonal steps make it shorter than it is long
-    assert not cv2.erode(skeleton.astype(np.uint8), np.ones((2, 2), np.uint8)).any()
 
 
 def test_segments_of_a_line_lead_from_its_one_end_to_the_other() -> None:

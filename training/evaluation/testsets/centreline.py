@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from training.evaluation.testsets.base import Ink
 from training.evaluation.testsets.rendering import Place
+from training.thinning import thin
 
 Points = NDArray[np.float64]  # (n, 2): x, y
 Shape = NDArray[np.uint8]  # (H, W), 1 where it is
@@ -20,8 +21,6 @@ SMOOTHING_ROUNDS = 6
 FRACTION_BITS = 4  # OpenCV draws at sixteenths of a pixel
 LEAST_PART = 0.07  # of a digit's ink: smaller parts are specks of MNIST's scans, which a pen does not make
 FORWARD = [(0, 1), (1, 0), (1, 1), (1, -1)]  # each pair of neighbours once, row and column
-# The neighbours of a pixel as bits, clockwise from the one above.
-BITS = np.array([[128, 1, 2], [64, 0, 4], [32, 16, 8]], np.float32)
 
 
 class Centreline(NamedTuple):
@@ -32,7 +31,7 @@ class Centreline(NamedTuple):
 def centreline(ink: Ink) -> Centreline:
     finer = cv2.resize(np.pad(ink, 2), None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
     shape = without_specks(cv2.threshold(finer, 110, 1, cv2.THRESH_BINARY)[1].astype(np.uint8))
-    rows, columns = np.nonzero(thinned(shape))
+    rows, columns = np.nonzero(thin(shape > 0))
     points = np.column_stack([columns, rows]).astype(np.float64)
     segments = neighbours(rows, columns)
     return Centreline(to_unit(smoothed(points, segments)), segments)
@@ -53,33 +52,6 @@ def without_specks(shape: Shape) -> Shape:
     large = areas >= LEAST_PART * areas[1:].sum()
     large[0] = False  # what is no ink
     return np.asarray(large[parts], np.uint8)
-
-
-def thinned(shape: Shape) -> Shape:
-    """Lines one pixel wide that are joined as the shape is (Zhang and Suen, 1984)."""
-    while True:
-        before = np.count_nonzero(shape)
-        for removable in REMOVABLE:
-            around = cv2.filter2D(shape, cv2.CV_8U, BITS, borderType=cv2.BORDER_CONSTANT)
-            shape = shape & ~removable[around]
-        if np.count_nonzero(shape) == before:
-            return shape
-
-
-def removable_neighbourhoods(first: bool) -> NDArray[np.uint8]:
-    """For each way the eight neighbours may be: 1 if a pixel of this side's edge may go and all stays joined."""
-    around = [(np.arange(256) >> bit) & 1 == 1 for bit in range(8)]
-    north, _, east, _, south, _, west, _ = around
-    count = np.sum(around, axis=0)
-    rises = np.sum([~a & b for a, b in zip(around, around[1:] + around[:1], strict=True)], axis=0)
-    if first:
-        edge = ~(north & east & south) & ~(east & south & west)
-    else:
-        edge = ~(north & east & west) & ~(north & south & west)
-    return np.asarray((count >= 2) & (count <= 6) & (rises == 1) & edge, np.uint8)
-
-
-REMOVABLE = (removable_neighbourhoods(first=True), removable_neighbourhoods(first=False))
 
 
 def neighbours(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Segments:

@@ -5,30 +5,11 @@ import numpy as np
 import pytest
 
 from training.datasets.mnist import Digits
-from training.evaluation.testsets.centreline import centreline, drawn, thinned
+from training.evaluation.testsets.centreline import centreline, drawn
 from training.evaluation.testsets.rendering import Place
 
 BAR = np.zeros((28, 28), np.uint8)
 BAR[4:24, 12:16] = 255
-RING = np.zeros((40, 40), np.uint8)
-cv2.circle(RING, (20, 20), 14, 1, 7)
-
-
-def parts(shape: np.ndarray, connectivity: int) -> int:
-    return cv2.connectedComponents(shape, connectivity=connectivity)[0] - 1
-
-
-def test_a_thick_bar_becomes_a_line_in_its_middle() -> None:
-    line = thinned((BAR > 0).astype(np.uint8))
-    assert line.sum(axis=1).max() == 1
-    assert set(np.nonzero(line)[1]) <= {13, 14}
-
-
-def test_a_ring_stays_one_closed_ring() -> None:
-    line = thinned(RING)
-    assert line.sum() < RING.sum() / 4
-    assert parts(line, connectivity=8) == 1
-    assert parts(1 - line, connectivity=4) == 2  # its inside and its outside
 
 
 def test_the_longer_side_goes_from_zero_to_one_and_the_shorter_is_in_the_middle() -> None:
