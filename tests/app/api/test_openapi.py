@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.api.openapi import complete
-from app.http.auth import OPEN_PATHS
+from app.http.auth import PUBLIC_PATHS
 
 Document = dict[str, Any]
 
@@ -61,7 +61,7 @@ def test_what_waits_for_a_model_may_come_too_late(document: Document) -> None:
 
 def test_whatever_is_not_open_to_all_may_ask_for_a_key(document: Document) -> None:
     for path, operation in operations(document):
-        is_open = path in OPEN_PATHS
+        is_open = path in PUBLIC_PATHS
         assert ("401" in operation["responses"]) is not is_open, path
         assert (operation.get("security") == []) is is_open, path
 
