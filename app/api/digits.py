@@ -135,7 +135,7 @@ async def predict(call: ApiRequest) -> RawResponse:
     """Reads one or many pictures, each of one digit: any size, polarity and place on the picture."""
     options = (read_options_again if len(call.query) < 100 else read_options)(call.query)
     servable = call.state.repository.get(options.model, options.version)
-    servable.check_room()
+    servable.check_capacity()
     limits: Limits = call.state.limits
     images = prepare_small(call.body, limits.max_pixels) if is_picture(call) else None
     if images is None:
@@ -165,7 +165,7 @@ async def explain_picture(call: ApiRequest) -> RawResponse:
     """
     options = read_options(call.query)
     servable = call.state.repository.get(options.model, options.version)
-    servable.check_room()
+    servable.check_capacity()
     limits: Limits = call.state.limits
     pictures = [await parse_single_picture(call, limits)]
     images = await prepare(pictures, limits.max_pixels)
@@ -195,7 +195,7 @@ async def read(call: ApiRequest) -> RawResponse:
     """
     options = read_options(call.query)
     servable = call.state.repository.get(options.model, options.version)
-    servable.check_room()
+    servable.check_capacity()
     limits: Limits = call.state.limits
     content = await parse_single_picture(call, limits)
     page = await threads.run(find_digits, content, limits)

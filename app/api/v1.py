@@ -111,7 +111,7 @@ async def read_call(call: ApiRequest, verb: str) -> tuple[Servable, str, Images]
     if not is_address(call.path_params):
         raise malformed("POST", address_of(call.path_params) + verb)
     servable = find(call.state, call.path_params)
-    servable.check_room()
+    servable.check_capacity()
     limits = call.state.limits
     key, values = read(call.body, limits.max_pictures)
     if isinstance(values, list):

@@ -211,7 +211,7 @@ async def infer(call: ApiRequest) -> RawResponse:
     Images are taken as they are. Picture files are prepared as on `/predict`: any size, polarity and place.
     """
     servable = find(call.state.repository, call.path_params)
-    servable.check_room()
+    servable.check_capacity()
     limits = call.state.limits
     inference = read(call.body, call.headers.get(HEADER_LENGTH), limits.max_pictures)
     if isinstance(inference.tensor, np.ndarray):

@@ -154,7 +154,7 @@ class RunMetrics:
         self.batch_images = Pending(BATCH_IMAGES.labels(*model))
         self.run_seconds = Pending(RUN_SECONDS.labels(*model))
         self.queue_seconds = Pending(QUEUE_SECONDS.labels(*model))
-        self.left = DROPPED.labels(*model, "left")
+        self.disconnected = DROPPED.labels(*model, "left")
         self.expired = DROPPED.labels(*model, "expired")
         self.overloaded = DROPPED.labels(*model, "overloaded")
         self.failed = DROPPED.labels(*model, "failed")

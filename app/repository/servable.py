@@ -43,10 +43,10 @@ class Servable:
         drift = Drift.of(manifest.name, manifest.version)
         return cls(manifest, files, model, batcher, running, drift)
 
-    def check_room(self) -> None:
+    def check_capacity(self) -> None:
         """Before the work of reading pictures is done. Raises `Overloaded` or `Stopping` where no image is taken."""
         if not self.retired:
-            self.batcher.check_room()
+            self.batcher.check_capacity()
 
     async def predict(self, images: Images) -> Probabilities:
         """(n, 28, 28) -> (n, 10). Raises `Overloaded`, `Stopping` or `DeadlineExceeded`."""

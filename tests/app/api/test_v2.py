@@ -564,7 +564,7 @@ def test_statistics_count_what_was_refused(models: Path, images: Pixels) -> None
         batcher = app.state.repository.get("digits-mlp").batcher
         newest = f"/v2/models/digits-mlp/versions/{MLP_VERSIONS[-1]}/stats"
         before = statistics(client, newest)["inference_stats"]["fail"]["count"]
-        batcher.room = 0
+        batcher.queue_limit = 0
         body = in_json(tensor(images.tolist()))
         assert_problem(client.post("/v2/models/digits-mlp/infer", content=body), 503, "overloaded")
         assert statistics(client, newest)["inference_stats"]["fail"]["count"] == before + 1

@@ -62,7 +62,7 @@ def test_warm_up_tells_what_an_image_costs(graph: bytes) -> None:
 
 
 def test_an_image_costs_its_share_of_the_largest_batch(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.model.fastest", lambda run: 8.0)
+    monkeypatch.setattr("app.inference.session.fastest", lambda run: 8.0)
     model = Model(graph, "cpu", max_batch_size=32)
     model.warm_up()
     assert model.seconds_per_image == 0.25
@@ -70,7 +70,7 @@ def test_an_image_costs_its_share_of_the_largest_batch(graph: bytes, monkeypatch
 
 def test_fastest_is_the_one_run_that_nothing_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 5.0, 10.0, 12.0, 20.0, 24.0])
-    monkeypatch.setattr("app.model.thread_clock", lambda: next(clock))
+    monkeypatch.setattr("app.inference.session.thread_clock", lambda: next(clock))
     assert fastest(lambda: None, runs=3) == 2.0
 
 
@@ -101,7 +101,7 @@ def test_onnxruntime_that_would_fall_back_silently_is_refused(
     graph: bytes, device: DeviceChoice, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A driver that is there, with CUDA that does not work: the case in which onnxruntime says nothing."""
-    monkeypatch.setattr("app.cuda.cuda_problem", lambda: None)
+    monkeypatch.setattr("app.inference.cuda.cuda_problem", lambda: None)
     silent = ort.InferenceSession(graph, providers=["CUDAExecutionProvider"])
     assert silent.get_providers() == ["CPUExecutionProvider"], "it no longer falls back: the guard can go"
     capfd.readouterr()
@@ -117,7 +117,7 @@ def test_auto_tries_cuda_and_never_tensorrt(graph: bytes, monkeypatch: pytest.Mo
         tried.append(device)
         raise DeviceUnavailable("none here")
 
-    monkeypatch.setattr("app.model.cuda_session", no_gpu_session)
+    monkeypatch.setattr("app.inference.session.cuda_session", no_gpu_session)
     assert Model(graph, "auto").device == "cpu"
     assert set(tried) == {"cuda"}
 
@@ -136,8 +136,8 @@ class LoadsOnly:
 def test_auto_takes_the_cpu_where_the_gpu_loads_but_cannot_run(
     graph: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("app.model.cuda_session", lambda graph, options, device, graphs: LoadsOnly(graph))
-    monkeypatch.setattr("app.model.GraphRunner", partial(GraphRunner, memory="cpu"))
+    monkeypatch.setattr("app.inference.session.cuda_session", lambda graph, options, device, graphs: LoadsOnly(graph))
+    monkeypatch.setattr("app.inference.session.GraphRunner", partial(GraphRunner, memory="cpu"))
     with caplog.at_level(logging.INFO):
         assert Model(graph, "auto").device == "cpu"
     assert "no kernel image" in caplog.records[-1].getMessage()

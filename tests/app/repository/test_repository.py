@@ -182,7 +182,7 @@ def test_loads_at_once_are_done_one_after_the_other(copied: Path, monkeypatch: p
 
     async def scenario() -> None:
         async with repository(copied) as models:
-            monkeypatch.setattr("app.repository.read_version", noting)
+            monkeypatch.setattr("app.repository.repository.read_version", noting)
             for version in (11, 12, 13):
                 add_version(copied, version)
             await asyncio.gather(models.load("digits-mlp"), models.load("digits-mlp"), models.refresh())
@@ -201,7 +201,7 @@ def test_others_are_answered_while_a_model_loads(copied: Path, monkeypatch: pyte
 
     async def scenario() -> None:
         async with repository(copied) as models:
-            monkeypatch.setattr("app.repository.read_version", slow)
+            monkeypatch.setattr("app.repository.repository.read_version", slow)
             add_version(copied, 11)
             loading = asyncio.create_task(models.load("digits-mlp"))
             await asyncio.sleep(0.05)  # it has begun
@@ -308,7 +308,7 @@ def test_device_that_cannot_be_had_stops_the_start_and_later_only_its_version(
 
     async def scenario() -> None:
         async with repository(tmp_path, "m") as models:
-            monkeypatch.setattr("app.servable.warm_model", no_memory_left)
+            monkeypatch.setattr("app.repository.servable.warm_model", no_memory_left)
             write_version(tmp_path / "m", 2)
             await models.refresh()
             assert versions_of(models) == [1]
@@ -368,7 +368,7 @@ def test_unchanged_version_is_neither_read_nor_loaded_again(tmp_path: Path, monk
             (tmp_path / "m/1/card.md").write_text("touched")
             await models.refresh()
             assert models.get() is before
-            monkeypatch.setattr("app.repository.read_version", None)
+            monkeypatch.setattr("app.repository.repository.read_version", None)
             await models.refresh()
             assert models.get() is before
 
@@ -439,7 +439,7 @@ def test_refused_version_is_tried_again_on_demand(tmp_path: Path, monkeypatch: p
         async with repository(tmp_path, "m") as models:
             write_version(tmp_path / "m", 2)
             with monkeypatch.context() as patched:
-                patched.setattr("app.servable.warm_model", busy)
+                patched.setattr("app.repository.servable.warm_model", busy)
                 await models.refresh()
             await models.refresh()
             assert versions_of(models) == [1]
@@ -488,7 +488,7 @@ def test_failure_of_one_look_is_logged_and_another_one_follows(
     async def scenario() -> None:
         async with repository(tmp_path, "m", poll_seconds=0.01) as models:
             with monkeypatch.context() as patched:
-                patched.setattr("app.repository.scan", None)
+                patched.setattr("app.repository.repository.scan", None)
                 await until(lambda: bool(caplog.records))
             write_version(tmp_path / "m", 2)
             await until(lambda: versions_of(models) == [1, 2])

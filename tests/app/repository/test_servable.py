@@ -38,7 +38,7 @@ def slowed(servable: Servable, seconds: float) -> None:
         return run(images)
 
     servable.batcher.run = slow
-    servable.batcher.short_run = 0
+    servable.batcher.queue.short_run = 0
 
 
 def test_it_starts_warm_and_answers_more_images_than_a_batch_holds(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_closing_answers_those_who_wait_and_refuses_who_comes_then(tmp_path: Pat
         closing = asyncio.ensure_future(servable.close())
         await asyncio.sleep(0)
         with pytest.raises(Stopping):
-            servable.check_room()
+            servable.check_capacity()
         with pytest.raises(Stopping):
             await servable.predict(zeros(1))
         await closing
@@ -91,9 +91,9 @@ def test_retired_one_is_closed_and_still_answers_whoever_holds_it(tmp_path: Path
     async def scenario() -> None:
         held = await started(tmp_path)
         await retire([held])
-        held.check_room()
+        held.check_capacity()
         assert (await held.predict(zeros(100))).shape == (100, 10)
         with pytest.raises(Stopping):
-            held.batcher.check_room()
+            held.batcher.check_capacity()
 
     asyncio.run(scenario())
