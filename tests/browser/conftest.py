@@ -1,28 +1,19 @@
-"""A real server process and a real browser, each started once."""
+"""A real service process and a real browser."""
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from training.datasets.downloads import Package, read
+from tests.support.service_process import serving
+from training.datasets.downloads import NpmPackage, load_files
 
-REPOSITORY = Path(__file__).parents[2]
-AXE = Package("axe-core", "4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745")
-START_SECONDS = 60
-expect.set_options(timeout=20_000)  # ms; a busy machine is no failure
-# As root in a container: no sandbox, no GPU, and nothing sent to the browser's maker.
+AXE = NpmPackage("axe-core", "4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745")
+expect.set_options(timeout=20_000)  # ms; a busy machine must not fail a test
+# For root in a container: no sandbox and no GPU. Nothing is sent to the browser's vendor.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,13 +22,13 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-fake-device-for-media-stream",  # a camera that sees a test picture
+    "--use-fake-device-for-media-stream",  # a camera that shows a test picture
 ]
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The installed browser's path; the tests of this folder are skipped where there is none."""
+    """The path of the installed browser; without one, the tests of this folder are skipped."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path
@@ -46,51 +37,13 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the service, which serves the committed models."""
+    """The address of a service with the committed models."""
     with serving(tmp_path_factory.mktemp("service")) as address:
         yield address
 
 
-@contextlib.contextmanager
-def serving(folder: Path, *options: str) -> Iterator[str]:
-    """A service of its own, whose log goes into `folder`."""
-    port = free_port()
-    log = folder / "log"
-    command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port), "--drain-seconds", "0"]
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [*command, "--models", str(REPOSITORY / "models"), *options],
-            cwd=REPOSITORY,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        address = f"http://127.0.0.1:{port}/"
-        wait_until_ready(address, process, log)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(START_SECONDS)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(f"{address}health/ready", timeout=5):
-            return
-        time.sleep(0.1)
-    pytest.fail(f"the service did not start:\n{log.read_text()}")
-
-
-# Of the module and not of the session: its event loop runs as long as it does, and tests of other folders that come
-# after it in the same process would start a second one in vain.
+# Per module, not per session: Playwright's event loop runs as long as the fixture lives, and a test of another folder
+# that came later in the same process could not start a loop of its own.
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -101,8 +54,8 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """A script that finds what keeps people out."""
-    (script,) = read(AXE, "axe.min.js")
+    """The script of axe-core, which finds violations of the accessibility guidelines (WCAG)."""
+    (script,) = load_files(AXE, "axe.min.js")
     return script.decode()
 
 
@@ -124,7 +77,7 @@ def phone(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(desktop: BrowserContext, service: str) -> Page:
-    """The page on a desktop, opened."""
+    """The page in a desktop browser."""
     page = desktop.new_page()
     page.goto(service)
     return page

@@ -1,4 +1,4 @@
-"""digits.js, the client for JavaScript, in a page of another origin."""
+"""digits.js: the JavaScript client, in pages of the service and of another origin."""
 
 from __future__ import annotations
 
@@ -13,44 +13,46 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route
 
-from tests.browser.conftest import free_port, serving
-from tests.support.browser_actions import mnist
+from tests.support.mnist_pictures import mnist_png
+from tests.support.service_process import free_port, serving
 
 LIMITS = ("--max-batch-size", "2", "--max-queue-size", "2", "--max-body-bytes", "100000", "--max-pictures", "100")
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
+class SilentHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Another origin, with one page, which is empty."""
+    """Another origin, which serves one empty page."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "index.html").write_text("<!doctype html><title>elsewhere</title>")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(SilentHandler, directory=folder)
+    ) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
 @pytest.fixture(scope="module")
-def allowing(tmp_path_factory: pytest.TempPathFactory, origin: str) -> Iterator[str]:
-    """A service with tight limits that lets that origin's pages call it."""
-    with serving(tmp_path_factory.mktemp("allowing"), "--cors-origins", origin, *LIMITS) as address:
+def cors_service(tmp_path_factory: pytest.TempPathFactory, origin: str) -> Iterator[str]:
+    """A service with low limits that allows pages of that origin to call it (CORS)."""
+    with serving(tmp_path_factory.mktemp("cors_service"), "--cors-origins", origin, *LIMITS) as address:
         yield address
 
 
 @pytest.fixture
-def elsewhere(desktop: BrowserContext, origin: str) -> Page:
+def foreign_page(desktop: BrowserContext, origin: str) -> Page:
     page = desktop.new_page()
     page.goto(origin)
     return page
 
 
 def call(page: Page, service: str, code: str, **values: Any) -> Any:
-    """What `code` gives, with the module as `digits` and `values` by name; a problem's fields where it fails."""
+    """The value of `code`, or the members of its error. It sees the module as `digits`, and `values` by name."""
     return page.evaluate(
         f"""async ([address, {{ {", ".join(values)} }}]) => {{
             const digits = await import(`${{address}}static/digits.js`);
@@ -64,10 +66,10 @@ def call(page: Page, service: str, code: str, **values: Any) -> Any:
 
 
 def picture(index: int) -> str:
-    return base64.b64encode(mnist(index)[0]).decode()
+    return base64.b64encode(mnist_png(index)[0]).decode()
 
 
-# The two of a pair may be answered one after the other: then nothing is refused.
+# The two requests of a pair may happen to be served one after the other, and then neither is refused.
 A_HUNDRED = "const ask = () => digits.predict(Array(100).fill(png(one)), { retries: 0 });"
 PAIRS = "for (let pair = 0; pair < 50; pair++) await Promise.all([ask(), ask()]);"
 
@@ -75,9 +77,9 @@ PAIRS = "for (let pair = 0; pair < 50; pair++) await Promise.all([ask(), ask()])
 # --- from another origin ----------------------------------------------------------------------------------------------
 
 
-def test_another_origin_that_is_allowed_reads_digits(elsewhere: Page, allowing: str) -> None:
+def test_an_allowed_origin_reads_digits(foreign_page: Page, cors_service: str) -> None:
     code = "return (await digits.predict(png(one))).predictions[0].digit"
-    assert call(elsewhere, allowing, code, one=picture(0)) == 7
+    assert call(foreign_page, cors_service, code, one=picture(0)) == 7
 
 
 @pytest.mark.parametrize(
@@ -92,10 +94,10 @@ def test_another_origin_that_is_allowed_reads_digits(elsewhere: Page, allowing: 
         ("return digits.explain(png(one), { digit: 10 })", 400, "invalid-request"),
     ],
 )
-def test_another_origin_sees_each_refusal_as_what_it_is(
-    elsewhere: Page, allowing: str, code: str, status: int, kind: str
+def test_an_allowed_origin_sees_every_problem_as_it_is(
+    foreign_page: Page, cors_service: str, code: str, status: int, kind: str
 ) -> None:
-    problem = call(elsewhere, allowing, code, one=picture(0))
+    problem = call(foreign_page, cors_service, code, one=picture(0))
     assert (problem["name"], problem["status"]) == ("Problem", status)
     assert problem["type"] == f"urn:digits:problem:{kind}"
     assert problem["detail"] == problem["message"]
@@ -103,22 +105,22 @@ def test_another_origin_sees_each_refusal_as_what_it_is(
     assert problem["retryAfter"] == (1 if status == 503 else None)
 
 
-def test_a_service_that_is_down_is_seen_as_such(elsewhere: Page, allowing: str) -> None:
+def test_a_service_that_is_down_is_reported_as_unreachable(foreign_page: Page, cors_service: str) -> None:
     nobody = f"http://127.0.0.1:{free_port()}/"
     code = "return digits.predict(png(one), { service: nobody })"
-    problem = call(elsewhere, allowing, code, one=picture(0), nobody=nobody)
+    problem = call(foreign_page, cors_service, code, one=picture(0), nobody=nobody)
     assert (problem["status"], problem["type"]) == (0, "urn:digits:problem:unreachable")
-    assert call(elsewhere, allowing, "return digits.ready({ service: nobody })", nobody=nobody) is False
-    assert call(elsewhere, allowing, "return digits.ready()") is True
+    assert call(foreign_page, cors_service, "return digits.ready({ service: nobody })", nobody=nobody) is False
+    assert call(foreign_page, cors_service, "return digits.ready()") is True
 
 
-def test_another_origin_that_is_not_allowed_reads_nothing(elsewhere: Page, allowing: str, service: str) -> None:
+def test_an_origin_that_is_not_allowed_reads_nothing(foreign_page: Page, cors_service: str, service: str) -> None:
     code = "return digits.predict(png(one), { service: closed })"
-    assert call(elsewhere, allowing, code, one=picture(0), closed=service)["status"] == 0
+    assert call(foreign_page, cors_service, code, one=picture(0), closed=service)["status"] == 0
 
 
-def test_binary_answers_show_where_they_are_cut(elsewhere: Page, allowing: str) -> None:
-    """The header of V2's binary tensors, which a page may read only where it is exposed."""
+def test_binary_answers_expose_the_length_of_their_json_part(foreign_page: Page, cors_service: str) -> None:
+    """The header of V2's binary tensors; a page can read it only if CORS exposes it."""
     code = """
         const body = { inputs: [{ name: "image", shape: [1, 28, 28], datatype: "UINT8", data: Array(784).fill(9) }],
                        outputs: [{ name: "probabilities", parameters: { binary_data: true } }] };
@@ -126,32 +128,32 @@ def test_binary_answers_show_where_they_are_cut(elsewhere: Page, allowing: str) 
         const response = await fetch(url, { method: "POST", body: JSON.stringify(body) });
         return response.headers.get("Inference-Header-Content-Length");
     """
-    assert int(call(elsewhere, allowing, code)) > 0
+    assert int(call(foreign_page, cors_service, code)) > 0
 
 
-# --- what it takes ----------------------------------------------------------------------------------------------------
+# --- pictures ---------------------------------------------------------------------------------------------------------
 
 
 def test_several_pictures_are_read_in_one_request(page: Page, service: str) -> None:
     code = "return (await digits.predict(pictures.map(png))).predictions.map(({ digit }) => digit)"
     read = call(page, service, code, pictures=[picture(index) for index in range(3)])
-    assert read == [mnist(index)[1] for index in range(3)]
+    assert read == [mnist_png(index)[1] for index in range(3)]
 
 
 @pytest.mark.parametrize("kind", ["canvas", "offscreen", "bitmap", "imageData"])
-def test_whatever_holds_pixels_is_read(page: Page, service: str, kind: str) -> None:
+def test_everything_that_holds_pixels_is_read(page: Page, service: str, kind: str) -> None:
     code = """
         const bitmap = await createImageBitmap(png(one));
         const offscreen = new OffscreenCanvas(28, 28);
         const canvas = Object.assign(document.createElement("canvas"), { width: 28, height: 28 });
-        for (const each of [offscreen, canvas]) each.getContext("2d").drawImage(bitmap, 0, 0);
+        for (const target of [offscreen, canvas]) target.getContext("2d").drawImage(bitmap, 0, 0);
         const imageData = offscreen.getContext("2d").getImageData(0, 0, 28, 28);
         return (await digits.predict({ bitmap, offscreen, canvas, imageData }[kind])).predictions[0].digit;
     """
     assert call(page, service, code, one=picture(0), kind=kind) == 7
 
 
-def test_an_explanation_adds_up(page: Page, service: str) -> None:
+def test_the_attributions_of_an_explanation_add_up(page: Page, service: str) -> None:
     code = "return (await digits.explain(png(one), { digit: 1 })).explanation"
     explanation = call(page, service, code, one=picture(0))
     total = sum(map(sum, explanation["attributions"]))
@@ -159,7 +161,7 @@ def test_an_explanation_adds_up(page: Page, service: str) -> None:
     assert total == pytest.approx(explanation["score"] - explanation["blank_score"], rel=1e-3)
 
 
-# --- time -------------------------------------------------------------------------------------------------------------
+# --- retries and time limits ------------------------------------------------------------------------------------------
 
 BUSY = '{"type": "urn:digits:problem:overloaded", "title": "Busy", "status": 503, "detail": "Later."}'
 
@@ -180,20 +182,20 @@ def test_a_busy_service_is_asked_again_after_the_seconds_it_names(page: Page, se
     assert milliseconds >= 990
 
 
-def test_a_service_that_stays_busy_is_not_asked_for_ever(page: Page, service: str) -> None:
-    asked: list[str] = []
+def test_a_service_that_stays_busy_is_not_asked_forever(page: Page, service: str) -> None:
+    requested_urls: list[str] = []
 
-    def note(route: Route) -> None:
-        asked.append(route.request.url)
+    def record(route: Route) -> None:
+        requested_urls.append(route.request.url)
         busy(route)
 
-    page.route("**/predict?*", note)
+    page.route("**/predict?*", record)
     problem = call(page, service, "return digits.predict(png(one), { retries: 1 })", one=picture(0))
     assert problem["status"] == 503
-    assert len(asked) == 2
+    assert len(requested_urls) == 2
 
 
-def test_nothing_is_waited_for_that_comes_too_late(page: Page, service: str) -> None:
+def test_there_is_no_retry_after_the_time_limit(page: Page, service: str) -> None:
     page.route("**/predict?*", busy)
     code = """
         const start = performance.now();
@@ -201,18 +203,18 @@ def test_nothing_is_waited_for_that_comes_too_late(page: Page, service: str) -> 
         return [problem.status, performance.now() - start];
     """
     status, milliseconds = call(page, service, code, one=picture(0))
-    assert status == 503  # the reason, not that time is over
+    assert status == 503  # the service's own problem, not a timeout
     assert milliseconds < 900
 
 
-def test_an_answer_that_does_not_come_is_a_problem(page: Page, service: str) -> None:
+def test_an_answer_that_does_not_arrive_is_a_timeout(page: Page, service: str) -> None:
     page.route("**/predict?*", lambda _: None)
     problem = call(page, service, "return digits.predict(png(one), { timeoutMs: 200 })", one=picture(0))
     assert (problem["status"], problem["type"]) == (0, "urn:digits:problem:timeout")
 
 
-@pytest.mark.parametrize("handler", [lambda _: None, busy], ids=["asking", "waiting to ask again"])
-def test_who_aborts_is_told_so(page: Page, service: str, handler: Any) -> None:
+@pytest.mark.parametrize("handler", [lambda _: None, busy], ids=["in flight", "before a retry"])
+def test_an_aborted_request_rejects_with_an_abort_error(page: Page, service: str, handler: Any) -> None:
     page.route("**/predict?*", handler)
     code = """
         const controller = new AbortController();
@@ -222,13 +224,13 @@ def test_who_aborts_is_told_so(page: Page, service: str, handler: Any) -> None:
     assert call(page, service, code, one=picture(0))["name"] == "AbortError"
 
 
-def test_a_key_goes_along_where_one_is_asked_for(
-    elsewhere: Page, origin: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_required_key_is_sent(foreign_page: Page, origin: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     key = "a key for this page"
     digest = hashlib.sha256(key.encode()).hexdigest()
-    with serving(tmp_path_factory.mktemp("keyed"), "--cors-origins", origin, "--api-keys", digest) as address:
+    with serving(
+        tmp_path_factory.mktemp("service_with_key"), "--cors-origins", origin, "--api-keys", digest
+    ) as address:
         code = "const { predictions } = await digits.predict(png(one), options); return predictions[0].digit;"
-        assert call(elsewhere, address, code, one=picture(0), options={"apiKey": key}) == 7
-        refused = call(elsewhere, address, code, one=picture(0), options={})
+        assert call(foreign_page, address, code, one=picture(0), options={"apiKey": key}) == 7
+        refused = call(foreign_page, address, code, one=picture(0), options={})
     assert (refused["name"], refused["status"]) == ("Problem", 401)

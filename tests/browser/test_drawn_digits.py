@@ -1,4 +1,4 @@
-"""Digits of many hands and of plotters, drawn on the page along their centre lines, in many sizes and places."""
+"""Digits of MNIST and of a plotter, drawn on the page along their centre lines, in many sizes and positions."""
 
 from __future__ import annotations
 
@@ -8,60 +8,63 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
-from tests.support.browser_actions import Stroke, digit, draw
+from tests.support.browser_actions import Stroke, draw
+from tests.support.mnist_pictures import mnist_digit
+from training.thinning import thin
 
-NEIGHBOURS = [(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)]  # clockwise from above
-ENLARGED = 84
-SHORTEST = 4  # of its pixels: what is left at the corners of lines that were followed
+NEIGHBOURS = [(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)]  # rows, columns
+ENLARGED_SIDE = 84  # pixels: thinning a digit three times as large makes smoother lines
+MIN_STROKE = 4  # of these pixels; shorter ones are remainders at corners
+MOMENTUM = 0.6  # how far a stroke keeps its previous direction
 
 
 @pytest.mark.slow
-def test_200_drawn_digits_are_read_right(page: Page) -> None:
-    assert share_read_right(page, 200) >= 0.97
+def test_200_drawn_digits_are_read_correctly(page: Page) -> None:
+    assert accuracy_of_drawings(page, 200) >= 0.97
 
 
-def test_drawn_digits_are_read_right(page: Page) -> None:
-    assert share_read_right(page, 15) >= 0.9
+def test_drawn_digits_are_read_correctly(page: Page) -> None:
+    assert accuracy_of_drawings(page, 15) >= 0.9
 
 
-def share_read_right(page: Page, count: int) -> float:
-    """Every fifth as a plotter draws it."""
-    chance = np.random.default_rng(0)
-    written = [digit(int(index)) for index in chance.choice(10_000, count, replace=False)]
-    specimens = [(pen_path(pixels), label) for pixels, label in written]
-    specimens[::5] = [(plotted(number % 10, chance), number % 10) for number in range(len(specimens[::5]))]
-    read = [(label, read_drawn(page, placed(strokes, chance))) for strokes, label in specimens]
-    wrong = [(number, label, said) for number, (label, said) in enumerate(read) if said != str(label)]
-    print(f"read wrong (number, label, read): {wrong}")
-    return 1 - len(wrong) / count
+def accuracy_of_drawings(page: Page, count: int) -> float:
+    """Every fifth digit is drawn as a plotter draws it."""
+    rng = np.random.default_rng(0)
+    mnist_digits = [mnist_digit(int(index)) for index in rng.choice(10_000, count, replace=False)]
+    drawings = [(pen_strokes(pixels), label) for pixels, label in mnist_digits]
+    drawings[::5] = [(plotted(number % 10, rng), number % 10) for number in range(len(drawings[::5]))]
+    results = [(label, read_drawing(page, placed(strokes, rng))) for strokes, label in drawings]
+    misread = [(number, label, text) for number, (label, text) in enumerate(results) if text != str(label)]
+    print(f"misread (number, label, read as): {misread}")
+    return 1 - len(misread) / count
 
 
-def read_drawn(page: Page, strokes: list[Stroke]) -> str:
+def read_drawing(page: Page, strokes: list[Stroke]) -> str:
     for stroke in strokes:
         draw(page, stroke, steps=1)
     expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
-    read = page.locator("#digit").inner_text()
+    text = page.locator("#digit").inner_text()
     page.get_by_role("button", name="Clear").click()
-    return read
+    return text
 
 
-def placed(strokes: list[Stroke], chance: np.random.Generator) -> list[Stroke]:
-    """Its longer side takes 40 to 85 % of the pad, anywhere on it."""
+def placed(strokes: list[Stroke], rng: np.random.Generator) -> list[Stroke]:
+    """Anywhere on the pad; the longer side takes 40 to 85 % of it."""
     points = np.array([point for stroke in strokes for point in stroke])
-    least, extent = points.min(axis=0), np.ptp(points, axis=0)
-    size = chance.uniform(0.4, 0.85) / extent.max()
-    place = chance.uniform(0.05, 0.95 - extent * size)
-    return [[tuple((np.array(point) - least) * size + place) for point in stroke] for stroke in strokes]
+    corner, extent = points.min(axis=0), np.ptp(points, axis=0)
+    scale = rng.uniform(0.4, 0.85) / extent.max()
+    position = rng.uniform(0.05, 0.95 - extent * scale)
+    return [[tuple((np.array(point) - corner) * scale + position) for point in stroke] for stroke in strokes]
 
 
-# --- a plotter's digits, in a box of 10 x 20 --------------------------------------------------------------------------
+# --- the digits of a plotter, in a box of 10 x 20 ---------------------------------------------------------------------
 
 
-def arc(centre: tuple[float, float], across: float, down: float, begin: float, end: float) -> Stroke:
-    """Of an ellipse, between two angles in degrees: 0 is on the right, 90 below."""
-    angles = np.radians(np.linspace(begin, end, 16))
+def arc(centre: tuple[float, float], radius_x: float, radius_y: float, start: float, end: float) -> Stroke:
+    """Part of an ellipse between two angles in degrees: 0 points right, 90 down."""
+    angles = np.radians(np.linspace(start, end, 16))
     x, y = centre
-    return [(x + across * float(np.cos(angle)), y + down * float(np.sin(angle))) for angle in angles]
+    return [(x + radius_x * float(np.cos(angle)), y + radius_y * float(np.sin(angle))) for angle in angles]
 
 
 PLOTTED: list[list[Stroke]] = [
@@ -78,56 +81,45 @@ PLOTTED: list[list[Stroke]] = [
 ]
 
 
-def plotted(label: int, chance: np.random.Generator) -> list[Stroke]:
+def plotted(label: int, rng: np.random.Generator) -> list[Stroke]:
     """Narrow or wide, upright or slanted."""
-    wide, slant = chance.uniform(0.7, 1.3), chance.uniform(0, 0.3)
-    return [[(x * wide - y * slant, y) for x, y in stroke] for stroke in PLOTTED[label]]
+    width, slant = rng.uniform(0.7, 1.3), rng.uniform(0, 0.3)
+    return [[(x * width - y * slant, y) for x, y in stroke] for stroke in PLOTTED[label]]
 
 
-# --- the way a pen would have gone ------------------------------------------------------------------------------------
+# --- the strokes of a pen along the centre lines of a digit -----------------------------------------------------------
+
+Pixel = tuple[int, int]  # row, column
 
 
-def pen_path(pixels: NDArray[np.uint8]) -> list[Stroke]:
-    """The centre lines of a digit's ink, as shares of the image's width and height."""
-    enlarged = cv2.resize(pixels, (ENLARGED, ENLARGED), interpolation=cv2.INTER_CUBIC)
-    left = {(int(y), int(x)) for y, x in np.argwhere(thinned(enlarged > 127))}
+def pen_strokes(pixels: NDArray[np.uint8]) -> list[Stroke]:
+    """The centre lines of a digit's ink, as fractions of the image's width and height."""
+    enlarged = cv2.resize(pixels, (ENLARGED_SIDE, ENLARGED_SIDE), interpolation=cv2.INTER_CUBIC)
+    skeleton = thin(enlarged > 127)
+    remaining = {(int(row), int(column)) for row, column in np.argwhere(skeleton)}
     strokes = []
-    while left:
-        walk = follow(min(left, key=lambda point: (degree(point, left), point)), left)
-        if len(walk) > SHORTEST:
-            strokes.append([(x / ENLARGED, y / ENLARGED) for y, x in [*walk[:-1:3], walk[-1]]])
+    while remaining:
+        path = follow(min(remaining, key=lambda pixel: (degree(pixel, remaining), pixel)), remaining)
+        if len(path) > MIN_STROKE:
+            strokes.append([(column / ENLARGED_SIDE, row / ENLARGED_SIDE) for row, column in [*path[:-1:3], path[-1]]])
     return strokes
 
 
-def thinned(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Lines of one pixel: Zhang and Suen, A fast parallel algorithm for thinning digital patterns, 1984."""
-    ink = ink.copy()
+def follow(pixel: Pixel, remaining: set[Pixel]) -> list[Pixel]:
+    """Walks from neighbour to neighbour, as straight as possible, and removes every pixel that it passes."""
+    path = [pixel]
+    direction = np.zeros(2)
     while True:
-        before = ink.sum()
-        for corner in (0, 1):
-            around = np.stack([np.roll(ink, (-y, -x), (0, 1)) for y, x in NEIGHBOURS])
-            north, east, south, west = around[::2]
-            crossings = (~around & np.roll(around, -1, axis=0)).sum(axis=0)
-            edge = ~(east & south & (north | west)) if corner == 0 else ~(north & west & (east | south))
-            ink &= ~(edge & (crossings == 1) & (around.sum(axis=0) >= 2) & (around.sum(axis=0) <= 6))
-        if ink.sum() == before:
-            return ink
+        remaining.discard(path[-1])
+        row, column = path[-1]
+        steps = [step for step in NEIGHBOURS if (row + step[0], column + step[1]) in remaining]
+        if not steps:
+            return path
+        step = max(steps, key=lambda step: float(np.dot(step, direction)) / np.hypot(*step))
+        direction = direction * MOMENTUM + step
+        path.append((row + step[0], column + step[1]))
 
 
-def follow(point: tuple[int, int], left: set[tuple[int, int]]) -> list[tuple[int, int]]:
-    """On from neighbour to neighbour, as straight as it goes, until there is none; what it passes is left no more."""
-    walk = [point]
-    direction = (0.0, 0.0)
-    while True:
-        left.discard(walk[-1])
-        y, x = walk[-1]
-        ways = [way for way in NEIGHBOURS if (y + way[0], x + way[1]) in left]
-        if not ways:
-            return walk
-        step = max(ways, key=lambda way: float(np.dot(way, direction)) / np.hypot(*way))
-        direction = (direction[0] * 0.6 + step[0], direction[1] * 0.6 + step[1])
-        walk.append((y + step[0], x + step[1]))
-
-
-def degree(point: tuple[int, int], left: set[tuple[int, int]]) -> int:
-    return sum((point[0] + y, point[1] + x) in left for y, x in NEIGHBOURS)
+def degree(pixel: Pixel, remaining: set[Pixel]) -> int:
+    """How many neighbours remain."""
+    return sum((pixel[0] + row, pixel[1] + column) in remaining for row, column in NEIGHBOURS)

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import free_port
 from tests.conftest import ROOT
+from tests.support.service_process import free_port
 
 pytestmark = [
     pytest.mark.slow,  # Ray's own processes take 10 s to start and to end

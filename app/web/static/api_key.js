@@ -1,42 +1,42 @@
-// The API key, where the service asks for one. It is kept until the tab is closed, and goes into no address.
+// The API key and the form that asks for it. The key is kept until the tab is closed and never appears in a URL.
 
-const STORED = "digits.apiKey";
+const STORAGE_KEY = "digits.apiKey";
 
 const form = document.getElementById("key");
-const field = form.elements[0];
+const [field] = form.elements;
 
-/** The key to send; none before one was entered. */
-export function apiKey() {
-  return sessionStorage.getItem(STORED) ?? undefined;
+/** The key to send; undefined until one is entered. */
+export function storedKey() {
+  return sessionStorage.getItem(STORAGE_KEY) ?? undefined;
 }
 
-/** `onkey()` is called when one is entered. */
-export function prepare(onkey) {
+/** Calls `onenter()` when a key is entered. */
+export function initialize(onenter) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    sessionStorage.setItem(STORED, field.value.trim());
-    onkey();
+    sessionStorage.setItem(STORAGE_KEY, field.value.trim());
+    onenter();
   });
-  for (const link of document.querySelectorAll("[data-needs-key]")) link.addEventListener("click", follow);
+  for (const link of document.querySelectorAll("[data-needs-key]")) link.addEventListener("click", followWithKey);
 }
 
-/** Browsers send no key along with a link, so what it leads to is fetched, and shown as a document of its own. */
-async function follow(event) {
-  if (apiKey() === undefined) return;
+/** Fetches a link's target and shows it as a document: browsers cannot send a key when they follow a link. */
+async function followWithKey(event) {
+  if (storedKey() === undefined) return;
   event.preventDefault();
   const { href } = event.currentTarget;
   try {
-    const answer = await fetch(href, { headers: { "X-API-Key": apiKey() } });
-    location.assign(URL.createObjectURL(await answer.blob()));
+    const response = await fetch(href, { headers: { "X-API-Key": storedKey() } });
+    location.assign(URL.createObjectURL(await response.blob()));
   } catch {
-    location.assign(href); // the browser says what is wrong
+    location.assign(href); // the browser shows what is wrong
   }
 }
 
-/** Shows the field. Returns whether a key was sent and is refused, which is then forgotten. */
-export function ask() {
-  const refused = apiKey() !== undefined;
-  sessionStorage.removeItem(STORED);
+/** Shows the form and forgets the stored key. Returns whether there was one, which the service has thus refused. */
+export function showForm() {
+  const refused = storedKey() !== undefined;
+  sessionStorage.removeItem(STORAGE_KEY);
   field.ariaInvalid = String(refused);
   form.hidden = false;
   if (refused && form.contains(document.activeElement)) {
@@ -46,8 +46,8 @@ export function ask() {
   return refused;
 }
 
-/** Hides the field. Returns whether the focus was in it, and so is nowhere now. */
-export function accept() {
+/** Hides the form. Returns whether it had the focus, which the caller then moves elsewhere. */
+export function hideForm() {
   const focused = form.contains(document.activeElement);
   form.hidden = true;
   field.value = "";

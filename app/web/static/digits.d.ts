@@ -1,30 +1,30 @@
-/** A picture of any size and colours. What is no file yet is sent as PNG. */
+/** A picture of any size and colours. Pixels that are not in a file yet are sent as PNG. */
 export type Picture = Blob | HTMLCanvasElement | OffscreenCanvas | ImageBitmap | ImageData;
 
 export interface Options {
-  /** The default model if absent. */
+  /** The model's name. Default: the service's default model. */
   model?: string;
-  /** The newest if absent. */
+  /** The model's version. Default: the newest. */
   version?: number;
-  /** Rejects with the signal's reason once it is aborted. */
+  /** Aborts the request: the promise rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** For all of it, waiting and asking again included; 15,000 if absent. */
+  /** Time limit in milliseconds for the whole call, retries included. Default: 15,000. */
   timeoutMs?: number;
-  /** How often to ask again when the service is busy (503), each time after the seconds it names; 2 if absent. */
+  /** How often to retry while the service is busy (503), each time after the seconds it names. Default: 2. */
   retries?: number;
-  /** The service's address; the one that this module came from if absent. */
+  /** The base URL of the service. Default: where this module was loaded from. */
   service?: string | URL;
-  /** Where the service asks for one. Whoever opens your page can read it: give out one of its own. */
+  /** The API key, if the service requires one. Every visitor of your page can read it, so use a separate key. */
   apiKey?: string;
 }
 
 export interface PredictOptions extends Options {
-  /** Adds the 28 x 28 image that the model saw. */
+  /** Also returns the 28 x 28 image that the model received. */
   returnImage?: boolean;
 }
 
 export interface ExplainOptions extends PredictOptions {
-  /** The digit to explain; the one that is read if absent. */
+  /** The digit to explain. Default: the most probable one. */
   digit?: number;
 }
 
@@ -34,19 +34,21 @@ export interface ModelName {
 }
 
 export interface Prediction {
+  /** The most probable digit. */
   digit: number;
-  /** Calibrated probability that the picture is this digit. */
+  /** The calibrated probability that the picture shows this digit. */
   confidence: number;
-  /** Of the digits 0 to 9. */
+  /** The probabilities of the digits 0 to 9. The remainder to 1 is the probability that the picture is not a digit. */
   probabilities: number[];
-  /** Whether the confidence reaches the model's threshold; if not, it may be no digit at all. */
+  /** Whether the confidence reaches the model's threshold. If not, the picture may not be a digit. */
   accepted: boolean;
-  /** With `returnImage`: a PNG in base64. */
+  /** With `returnImage`: the image that the model received, as PNG in base64. */
   image?: string;
 }
 
 export interface Predictions {
   model: ModelName;
+  /** One for each picture, in the order of the request. */
   predictions: Prediction[];
 }
 
@@ -54,25 +56,26 @@ export interface ReadDigit {
   digit: number;
   confidence: number;
   accepted: boolean;
-  /** Left, top, width and height in the picture's pixels. */
+  /** Left, top, width and height in pixels of the picture. */
   box: [number, number, number, number];
 }
 
 export interface Reading {
   model: ModelName;
-  /** The lines, with a line break between them. */
+  /** All lines, separated by line breaks. */
   text: string;
   lines: string[];
-  /** Those of the first line, then those of the second, and so on. */
+  /** Line by line, from left to right. */
   digits: ReadDigit[];
 }
 
 export interface Explanation {
   digit: number;
-  /** The log-odds of the digit, and those of empty paper. */
+  /** The log-odds of the digit for this picture. */
   score: number;
+  /** The log-odds of the digit for blank paper. */
   blank_score: number;
-  /** 28 rows of 28; above 0 a pixel speaks for the digit. They add up to `score - blank_score`. */
+  /** 28 rows of 28 values: evidence for the digit above 0, against it below. Their sum is `score - blank_score`. */
   attributions: number[][];
 }
 
@@ -83,7 +86,7 @@ export interface ExplainedPrediction {
 }
 
 export interface Models {
-  /** The model that answers when none is named. */
+  /** The name of the model that answers requests without `model`. */
   default: string;
   models: { device: string; manifest: ModelName & { threshold: number; [member: string]: unknown } }[];
 }
@@ -94,34 +97,38 @@ export interface Health {
   [member: string]: unknown;
 }
 
-/** The service's no, as its problem document says it. */
+/** An error answer of the service (an RFC 9457 problem document), or a request that got no answer. */
 export class Problem extends Error {
-  /** Names the kind of problem and never changes. */
+  /** A URI that identifies the kind of problem and never changes. */
   readonly type: string;
   readonly title: string;
-  /** The HTTP status; 0 where no answer came at all. */
+  /** The HTTP status; 0 if no answer arrived. */
   readonly status: number;
   readonly detail: string;
-  /** Which of the request's pictures it is about, from 0. */
+  /** The index of the picture that caused the problem, from 0; null if it is not about one picture. */
   readonly picture: number | null;
-  /** Seconds, where the service names them. */
+  /** Seconds to wait before the next try, if the service names them. */
   readonly retryAfter: number | null;
 }
 
-/** Reads one picture, or several in an array, with one digit in each. Rejects with a `Problem`. */
+/** Reads pictures that show one digit each: a single picture, or an array of them. Rejects with a `Problem`. */
 export function predict(pictures: Picture | Picture[], options?: PredictOptions): Promise<Predictions>;
 
-/** Reads one picture with several digits in it, in one line or more. Rejects with a `Problem`. */
+/** Reads a picture that shows several digits, on one line or more. Rejects with a `Problem`. */
 export function read(picture: Picture, options?: Options): Promise<Reading>;
 
-/** Reads one picture of one digit, and tells which pixels speak for a digit. Rejects with a `Problem`. */
+/** Reads a picture of one digit and explains which pixels are evidence for it. Rejects with a `Problem`. */
 export function explain(picture: Picture, options?: ExplainOptions): Promise<ExplainedPrediction>;
 
-/** Whether the service can be reached and takes requests. */
+/** Whether the service can be reached and accepts requests. */
 export function ready(options?: Pick<Options, "signal" | "timeoutMs" | "service">): Promise<boolean>;
 
-/** What is served, each version with its manifest. */
-export function models(options?: Pick<Options, "signal" | "timeoutMs" | "retries" | "service" | "apiKey">): Promise<Models>;
+/** The default model and every version that is served, with its manifest. Rejects with a `Problem`. */
+export function models(
+  options?: Pick<Options, "signal" | "timeoutMs" | "retries" | "service" | "apiKey">,
+): Promise<Models>;
 
-/** The service's state: its device, its models, its queue. */
-export function health(options?: Pick<Options, "signal" | "timeoutMs" | "retries" | "service">): Promise<Health>;
+/** The state of the service: its device, models and queue. Rejects with a `Problem`. */
+export function health(
+  options?: Pick<Options, "signal" | "timeoutMs" | "retries" | "service" | "apiKey">,
+): Promise<Health>;

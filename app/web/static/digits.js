@@ -1,10 +1,9 @@
-// A client for the service. It needs nothing of the page, so other pages may import it too. Types: digits.d.ts.
+// The service's JavaScript client. It depends on no other file, so any page can import it. Types: digits.d.ts.
 
-// This module lies in <service>/static/, also behind a path prefix.
-const SERVICE = new URL("..", import.meta.url);
-const TIMEOUT_MS = 15_000; // the service itself gives up after 10 s, and says so
+const SERVICE = new URL("..", import.meta.url); // this module is <service>/static/digits.js, also behind a path prefix
+const TIMEOUT_MS = 15_000; // longer than the 10 s after which the service itself answers 504
 
-/** The service's no, as its problem document says it; status 0 where no answer came at all. */
+/** An error answer of the service (RFC 9457), or a request that got no answer: `status` is then 0. */
 export class Problem extends Error {
   constructor({ type = "about:blank", title, status, detail, picture = null, retryAfter = null }) {
     super(detail);
@@ -12,25 +11,25 @@ export class Problem extends Error {
   }
 }
 
-/** Reads one picture, or several in an array, with one digit in each. */
+/** Reads pictures that show one digit each: a single picture, or an array of them. */
 export function predict(pictures, options = {}) {
-  return send("predict", pictures, options, { return_image: options.returnImage });
+  return post("predict", pictures, options, { return_image: options.returnImage });
 }
 
-/** Reads one picture with several digits in it, in one line or more. */
+/** Reads a picture that shows several digits, on one line or more. */
 export function read(picture, options = {}) {
-  return send("read", picture, options);
+  return post("read", picture, options);
 }
 
-/** Reads one picture of one digit, and tells which pixels speak for it, or for the `digit` asked for. */
+/** Reads a picture of one digit and explains which pixels are evidence for it, or for `options.digit`. */
 export function explain(picture, options = {}) {
-  return send("explain", picture, options, { return_image: options.returnImage, digit: options.digit });
+  return post("explain", picture, options, { return_image: options.returnImage, digit: options.digit });
 }
 
-/** Whether the service can be reached and takes requests. */
+/** Whether the service can be reached and accepts requests. */
 export async function ready(options = {}) {
   try {
-    await answer("health/ready", {}, { ...options, retries: 0 });
+    await request("health/ready", {}, { ...options, retries: 0 });
     return true;
   } catch (error) {
     if (error instanceof Problem) return false;
@@ -38,36 +37,36 @@ export async function ready(options = {}) {
   }
 }
 
-/** What is served: the default model's name, and every version with its manifest. */
+/** The name of the default model, and every version that is served, with its manifest. */
 export function models(options = {}) {
-  return answer("models", {}, options);
+  return request("models", {}, options);
 }
 
-/** The service's state: its device, its models, its queue. */
+/** The state of the service: its device, models and queue. */
 export function health(options = {}) {
-  return answer("health", {}, options);
+  return request("health", {}, options);
 }
 
-async function send(route, pictures, options, more = {}) {
+async function post(route, pictures, options, parameters = {}) {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries({ model: options.model, version: options.version, ...more })) {
+  for (const [name, value] of Object.entries({ model: options.model, version: options.version, ...parameters })) {
     if (value !== undefined && value !== false) query.set(name, value);
   }
-  return answer(`${route}?${query}`, { method: "POST", body: await bodyOf(pictures) }, options);
+  return request(`${route}?${query}`, { method: "POST", body: await encodeBody(pictures) }, options);
 }
 
-async function bodyOf(pictures) {
-  if (!Array.isArray(pictures)) return blobOf(pictures);
+async function encodeBody(pictures) {
+  if (!Array.isArray(pictures)) return toBlob(pictures);
   const form = new FormData();
-  for (const blob of await Promise.all(pictures.map(blobOf))) form.append("images", blob);
+  for (const blob of await Promise.all(pictures.map(toBlob))) form.append("images", blob);
   return form;
 }
 
-/** A Blob or File as it is; a canvas, an ImageBitmap or ImageData as PNG. */
-async function blobOf(picture) {
+/** A Blob or File as it is; a canvas, ImageBitmap or ImageData as PNG. */
+async function toBlob(picture) {
   if (picture instanceof Blob) return picture;
   if (picture instanceof OffscreenCanvas) return picture.convertToBlob({ type: "image/png" });
-  // A canvas of our own, since the other's toBlob() waits until the browser has nothing else to do.
+  // Copied to an OffscreenCanvas, since HTMLCanvasElement.toBlob() waits until the browser is idle.
   const canvas = new OffscreenCanvas(picture.width, picture.height);
   const context = canvas.getContext("2d");
   if (picture instanceof ImageData) context.putImageData(picture, 0, 0);
@@ -75,67 +74,72 @@ async function blobOf(picture) {
   return canvas.convertToBlob({ type: "image/png" });
 }
 
-/** Asks again, when told to, while there are `retries` and time left. */
-async function answer(route, request, { signal, timeoutMs = TIMEOUT_MS, retries = 2, service = SERVICE, apiKey }) {
+/** Retries a 503 after the seconds that it names, while `retries` and the time last. */
+async function request(route, init, { signal, timeoutMs = TIMEOUT_MS, retries = 2, service = SERVICE, apiKey }) {
   const url = new URL(route, service);
+  const headers = apiKey ? { "X-API-Key": apiKey } : {};
   const timeout = AbortSignal.timeout(timeoutMs);
-  const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
-  const end = performance.now() + timeoutMs;
-  for (let left = retries; ; left--) {
+  const combined = signal ? AbortSignal.any([signal, timeout]) : timeout;
+  const deadline = performance.now() + timeoutMs;
+  for (let retriesLeft = retries; ; retriesLeft--) {
     try {
-      return await once(url, { ...request, signal: either, headers: apiKey ? { "X-API-Key": apiKey } : {} });
+      return await requestOnce(url, { ...init, signal: combined, headers });
     } catch (error) {
       signal?.throwIfAborted();
-      const wait = (error.retryAfter ?? 1) * 1000;
-      if (error.status !== 503 || left === 0 || performance.now() + wait > end) throw error;
-      await pause(wait, signal);
+      const waitMs = (error.retryAfter ?? 1) * 1000;
+      if (error.status !== 503 || retriesLeft === 0 || performance.now() + waitMs > deadline) throw error;
+      await sleep(waitMs, signal);
     }
   }
 }
 
-async function once(url, request) {
+async function requestOnce(url, init) {
   try {
-    const response = await fetch(url, request);
-    if (!response.ok) throw await problemOf(response);
+    const response = await fetch(url, init);
+    if (!response.ok) throw await problemFromResponse(response);
     return await response.json();
   } catch (error) {
-    throw error instanceof Problem ? error : noAnswer(error);
+    throw error instanceof Problem ? error : problemWithoutResponse(error);
   }
 }
 
-async function problemOf(response) {
-  // What stands in front of the service (a proxy, say) answers in words of its own: those are not shown.
+async function problemFromResponse(response) {
+  // A proxy in front of the service may answer with a body of its own, which is not a problem document.
   const body = await response.json().catch(() => ({}));
   return new Problem({
     type: body.type,
-    title: body.title ?? "The service cannot answer",
+    title: body.title ?? "The service returned an error",
     status: response.status,
-    detail: body.detail ?? `The answer was HTTP status ${response.status}.`,
+    detail: body.detail ?? `The service answered with HTTP status ${response.status}.`,
     picture: body.picture,
     retryAfter: Number.parseInt(response.headers.get("Retry-After"), 10) || null,
   });
 }
 
-function noAnswer(error) {
+function problemWithoutResponse(error) {
   if (error.name === "TimeoutError") {
     return new Problem({
       type: "urn:digits:problem:timeout",
-      title: "The answer took too long",
+      title: "The request timed out",
       status: 0,
-      detail: "No answer came in time: send the request again a little later.",
+      detail: "No answer arrived in time. Try again later.",
     });
   }
   return new Problem({
     type: "urn:digits:problem:unreachable",
     title: "The service cannot be reached",
     status: 0,
-    detail: "No answer came: check the connection and that the service is running.",
+    detail: "Check the network connection and that the service is running.",
   });
 }
 
-function pause(milliseconds, signal) {
+function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason)), { once: true });
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
   });
 }

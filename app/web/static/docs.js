@@ -1,9 +1,9 @@
-// The API's description, shown by Swagger UI.
+// Swagger UI with the service's OpenAPI document.
 
 SwaggerUIBundle({
   url: new URL("../openapi.json", import.meta.url).href,
   dom_id: "#docs",
   deepLinking: true,
-  validatorUrl: null, // else it would send the description to a server of Swagger's
+  validatorUrl: null, // by default Swagger UI sends the document to a public validator
   syntaxHighlight: { activated: true, theme: "agate" },
 });

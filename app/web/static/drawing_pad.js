@@ -1,62 +1,65 @@
 // A sheet of paper: strokes drawn by hand, or a picture laid on it.
 
-// MNIST's digits are 20 pixels high and their strokes 2 to 3 wide; several on a sheet are smaller.
-const STROKE = { one: 0.07, several: 0.035 }; // of the sheet's height
-const HEIGHT = 560;
-const SENT_HEIGHT = 280; // pixels of the picture that is sent: the canvas is fine enough for a large screen
-const STEP = 0.03; // of the sheet's height: how far an arrow key moves the pen
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+// Stroke width as a fraction of the sheet's height. MNIST's digits are 20 pixels high with strokes 2 to 3 pixels wide;
+// several digits on a sheet are smaller.
+const STROKE_WIDTH = { one: 0.07, several: 0.035 };
+const HEIGHT = 560; // pixels of the canvas: sharp on a large screen
+const SENT_HEIGHT = 280; // pixels of the picture that is sent
+const KEY_STEP = 0.03; // how far an arrow key moves the pen, as a fraction of the sheet's height
+const ARROW_DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const MAGNIFIED = 4; // screen pixels for a pixel of a picture; from here on its pixels are drawn as squares
 
 /**
- * Draws on `canvas` and calls `onchange(done)`: false while a stroke is being drawn, true after it and after every
- * picture, undo and clear.
- * The paper is white and the ink black whatever the page's colours: it is a picture for the model.
+ * Draws on `canvas` and calls `onchange(done)`: with false while a stroke is being drawn, with true after a stroke, a
+ * picture, undo and clear. `pen` marks where the arrow keys have moved the pen; `boxes` holds the boxes around digits.
+ * The paper is white and the ink black in every colour scheme: the drawing is the model's input.
  */
-export class Pad {
-  constructor(canvas, pen, onchange) {
+export class DrawingPad {
+  constructor({ canvas, pen, boxes }, onchange) {
     this.canvas = canvas;
-    this.pen = pen; // shows where the arrow keys have moved it
+    this.pen = pen;
+    this.boxes = boxes;
     this.context = canvas.getContext("2d", { alpha: false });
     this.onchange = onchange;
-    this.marks = []; // each a stroke {points} or a picture {file, bitmap}, oldest first
-    this.pointer = null; // the one that draws; a second finger or a resting palm is ignored
-    this.keys = { x: 0.5, y: 0.3, down: false }; // the pen that the keys move, as shares of width and height
+    this.marks = []; // strokes {points} and pictures {file, bitmap}, oldest first
+    this.pointerId = null; // of the pointer that draws; a second finger or a resting palm is ignored
+    this.keyPen = { x: 0.5, y: 0.3, down: false }; // fractions of the canvas's width and height
     for (const [type, handler] of Object.entries(this.handlers())) canvas.addEventListener(type, handler);
     this.changeMode("one");
   }
 
-  /** One digit, or several with thinner strokes. The sheet is a new one. */
+  /** Starts a new sheet for "one" digit or for "several", which are drawn with thinner strokes. */
   changeMode(mode) {
     this.mode = mode;
     this.marks = [];
     this.resize();
   }
 
-  /** Makes the sheet as wide as its place on the page is, seen from its height. Whether it has changed. */
+  /** Gives the canvas the aspect ratio that it has on the page. Returns whether that has changed. */
   resize() {
     const { width, clientWidth, clientHeight } = this.canvas;
-    const fitting = Math.round((HEIGHT * clientWidth) / clientHeight);
-    Object.assign(this.canvas, { width: fitting, height: HEIGHT });
+    const fittingWidth = Math.round((HEIGHT * clientWidth) / clientHeight);
+    Object.assign(this.canvas, { width: fittingWidth, height: HEIGHT });
     this.draw();
-    return width !== fitting;
+    return width !== fittingWidth;
   }
 
   get empty() {
     return this.marks.length === 0;
   }
 
-  /** The picture on top, or undefined if strokes are. */
+  /** The file of the picture on top; undefined if strokes are on top. */
   get picture() {
     return this.marks.at(-1)?.file;
   }
 
-  /** False if a picture is on top that the browser cannot show. */
-  get shown() {
+  /** False if the browser cannot decode the picture on top. */
+  get previewable() {
     return this.marks.at(-1)?.bitmap !== null;
   }
 
-  /** Lays a picture on the paper. One that the browser cannot show stays blank, and may yet be read by the service. */
-  async show(file) {
+  /** Lays a picture on the paper. One that the browser cannot decode leaves it blank; the service may still read it. */
+  async addPicture(file) {
     const bitmap = await createImageBitmap(file).catch(() => null);
     this.change(() => this.marks.push({ file, bitmap }));
   }
@@ -66,10 +69,12 @@ export class Pad {
   }
 
   clear() {
-    this.change(() => (this.marks = []));
+    this.change(() => {
+      this.marks = [];
+    });
   }
 
-  /** What is on the paper: the picture's own file, or the strokes on a canvas. */
+  /** The picture to read: the file of the picture on top, or the strokes on a canvas. */
   content() {
     if (this.picture) return this.picture;
     const scale = SENT_HEIGHT / HEIGHT;
@@ -78,17 +83,36 @@ export class Pad {
     return sheet;
   }
 
-  /** Where a box [x, y, width, height] of `content()` lies: shares of the canvas's width and height. */
-  place([x, y, width, height]) {
-    const drawn = { left: 0, top: 0, scale: HEIGHT / SENT_HEIGHT };
-    const { left, top, scale } = this.picture ? this.fit(this.marks.at(-1).bitmap) : drawn;
-    const [w, h] = [this.canvas.width, this.canvas.height];
-    return [(left + x * scale) / w, (top + y * scale) / h, (width * scale) / w, (height * scale) / h];
+  /** Draws a labelled box around each of these digits of `content()`. */
+  showBoxes(digits) {
+    this.boxes.replaceChildren(
+      ...digits.map(({ digit, accepted, box }) => {
+        const frame = document.createElement("span");
+        const [left, top, width, height] = this.boxOnCanvas(box).map((fraction) => `${fraction * 100}%`);
+        Object.assign(frame.style, { left, top, width, height });
+        frame.className = accepted ? "box" : "box doubtful";
+        frame.dataset.digit = accepted ? digit : `${digit}?`;
+        return frame;
+      }),
+    );
+  }
+
+  /** A box [x, y, width, height] in pixels of `content()`, as fractions of the canvas's width and height. */
+  boxOnCanvas([x, y, width, height]) {
+    const strokes = { left: 0, top: 0, scale: HEIGHT / SENT_HEIGHT };
+    const { left, top, scale } = this.picture ? this.fit(this.marks.at(-1).bitmap) : strokes;
+    const { width: canvasWidth, height: canvasHeight } = this.canvas;
+    return [
+      (left + x * scale) / canvasWidth,
+      (top + y * scale) / canvasHeight,
+      (width * scale) / canvasWidth,
+      (height * scale) / canvasHeight,
+    ];
   }
 
   change(apply) {
-    this.pointer = null; // a stroke under way ends here
-    this.keys.down = false;
+    this.pointerId = null; // ends a stroke that is being drawn
+    this.keyPen.down = false;
     apply();
     this.draw();
     this.onchange(true);
@@ -96,92 +120,97 @@ export class Pad {
 
   handlers() {
     return {
-      pointerdown: (event) => this.down(event),
-      pointermove: (event) => this.move(event),
-      pointerup: (event) => this.up(event),
-      pointercancel: (event) => this.up(event),
-      lostpointercapture: (event) => this.up(event),
-      keydown: (event) => this.key(event),
+      pointerdown: (event) => this.onPointerDown(event),
+      pointermove: (event) => this.onPointerMove(event),
+      pointerup: (event) => this.onPointerUp(event),
+      pointercancel: (event) => this.onPointerUp(event),
+      lostpointercapture: (event) => this.onPointerUp(event),
+      keydown: (event) => this.onKeyDown(event),
       focus: () => this.showPen(),
       blur: () => this.hidePen(),
     };
   }
 
-  down(event) {
-    if (this.pointer !== null || event.button !== 0) return;
+  onPointerDown(event) {
+    if (this.pointerId !== null || event.button !== 0) return;
     this.hidePen();
-    this.keys.down = false;
-    this.pointer = event.pointerId;
+    this.keyPen.down = false;
+    this.pointerId = event.pointerId;
     this.canvas.setPointerCapture(event.pointerId);
-    this.begin(this.point(event));
+    this.startStroke(this.pointOf(event));
   }
 
-  move(event) {
-    if (event.pointerId !== this.pointer) return;
-    const events = event.getCoalescedEvents?.() ?? [];
-    this.extend((events.length ? events : [event]).map((each) => this.point(each)));
+  onPointerMove(event) {
+    if (event.pointerId !== this.pointerId) return;
+    const coalesced = event.getCoalescedEvents?.() ?? [];
+    this.extendStroke((coalesced.length ? coalesced : [event]).map((move) => this.pointOf(move)));
   }
 
-  up(event) {
-    if (event.pointerId === this.pointer) this.change(() => {});
+  onPointerUp(event) {
+    if (event.pointerId === this.pointerId) this.endStroke();
   }
 
-  begin(point) {
+  startStroke(point) {
     this.marks.push({ points: [point] });
     this.draw();
   }
 
-  extend(points) {
+  extendStroke(points) {
     this.marks.at(-1).points.push(...points);
     this.draw();
     this.onchange(false);
   }
 
-  /** The arrow keys move the pen, Space puts it down and lifts it. */
-  key(event) {
-    if (event.key === " ") this.putOrLift();
-    else if (event.key in ARROWS) this.moveByKey(ARROWS[event.key]);
+  endStroke() {
+    this.change(() => {});
+  }
+
+  /** The arrow keys move the pen; Space lowers and lifts it. */
+  onKeyDown(event) {
+    if (event.key === " ") this.togglePen();
+    else if (event.key in ARROW_DIRECTIONS) this.movePen(ARROW_DIRECTIONS[event.key]);
     else return;
-    event.preventDefault(); // else the page would scroll
+    event.preventDefault(); // these keys would scroll the page
     this.showPen();
   }
 
-  putOrLift() {
-    if (this.keys.down) {
-      this.change(() => {});
+  togglePen() {
+    if (this.keyPen.down) {
+      this.endStroke();
     } else {
-      this.keys.down = true;
-      this.begin(this.keyPoint());
+      this.keyPen.down = true;
+      this.startStroke(this.penPoint());
     }
   }
 
-  moveByKey([x, y]) {
-    const inside = (value) => Math.min(Math.max(value, 0), 1);
-    this.keys.x = inside(this.keys.x + (x * STEP * HEIGHT) / this.canvas.width);
-    this.keys.y = inside(this.keys.y + y * STEP);
-    if (this.keys.down) this.extend([this.keyPoint()]);
+  movePen([x, y]) {
+    const clamp = (value) => Math.min(Math.max(value, 0), 1);
+    this.keyPen.x = clamp(this.keyPen.x + (x * KEY_STEP * HEIGHT) / this.canvas.width);
+    this.keyPen.y = clamp(this.keyPen.y + y * KEY_STEP);
+    if (this.keyPen.down) this.extendStroke([this.penPoint()]);
   }
 
-  keyPoint() {
-    return { x: this.keys.x * this.canvas.width, y: this.keys.y * this.canvas.height };
+  penPoint() {
+    return { x: this.keyPen.x * this.canvas.width, y: this.keyPen.y * this.canvas.height };
   }
 
   showPen() {
     if (!this.canvas.matches(":focus-visible")) return;
     this.pen.hidden = false;
-    this.pen.classList.toggle("down", this.keys.down);
-    this.pen.style.left = `${this.keys.x * 100}%`;
-    this.pen.style.top = `${this.keys.y * 100}%`;
+    this.pen.classList.toggle("down", this.keyPen.down);
+    this.pen.style.left = `${this.keyPen.x * 100}%`;
+    this.pen.style.top = `${this.keyPen.y * 100}%`;
   }
 
   hidePen() {
     this.pen.hidden = true;
   }
 
-  point(event) {
-    const box = this.canvas.getBoundingClientRect();
-    const scale = this.canvas.width / box.width;
-    return { x: (event.clientX - box.left) * scale, y: (event.clientY - box.top) * scale };
+  /** Where a pointer event happened, in pixels of the canvas. */
+  pointOf(event) {
+    const area = this.canvas.getBoundingClientRect();
+    const scale = this.canvas.width / area.width;
+    return { x: (event.clientX - area.left) * scale, y: (event.clientY - area.top) * scale };
   }
 
   draw() {
@@ -194,11 +223,11 @@ export class Pad {
   drawPicture(bitmap) {
     if (!bitmap) return;
     const { left, top, scale } = this.fit(bitmap);
-    this.context.imageSmoothingEnabled = scale < 4; // a tiny picture shows its pixels
+    this.context.imageSmoothingEnabled = scale < MAGNIFIED;
     this.context.drawImage(bitmap, left, top, bitmap.width * scale, bitmap.height * scale);
   }
 
-  /** As large as the paper allows, in its middle. */
+  /** The position and scale at which a picture fills the canvas as far as possible, centred. */
   fit(bitmap) {
     const { width, height } = this.canvas;
     if (!bitmap) return { left: 0, top: 0, scale: 0 };
@@ -207,23 +236,23 @@ export class Pad {
   }
 
   drawStrokes() {
-    this.context.lineWidth = HEIGHT * STROKE[this.mode];
+    this.context.lineWidth = HEIGHT * STROKE_WIDTH[this.mode];
     this.context.lineCap = this.context.lineJoin = "round";
     this.context.strokeStyle = "#000";
-    // A stroke on a picture starts a new sheet; undoing it brings the picture back.
-    const first = this.marks.findLastIndex((mark) => mark.file) + 1;
-    for (const { points } of this.marks.slice(first)) this.context.stroke(path(points));
+    // A stroke drawn on a picture starts a new sheet; undo brings the picture back.
+    const firstStroke = this.marks.findLastIndex((mark) => mark.file) + 1;
+    for (const { points } of this.marks.slice(firstStroke)) this.context.stroke(smoothPath(points));
   }
 }
 
-/** Through the middles of neighbouring points, each point bending the line towards itself. One point gives a dot. */
-function path(points) {
-  const line = new Path2D();
-  line.moveTo(points[0].x, points[0].y);
+/** A curve through the midpoints of neighbouring points, with the points as its control points. One point is a dot. */
+function smoothPath(points) {
+  const path = new Path2D();
+  path.moveTo(points[0].x, points[0].y);
   for (let i = 1; i < points.length - 1; i++) {
-    const [here, next] = [points[i], points[i + 1]];
-    line.quadraticCurveTo(here.x, here.y, (here.x + next.x) / 2, (here.y + next.y) / 2);
+    const [point, next] = [points[i], points[i + 1]];
+    path.quadraticCurveTo(point.x, point.y, (point.x + next.x) / 2, (point.y + next.y) / 2);
   }
-  line.lineTo(points.at(-1).x + 0.01, points.at(-1).y); // a line of no length at all would leave no dot
-  return line;
+  path.lineTo(points.at(-1).x + 0.01, points.at(-1).y); // a path of length 0 would not be drawn
+  return path;
 }

@@ -1,25 +1,25 @@
-// The service's own model in this browser: a picture is read here and goes nowhere.
+// Reads pictures in this browser with the service's own model: no picture is sent anywhere.
 
-import { Problem, models } from "./digits.js";
+import { models, Problem } from "./digits.js";
 
-const HERE = import.meta.url;
-const OPENCV = new URL("runtime/opencv.js.gz", HERE);
-const ONNXRUNTIME = new URL("runtime/ort.wasm.gz", HERE);
+const BASE = import.meta.url;
+const OPENCV = new URL("runtime/opencv.js.gz", BASE);
+const ONNXRUNTIME = new URL("runtime/ort.wasm.gz", BASE);
 
-let policy; // of the page's, on what may become a script
+let trustedTypesPolicy;
 
 /**
- * Fetches all that reading takes, and gives it as an object with `predict` and `close`. `onprogress(share)` is called on
- * the way, with 0 to 1. Rejects with a `Problem`.
+ * Downloads the model and its runtime. Calls `onprogress(fraction)` with 0 to 1 meanwhile.
+ * Resolves to an `OnDeviceReader`; rejects with a `Problem`.
  */
-export async function open({ apiKey, signal, onprogress }) {
-  const { name, version, threshold } = newest(await models({ apiKey, signal }));
-  const model = new URL(`../models/${encodeURIComponent(name)}/${version}/model.onnx`, HERE);
+export async function loadReader({ apiKey, signal, onprogress }) {
+  const { name, version, threshold } = newestManifest(await models({ apiKey, signal }));
+  const model = new URL(`../models/${encodeURIComponent(name)}/${version}/model.onnx`, BASE);
   const headers = apiKey ? { "X-API-Key": apiKey } : {};
-  const [opencv, onnxruntime, graph] = await fetchAll([OPENCV, ONNXRUNTIME, model], { headers, signal }, onprogress);
-  const reader = new Reader({ name, version }, threshold);
+  const [opencv, onnxruntime, graph] = await downloadAll([OPENCV, ONNXRUNTIME, model], { headers, signal }, onprogress);
+  const reader = new OnDeviceReader({ name, version }, threshold);
   try {
-    await reader.ask("load", { opencv, onnxruntime, graph }, [opencv, onnxruntime, graph]);
+    await reader.request("load", { opencv, onnxruntime, graph }, [opencv, onnxruntime, graph]);
     signal.throwIfAborted();
     return reader;
   } catch (error) {
@@ -28,71 +28,73 @@ export async function open({ apiKey, signal, onprogress }) {
   }
 }
 
-function newest({ default: name, models }) {
+/** Of the default model; the service lists versions in ascending order. */
+function newestManifest({ default: name, models }) {
   return models.findLast(({ manifest }) => manifest.name === name).manifest;
 }
 
-/** What is at each address, unpacked. */
-async function fetchAll(urls, request, onprogress) {
-  const responses = await Promise.all(urls.map((url) => fetchOne(url, request)));
+/** The unpacked content of each URL, as ArrayBuffers. */
+async function downloadAll(urls, request, onprogress) {
+  const responses = await Promise.all(urls.map((url) => download(url, request)));
   const total = responses.reduce((sum, { headers }) => sum + Number(headers.get("Content-Length")), 0);
   let received = 0;
   const count = (chunk, stream) => {
     received += chunk.length;
-    onprogress(Math.min(1, received / total)); // a proxy may have packed it once more
+    onprogress(Math.min(1, received / total)); // Content-Length is too small if a proxy has compressed the response
     stream.enqueue(chunk);
   };
-  return Promise.all(responses.map((response) => unpacked(response, count)));
+  return Promise.all(responses.map((response) => unpack(response, count)));
 }
 
-async function fetchOne(url, request) {
+async function download(url, request) {
   const response = await fetch(url, request);
   if (response.ok) return response;
   throw new Problem({
-    title: "What reading here takes cannot be fetched",
+    type: "urn:digits:problem:download-failed",
+    title: "The files for reading on this device could not be downloaded",
     status: response.status,
-    detail: `The answer was HTTP status ${response.status}.`,
+    detail: `The service answered with HTTP status ${response.status}.`,
   });
 }
 
-function unpacked({ url, body }, transform) {
+function unpack({ url, body }, transform) {
   const counted = body.pipeThrough(new TransformStream({ transform }));
-  const packed = new URL(url).pathname.endsWith(".gz");
-  return new Response(packed ? counted.pipeThrough(new DecompressionStream("gzip")) : counted).arrayBuffer();
+  const compressed = new URL(url).pathname.endsWith(".gz");
+  return new Response(compressed ? counted.pipeThrough(new DecompressionStream("gzip")) : counted).arrayBuffer();
 }
 
-class Reader {
+class OnDeviceReader {
   constructor(model, threshold) {
     this.model = model;
     this.threshold = threshold;
-    this.worker = new Worker(trusted(new URL("ondevice/worker.js", HERE)), { type: "module" });
+    this.worker = new Worker(trustedScriptUrl(new URL("ondevice/worker.js", BASE)), { type: "module" });
   }
 
-  /** As the client's `predict` answers, but for the image: `seen`, an ImageBitmap. Rejects with a `Problem`. */
+  /** Resolves as the client's `predict` does, but with `seen`, an ImageBitmap, as the image. Rejects with a `Problem`. */
   async predict(picture) {
-    // The pixels as the file has them: no colours fitted to the screen.
+    // The pixel values of the file: no conversion to the screen's colour space.
     const bitmap = await createImageBitmap(picture, { colorSpaceConversion: "none", premultiplyAlpha: "none" }).catch(
-      () => refuse("unreadable-here", "This browser cannot show the picture", "Choose it as a PNG or JPEG file."),
+      () => throwProblem("unreadable-here", "This browser cannot open the picture", "Use a PNG or JPEG file instead."),
     );
-    const { seen, probabilities } = await this.ask("predict", { bitmap }, [bitmap]);
+    const { seen, probabilities } = await this.request("predict", { bitmap }, [bitmap]);
     const confidence = Math.max(...probabilities);
     const accepted = confidence >= this.threshold;
     const digit = probabilities.indexOf(confidence);
-    const prediction = { digit, confidence, probabilities, accepted, seen: await createImageBitmap(shades(seen)) };
+    const prediction = { digit, confidence, probabilities, accepted, seen: await createImageBitmap(greyImage(seen)) };
     return { model: this.model, predictions: [prediction] };
   }
 
-  /** What the worker makes of `values`, of which those in `moved` are handed over. */
-  async ask(task, values, moved) {
+  /** Resolves to the worker's result for `task`. `transfer`: those of `values` that move to the worker uncopied. */
+  async request(task, values, transfer) {
     const { port1, port2 } = new MessageChannel();
-    const answer = await new Promise((resolve, reject) => {
+    const reply = await new Promise((resolve, reject) => {
       port1.onmessage = ({ data }) => resolve(data);
-      this.worker.onerror = reject; // it could not even start
-      this.worker.postMessage({ task, port: port2, ...values }, [port2, ...moved]);
+      this.worker.onerror = reject; // the worker's script could not be started
+      this.worker.postMessage({ task, port: port2, ...values }, [port2, ...transfer]);
     });
-    if (answer.blank) refuse("blank-picture", "The picture is blank", "It has no ink on it: draw a digit on it.");
-    if (answer.failure) refuse("failed-here", "This browser cannot read digits by itself", answer.failure);
-    return answer.result;
+    if (reply.blank) throwProblem("blank-picture", "The picture is blank", "It has no ink on it: draw a digit.");
+    if (reply.failure) throwProblem("failed-here", "Reading on this device failed", reply.failure);
+    return reply.result;
   }
 
   close() {
@@ -100,19 +102,19 @@ class Reader {
   }
 }
 
-function refuse(kind, title, detail) {
+function throwProblem(kind, title, detail) {
   throw new Problem({ type: `urn:digits:problem:${kind}`, title, status: 0, detail });
 }
 
-/** An address that the page's content policy lets become a script. */
-function trusted(url) {
-  policy ??= globalThis.trustedTypes?.createPolicy("ondevice", { createScriptURL: (address) => address });
-  return policy ? policy.createScriptURL(url.href) : url;
+/** The content security policy of the page lets scripts be loaded only from URLs that its policy `ondevice` made. */
+function trustedScriptUrl(url) {
+  trustedTypesPolicy ??= globalThis.trustedTypes?.createPolicy("ondevice", { createScriptURL: (address) => address });
+  return trustedTypesPolicy ? trustedTypesPolicy.createScriptURL(url.href) : url;
 }
 
-/** Numbers of ink as grey pixels. */
-function shades(ink) {
+/** 28 x 28 grey pixels of the ink's values, 0 to 255. */
+function greyImage(ink) {
   const image = new ImageData(28, 28);
-  ink.forEach((value, i) => image.data.set([value, value, value, 255], 4 * i));
+  for (const [i, value] of ink.entries()) image.data.set([value, value, value, 255], 4 * i);
   return image;
 }

@@ -1,61 +1,65 @@
-// Where pictures are read: by the service, or on this device, once what that takes is fetched.
+// The switch that chooses who reads the pictures: the service, or this browser once it has downloaded the model.
 
-import { open } from "./ondevice.js";
-import { say } from "./words.js";
+import { loadReader } from "./ondevice_reader.js";
+import { translate } from "./translations.js";
 
 const $ = (id) => document.getElementById(id);
-const field = $("ondevice");
-const bar = $("loading");
-let opening = new AbortController();
-let reader = null; // a promise of what reads here
+const checkbox = $("ondevice");
+const progressBar = $("loading");
+let loading = new AbortController();
+let readerPromise = null;
 let note = "onDeviceOff";
 
-/** `onchange()` is called when the switch is turned. */
-export function prepare(onchange) {
-  field.addEventListener("change", () => {
-    close();
+/** Calls `onchange()` when the switch is turned. */
+export function initialize(onchange) {
+  checkbox.addEventListener("change", () => {
+    unload();
     onchange();
   });
 }
 
-/** Whether pictures stay on this device. */
-export function isHere() {
-  return field.checked;
+/** Whether pictures stay in this browser. */
+export function isOnDevice() {
+  return checkbox.checked;
 }
 
-/** What reads on this device, fetched on first use; null while the service does. Rejects with a `Problem`. */
-export function readerHere(apiKey) {
-  if (isHere()) reader ??= fetchReader(apiKey);
-  return reader;
+/** The reader in this browser, loaded on first use; null while the service reads. Rejects with a `Problem`. */
+export function onDeviceReader(apiKey) {
+  if (isOnDevice()) readerPromise ??= load(apiKey);
+  return readerPromise;
 }
 
 export function showNote() {
-  $("place-note").textContent = say(note);
+  $("place-note").textContent = translate(note);
 }
 
-function close() {
-  opening.abort();
-  reader?.then((each) => each.close()).catch(() => {}); // it was never there
-  reader = null;
-  show("onDeviceOff");
+function unload() {
+  loading.abort();
+  readerPromise?.then((reader) => reader.close()).catch(() => {}); // a reader that failed to load has nothing to close
+  readerPromise = null;
+  setNote("onDeviceOff");
 }
 
-async function fetchReader(apiKey) {
-  opening = new AbortController();
-  const { signal } = opening;
-  show("onDeviceLoading");
+async function load(apiKey) {
+  loading = new AbortController();
+  const { signal } = loading;
+  setNote("onDeviceLoading");
   try {
-    const opened = await open({ apiKey, signal, onprogress: (share) => (bar.value = share) });
-    show("onDeviceOn");
-    return opened;
+    const reader = await loadReader({ apiKey, signal, onprogress: showProgress });
+    setNote("onDeviceOn");
+    return reader;
   } catch (problem) {
-    if (!signal.aborted) close(); // and nothing is sent: the next picture tries again
+    if (!signal.aborted) unload(); // the next picture tries again; none is sent to the service instead
     throw problem;
   }
 }
 
-function show(words) {
-  note = words;
-  bar.hidden = words !== "onDeviceLoading";
+function showProgress(fraction) {
+  progressBar.value = fraction;
+}
+
+function setNote(message) {
+  note = message;
+  progressBar.hidden = message !== "onDeviceLoading";
   showNote();
 }

@@ -1,78 +1,78 @@
-// The page: what is on the pad is sent, while it is drawn and when it is done, and the answer shown.
+// The page: sends what is on the drawing pad, during and after each stroke, and shows the result.
 
-import * as answer from "./answer.js";
+import * as apiKey from "./api_key.js";
 import { takePicture } from "./camera.js";
-import { Problem, explain, health, predict, read } from "./digits.js";
-import * as key from "./key.js";
-import { Pad } from "./pad.js";
-import * as place from "./place.js";
-import { changeLanguage, say, translate } from "./words.js";
+import { explain, health, Problem, predict, read } from "./digits.js";
+import { DrawingPad } from "./drawing_pad.js";
+import * as ondeviceSwitch from "./ondevice_switch.js";
+import * as resultPanel from "./result_panel.js";
+import { switchLanguage, translate, translatePage } from "./translations.js";
 
-const LIVE_MS = 100; // between two questions while a stroke is drawn
-const EXPLAIN_MS = 250; // after the pen was lifted: a digit of several strokes is explained once
+const LIVE_INTERVAL_MS = 100; // the shortest time between two requests while a stroke is being drawn
+const EXPLAIN_DELAY_MS = 250; // after a stroke, so that a digit of several strokes is explained once
 
 const $ = (id) => document.getElementById(id);
-const pad = new Pad($("pad"), $("pen"), changed);
-let request = new AbortController();
-let asking = false;
-let asked = 0; // when
-let sent; // what was on the paper then
-let retry = 0;
+const pad = new DrawingPad({ canvas: $("pad"), pen: $("pen"), boxes: $("boxes") }, onDrawingChange);
+let controller = new AbortController(); // aborts the request in flight and its explanation
+let inFlight = false;
+let lastRequestAt = 0; // of performance.now()
+let sentPicture;
+let retryTimer = 0;
 let device = "";
-let render = () => answer.showEmpty([device && say(device)]); // what is shown now, in whatever language
+let render = () => resultPanel.showEmpty(facts()); // shows the current result again, after a change of language
 
-answer.prepare((digit) => explainNow(digit));
-key.prepare(tryKey);
-place.prepare(changePlace);
+resultPanel.initialize((digit) => showExplanationOf(digit));
+apiKey.initialize(onKeyEntered);
+ondeviceSwitch.initialize(onSwitchTurned);
 $("undo").addEventListener("click", () => pad.undo());
 $("clear").addEventListener("click", () => pad.clear());
 $("choose").addEventListener("click", () => chooseFile());
-$("snap").addEventListener("click", snap);
-$("file").addEventListener("change", chosen);
+$("snap").addEventListener("click", useCamera);
+$("file").addEventListener("change", onFileChosen);
 $("modes").addEventListener("change", (event) => changeMode(event.target.value));
-$("language").addEventListener("click", () => (changeLanguage(), showAll()));
-window.addEventListener("resize", () => pad.resize() && changed(true));
-document.addEventListener("keydown", undoByKey);
-document.addEventListener("paste", (event) => take(event, event.clipboardData));
-document.addEventListener("drop", (event) => take(event, event.dataTransfer));
-document.addEventListener("dragover", (event) => event.preventDefault()); // else the browser would open the file
+$("language").addEventListener("click", onLanguageClick);
+window.addEventListener("resize", () => pad.resize() && onDrawingChange(true));
+document.addEventListener("keydown", onUndoKey);
+document.addEventListener("paste", (event) => acceptFile(event, event.clipboardData));
+document.addEventListener("drop", (event) => acceptFile(event, event.dataTransfer));
+document.addEventListener("dragover", (event) => event.preventDefault()); // the browser would open the file
 document.addEventListener("dragenter", () => $("paper").classList.add("over"));
 document.addEventListener("dragleave", (event) => $("paper").classList.toggle("over", event.relatedTarget !== null));
-translate();
+translatePage();
 showAll();
 showDevice();
 
-// --- what is put on the paper ---
+// --- input: files, camera, keys ---
 
 function chooseFile(capture) {
   $("file").toggleAttribute("capture", Boolean(capture));
   $("file").click();
 }
 
-function chosen() {
+function onFileChosen() {
   const [file] = $("file").files;
-  if (file) pad.show(file);
-  $("file").value = ""; // so that the same file can be chosen again
+  if (file) pad.addPicture(file);
+  $("file").value = ""; // so that choosing the same file again is a change too
 }
 
-async function snap() {
-  if (!navigator.mediaDevices) return chooseFile("environment"); // without TLS: a phone's own camera program
+async function useCamera() {
+  if (!navigator.mediaDevices) return chooseFile("environment"); // without TLS: the phone's own camera app
   try {
     const picture = await takePicture($("camera"));
-    if (picture) pad.show(picture);
+    if (picture) pad.addPicture(picture);
   } catch {
-    showNow(() => answer.showProblem({ title: say("camera"), detail: say("noCamera") }, undefined, facts()));
+    showMessage("camera", "cameraUnavailable");
   }
 }
 
-function take(event, data) {
+function acceptFile(event, data) {
   event.preventDefault();
   $("paper").classList.remove("over");
   const [file] = data.files;
-  if (file) pad.show(file);
+  if (file) pad.addPicture(file);
 }
 
-function undoByKey(event) {
+function onUndoKey(event) {
   if (event.key !== "z" || event.shiftKey || !(event.ctrlKey || event.metaKey)) return;
   event.preventDefault();
   pad.undo();
@@ -81,106 +81,109 @@ function undoByKey(event) {
 function changeMode(mode) {
   $("main").dataset.mode = mode;
   pad.changeMode(mode);
-  changed(true);
+  onDrawingChange(true);
 }
 
-// --- asking ---
+// --- requests ---
 
-function changed(done) {
-  clearTimeout(retry);
-  if (pad.empty) answer.showBoxes([]); // else they stay until the next answer
+/** `done`: false while a stroke is being drawn. */
+function onDrawingChange(done) {
+  clearTimeout(retryTimer);
+  if (pad.empty) pad.showBoxes([]); // otherwise they stay until the next result
   $("undo").disabled = $("clear").disabled = pad.empty;
   if (done) {
-    request.abort();
-    asking = false;
+    controller.abort();
+    inFlight = false;
     $("answer").ariaBusy = String(!pad.empty);
     showPaper();
-    if (pad.empty) showNow(() => answer.showEmpty(facts()));
-    else ask(true);
-  } else if (!asking && performance.now() - asked > LIVE_MS) {
-    ask(false);
+    if (pad.empty) show(() => resultPanel.showEmpty(facts()));
+    else readDrawing(true);
+  } else if (!inFlight && performance.now() - lastRequestAt > LIVE_INTERVAL_MS) {
+    readDrawing(false);
   }
 }
 
-/** What the service reads now. `done`: nothing more is coming, so it is worth an explanation. */
-async function ask(done) {
-  request.abort(); // the explanation of what was there before, too
-  request = new AbortController();
-  const { signal } = request;
-  asking = true;
-  asked = performance.now();
-  sent = pad.content();
+/** Reads what is on the pad now. `done`: the drawing is complete for now, so problems are shown and digits explained. */
+async function readDrawing(done) {
+  controller.abort(); // also the explanation of the previous drawing
+  controller = new AbortController();
+  const { signal } = controller;
+  inFlight = true;
+  lastRequestAt = performance.now();
+  sentPicture = pad.content();
   try {
-    if (pad.mode === "one") await askOne(done, signal);
-    else await askSeveral(signal);
+    if (pad.mode === "one") await readOne(done, signal);
+    else await readSeveral(signal);
   } catch (problem) {
-    if (done && !signal.aborted) showProblem(problem); // while drawing it may be too little yet
+    if (done && !signal.aborted) showProblem(problem); // an unfinished stroke may be too short to read
   } finally {
     if (!signal.aborted) {
-      asking = false;
+      inFlight = false;
       $("answer").ariaBusy = String(!done);
     }
   }
 }
 
-async function askOne(done, signal) {
-  const reader = await place.readerHere(key.apiKey());
+async function readOne(done, signal) {
+  const key = apiKey.storedKey();
+  const reader = await ondeviceSwitch.onDeviceReader(key);
   if (signal.aborted) return;
   const start = performance.now();
-  const options = { returnImage: true, signal, retries: 0, apiKey: key.apiKey() };
-  const { model, predictions } = await (reader ? reader.predict(sent) : predict(sent, options));
+  const options = { returnImage: true, signal, retries: 0, apiKey: key };
+  const { model, predictions } = await (reader ? reader.predict(sentPicture) : predict(sentPicture, options));
   const [prediction] = predictions;
-  const took = performance.now() - start;
-  const seen = prediction.seen ?? (await bitmapOf(prediction.image));
+  const elapsedMs = performance.now() - start;
+  const modelInput = prediction.seen ?? (await decodePng(prediction.image));
   if (signal.aborted) return;
-  showNow(() => {
-    answer.showPrediction(prediction, facts(model, took));
-    answer.showSeen(seen, prediction.digit);
+  show(() => {
+    resultPanel.showPrediction(prediction, facts(model, elapsedMs));
+    resultPanel.showModelInput(modelInput, prediction.digit);
   });
-  if (done) setTimeout(() => signal.aborted || explainNow(undefined, signal), EXPLAIN_MS);
+  if (done) setTimeout(() => signal.aborted || showExplanationOf(undefined, signal), EXPLAIN_DELAY_MS);
 }
 
-async function askSeveral(signal) {
-  if (place.isHere()) throw severalHere();
+async function readSeveral(signal) {
+  if (ondeviceSwitch.isOnDevice()) throw severalOnDevice();
   const start = performance.now();
-  const reading = await read(sent, { signal, retries: 0, apiKey: key.apiKey() });
-  const took = performance.now() - start;
+  const reading = await read(sentPicture, { signal, retries: 0, apiKey: apiKey.storedKey() });
+  const elapsedMs = performance.now() - start;
   if (signal.aborted) return;
-  showNow(() => answer.showReading(reading, facts(reading.model, took)));
-  answer.showBoxes(reading.digits, (box) => pad.place(box));
+  show(() => resultPanel.showReading(reading, facts(reading.model, elapsedMs)));
+  pad.showBoxes(reading.digits);
 }
 
-/** It adds to what is shown, so that nothing is lost where it does not come. */
-async function explainNow(digit, signal = request.signal) {
-  if (place.isHere()) return;
-  const shown = render;
-  const { explanation } = await explain(sent, { digit, signal, apiKey: key.apiKey() }).catch(() => ({}));
+/** Adds the explanation of `digit`, or of the digit that was read, to the result. Without one, the result stays. */
+async function showExplanationOf(digit, signal = controller.signal) {
+  if (ondeviceSwitch.isOnDevice()) return;
+  const renderResult = render;
+  const options = { digit, signal, apiKey: apiKey.storedKey() };
+  const { explanation } = await explain(sentPicture, options).catch(() => ({}));
   if (!explanation || signal.aborted) return;
-  showNow(() => {
-    shown();
-    answer.showExplanation(explanation);
+  show(() => {
+    renderResult();
+    resultPanel.showExplanation(explanation);
   });
 }
 
-function severalHere() {
+function severalOnDevice() {
   return new Problem({
     type: "urn:digits:problem:several-here",
-    title: "Several digits are read by the service alone",
-    detail: "Choose one digit, or turn off that pictures are read on this device.",
+    title: "On this device, only one digit can be read",
+    detail: "Switch to one digit, or turn off reading on this device.",
     status: 0,
   });
 }
 
-async function bitmapOf(base64) {
-  // Decoded here rather than by an <img> with a data: URL, which a strict content policy would forbid.
+/** Decoded here, since the content security policy of the page forbids images with data: URLs. */
+function decodePng(base64) {
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   return createImageBitmap(new Blob([bytes], { type: "image/png" }));
 }
 
-// --- showing ---
+// --- output ---
 
-function showNow(what) {
-  render = what;
+function show(renderResult) {
+  render = renderResult;
   render();
 }
 
@@ -189,60 +192,73 @@ function showAll() {
   render();
 }
 
+function onLanguageClick() {
+  switchLanguage();
+  showAll();
+}
+
 function showPaper() {
-  place.showNote();
+  ondeviceSwitch.showNote();
   $("paper").classList.toggle("used", !pad.empty);
-  $("hint").textContent = say(pad.mode === "one" ? "hintOne" : "hintSeveral");
-  $("unshown").textContent = pad.shown ? "" : say("unshown", { name: pad.picture.name });
+  $("hint").textContent = translate(pad.mode === "one" ? "hintOne" : "hintSeveral");
+  $("unshown").textContent = pad.previewable ? "" : translate("noPreview", { name: pad.picture.name });
 }
 
 function showProblem(problem) {
   if (problem.status === 401) return askForKey();
-  answer.showBoxes([]);
-  showNow(() => answer.showProblem(problem, pad.picture?.name, facts()));
-  if (problem.retryAfter) retry = setTimeout(() => ask(true), problem.retryAfter * 1000);
+  pad.showBoxes([]);
+  show(() => resultPanel.showProblem(problem, pad.picture?.name, facts()));
+  if (problem.retryAfter) retryTimer = setTimeout(() => readDrawing(true), problem.retryAfter * 1000);
 }
 
-function facts(model, milliseconds) {
-  const where = place.isHere() ? "device" : device;
+/** Shows a problem of the page itself, by the keys of its messages. */
+function showMessage(title, detail) {
+  show(() => resultPanel.showProblem({ title: translate(title), detail: translate(detail) }, undefined, facts()));
+}
+
+function facts(model, elapsedMs) {
+  const onDevice = ondeviceSwitch.isOnDevice();
+  const where = onDevice ? "device" : device;
   return [
-    model && say("model", model),
-    where && say(where),
-    milliseconds && say(place.isHere() ? "tookHere" : "took", { ms: Math.round(milliseconds) }),
+    model && translate("model", model),
+    where && translate(where),
+    elapsedMs && translate(onDevice ? "duration" : "roundTrip", { ms: Math.round(elapsedMs) }),
   ];
 }
 
 async function showDevice() {
   try {
-    device = (await health({ apiKey: key.apiKey() })).device === "cpu" ? "cpu" : "gpu";
+    device = (await health({ apiKey: apiKey.storedKey() })).device === "cpu" ? "cpu" : "gpu";
     if (pad.empty) showAll();
   } catch (problem) {
     if (problem.status === 401) askForKey();
-    // Any other is told, in words, with the first picture, where it helps.
+    // The first picture will meet any other problem, and show it.
   }
 }
 
-// --- the place where pictures are read ---
+// --- reading on this device ---
 
-/** There is no explanation on this device, so its parts of the page are not to be used. */
-function changePlace() {
-  $("main").dataset.place = place.isHere() ? "here" : "service";
-  $("bars").disabled = place.isHere();
-  changed(true);
-  if (pad.empty) place.readerHere(key.apiKey())?.catch(showProblem); // else the picture's question says what is wrong
+/** The service alone explains its predictions, so the explanation is hidden while this browser reads. */
+function onSwitchTurned() {
+  $("main").dataset.reader = ondeviceSwitch.isOnDevice() ? "device" : "service";
+  $("bars").disabled = ondeviceSwitch.isOnDevice();
+  onDrawingChange(true);
+  // Without a drawing nothing else reports that the download failed.
+  if (pad.empty) ondeviceSwitch.onDeviceReader(apiKey.storedKey())?.catch(showProblem);
 }
 
-// --- the key, where one is needed ---
+// --- the API key, where the service requires one ---
 
 function askForKey() {
-  const [title, detail] = key.ask() ? ["keyRefused", "keyRefusedDetail"] : ["keyNeeded", "keyNeededDetail"];
-  answer.showBoxes([]);
-  showNow(() => answer.showProblem({ title: say(title), detail: say(detail) }, undefined, facts()));
+  const refused = apiKey.showForm();
+  pad.showBoxes([]);
+  if (refused) showMessage("keyRefused", "keyRefusedDetail");
+  else showMessage("keyNeeded", "keyNeededDetail");
 }
 
-async function tryKey() {
-  await showDevice(); // which asks again where the key is refused
-  if (!key.apiKey()) return;
-  if (key.accept()) $("pad").focus();
-  changed(true);
+async function onKeyEntered() {
+  await showDevice(); // asks again if the service refuses the key
+  if (!apiKey.storedKey()) return;
+  if (apiKey.hideForm()) $("pad").focus();
+  onDrawingChange(true);
 }

@@ -1,121 +1,136 @@
-// The right-hand side of the page: what was read, how sure, what the model saw and what decided.
+// The right-hand side of the page: the result, its confidence, the image that the model received and the explanation.
 
-import { percent, say, sayProblem } from "./words.js";
+import { formatPercent, translate, translateProblem } from "./translations.js";
 
-const LEVELS = [
-  [0.99, "certain"],
-  [0.95, "very"],
+// The lowest confidence of each verbal level, and the level's message.
+const CONFIDENCE_LEVELS = [
+  [0.99, "almostCertain"],
+  [0.95, "veryLikely"],
   [0.8, "likely"],
-  [0, "perhaps"],
+  [0, "uncertain"],
 ];
-const SPOKEN_AFTER_MS = 600; // a screen reader is told what has stayed, not each guess on the way
-const [FOR, NEUTRAL, AGAINST] = [[31, 78, 216], [176, 176, 176], [217, 88, 9]]; // as in /explain's own picture
+const ANNOUNCE_DELAY_MS = 600; // screen readers announce the settled result, not every intermediate one
+// RGB, as in the PNG of /explain.
+const FOR = [31, 78, 216];
+const NEUTRAL = [176, 176, 176];
+const AGAINST = [217, 88, 9];
 
 const $ = (id) => document.getElementById(id);
-const seen = $("seen").getContext("2d", { willReadFrequently: true });
-const decided = $("decided").getContext("2d");
+const modelInput = $("seen").getContext("2d", { willReadFrequently: true });
+const explained = $("decided").getContext("2d");
 let bars = [];
-let speech = 0;
+let announceTimer = 0;
 
-/** Builds the ten bars; `onchoose(digit)` is called when one is chosen. */
-export function prepare(onchoose) {
+/** Builds the ten bars. Calls `onchoose(digit)` when the user chooses one of them. */
+export function initialize(onchoose) {
   bars = Array.from({ length: 10 }, (_, digit) => addBar(digit));
   $("bars").addEventListener("change", (event) => onchoose(Number(event.target.value)));
 }
 
 export function showEmpty(facts) {
-  show("empty", "", say("waiting"), say("waitingDetail"));
+  show("empty", "", translate("waiting"), translate("waitingDetail"));
   showFacts(facts);
 }
 
 export function showPrediction({ digit, confidence, probabilities, accepted }, facts) {
-  const share = percent(confidence, 2);
-  if (accepted) show("read", digit, say(LEVELS.find(([least]) => confidence >= least)[1]), share);
-  else show("unsure", digit, say("noDigit"), say("noDigitDetail", { digit, percent: share }));
+  const percent = formatPercent(confidence, 2);
+  if (accepted) show("read", digit, translate(confidenceLevel(confidence)), percent);
+  else show("unsure", digit, translate("notADigit"), translate("closestMatch", { digit, percent }));
   showBars(probabilities, digit);
   showFacts(facts);
 }
 
+function confidenceLevel(confidence) {
+  const [, message] = CONFIDENCE_LEVELS.find(([lowest]) => confidence >= lowest);
+  return message;
+}
+
 export function showReading({ text, digits }, facts) {
   const count = digits.length;
-  const doubtful = digits.filter(({ accepted }) => !accepted).length;
-  const least = percent(Math.min(...digits.map(({ confidence }) => confidence)), 2);
-  const words = say(count === 1 ? "oneDigit" : "digits", { count, percent: least });
-  if (count === 0) show("unsure", "", say("noDigits"), "");
-  else show("read", text, words, doubtful ? say("doubtful", { count: doubtful }) : "");
+  const uncertain = digits.filter(({ accepted }) => !accepted).length;
+  const percent = formatPercent(Math.min(...digits.map(({ confidence }) => confidence)), 2);
+  const summary = translate(count === 1 ? "oneDigit" : "digits", { count, percent });
+  if (count === 0) show("unsure", "", translate("noDigits"), "");
+  else show("read", text, summary, uncertain ? translate("uncertainDigits", { count: uncertain }) : "");
   showFacts(facts);
 }
 
-/** `name`: of the picture it is about, if it has one. */
-export function showProblem(problem, name, facts) {
-  const [title, detail] = sayProblem(problem);
-  show("problem", "", title, name ? `${name}: ${detail}` : detail);
+/** `fileName`: of the picture that the problem is about, if it came from a file. */
+export function showProblem(problem, fileName, facts) {
+  const [title, detail] = translateProblem(problem);
+  show("problem", "", title, fileName ? `${fileName}: ${detail}` : detail);
   showFacts(facts);
 }
 
-/** The big digit and the words beside it. Bars and images are emptied: who has some fills them. */
+/** Shows the large digit and the words beside it, and clears the bars and both images. */
 function show(state, digit, words, detail) {
   $("main").dataset.state = state;
   $("digit").textContent = digit;
-  $("digit").ariaHidden = String(state === "unsure"); // not to be read out as the answer
+  $("digit").ariaHidden = String(state === "unsure"); // a rejected digit is not announced as the result
   $("words").textContent = words;
   $("detail").textContent = detail;
-  speak([state === "unsure" ? "" : digit, words, detail]);
+  announce([state === "unsure" ? "" : digit, words, detail]);
   showBars(Array(10).fill(0));
-  for (const context of [seen, decided]) {
+  for (const context of [modelInput, explained]) {
     context.clearRect(0, 0, 28, 28);
-    context.canvas.ariaLabel = say("nothing");
+    context.canvas.ariaLabel = translate("noImage");
   }
   $("decided-caption").textContent = "";
 }
 
-function speak(parts) {
-  clearTimeout(speech);
+function announce(parts) {
+  clearTimeout(announceTimer);
   const text = parts.filter((part) => part !== "").join(", ");
-  speech = setTimeout(() => ($("spoken").textContent = text), SPOKEN_AFTER_MS);
+  announceTimer = setTimeout(() => {
+    $("spoken").textContent = text;
+  }, ANNOUNCE_DELAY_MS);
 }
 
-/** `bitmap`: the image the model saw. */
-export function showSeen(bitmap, digit) {
-  seen.drawImage(bitmap, 0, 0);
-  $("seen").ariaLabel = say("seenLabel", { digit });
+/** Shows the image that the model received: an ImageBitmap of 28 x 28. */
+export function showModelInput(bitmap, digit) {
+  modelInput.drawImage(bitmap, 0, 0);
+  $("seen").ariaLabel = translate("seenLabel", { digit });
 }
 
-/** Its ink, blue where it speaks for the digit and orange where against. */
+/** Colours the ink of the model's input: blue where it is evidence for the digit, orange where against it. */
 export function showExplanation({ digit, attributions }) {
-  const most = Math.max(...attributions.flat().map(Math.abs)) || 1;
-  const ink = seen.getImageData(0, 0, 28, 28).data;
+  const strongest = Math.max(...attributions.flat().map(Math.abs)) || 1;
+  const ink = modelInput.getImageData(0, 0, 28, 28).data;
   const pixels = new ImageData(28, 28);
-  attributions.flat().forEach((value, i) => pixels.data.set([...colour(value / most, ink[4 * i] / 255), 255], 4 * i));
-  decided.putImageData(pixels, 0, 0);
-  $("decided").ariaLabel = say("decidedLabel", { digit });
-  $("decided-caption").textContent = say("decided", { digit });
+  for (const [i, value] of attributions.flat().entries()) {
+    pixels.data.set([...attributionColour(value / strongest, ink[4 * i] / 255), 255], 4 * i);
+  }
+  explained.putImageData(pixels, 0, 0);
+  $("decided").ariaLabel = translate("decidedLabel", { digit });
+  $("decided-caption").textContent = translate("decided", { digit });
   bars[digit].input.checked = true;
 }
 
-function colour(strength, opacity) {
-  const full = strength > 0 ? FOR : AGAINST;
-  return NEUTRAL.map((grey, i) => 255 + opacity * (grey + Math.abs(strength) * (full[i] - grey) - 255));
+/** RGB on white paper. `strength`: -1 (against) to 1 (for); `opacity`: of the ink, 0 to 1. */
+function attributionColour(strength, opacity) {
+  const extreme = strength > 0 ? FOR : AGAINST;
+  return NEUTRAL.map((grey, i) => 255 + opacity * (grey + Math.abs(strength) * (extreme[i] - grey) - 255));
 }
 
+/** Without a `best` digit the bars are empty and disabled. */
 function showBars(probabilities, best) {
-  bars.forEach(({ row, input, value }, digit) => {
+  for (const [digit, { row, input, value }] of bars.entries()) {
     row.classList.toggle("best", digit === best);
     row.style.setProperty("--probability", probabilities[digit]);
-    value.textContent = best === undefined ? "" : percent(probabilities[digit], 1);
+    value.textContent = best === undefined ? "" : formatPercent(probabilities[digit], 1);
     input.disabled = best === undefined;
     input.checked = digit === best;
-  });
+  }
 }
 
 function addBar(digit) {
   const row = $("bars").appendChild(document.createElement("label"));
   const input = row.appendChild(document.createElement("input"));
   Object.assign(input, { type: "radio", name: "explained", value: digit, className: "unseen" });
-  const [label, bar, value] = ["label", "bar", "value"].map((name) => {
-    const part = row.appendChild(document.createElement("span"));
-    part.className = name;
-    return part;
+  const [label, bar, value] = ["label", "bar", "value"].map((className) => {
+    const span = row.appendChild(document.createElement("span"));
+    span.className = className;
+    return span;
   });
   label.textContent = digit;
   bar.ariaHidden = "true";
@@ -124,18 +139,4 @@ function addBar(digit) {
 
 function showFacts(facts) {
   $("facts").textContent = facts.filter(Boolean).join(" · ");
-}
-
-/** A frame around each digit that was found, with what it was read as. */
-export function showBoxes(digits, place) {
-  $("boxes").replaceChildren(
-    ...digits.map(({ digit, accepted, box }) => {
-      const frame = document.createElement("span");
-      const [left, top, width, height] = place(box).map((share) => `${share * 100}%`);
-      Object.assign(frame.style, { left, top, width, height });
-      frame.className = accepted ? "box" : "box doubtful";
-      frame.dataset.digit = accepted ? digit : `${digit}?`;
-      return frame;
-    }),
-  );
 }

@@ -1,0 +1,50 @@
+"""translations.js: the page in Chinese, and the change of language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.browser_actions import SEVEN, draw, drop_file, expect_digit
+
+
+@pytest.fixture
+def chinese_page(browser: Browser, service: str) -> Iterator[Page]:
+    context = browser.new_context(locale="zh-CN")
+    page = context.new_page()
+    page.goto(service)
+    yield page
+    context.close()
+
+
+def test_the_page_is_in_chinese_for_a_chinese_browser(chinese_page: Page) -> None:
+    expect(chinese_page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    draw(chinese_page, SEVEN)
+    expect_digit(chinese_page, 7)
+    expect(chinese_page.locator("#words")).to_have_text(re.compile("几乎确定|很可能|可能|不太确定"))
+    expect(chinese_page.locator("#decided-caption")).to_have_text("7 的判断依据")
+    text = chinese_page.locator("body").inner_text()
+    assert set(re.findall("[a-zA-Z]{3,}", text)) <= {"digits", "English", "CPU", "GPU"}
+
+
+def test_a_problem_is_shown_in_chinese(chinese_page: Page) -> None:
+    drop_file(chinese_page, "notes.txt", "text/plain", b"a shopping list")
+    expect(chinese_page.locator("#words")).to_have_text("无法读取图片")
+
+
+def test_the_language_can_be_changed_and_is_kept(page: Page) -> None:
+    draw(page, SEVEN)
+    expect(page.locator("#decided-caption")).to_have_text("for and against 7")
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator("#decided-caption")).to_have_text("7 的判断依据")  # the result on display is translated too
+    page.reload()
+    expect(page.locator("#words")).to_have_text("等待书写")
+
+
+def test_both_languages_have_all_messages(page: Page) -> None:
+    source = page.evaluate("fetch('static/translations.js').then((response) => response.text())")
+    english, chinese = (set(re.findall(r"^    (\w+):", part, re.MULTILINE)) for part in source.split("  zh: {")[:2])
+    assert english == chinese

@@ -1,0 +1,155 @@
+"""Pictures of one digit, of every kind that preprocessing tells apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from tests.support.mnist_pictures import enlarged_digit, mnist_digit
+from training.synthesis import scenes
+
+Pixels = NDArray[np.uint8]  # (H, W), (H, W, 3) or (H, W, 4)
+PictureKind = Callable[[int, Generator], Pixels]  # from the index of a test digit of MNIST
+
+
+def plain(index: int, _: Generator) -> Pixels:
+    return mnist_digit(index)[0]
+
+
+def negative(index: int, _: Generator) -> Pixels:
+    return 255 - mnist_digit(index)[0]
+
+
+def canvas(index: int, rng: Generator) -> Pixels:
+    """A drawing, dark on light or light on dark, somewhere on a canvas of any size."""
+    side = int(rng.integers(20, 400))
+    sheet = np.zeros(side + rng.integers(10, 600, 2), np.uint8)
+    top, left = (int(rng.integers(5, room - side - 4)) for room in sheet.shape)
+    sheet[top : top + side, left : left + side] = enlarged_digit(index, side)
+    return sheet if rng.random() < 0.5 else 255 - sheet
+
+
+def scene(make: scenes.Scene) -> PictureKind:
+    def picture(index: int, rng: Generator) -> Pixels:
+        return make(mnist_digit(index)[0][4:24, 4:24], rng)
+
+    picture.__name__ = make.__name__
+    return picture
+
+
+def large_photo(index: int, rng: Generator) -> Pixels:
+    """A photo with more pixels than preprocessing looks at."""
+    photo = scenes.photo(mnist_digit(index)[0][4:24, 4:24], rng)
+    longer_side = 1100 + int(rng.integers(900))
+    scale = longer_side / max(photo.shape)
+    large = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(large + rng.normal(0, 3, large.shape), 0, 255), np.uint8)
+
+
+def squared_paper(index: int, rng: Generator) -> Pixels:
+    """Level or slightly rotated."""
+    sheet = np.full((300, 240), 235, np.uint8)
+    slope, step = rng.uniform(-0.08, 0.08), int(rng.integers(25, 50))
+    for at in range(-20, 320, step):
+        cv2.line(sheet, (0, at), (239, at + round(slope * 240)), (140,), 1)
+        cv2.line(sheet, (at, 0), (at - round(slope * 300), 299), (150,), 1)
+    ink = cv2.resize(mnist_digit(index)[0], (140, 140), interpolation=cv2.INTER_CUBIC) / 255
+    sheet[70:210, 50:190] = sheet[70:210, 50:190] * (1 - ink) + 40 * ink
+    return np.asarray(np.clip(sheet + rng.normal(0, 2, sheet.shape), 0, 255), np.uint8)
+
+
+def filling(index: int, rng: Generator) -> Pixels:
+    """A thick drawing in two tones, more or less, that reaches the edges of its picture."""
+    side = int(rng.integers(30, 300))
+    ink = cv2.dilate(enlarged_digit(index, side), np.ones((side // 12, side // 12), np.uint8))
+    tones = rng.permutation([rng.uniform(0, 100), rng.uniform(150, 255)])
+    opacity = ink[side // 6 : -side // 6, side // 6 : -side // 6] / 255
+    picture = opacity * tones[0] + (1 - opacity) * tones[1]
+    return np.asarray(np.clip(picture + rng.normal(0, rng.uniform(0, 4), opacity.shape), 0, 255), np.uint8)
+
+
+def coloured(index: int, rng: Generator) -> Pixels:
+    """One ink on one paper, in any two colours."""
+    ink = canvas(index, rng)[:, :, np.newaxis] / 255
+    colours = rng.integers(0, 256, (2, 3))
+    return np.asarray(ink * colours[0] + (1 - ink) * colours[1], np.uint8)
+
+
+def transparent(index: int, rng: Generator) -> Pixels:
+    """Ink of one tone on a transparent background."""
+    ink = enlarged_digit(index, int(rng.integers(28, 300)))
+    tone = np.full_like(ink, rng.integers(256))
+    return np.dstack([tone, tone, tone, ink])
+
+
+def white_sheet(index: int, rng: Generator) -> Pixels:
+    side = int(rng.integers(90, 180))
+    return np.asarray(np.pad(255 - enlarged_digit(index, side), side // 8, constant_values=255), np.uint8)
+
+
+def framed(index: int, rng: Generator) -> Pixels:
+    """In a printed box or a ring."""
+    sheet = np.pad(white_sheet(index, rng), int(rng.integers(18, 28)), constant_values=255)
+    side = len(sheet)
+    if rng.random() < 0.5:
+        return np.asarray(cv2.rectangle(sheet, (15, 15), (side - 16, side - 16), (60,), int(rng.integers(1, 4))))
+    return np.asarray(cv2.circle(sheet, (side // 2, side // 2), side // 2 - 6, (60,), 2, cv2.LINE_AA))
+
+
+def form_cell(index: int, rng: Generator) -> Pixels:
+    """A cell of a form, cropped along its lines, which the digit may touch."""
+    side = int(rng.integers(16, 200))
+    cell = np.pad(255 - enlarged_digit(index, side), side // 4, constant_values=255)
+    cropped = cell[side // 3 : -side // 3, side // 3 : -side // 3] if rng.random() < 0.5 else cell
+    rimmed = np.pad(cropped, 1 + side // 40, constant_values=int(rng.integers(150)))
+    return np.asarray(rimmed if rng.random() < 0.5 else 255 - rimmed, np.uint8)
+
+
+def on_a_line(index: int, rng: Generator) -> Pixels:
+    """On a line of a form, or between two lines."""
+    sheet = np.pad(white_sheet(index, rng), 30, constant_values=255)
+    side = len(sheet)
+    for at in (12, side - 13) if rng.random() < 0.5 else (side - 13,):
+        cv2.line(sheet, (8, at), (side - 9, at), (60,), int(rng.integers(1, 4)))
+    return np.asarray(sheet if rng.random() < 0.5 else sheet.T, np.uint8)
+
+
+def beside_a_neighbour(index: int, rng: Generator) -> Pixels:
+    """With a part of another digit, cut off by the picture's edge."""
+    neighbour, whole = (
+        cv2.resize(white_sheet(number, rng), (200, 200), interpolation=cv2.INTER_AREA) for number in (index + 1, index)
+    )
+    return np.asarray(np.hstack([neighbour[:, int(rng.integers(100, 150)) :], whole]), np.uint8)
+
+
+def on_a_table(index: int, rng: Generator) -> Pixels:
+    """A slightly rotated card on a dark background."""
+    card = white_sheet(index, rng)
+    side = len(card)
+    rotation = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-8, 8), 1)
+    rotation[:, 2] += side // 4
+    size = (side + side // 2,) * 2
+    picture = cv2.warpAffine(card, rotation, size, borderValue=(70,)) + rng.normal(0, 2, size)
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)
+
+
+PICTURE_KINDS: list[PictureKind] = [
+    plain,
+    negative,
+    canvas,
+    *(scene(make) for make, _ in scenes.SCENES),
+    large_photo,
+    squared_paper,
+    filling,
+    coloured,
+    transparent,
+    framed,
+    form_cell,
+    on_a_line,
+    beside_a_neighbour,
+    on_a_table,
+]
