@@ -1,4 +1,4 @@
-"""What of a picture is paper, and whether what is written on it is lighter or darker."""
+"""The background of a picture: how bright it is behind the ink, and whether it is lighter or darker than the ink."""
 
 from __future__ import annotations
 
@@ -9,140 +9,165 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Grayscale, Mask
-from app.preprocessing.decode import reduced
+from app.preprocessing.constants import integer, number
+from app.preprocessing.scaling import shrink
 
 T = TypeVar("T", bound=np.generic)
-Histogram = NDArray[np.intp]  # (256,): how many of the pixels that are counted have each brightness
+Histogram = NDArray[np.intp]  # (256,): how many of the counted pixels have each grey level
 
-TINY = 20  # longer side: so few pixels have one light
-MANY = 2**16  # pixels: of more, every other row tells the tones
-NEARLY, MOSTLY = 10, 0.85  # even paper: this share of it within this many grey values, or per cent of the contrast
-NEARLY_ALL = 0.998  # of a tone: what is left is specks
-AREA, SHADOW = 0.25, 0.5  # of the longer side: a tone so wide may be no stroke; so wide it is none
-SOFT_EDGE = np.ones((5, 5), np.uint8)
-PAPER_SIDE = 192  # the paper's brightness is found on a copy of this size, and shadows on one no larger
-PAPER_WINDOW = 0.5  # of its longer side: in it less than half must be ink
-WIDEST_STROKE, NARROW_STROKE = 0.2, 0.1  # of its longer side: the widest there are, and what tells ink's polarity
-LIGHT_INK = 2  # light ink on dark paper must stand out by more: paper is mostly light
+MIN_CONTRAST = integer("MIN_CONTRAST")
+EVENLY_LIT_SIDE = integer("EVENLY_LIT_SIDE")
+HISTOGRAM_PIXELS = integer("HISTOGRAM_PIXELS")
+UNIFORM_TOLERANCE = integer("UNIFORM_TOLERANCE")
+UNIFORM_SHARE = number("UNIFORM_SHARE")
+TWO_TONE_SHARE = number("TWO_TONE_SHARE")
+POSSIBLE_SHADOW = number("POSSIBLE_SHADOW")
+CERTAIN_SHADOW = number("CERTAIN_SHADOW")
+SOFT_EDGE = np.ones((integer("SOFT_EDGE_KERNEL"),) * 2, np.uint8)
+BACKGROUND_SIDE = integer("BACKGROUND_SIDE")
+BACKGROUND_WINDOW = number("BACKGROUND_WINDOW")
+MAX_STROKE = number("MAX_STROKE")
+POLARITY_STROKE = number("POLARITY_STROKE")
+MIN_STROKE_KERNEL = integer("MIN_STROKE_KERNEL")
+LIGHT_INK_RATIO = number("LIGHT_INK_RATIO")
 
 
 def border(picture: NDArray[T]) -> NDArray[T]:
+    """The pixels along the four edges, as one row."""
     return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
 
 
-def even_paper(picture: Grayscale) -> int | None:
-    """The paper's brightness where ink reaches the edge of even paper; None if the paper is uneven.
+# --- a uniform background --------------------------------------------------------------------------------------------
 
-    Two tones, the greater and outer of which is paper. An area of the other is a shadow, unless it is all there is.
+
+def uniform_background(picture: Grayscale) -> int | None:
+    """The grey level of the background where ink reaches the picture's edge; None if it is not uniform.
+
+    Of two tones, the background is the one with more of the picture and of its border. A wide area of the other tone
+    is a shadow, unless it is a single shape and all there is.
     """
-    inked, ink, sheet = inner_tone(picture)
-    if not ink.any():
+    foreground, ink_tone, background_tone = split_tones(picture)
+    if not ink_tone.any():
         return None
-    paper = median(sheet)
-    if max(picture.shape) > TINY:
-        tolerance = max(NEARLY, NEARLY / 100 * abs(paper - median(ink)))
-        if not is_even(sheet, tolerance, MOSTLY) or has_shadow(picture, inked, tolerance):
+    background = histogram_median(background_tone)
+    if max(picture.shape) > EVENLY_LIT_SIDE:
+        contrast = abs(background - histogram_median(ink_tone))
+        tolerance = max(UNIFORM_TOLERANCE, UNIFORM_TOLERANCE / 100 * contrast)
+        if not is_uniform(background_tone, tolerance, UNIFORM_SHARE) or has_shadow(picture, foreground, tolerance):
             return None
-    return round(paper)
+    return round(background)
 
 
-def inner_tone(picture: Grayscale) -> tuple[Mask, Histogram, Histogram]:
-    """Where the tone is of which the picture, and its border, has less; its pixels, and those of the other."""
-    level, _ = cv2.threshold(telling(picture), 0, 255, cv2.THRESH_OTSU)
+def split_tones(picture: Grayscale) -> tuple[Mask, Histogram, Histogram]:
+    """The mask of the tone that covers less of the picture and its border, the tone's histogram, and the other's.
+
+    The tones are split at the threshold of Otsu, "A threshold selection method from gray-level histograms" (1979).
+    """
+    level, _ = cv2.threshold(sampled_rows(picture), 0, 255, cv2.THRESH_OTSU)
     bright = np.asarray(cv2.threshold(picture, level, 255, cv2.THRESH_BINARY)[1], np.uint8)
     counts = histogram(picture)
-    dark = np.where(np.arange(256) <= level, counts, 0)
-    if mean(bright) + mean(border(bright)) <= 255:
-        return bright, counts - dark, dark
-    return np.asarray(cv2.bitwise_not(bright), np.uint8), dark, counts - dark
+    dark_counts = np.where(np.arange(256) <= level, counts, 0)
+    if mask_mean(bright) + mask_mean(border(bright)) <= 255:
+        return bright, counts - dark_counts, dark_counts
+    return np.asarray(cv2.bitwise_not(bright), np.uint8), dark_counts, counts - dark_counts
 
 
-def mean(mask: Mask) -> float:
+def mask_mean(mask: Mask) -> float:
     return 255 * cv2.countNonZero(mask) / mask.size
 
 
-def telling(picture: cv2.typing.MatLike) -> cv2.typing.MatLike:
-    """As much of a picture as tells its tones. Counting took half of the time of a drawing that reaches the edge."""
-    return picture[::2] if picture.size > MANY else picture
+def sampled_rows(picture: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    """Enough rows to count the grey levels."""
+    return picture[::2] if picture.size > HISTOGRAM_PIXELS else picture
 
 
-def histogram(picture: Grayscale, where: cv2.typing.MatLike | None = None) -> Histogram:
-    where = None if where is None else telling(where)
-    return cv2.calcHist([telling(picture)], [0], where, [256], [0, 256]).ravel().astype(np.intp)
+def histogram(picture: Grayscale, mask: cv2.typing.MatLike | None = None) -> Histogram:
+    mask = None if mask is None else sampled_rows(mask)
+    return cv2.calcHist([sampled_rows(picture)], [0], mask, [256], [0, 256]).ravel().astype(np.intp)
 
 
-def median(tone: Histogram) -> float:
-    """Of the pixels counted, of which there must be some."""
-    up_to = tone.cumsum()
-    middle = [(up_to[-1] - 1) // 2, up_to[-1] // 2]
-    return float(np.searchsorted(up_to, middle, side="right").mean())
+def histogram_median(counts: Histogram) -> float:
+    """The median grey level of the counted pixels, of which there is at least one."""
+    cumulative = counts.cumsum()
+    middle = [(cumulative[-1] - 1) // 2, cumulative[-1] // 2]
+    return float(np.searchsorted(cumulative, middle, side="right").mean())
 
 
-def is_even(tone: Histogram, tolerance: float, share: float) -> bool:
-    """Whether this share of the pixels is within so many grey values of their median."""
-    near = tone[np.abs(np.arange(256) - median(tone)) < tolerance]
-    return int(near.sum()) >= share * int(tone.sum())
+def is_uniform(counts: Histogram, tolerance: float, share: float) -> bool:
+    """Whether this share of the pixels is within `tolerance` grey levels of their median."""
+    near = counts[np.abs(np.arange(256) - histogram_median(counts)) < tolerance]
+    return int(near.sum()) >= share * int(counts.sum())
 
 
-def has_shadow(picture: Grayscale, inked: Mask, tolerance: float) -> bool:
+def has_shadow(picture: Grayscale, foreground: Mask, tolerance: float) -> bool:
     """Whether the ink's tone is wider than strokes are, and is not a thick drawing that fills its picture."""
-    if not is_wider(inked, AREA):
+    if not is_wider(foreground, POSSIBLE_SHADOW):
         return False
-    return is_wider(inked, SHADOW) or not is_alone(picture, inked, tolerance)
+    return is_wider(foreground, CERTAIN_SHADOW) or not is_two_tone_shape(picture, foreground, tolerance)
 
 
-def is_wider(inked: Mask, share: float) -> bool:
-    """Than this share of the picture's longer side, somewhere. What the border cuts is taken to go on outside."""
-    while max(inked.shape) > PAPER_SIDE and min(inked.shape) > 1:
-        inked = halved(inked)
-    side = int(share * max(inked.shape))
-    return int(cv2.erode(inked, np.ones((side, side), np.uint8)).max()) == 255
+def is_wider(foreground: Mask, share: float) -> bool:
+    """Whether it is somewhere wider than this share of the picture's longer side.
+
+    What the picture's edge cuts is taken to go on outside.
+    """
+    while max(foreground.shape) > BACKGROUND_SIDE and min(foreground.shape) > 1:
+        foreground = halved(foreground)
+    side = int(share * max(foreground.shape))
+    return int(cv2.erode(foreground, np.ones((side, side), np.uint8)).max()) == 255
 
 
 def halved(mask: Mask) -> Mask:
-    """Of four pixels one, which is 255 where all of them are."""
+    """Half as wide and high: a pixel is 255 where all four that it replaces are."""
     height, width = (side // 2 for side in mask.shape)
-    whole = mask[: 2 * height, : 2 * width]
-    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    even = mask[: 2 * height, : 2 * width]
+    return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def is_alone(picture: Grayscale, inked: Mask, tolerance: float) -> bool:
-    """Whether one part of one tone is all there is on paper of another, soft edges aside."""
-    if cv2.connectedComponents(inked)[0] != 2:
+def is_two_tone_shape(picture: Grayscale, foreground: Mask, tolerance: float) -> bool:
+    """Whether the picture is one connected component in one tone on another tone, soft edges aside."""
+    if cv2.connectedComponents(foreground)[0] != 2:
         return False
-    tones = (histogram(picture, cv2.erode(each, SOFT_EDGE)) for each in (inked, cv2.bitwise_not(inked)))
-    return all(is_even(each, tolerance / 2, NEARLY_ALL) for each in tones if each.any())
+    tones = (histogram(picture, cv2.erode(mask, SOFT_EDGE)) for mask in (foreground, cv2.bitwise_not(foreground)))
+    return all(is_uniform(tone, tolerance / 2, TWO_TONE_SHARE) for tone in tones if tone.any())
 
 
-def paper_of(picture: Grayscale) -> Grayscale:
-    """The paper's brightness behind dark ink, found on a small copy.
+# --- an uneven background --------------------------------------------------------------------------------------------
 
-    Two guesses, the darker of which is taken, since each is too bright somewhere: the median of what is around, beside
-    a shadow's edge; and the picture with all filled that is as narrow as a stroke, where light falls off to the border.
+
+def estimate_background(picture: Grayscale) -> Grayscale:
+    """The brightness of the background behind dark ink, estimated on a small copy.
+
+    The darker of two estimates, since each is too bright somewhere: the local median is, beside the edge of a shadow;
+    and a closing that fills all strokes is, where the light falls off towards the border.
     """
     height, width = picture.shape
-    small = np.ascontiguousarray(reduced(picture, PAPER_SIDE))
-    filled = cv2.morphologyEx(small, cv2.MORPH_CLOSE, stroke_kernel(small, WIDEST_STROKE))
-    paper = cv2.blur(cv2.min(usual_around(small), filled), (3, 3))
-    return np.asarray(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    small = np.ascontiguousarray(shrink(picture, BACKGROUND_SIDE))
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, stroke_kernel(small, MAX_STROKE))
+    background = cv2.blur(cv2.min(local_median(small), closed), (3, 3))
+    return np.asarray(cv2.resize(background, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def is_light_on_dark(picture: Grayscale) -> bool:
-    """What stands out from its surroundings' median and is no wider than a stroke: more of it light than dark?"""
-    small = np.ascontiguousarray(reduced(picture, PAPER_SIDE))
-    usual, stroke = usual_around(small), stroke_kernel(small, NARROW_STROKE)
-    dark = cv2.min(cv2.subtract(usual, small), cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, stroke))
-    light = cv2.min(cv2.subtract(small, usual), cv2.morphologyEx(small, cv2.MORPH_TOPHAT, stroke))
-    energy_of_dark, energy_of_light = (float(np.square(each, dtype=np.float32).sum()) for each in (dark, light))
-    return energy_of_light > LIGHT_INK * energy_of_dark
+    """Whether narrow strokes that are lighter than their local median outweigh the darker ones."""
+    small = np.ascontiguousarray(shrink(picture, BACKGROUND_SIDE))
+    median, stroke = local_median(small), stroke_kernel(small, POLARITY_STROKE)
+    dark = cv2.min(cv2.subtract(median, small), cv2.morphologyEx(small, cv2.MORPH_BLACKHAT, stroke))
+    light = cv2.min(cv2.subtract(small, median), cv2.morphologyEx(small, cv2.MORPH_TOPHAT, stroke))
+    return energy(light) > LIGHT_INK_RATIO * energy(dark)
 
 
-def usual_around(picture: Grayscale) -> Grayscale:
-    """The median of a wide window around each pixel: the paper, where less than half of it is ink."""
-    window = min(255, max(3, int(PAPER_WINDOW * max(picture.shape)))) | 1
+def energy(strokes: cv2.typing.MatLike) -> float:
+    return float(np.square(strokes, dtype=np.float32).sum())
+
+
+def local_median(picture: Grayscale) -> Grayscale:
+    """The median of a wide window around each pixel: the background, where less than half of the window is ink."""
+    window = min(255, max(3, int(BACKGROUND_WINDOW * max(picture.shape)))) | 1
     return np.asarray(cv2.medianBlur(picture, window), np.uint8)
 
 
-def stroke_kernel(picture: Grayscale, widest: float) -> NDArray[np.uint8]:
-    side = max(15, round(widest * max(picture.shape))) | 1
+def stroke_kernel(picture: Grayscale, width: float) -> NDArray[np.uint8]:
+    """A square that is wider than strokes of this share of the picture's longer side."""
+    side = max(MIN_STROKE_KERNEL, round(width * max(picture.shape))) | 1
     return np.ones((side, side), np.uint8)

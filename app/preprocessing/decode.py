@@ -1,6 +1,6 @@
-"""A picture file becomes brightness: decode(open_picture(content)).
+"""A picture file becomes a grayscale picture: decode(open_picture(content)).
 
-Here is what formats there are, how large a picture may be, which way up it is, and what its colours mean.
+This module knows the formats, the limit of pixels, EXIF orientation, transparency, and what colours become.
 """
 
 from __future__ import annotations
@@ -20,13 +20,19 @@ from PIL import ImageOps
 
 from app.arrays import Grayscale
 from app.errors import InvalidRequest, TooManyPixels, UnsupportedPicture
+from app.preprocessing.constants import integer, number
+from app.preprocessing.scaling import shrink
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
+# Of PNG (Third Edition), https://www.w3.org/TR/png-3/
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Bit depth, colour type (grey, RGB, RGBA), compression, filter, interlace: as they stand in the header.
-PNG_PLAIN = {b"\x08\x00\0\0\0", b"\x08\x02\0\0\0", b"\x08\x06\0\0\0"}
-PNG_HARMLESS = {
+PLAIN_PNG_HEADERS = {  # bit depth, colour type, compression, filter and interlace method, as the header holds them
+    b"\x08\x00\0\0\0",  # grey
+    b"\x08\x02\0\0\0",  # RGB
+    b"\x08\x06\0\0\0",  # RGBA
+}
+PLAIN_PNG_CHUNKS = {  # those that do not change the pixels
     b"IHDR",
     b"IDAT",
     b"IEND",
@@ -40,23 +46,26 @@ PNG_HARMLESS = {
     b"iTXt",
     b"tIME",
 }
-DAMAGED, MOST_CHUNKS = b"damaged", 1000  # Chromium writes a large canvas in chunks of 8 kB
-CHUNK, CHECKSUM, WIDTH_HEIGHT = struct.Struct(">I4s"), struct.Struct(">I"), struct.Struct(">II")
+DAMAGED = b"damaged"  # in place of a chunk type
+MAX_CHUNKS = 1000  # of one file; Chromium writes a large canvas in chunks of 8 kB
+CHUNK_HEAD = struct.Struct(">I4s")  # length, type
+CHECKSUM = struct.Struct(">I")
+WIDTH_AND_HEIGHT = struct.Struct(">II")
+
+LONGEST_SIDE = integer("LONGEST_SIDE")
+COLOUR_RATIO = number("COLOUR_RATIO")
+MIN_CONTRAST = integer("MIN_CONTRAST")
 
 
-def chunk(kind: bytes, data: bytes = b"") -> bytes:
-    """Format: PNG (Third Edition), section 5.3."""
-    return CHUNK.pack(len(data), kind) + data + CHECKSUM.pack(zlib.crc32(kind + data))
+def png_chunk(kind: bytes, data: bytes = b"") -> bytes:
+    """Format: PNG, section 5.3."""
+    return CHUNK_HEAD.pack(len(data), kind) + data + CHECKSUM.pack(zlib.crc32(kind + data))
 
 
-# All that is before and behind the one IDAT of a picture of 28 x 28 in grey.
-MNIST_HEAD = PNG_SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
-MNIST_END = chunk(b"IEND")
-AROUND_MNIST = len(MNIST_HEAD + chunk(b"IDAT") + MNIST_END)
-
-LONGEST_SIDE = 1024  # larger pictures are reduced to it first: a digit of a twentieth of it still has 50 pixels
-COLOURFUL = 1.5  # how much more a colour must vary than the brightness does to be read instead of it
-MIN_CONTRAST = 24  # of 255, between paper and ink: less is a blank page and its noise
+# A grey PNG of 28 x 28 pixels: what is before and after its only IDAT chunk.
+MNIST_PNG_HEAD = PNG_SIGNATURE + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
+MNIST_PNG_END = png_chunk(b"IEND")
+MNIST_PNG_OVERHEAD = len(MNIST_PNG_HEAD + png_chunk(b"IDAT") + MNIST_PNG_END)  # bytes
 
 
 class PlainPng(NamedTuple):
@@ -67,104 +76,106 @@ class PlainPng(NamedTuple):
     height: int
 
 
-Picture = PlainPng | Pillow.Image  # opened: the size is known, nothing is decoded
+Picture = PlainPng | Pillow.Image  # opened: the size is known, no pixel is decoded
 
 
 def open_picture(content: bytes, max_pixels: int) -> Picture:
-    """Reads the header alone. Raises `InvalidRequest`, `UnsupportedPicture` or `TooManyPixels`."""
+    """Reads the file's header alone.
+
+    Raises `InvalidRequest`, `UnsupportedPicture` or `TooManyPixels`.
+    """
     if not content:
         raise InvalidRequest("The picture is empty: send the bytes of a PNG, JPEG, WebP, BMP, GIF or TIFF file.")
-    picture = plain_png(content) or open_with_pillow(content)
+    picture = parse_plain_png(content) or open_with_pillow(content)
     width, height = picture.width, picture.height
     if width * height > max_pixels:
         raise TooManyPixels(
-            f"The picture has {width} x {height} pixels, more than the {max_pixels:,} we take: send a smaller one."
+            f"The picture has {width} x {height} pixels, but at most {max_pixels:,} are accepted: send a smaller one."
         )
     return picture
 
 
-def pixels_of_mnist_size(content: bytes) -> Grayscale | None:
-    """The pixels of a plain PNG of MNIST's 28 x 28 in grey, the picture that is sent most, by its shortest way.
+def parse_plain_png(content: bytes) -> PlainPng | None:
+    """The file as `PlainPng` if its header and all its chunks are plain. Format: PNG, sections 5 and 11."""
+    if (
+        content[:8] != PNG_SIGNATURE
+        or content[24:29] not in PLAIN_PNG_HEADERS
+        or not PLAIN_PNG_CHUNKS.issuperset(chunk_types(content))
+    ):
+        return None
+    return PlainPng(content, *WIDTH_AND_HEIGHT.unpack_from(content, 16))
 
-    None for every other picture.
+
+def chunk_types(png: bytes) -> list[bytes]:
+    """The types of a PNG's chunks up to IEND. The last is `DAMAGED` where a chunk is, or where there are too many.
+
+    libspng does not verify the checksums.
     """
-    length = len(content) - AROUND_MNIST
+    types: list[bytes] = []
+    position = 8
+    while types[-1:] != [b"IEND"]:
+        try:
+            length, kind = CHUNK_HEAD.unpack_from(png, position)
+            end = position + 8 + length
+            (checksum,) = CHECKSUM.unpack_from(png, end)
+        except struct.error:  # the file is truncated
+            return [*types, DAMAGED]
+        if zlib.crc32(png[position + 4 : end]) != checksum or len(types) == MAX_CHUNKS:
+            return [*types, DAMAGED]
+        types.append(kind)
+        position = end + 4
+    return types
+
+
+def open_with_pillow(content: bytes) -> Pillow.Image:
+    """Raises `UnsupportedPicture`."""
+    try:
+        return Pillow.open(io.BytesIO(content), formats=FORMATS)
+    except Exception as error:  # a damaged file makes Pillow raise errors of any class
+        raise UnsupportedPicture(
+            "The bytes are not a picture in a supported format: send PNG, JPEG, WebP, BMP, GIF or TIFF."
+        ) from error
+
+
+def decode_mnist_sized_png(content: bytes) -> Grayscale | None:
+    """The pixels of a plain grey PNG of 28 x 28, which most requests hold, in the shortest way; None for all others."""
+    length = len(content) - MNIST_PNG_OVERHEAD
     if (
         length < 0
-        or not content.startswith(MNIST_HEAD)
-        or not content.endswith(MNIST_END)
-        or content[33:41] != CHUNK.pack(length, b"IDAT")
+        or not content.startswith(MNIST_PNG_HEAD)
+        or not content.endswith(MNIST_PNG_END)
+        or content[33:41] != CHUNK_HEAD.pack(length, b"IDAT")
         or content[-16:-12] != CHECKSUM.pack(zlib.crc32(content[37:-16]))
     ):
         return None
     try:
         return np.asarray(pyspng.load(content), np.uint8)
-    except RuntimeError:  # to be told on the long way
+    except RuntimeError:  # `decode` finds out what is wrong with it
         return None
-
-
-def plain_png(content: bytes) -> PlainPng | None:
-    """The file as `PlainPng` if its header and its chunks say so. Format: PNG (Third Edition), sections 5 and 11."""
-    if (
-        content[:8] != PNG_SIGNATURE
-        or content[24:29] not in PNG_PLAIN
-        or not PNG_HARMLESS.issuperset(chunks_of(content))
-    ):
-        return None
-    return PlainPng(content, *WIDTH_HEIGHT.unpack_from(content, 16))
-
-
-def chunks_of(png: bytes) -> list[bytes]:
-    """The types of a PNG's chunks; with `DAMAGED` at the end where one is, where there are too many, or no IEND.
-
-    libspng does not look at their checksums.
-    """
-    chunks: list[bytes] = []
-    position = 8
-    while chunks[-1:] != [b"IEND"]:
-        try:
-            length, kind = CHUNK.unpack_from(png, position)
-            end = position + 8 + length
-            (checksum,) = CHECKSUM.unpack_from(png, end)
-        except struct.error:  # it ends too early
-            return [*chunks, DAMAGED]
-        if zlib.crc32(png[position + 4 : end]) != checksum or len(chunks) == MOST_CHUNKS:
-            return [*chunks, DAMAGED]
-        chunks.append(kind)
-        position = end + 4
-    return chunks
-
-
-def open_with_pillow(content: bytes) -> Pillow.Image:
-    try:
-        return Pillow.open(io.BytesIO(content), formats=FORMATS)
-    except Exception as error:  # Pillow's readers raise whatever the damage leads to
-        raise UnsupportedPicture(
-            "The bytes are no picture of a format we read: send PNG, JPEG, WebP, BMP, GIF or TIFF."
-        ) from error
 
 
 def decode(picture: Picture, longest_side: int = LONGEST_SIDE) -> Grayscale:
-    """The first frame, upright as its EXIF says, transparency on paper, no side longer than `longest_side`.
+    """The first frame, upright as its EXIF says, on white where it is transparent, no side longer than `longest_side`.
 
-    Raises `UnsupportedPicture` if damaged.
+    Raises `UnsupportedPicture` if the picture is damaged.
     """
     if isinstance(picture, PlainPng):
         try:
-            return grey_of_pixels(reduced(pyspng.load(picture.content), longest_side))
+            return pixels_to_grayscale(shrink(pyspng.load(picture.content), longest_side))
         except RuntimeError:  # damaged: Pillow decides whether enough of it is left
             picture = open_with_pillow(picture.content)
     return decode_with_pillow(picture, longest_side)
 
 
 def decode_with_pillow(picture: Pillow.Image, longest_side: int) -> Grayscale:
+    """Raises `UnsupportedPicture`."""
     try:
         side = longest_side // 2 + longest_side // 6
-        picture.draft(None, (side, side))  # a JPEG is decoded at 1/2 to 1/8 where enough
+        picture.draft(None, (side, side))  # a JPEG is decoded at 1/2 to 1/8 of its size where that is enough
         picture.load()
         turn_upright(picture)
-        return grey(picture, longest_side)
-    except Exception as error:  # Pillow's readers raise whatever the damage leads to
+        return to_grayscale(picture, longest_side)
+    except Exception as error:  # a damaged file makes Pillow raise errors of any class
         raise UnsupportedPicture("The picture is damaged or incomplete: send it again, or save it anew.") from error
 
 
@@ -174,40 +185,40 @@ def turn_upright(picture: Pillow.Image) -> None:
         ImageOps.exif_transpose(picture, in_place=True)
 
 
-def grey(picture: Pillow.Image, longest_side: int) -> Grayscale:
-    """Any mode of Pillow's -> brightness."""
+def to_grayscale(picture: Pillow.Image, longest_side: int) -> Grayscale:
+    """From any of Pillow's modes."""
     if picture.mode.startswith("I;16"):
-        return reduced(highest_bits(np.asarray(picture)), longest_side)
+        return shrink(highest_bits(np.asarray(picture)), longest_side)
     if picture.mode in ("I", "F"):
-        return reduced(stretched(np.asarray(picture, np.float64)), longest_side)
+        return shrink(stretch_range(np.asarray(picture, np.float64)), longest_side)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
     elif picture.mode not in ("L", "RGB"):
         picture = picture.convert("RGB")
-    return grey_of_pixels(reduced(np.asarray(picture), longest_side))
+    return pixels_to_grayscale(shrink(np.asarray(picture), longest_side))
 
 
-def grey_of_pixels(pixels: NDArray[np.uint8]) -> Grayscale:
-    """(H, W), (H, W, 3) in RGB or (H, W, 4) in RGBA -> brightness."""
+def pixels_to_grayscale(pixels: NDArray[np.uint8]) -> Grayscale:
+    """From grey (H, W), RGB (H, W, 3) or RGBA (H, W, 4)."""
     if pixels.ndim == 2:
         return pixels
     if pixels.shape[2] == 3:
-        return grey_of_colours(pixels)
-    return on_paper(grey_of_colours(pixels[:, :, :3]), pixels[:, :, 3])
+        return rgb_to_grayscale(pixels)
+    return flatten(rgb_to_grayscale(pixels[:, :, :3]), pixels[:, :, 3])
 
 
-def grey_of_colours(pixels: NDArray[np.uint8]) -> Grayscale:
-    """(H, W, 3) in RGB -> brightness, or one colour's where the ink shows far better in it: yellow on white in blue."""
+def rgb_to_grayscale(pixels: NDArray[np.uint8]) -> Grayscale:
+    """The brightness of (H, W, 3), or the colour in which the ink shows far better: blue for yellow on white."""
     brightness = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    _, by_colour = cv2.meanStdDev(pixels)
-    best = int(by_colour.argmax())
-    if by_colour[best, 0] <= COLOURFUL * cv2.meanStdDev(brightness)[1][0, 0]:
+    _, deviations = cv2.meanStdDev(pixels)
+    best = int(deviations.argmax())
+    if deviations[best, 0] <= COLOUR_RATIO * cv2.meanStdDev(brightness)[1][0, 0]:
         return brightness
     return np.ascontiguousarray(pixels[:, :, best])
 
 
-def on_paper(brightness: Grayscale, alpha: NDArray[np.uint8]) -> Grayscale:
-    """Transparent parts become white paper, or black where white would swallow a light ink."""
+def flatten(brightness: Grayscale, alpha: NDArray[np.uint8]) -> Grayscale:
+    """On a white background, or on black where light ink would vanish on white."""
     if alpha.min() == 255:
         return brightness
     on_black = np.asarray(cv2.multiply(brightness, alpha, scale=1 / 255), np.uint8)
@@ -216,23 +227,13 @@ def on_paper(brightness: Grayscale, alpha: NDArray[np.uint8]) -> Grayscale:
 
 
 def highest_bits(values: NDArray[np.uint16]) -> Grayscale:
-    """The eight highest of the bits that are used: scanners and cameras write 10, 12 or 14 of them as 16."""
+    """The highest eight of the bits that are used: scanners and cameras store 10, 12 or 14 bits as 16."""
     return (values >> max(0, int(values.max()).bit_length() - 8)).astype(np.uint8)
 
 
-def stretched(values: NDArray[np.float64]) -> Grayscale:
-    """Numbers of an unknown range (32-bit TIFF) -> 0 to 255."""
+def stretch_range(values: NDArray[np.float64]) -> Grayscale:
+    """Numbers of an unknown range, as 32-bit TIFF files hold them, become 0 to 255."""
     values = np.nan_to_num(values)
     low, high = values.min(), values.max()
     scaled: NDArray[np.float64] = np.rint((values - low) * (255 / (high - low or 1)))
     return scaled.astype(np.uint8)
-
-
-def reduced(pixels: NDArray[np.uint8], longest_side: int) -> NDArray[np.uint8]:
-    """No side longer than `longest_side`."""
-    height, width = pixels.shape[:2]
-    factor = longest_side / max(height, width)
-    if factor >= 1:
-        return pixels
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,8 +1,9 @@
-"""A picture becomes an MNIST image: centre(fit(crop(ink_of(decode(picture))))).
+"""A picture becomes an image in MNIST's geometry: centre(fit(thicken(crop(extract_ink(decode(picture)))))).
 
-MNIST's digits were made by a fixed geometry: the ink's longer side is 20 pixels, and the image of 28 x 28 is placed so
-that its centre of mass is at pixel 14.0. A network trained on them reads nothing else well: only resized, the same
-digits are read right one time in five.
+MNIST's digits were normalized by a fixed rule: the longer side of the ink's box is 20 pixels, and the image of 28 x 28
+is placed so that its centre of mass is at pixel 14.0. A network that was trained on them needs the same geometry: of
+digits that are only resized, it reads one in five. Source: LeCun et al., "Gradient-based learning applied to document
+recognition" (1998), section III.A.
 """
 
 from __future__ import annotations
@@ -10,120 +11,90 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from app.arrays import Grayscale, Image, Ink
-from app.preprocessing.decode import Picture, decode, pixels_of_mnist_size
-from app.preprocessing.ink import BOX_LEVEL, box, ink_of, strengthened, without_specks, without_surroundings
+from app.arrays import IMAGE_SIZE, Grayscale, Image, Ink
+from app.preprocessing.constants import number
+from app.preprocessing.decode import Picture, decode, decode_mnist_sized_png
+from app.preprocessing.ink import (
+    DIGIT_SIDE,
+    crop,
+    extract_ink,
+    remove_clutter,
+    remove_specks,
+    stretch_contrast,
+    thicken,
+)
+from app.preprocessing.scaling import enlarge, scaled_size
 
-SIZE = 28
-LONGER_SIDE = 20  # of the ink's box
-CENTRE_OF_MASS = 14.0  # MNIST's, in pixel indices; 13.5 costs a point
-THINNEST = 1.8  # a stroke's width in pixels of the finished image; MNIST's own are 2 to 4
-CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+CENTRE_OF_MASS = number("CENTRE_OF_MASS")
+CENTRE_TOLERANCE = number("CENTRE_TOLERANCE")
 
 # (3, 784), in float32, in which these sums of bytes are exact
-ONES_ROWS_COLUMNS = np.stack([np.ones((SIZE, SIZE)), *np.mgrid[:SIZE, :SIZE]]).reshape(3, -1).astype(np.float32)
+ONES_ROWS_COLUMNS = np.stack([np.ones((IMAGE_SIZE,) * 2), *np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE]])
+ONES_ROWS_COLUMNS = ONES_ROWS_COLUMNS.reshape(3, -1).astype(np.float32)
 
 
-def read_mnist_png(content: bytes) -> Image | None:
-    """An MNIST image that was saved as a plain PNG, as it is; None for every other picture.
+def mnist_png_to_image(content: bytes) -> Image | None:
+    """An MNIST image that was saved as a plain PNG, unchanged; None for every other picture.
 
-    The same as `to_mnist(open_picture(content))`, at once.
+    Equals `to_image(open_picture(content))`.
     """
-    pixels = pixels_of_mnist_size(content)
+    pixels = decode_mnist_sized_png(content)
     return pixels if pixels is not None and is_mnist(pixels) else None
 
 
-def to_mnist(picture: Picture) -> Image:
-    """The whole way from an opened picture. Raises `UnsupportedPicture` or `BlankPicture`."""
-    return prepare(decode(picture))
+def to_image(picture: Picture) -> Image:
+    """An opened picture, decoded and preprocessed. Raises `UnsupportedPicture` or `BlankPicture`."""
+    return preprocess(decode(picture))
 
 
-def prepare(brightness: Grayscale) -> Image:
-    """The way after decoding. Training's pictures take it too. Raises `BlankPicture`."""
-    for same in (brightness, np.asarray(cv2.bitwise_not(brightness), np.uint8)):
-        if is_mnist(same):
-            return same
-    strokes = ink_of(brightness)
-    if is_mnist(strokes):
-        return strokes
-    return centre(fit(thick_enough(crop(without_specks(without_surroundings(strokes))))))
+def preprocess(picture: Grayscale) -> Image:
+    """All that follows decoding, for requests and for training's pictures. Raises `BlankPicture`."""
+    for candidate in (picture, np.asarray(cv2.bitwise_not(picture), np.uint8)):
+        if is_mnist(candidate):
+            return candidate
+    ink = extract_ink(picture)
+    if is_mnist(ink):
+        return ink
+    return centre(fit(thicken(crop(remove_specks(remove_clutter(ink))))))
 
 
 def is_mnist(picture: Grayscale | Ink) -> bool:
-    """Whether it is an MNIST image already: ink bright on 0, of MNIST's size and geometry to the pixel."""
-    if picture.shape != (SIZE, SIZE):
+    """Whether it is an MNIST image already: bright ink on 0, of MNIST's size and geometry to the pixel."""
+    if picture.shape != (IMAGE_SIZE, IMAGE_SIZE):
         return False
     _, _, width, height = cv2.boundingRect(picture)
-    # 13 of its 60,000 training digits are 19 pixels long
-    if not LONGER_SIDE - 1 <= max(width, height) <= LONGER_SIDE:
+    # 13 of MNIST's 60,000 training digits are 19 pixels long
+    if not DIGIT_SIDE - 1 <= max(width, height) <= DIGIT_SIDE:
         return False
     pixels = picture.tobytes()
-    if b"\xff" not in pixels and b"\xfe" not in pixels:  # as in `FULL_INK`
+    if b"\xff" not in pixels and b"\xfe" not in pixels:  # nothing reaches `FULL_INK`
         return False
-    # One product with the pixels' rows and columns: OpenCV's moments, of a higher order too, take twice as long.
-    mass, y, x = np.dot(ONES_ROWS_COLUMNS, picture.reshape(SIZE * SIZE)).tolist()
-    # MNIST moved its digits by whole pixels, so their centres of mass are up to half a pixel off
-    return bool(max(abs(y / mass - CENTRE_OF_MASS), abs(x / mass - CENTRE_OF_MASS)) <= 0.52)
+    # One product with the pixels' rows and columns: OpenCV's `moments` computes higher orders too, in twice the time.
+    mass, y, x = np.dot(ONES_ROWS_COLUMNS, picture.reshape(IMAGE_SIZE * IMAGE_SIZE)).tolist()
+    return bool(max(abs(y / mass - CENTRE_OF_MASS), abs(x / mass - CENTRE_OF_MASS)) <= CENTRE_TOLERANCE)
 
 
-def crop(strokes: Ink) -> Ink:
-    """The ink's box."""
-    top, bottom, left, right = box(strokes, level=BOX_LEVEL)
-    return strokes[top:bottom, left:right]
+def fit(ink: Ink) -> Ink:
+    """The longer side becomes 20 pixels, and the aspect ratio stays."""
+    scale = DIGIT_SIDE / max(ink.shape)
+    size = scaled_size(ink, scale)
+    resized = cv2.resize(ink, size, interpolation=cv2.INTER_AREA) if scale < 1 else enlarge(ink, size)
+    return stretch_contrast(np.asarray(resized, np.uint8))
 
 
-def thick_enough(strokes: Ink, longer_side: float | None = None) -> Ink:
-    """A pen so thin that it would vanish when the digit is made small is thickened first, all around.
-
-    `longer_side` is that of one digit, where there are several.
-    """
-    factor = LONGER_SIDE / (longer_side or max(strokes.shape))
-    if factor > 0.5:
-        return strokes
-    inked = cv2.threshold(strokes, BOX_LEVEL, 255, cv2.THRESH_BINARY)[1]
-    inked = cv2.morphologyEx(inked, cv2.MORPH_CLOSE, CROSS)  # a dithered stroke is one stroke
-    edge = cv2.subtract(inked, cv2.erode(inked, CROSS))
-    width = 2 * cv2.countNonZero(inked) / max(1, cv2.countNonZero(edge))
-    by = round(THINNEST / factor - width)
-    if by < 1:
-        return strokes
-    around = by // 2 + 1
-    roomy = cv2.copyMakeBorder(strokes, around, around, around, around, cv2.BORDER_CONSTANT)
-    return np.asarray(cv2.dilate(roomy, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (by + 1, by + 1))), np.uint8)
-
-
-def fit(strokes: Ink) -> Ink:
-    """The longer side becomes 20 pixels, the other keeps the shape."""
-    height, width = strokes.shape
-    factor = LONGER_SIDE / max(height, width)
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    resized = cv2.resize(strokes, size, interpolation=cv2.INTER_AREA) if factor < 1 else enlarged(strokes, size)
-    return strengthened(np.asarray(resized, np.uint8))
-
-
-def enlarged(strokes: Ink, size: tuple[int, int]) -> Ink:
-    """To width and height.
-
-    Intel's IPP, which OpenCV has on x86 alone, enlarges by rules of its own: 3 % of the pixels are a level off, and
-    one picture would not be the same image everywhere, in the browser above all. Each thread has its own say in that.
-    """
-    cv2.ipp.setUseIPP(False)
-    return np.asarray(cv2.resize(strokes, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
-def centre(strokes: Ink) -> Image:
-    """On an empty 28 x 28 image, moved by whole pixels, as MNIST did, so that the mass is at 14.0, 14.0."""
-    height, width = strokes.shape
-    y, x = centre_of_mass(strokes)
+def centre(ink: Ink) -> Image:
+    """On an empty image, moved by whole pixels as in MNIST, so that the centre of mass is at 14.0, 14.0."""
+    height, width = ink.shape
+    y, x = centre_of_mass(ink)
     # a lopsided digit stops at the image's edge and is not cut off
-    top = min(max(round(CENTRE_OF_MASS - y), 0), SIZE - height)
-    left = min(max(round(CENTRE_OF_MASS - x), 0), SIZE - width)
-    image = np.zeros((SIZE, SIZE), np.uint8)
-    image[top : top + height, left : left + width] = strokes
+    top = min(max(round(CENTRE_OF_MASS - y), 0), IMAGE_SIZE - height)
+    left = min(max(round(CENTRE_OF_MASS - x), 0), IMAGE_SIZE - width)
+    image = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    image[top : top + height, left : left + width] = ink
     return image
 
 
-def centre_of_mass(strokes: Ink) -> tuple[float, float]:
+def centre_of_mass(ink: Ink) -> tuple[float, float]:
     """Row and column, in pixel indices."""
-    moments = cv2.moments(strokes)
+    moments = cv2.moments(ink)
     return moments["m01"] / moments["m00"], moments["m10"] / moments["m00"]

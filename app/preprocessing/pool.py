@@ -1,4 +1,4 @@
-"""The picture files of one request become the images the model reads."""
+"""The picture files of one request become images: small ones at once, large ones in a bounded pool of threads."""
 
 from __future__ import annotations
 
@@ -12,92 +12,102 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from app.arrays import Images
+from app.arrays import IMAGE_SIZE, Images
 from app.errors import Overloaded, ServiceError
-from app.preprocessing import normalize as image
 from app.preprocessing.decode import Picture, open_picture
+from app.preprocessing.normalize import mnist_png_to_image, to_image
 
-# A picture of 28 x 28 is prepared in less time than a thread is woken. Measured on one core, PNG, decoding included:
-# 28 x 28 in 13 us, 280 x 280 in 370 us; to a thread and back alone 120 us.
-INLINE_PIXELS = 300 * 300
-INLINE_BYTES = 2**17  # a header may be made of many small parts, and reading those takes time too
+# Smaller pictures are preprocessed in less time than it takes to wake a thread. On one core, PNG, decoding included:
+# 28 x 28 in 13 us, 280 x 280 in 370 us; to a thread and back 120 us.
+INLINE_PIXELS = 300 * 300  # of one request
+INLINE_BYTES = 2**17  # of one request: a header may have many small chunks, and reading those takes time too
 
 CORES = os.cpu_count() or 1
-MOST_IN_THREADS = 16 * CORES  # requests; a photo of 12 megapixels takes a core 60 ms, so the last waits for a second
+MAX_PENDING = 16 * CORES  # requests; a photo of 12 megapixels takes a core 60 ms, so the last one waits for a second
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Threads:
-    """Where large pictures are prepared, beside the event loop: one for each core, and room for so many requests."""
+class BoundedThreadPool:
+    """A thread for each core. Backpressure: beyond `max_pending` calls, running or queued, further ones are refused.
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.under_way = 0
-        self._pool = ThreadPoolExecutor(CORES, "pictures")
+    So overload is shed here, before it takes memory, and not queued until it misses its deadline.
+    """
 
-    async def run(self, work: Callable[P, T], *positional: P.args, **named: P.kwargs) -> T:
-        """Raises `Overloaded` where too many wait already."""
-        if self.under_way >= self.most:
-            raise Overloaded(f"{self.under_way} large pictures are waiting already: send yours again a little later.")
-        self.under_way += 1
+    def __init__(self, max_pending: int) -> None:
+        self.max_pending = max_pending
+        self.pending = 0
+        self._executor = ThreadPoolExecutor(CORES, "pictures")
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Calls `work` in a thread. Raises `Overloaded`, and what `work` raises."""
+        if self.pending >= self.max_pending:
+            raise Overloaded(
+                f"{self.pending} requests with large pictures are waiting already: send yours again later."
+            )
+        self.pending += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, functools.partial(work, *positional, **named))
+            return await loop.run_in_executor(self._executor, functools.partial(work, *args, **kwargs))
         finally:
-            self.under_way -= 1
+            self.pending -= 1
 
 
-threads = Threads(MOST_IN_THREADS)
+# One for the process, since its cores are what it bounds, however many applications run in it. No thread starts before
+# the first call.
+thread_pool = BoundedThreadPool(MAX_PENDING)
 
 
-def prepare_small(content: bytes, max_pixels: int) -> Images | None:
-    """Picture file -> (1, 28, 28), at once; None if it is so large that it is one for `prepare`."""
+def preprocess_small(content: bytes, max_pixels: int) -> Images | None:
+    """Picture file -> (1, 28, 28), without a thread; None if it is so large that it is one for `preprocess_files`.
+
+    Raises the errors of `open_picture` and `to_image`.
+    """
     if len(content) > INLINE_BYTES:
         return None
-    mnist = image.read_mnist_png(content)
+    mnist = mnist_png_to_image(content)
     if mnist is not None:
         return mnist[np.newaxis]
     picture = open_picture(content, max_pixels)
     if picture.width * picture.height > INLINE_PIXELS:
         return None
-    return image.to_mnist(picture)[np.newaxis]
+    return to_image(picture)[np.newaxis]
 
 
-async def prepare(contents: Sequence[bytes], max_pixels: int) -> Images:
-    """Picture files -> (n, 28, 28). Small ones at once, large ones in a thread beside the event loop.
+async def preprocess_files(contents: Sequence[bytes], max_pixels: int) -> Images:
+    """Picture files -> (n, 28, 28), in a thread beside the event loop where they are large.
 
-    Raises `Overloaded`, and the errors of `open_picture` and `image.to_mnist`, with the picture they are about.
+    Raises `Overloaded`, and the errors of `open_picture` and `to_image` with the index of the picture they are about.
     """
     if sum(map(len, contents)) > INLINE_BYTES:
-        opened = await threads.run(open_all, contents, max_pixels)
+        pictures = await thread_pool.run(open_all, contents, max_pixels)
     else:
-        opened = open_all(contents, max_pixels)
-    if sum(picture.width * picture.height for picture in opened) > INLINE_PIXELS:
-        return await threads.run(to_images, opened)
-    return to_images(opened)
+        pictures = open_all(contents, max_pixels)
+    if sum(picture.width * picture.height for picture in pictures) > INLINE_PIXELS:
+        return await thread_pool.run(to_images, pictures)
+    return to_images(pictures)
 
 
 def open_all(contents: Sequence[bytes], max_pixels: int) -> list[Picture]:
-    opened = []
+    pictures = []
     for index, content in enumerate(contents):
-        with about(index):
-            opened.append(open_picture(content, max_pixels))
-    return opened
+        with error_index(index):
+            pictures.append(open_picture(content, max_pixels))
+    return pictures
 
 
-def to_images(opened: Sequence[Picture]) -> Images:
-    images = np.empty((len(opened), image.SIZE, image.SIZE), np.uint8)
-    for index, picture in enumerate(opened):
-        with about(index):
-            images[index] = image.to_mnist(picture)
+def to_images(pictures: Sequence[Picture]) -> Images:
+    images = np.empty((len(pictures), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    for index, picture in enumerate(pictures):
+        with error_index(index):
+            images[index] = to_image(picture)
     return images
 
 
 @contextmanager
-def about(index: int) -> Iterator[None]:
-    """Notes on an error which of the request's pictures it is about."""
+def error_index(index: int) -> Iterator[None]:
+    """Notes on an error which picture of the request it is about."""
     try:
         yield
     except ServiceError as error:

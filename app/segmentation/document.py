@@ -13,9 +13,11 @@ import numpy as np
 
 from app.arrays import Image, Images, Ink, Probabilities
 from app.errors import BlankPicture, TooManyDigits
-from app.preprocessing.decode import Picture, decode
-from app.preprocessing.ink import erased, ink_of, mask_of
+from app.preprocessing.components import binarize
+from app.preprocessing.decode import Picture, decode, open_picture
+from app.preprocessing.ink import extract_ink
 from app.preprocessing.normalize import centre, fit
+from app.preprocessing.ruled_lines import erase_lines
 from app.segmentation import lattice, layout
 from app.segmentation.form_lines import find_form_lines
 from app.segmentation.layout import Component, Labels
@@ -71,11 +73,16 @@ class Document(NamedTuple):
         return [digits for digits in lines if digits]
 
 
+def segment_file(content: bytes, max_pixels: int, max_digits: int) -> Document:
+    """Of a picture file. Raises what `open_picture` and `segment` raise."""
+    return segment(open_picture(content, max_pixels), max_digits)
+
+
 def segment(picture: Picture, max_digits: int) -> Document:
     """Raises `UnsupportedPicture`, `BlankPicture` or `TooManyDigits`."""
     longer_side = max(picture.width, picture.height)
     grayscale = decode(picture)
-    return segment_ink(ink_of(grayscale), max_digits, longer_side / max(grayscale.shape))
+    return segment_ink(extract_ink(grayscale), max_digits, longer_side / max(grayscale.shape))
 
 
 def segment_ink(page: Ink, max_digits: int, picture_scale: float = 1.0) -> Document:
@@ -91,5 +98,5 @@ def segment_ink(page: Ink, max_digits: int, picture_scale: float = 1.0) -> Docum
 
 def without_form_lines(page: Ink) -> Ink:
     """Erases the lines of the boxes, combs and tables that digits are written into, touching or not."""
-    form_lines = find_form_lines(mask_of(page))
-    return erased(page, form_lines.level, form_lines.upright) if form_lines else page
+    form_lines = find_form_lines(binarize(page))
+    return erase_lines(page, form_lines.level, form_lines.upright) if form_lines else page

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Mask
-from app.preprocessing.frames import is_rectangular
-from app.preprocessing.ink import STEEPEST, counts_of_sheared_rows
+from app.preprocessing.components import is_rectangular
+from app.preprocessing.ruled_lines import MAX_LINE_SLOPE, counts_of_sheared_rows
 
 SMALLEST_FORM = 32  # pixels: its shorter side
 MOST_INK = 0.5  # of a form's box, its digits included
-SLOPES: list[float] = np.linspace(-STEEPEST, STEEPEST, 71).tolist()  # finer than ruled paper's: a form's lines are long
+# Finer steps than for ruled paper: a form's lines are long.
+SLOPES: list[float] = np.linspace(-MAX_LINE_SLOPE, MAX_LINE_SLOPE, 71).tolist()
 LEVEL_COVERS = 0.85  # of the form's width: a level line
 UPRIGHT_COVERS = 0.9  # of the form's height: an upright
 THICKEST = 0.12  # of a form's height: no line is thicker,
@@ -89,7 +90,7 @@ class Straightened(NamedTuple):
 
     @classmethod
     def of(cls, component: Mask) -> Self:
-        room = int(STEEPEST * component.shape[1]) + 3
+        room = int(MAX_LINE_SLOPE * component.shape[1]) + 3
         roomy = cv2.copyMakeBorder(component, room, room, room, room, cv2.BORDER_CONSTANT)
         size = roomy.shape[::-1]
         degrees = math.degrees(math.atan(slope_of(component)))
@@ -124,7 +125,7 @@ def slope_of(component: Mask) -> float:
     """The one of `SLOPES` at which, sheared by it, the fewest rows hold the most ink."""
     y, x = np.nonzero(component[:, ::2])
     height, width = component.shape
-    counts = counts_of_sheared_rows(y, 2 * x, height, width, SLOPES)
+    counts = counts_of_sheared_rows(y, 2 * x, (height, width), SLOPES)
     return SLOPES[max(range(len(SLOPES)), key=lambda i: int(np.square(counts[i]).sum()))]
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Ink
-from app.preprocessing.frames import Box, gap
-from app.preprocessing.ink import BOX_LEVEL
+from app.preprocessing.components import FOREGROUND_LEVEL, Box, bounding_box, gap
 
 Labels = NDArray[np.int32]  # (H, W): the connected component of each pixel, 0 if it has none
 
@@ -47,18 +46,9 @@ def estimated_digits(lines: Sequence[Sequence[Component]]) -> int:
     return sum(max(1, round(component.width / component.height)) for line in lines for component in line)
 
 
-def bounding_box(components: Sequence[Component]) -> Box:
-    return Box(
-        min(component.left for component in components),
-        min(component.top for component in components),
-        max(component.right for component in components),
-        max(component.bottom for component in components),
-    )
-
-
 def connected_components(page: Ink) -> tuple[list[Component], Labels]:
     """The connected components of the binarized page; those of a dotted pen are its strokes and not its dots."""
-    mask = np.asarray(cv2.threshold(page, BOX_LEVEL, 1, cv2.THRESH_BINARY)[1], np.uint8)
+    mask = np.asarray(cv2.threshold(page, FOREGROUND_LEVEL, 1, cv2.THRESH_BINARY)[1], np.uint8)
     components, labels = largest_components(mask)
     if is_dotted(components):
         reach = round(typical_height(components))

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Ink
-from app.preprocessing.ink import strengthened
-from app.preprocessing.normalize import thick_enough
-from app.segmentation.layout import Component, Labels, bounding_box, typical_height
+from app.preprocessing.components import bounding_box
+from app.preprocessing.ink import stretch_contrast, thicken
+from app.segmentation.layout import Component, Labels, typical_height
 from app.segmentation.oversegmentation import Columns, Strip
 
 STRIP_HEIGHT = 64  # strip pixels: higher digits are reduced to it; 40 costs two points where digits touch
@@ -45,13 +45,13 @@ def line_strip(
     """The strip of a line, given its components, and where it lies."""
     height = typical_height(components)
     line_ink = own_ink(components, page, labels)
-    thick = thick_enough(line_ink, height)
+    thick = thicken(line_ink, height)
     border = (len(thick) - len(line_ink)) // 2  # page pixels that thickening has added on each side
     bounds = bounding_box(components)
     left, top = bounds.left - border, bounds.top - border  # page pixels
     factor = min(1.0, STRIP_HEIGHT / height)
     reduced = scaled(thick, factor)
-    ink = strengthened(np.pad(reduced, ((0, 0), (MARGIN, MARGIN))))
+    ink = stretch_contrast(np.pad(reduced, ((0, 0), (MARGIN, MARGIN))))
     page_columns = (np.arange(-MARGIN, reduced.shape[1] + MARGIN) + 0.5) / factor + left
     middle = strip_rows((middle_rows(page_columns, components) - top) * factor, len(ink))
     placement = Placement((left - MARGIN / factor) * picture_scale, top * picture_scale, scale=picture_scale / factor)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Ink
-from app.preprocessing.ink import BOX_LEVEL, box
+from app.preprocessing.components import FOREGROUND_LEVEL, foreground_box
 
 Costs = NDArray[np.float32]
 Columns = NDArray[np.intp]
@@ -121,7 +121,7 @@ def without_repeated_cuts(strip: Strip, cuts: Cuts) -> Cuts:
     """The first of each run of cuts that have no ink between them."""
     kept = [0]
     for index in range(1, len(cuts.columns)):
-        if ink_between(strip, cuts, kept[-1], index)[0].max(initial=0) > BOX_LEVEL:
+        if ink_between(strip, cuts, kept[-1], index)[0].max(initial=0) > FOREGROUND_LEVEL:
             kept.append(index)
     return Cuts(cuts.columns[kept], cuts.crossed[kept])
 
@@ -149,7 +149,7 @@ def candidate_segments(strip: Strip, cuts: Cuts) -> list[Segment]:
 
 def segment_between(strip: Strip, cuts: Cuts, start: int, end: int) -> Segment:
     ink, first = ink_between(strip, cuts, start, end)
-    top, bottom, left, right = box(ink, level=BOX_LEVEL)
+    top, bottom, left, right = foreground_box(ink)
     width, height = (right - left) / strip.height, (bottom - top) / strip.height
     penalty = WIDTH_PENALTY * max(0.0, width - WIDE) + LOWNESS_PENALTY * max(0.0, TALL - height)
     segment_box = (first + left, top, right - left, bottom - top)

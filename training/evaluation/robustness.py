@@ -17,7 +17,7 @@ from app.arrays import Image
 from app.errors import ServiceError
 from app.inference.session import Model
 from app.preprocessing.decode import open_picture
-from app.preprocessing.normalize import to_mnist
+from app.preprocessing.normalize import to_image
 from training.datasets.mnist import Digits
 from training.evaluation.metrics import auroc, expected_calibration_error, reliability, wilson_interval
 from training.evaluation.testsets.base import Kind, Sample
@@ -117,7 +117,7 @@ def prepared(file: bytes) -> tuple[Image | None, float]:
     """The image the model sees, None where the service refuses the picture, and the milliseconds it took."""
     start = time.perf_counter()
     try:
-        image = to_mnist(open_picture(file, MAX_PIXELS))
+        image = to_image(open_picture(file, MAX_PIXELS))
     except ServiceError:
         image = None
     return image, (time.perf_counter() - start) * 1000

@@ -16,7 +16,7 @@ from numpy.random import Generator
 
 from app.arrays import Grayscale, Image
 from app.errors import BlankPicture
-from app.preprocessing.normalize import prepare
+from app.preprocessing.normalize import preprocess
 from training.synthesis import displays, glyphs
 from training.synthesis import non_digits as things
 from training.synthesis.camera import Floats, compressed, floats, through_lens, to_grey
@@ -57,7 +57,7 @@ def picture(sources: Sources, rng: Generator) -> tuple[Image, int]:
         glyph, label = maker(sources, rng)
         scene = whole if maker in FILLING and rng.random() < 0.6 else drawn_from(SCENES, rng)
         try:
-            return prepare(scene(tight(glyph), rng)), label
+            return preprocess(scene(tight(glyph), rng)), label
         except BlankPicture:  # too faint: another one
             continue
 

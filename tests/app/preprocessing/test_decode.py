@@ -188,7 +188,7 @@ def test_damaged_png_is_read_for_what_it_was_or_refused(
 
 
 def as_pillow_reads(content: bytes) -> arrays.Image:
-    return image.to_mnist(decoding.open_with_pillow(content))
+    return image.to_image(decoding.open_with_pillow(content))
 
 
 def png_of_size(width: int, height: int) -> bytes:

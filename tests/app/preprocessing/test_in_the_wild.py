@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from app import arrays
 from app.preprocessing import decode as decoding
 from app.preprocessing import normalize as image
-from app.preprocessing.ink import ink_of, without_surroundings
+from app.preprocessing.ink import extract_ink, remove_clutter
 from app.segmentation import document
 from tests.app.conftest import encode
 from training.datasets.mnist import Digits
@@ -23,7 +23,7 @@ Pixels = NDArray[np.uint8]
 
 def seen(picture: Pixels | Image.Image) -> arrays.Image:
     """What the model is shown of it."""
-    return image.to_mnist(decoding.open_picture(encode(np.asarray(picture)), 50_000_000))
+    return image.to_image(decoding.open_picture(encode(np.asarray(picture)), 50_000_000))
 
 
 def sheet(digit: Pixels, room: int = 0) -> Pixels:
@@ -79,8 +79,8 @@ def test_a_zero_keeps_its_ring_whatever_is_in_it() -> None:
 def test_an_outlined_digit_keeps_its_outline(digit: int) -> None:
     picture = Image.new("L", (200, 260), 255)
     ImageDraw.Draw(picture).text((40, 20), str(digit), font_size=200, fill=255, stroke_width=4, stroke_fill=0)
-    ink = ink_of(np.asarray(picture, np.uint8))
-    assert without_surroundings(ink) is ink
+    ink = extract_ink(np.asarray(picture, np.uint8))
+    assert remove_clutter(ink) is ink
 
 
 def test_the_lines_of_a_table_around_a_cell_are_no_ink(some: list[Pixels]) -> None:
@@ -195,9 +195,9 @@ def test_digits_on_a_card_are_where_they_are_on_the_picture(some: list[Pixels]) 
     paper = np.hstack([sheet(some[3]), sheet(some[5])])
     picture = np.pad(paper, 50, constant_values=40)
     on_white = np.pad(paper, 50, constant_values=255)
-    found, expected = (np.nonzero(ink_of(np.asarray(each, np.uint8)) > 128) for each in (picture, on_white))
+    found, expected = (np.nonzero(extract_ink(np.asarray(each, np.uint8)) > 128) for each in (picture, on_white))
     assert [(axis.min(), axis.max()) for axis in found] == [(axis.min(), axis.max()) for axis in expected]
-    assert len(document.segment_ink(ink_of(np.asarray(picture, np.uint8)), 10).lines) == 1
+    assert len(document.segment_ink(extract_ink(np.asarray(picture, np.uint8)), 10).lines) == 1
 
 
 # --- numbers of 16 bits -----------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def test_as_many_of_16_bits_are_read_as_are_used(bits: int, kind: str, some: lis
     values = sheet(some[2]).astype(np.uint16) << (bits - 8)
     file = io.BytesIO()
     Image.fromarray(values).save(file, kind)
-    assert np.array_equal(image.to_mnist(decoding.open_picture(file.getvalue(), 10**6)), seen(sheet(some[2])))
+    assert np.array_equal(image.to_image(decoding.open_picture(file.getvalue(), 10**6)), seen(sheet(some[2])))
 
 
 def test_a_drawing_is_never_cut_away_whole() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.arrays import Ink
 from app.errors import BlankPicture
-from app.preprocessing.ink import level_lines
+from app.preprocessing.ruled_lines import find_level_lines
 from tests.app.conftest import encode
 from tests.app.preprocessing.test_normalize import assert_same_digit, enlarged, read
 
@@ -82,7 +82,7 @@ def dense_grain() -> Ink:
 def test_line_across_the_picture_is_found_and_the_digit_beside_it_is_not(slope: float) -> None:
     line, digit = ink_across(slope, 2), np.zeros((200, 300), np.uint8)
     cv2.circle(digit, (150, 55), 30, (255,), 8)
-    found = level_lines(np.maximum(line, digit))
+    found = find_level_lines(np.maximum(line, digit))
     assert found is not None
     assert found[line > 0].all()
     assert not found[digit > 0].any()
@@ -94,4 +94,4 @@ def test_line_across_the_picture_is_found_and_the_digit_beside_it_is_not(slope: 
     ids=["a stroke of the pen", "too steep", "not to the edge", "two ends", "dense grain"],
 )
 def test_what_else_there_is_of_ink_is_no_line(strokes: Ink) -> None:
-    assert level_lines(strokes) is None
+    assert find_level_lines(strokes) is None

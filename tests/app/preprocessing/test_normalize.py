@@ -22,7 +22,7 @@ MAX_PIXELS = 50_000_000
 
 
 def read(content: bytes) -> Image:
-    return image.to_mnist(decoding.open_picture(content, MAX_PIXELS))
+    return image.to_image(decoding.open_picture(content, MAX_PIXELS))
 
 
 def sheet_with_box(top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -49,15 +49,15 @@ def test_every_mnist_test_digit_passes_unchanged_in_either_polarity(test_digits:
 
 
 def test_mnist_png_takes_the_short_way_and_nothing_else_does(seven: NDArray[np.uint8]) -> None:
-    assert np.array_equal(image.read_mnist_png(encode(seven)), seven)  # type: ignore[arg-type]
-    assert image.read_mnist_png(encode(255 - seven)) is None
-    assert image.read_mnist_png(encode(np.roll(seven, 3, axis=1))) is None
-    assert image.read_mnist_png(encode(enlarged(seven))) is None
-    assert image.read_mnist_png(encode(seven)[:-20]) is None
+    assert np.array_equal(image.mnist_png_to_image(encode(seven)), seven)  # type: ignore[arg-type]
+    assert image.mnist_png_to_image(encode(255 - seven)) is None
+    assert image.mnist_png_to_image(encode(np.roll(seven, 3, axis=1))) is None
+    assert image.mnist_png_to_image(encode(enlarged(seven))) is None
+    assert image.mnist_png_to_image(encode(seven)[:-20]) is None
     for at in range(33, len(encode(seven))):  # in its data, in a checksum, in the end
         damaged = bytearray(encode(seven))
         damaged[at] ^= 1
-        assert image.read_mnist_png(bytes(damaged)) is None
+        assert image.mnist_png_to_image(bytes(damaged)) is None
 
 
 def test_longer_side_of_the_ink_becomes_20_pixels() -> None:
@@ -114,6 +114,6 @@ def test_pictures_of_every_shape_are_read_or_refused(height: int) -> None:
         if kind == "specks":
             picture[chance.random(picture.shape) < 0.2] = chance.integers(256)
         with suppress(ServiceError):
-            assert image.prepare(picture).shape == (28, 28)
+            assert image.preprocess(picture).shape == (28, 28)
         with suppress(ServiceError):
             assert document.segment(decoding.open_picture(encode(picture), MAX_PIXELS), 64).images.shape[1:] == (28, 28)

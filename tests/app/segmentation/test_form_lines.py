@@ -9,7 +9,7 @@ import pytest
 from app.arrays import Ink
 from app.errors import BlankPicture
 from app.inference.session import Model
-from app.preprocessing.ink import BOX_LEVEL
+from app.preprocessing.components import FOREGROUND_LEVEL
 from app.segmentation import document
 from app.segmentation.form_lines import find_form_lines
 from tests.conftest import NEWEST, ROOT
@@ -79,8 +79,8 @@ def test_writing_alone_is_no_form(test_digits: Digits) -> None:
 @pytest.mark.parametrize("degrees", [0, 3])
 def test_of_a_form_the_lines_are_taken_and_nothing_else(test_digits: Digits, degrees: float) -> None:
     digits = test_digits[np.arange(5)]
-    left = document.without_form_lines(turned(field("comb", digits), degrees)) > BOX_LEVEL
-    written = turned(field("nothing", digits), degrees) > BOX_LEVEL
+    left = document.without_form_lines(turned(field("comb", digits), degrees)) > FOREGROUND_LEVEL
+    written = turned(field("nothing", digits), degrees) > FOREGROUND_LEVEL
     assert np.count_nonzero(left != written) < 0.01 * np.count_nonzero(written)
 
 

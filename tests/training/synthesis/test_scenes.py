@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.preprocessing import normalize as image
+from app.preprocessing.normalize import preprocess
 from training.synthesis import glyphs
 from training.synthesis import non_digits as things
 from training.synthesis import scenes as pictures
@@ -37,7 +37,7 @@ def test_a_picture_is_a_function_of_its_generator(sources: Sources) -> None:
 def test_most_scenes_leave_the_pipeline_enough_to_see_a_cross(scene: pictures.Scene) -> None:
     seen = 0
     for seed in range(30):
-        made = image.prepare(scene(cross(), np.random.default_rng(seed))).astype(float)
+        made = preprocess(scene(cross(), np.random.default_rng(seed))).astype(float)
         between = np.mean([made[6:9, 12:16], made[19:22, 12:16], made[12:16, 6:9].T, made[12:16, 19:22].T])
         seen += bool(made[12:16, 12:16].mean() > 100 + between)
     assert seen >= 20

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from app.preprocessing.decode import FORMATS, open_picture
-from app.preprocessing.normalize import to_mnist
+from app.preprocessing.normalize import to_image
 from tests.training.evaluation.testsets.conftest import Samples
 from training.datasets.mnist import Digits
 from training.evaluation.testsets import files
@@ -25,7 +25,7 @@ def test_there_are_more_than_twenty_and_they_are_of_every_format_that_is_read(
 def test_every_one_shows_the_digit_it_is_made_of(variant: str, test_digits: Digits) -> None:
     """What the service makes of it is nearly the image it was made of."""
     ink = test_digits.images[0]
-    read = to_mnist(open_picture(files.DRAW[variant](ink, np.random.default_rng(0)), 10**8))
+    read = to_image(open_picture(files.DRAW[variant](ink, np.random.default_rng(0)), 10**8))
     assert np.corrcoef(read.ravel(), ink.ravel())[0, 1] > 0.75
 
 

@@ -1,0 +1,201 @@
+"""The ink is binarized, and its connected components are told apart: the digit, and clutter beside it.
+
+Clutter is what the picture's edge cuts, a printed box or ring, and lines to write on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from app.arrays import Ink, Mask
+from app.preprocessing.constants import integer, number
+
+FOREGROUND_LEVEL = integer("FOREGROUND_LEVEL")
+MAX_OUTLINES = integer("MAX_OUTLINES")
+RECTANGULARITY = number("RECTANGULARITY")
+ROUNDNESS = number("ROUNDNESS")
+RING_ASPECT = number("RING_ASPECT")
+EDGE_CUT_SIDE = integer("EDGE_CUT_SIDE")
+INSIDE_SHARE = number("INSIDE_SHARE")
+NEAR_DISTANCE = number("NEAR_DISTANCE")
+FRAMED_INK = number("FRAMED_INK")
+FRAMED_LENGTH = number("FRAMED_LENGTH")
+LINE_ASPECT = number("LINE_ASPECT")
+LINE_OVERHANG = number("LINE_OVERHANG")
+CRUMB_SHARE = number("CRUMB_SHARE")
+
+
+def binarize(ink: Ink) -> Mask:
+    """The mask of the foreground."""
+    return np.asarray(cv2.threshold(ink, FOREGROUND_LEVEL, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def foreground_box(ink: Ink) -> tuple[int, int, int, int]:
+    """Top, bottom, left and right of the foreground, ends exclusive."""
+    x, y, width, height = cv2.boundingRect(binarize(ink))
+    return y, y + height, x, x + width
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels; right and bottom are exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def middle(self) -> float:
+        """The row halfway down."""
+        return (self.top + self.bottom) / 2
+
+
+def gap(one: Box, other: Box) -> float:
+    """The distance between two boxes in pixels; 0 if they overlap."""
+    x = max(one.left, other.left) - min(one.right, other.right)
+    y = max(one.top, other.top) - min(one.bottom, other.bottom)
+    return math.hypot(max(0, x), max(0, y))
+
+
+def bounding_box(boxes: Sequence[Box]) -> Box:
+    left, top = min(box.left for box in boxes), min(box.top for box in boxes)
+    return Box(left, top, max(box.right for box in boxes), max(box.bottom for box in boxes))
+
+
+def is_within(inner: Box, outer: Box) -> bool:
+    beyond_left_and_top = inner.left > outer.left and inner.top > outer.top
+    return beyond_left_and_top and inner.right < outer.right and inner.bottom < outer.bottom
+
+
+@dataclass(frozen=True, eq=False)
+class Component(Box):
+    """Connected ink."""
+
+    area: float  # in pixels
+    outlines: list[cv2.typing.MatLike]  # the outer one, then those of its holes
+
+
+def find_clutter(foreground: Mask) -> Mask | None:
+    """The mask of all components that are not part of the digit; None if there are none."""
+    components = connected_components(foreground)
+    clutter = cut_by_edge(components, *foreground.shape)
+    clutter += find_printed_frame([component for component in components if component not in clutter])
+    clutter += find_guide_lines([component for component in components if component not in clutter])
+    if not clutter:
+        return None
+    mask = np.zeros_like(foreground)
+    for component in clutter:
+        cv2.drawContours(mask, component.outlines, -1, (255,), cv2.FILLED)
+    return mask
+
+
+def connected_components(foreground: Mask) -> list[Component]:
+    """All of them; none where there are so many that most are noise."""
+    outlines, hierarchy = cv2.findContours(foreground, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    if not 1 < len(outlines) <= MAX_OUTLINES:
+        return []
+    outlines_of: dict[int, list[cv2.typing.MatLike]] = {}  # each component's, by the index of the outer one
+    for i, (outline, (_, _, _, parent)) in enumerate(zip(outlines, hierarchy[0].tolist(), strict=True)):
+        outlines_of.setdefault(i if parent < 0 else parent, []).append(outline)  # a hole comes after its parent
+    return [measure_component(own) for own in outlines_of.values()]
+
+
+def measure_component(outlines: list[cv2.typing.MatLike]) -> Component:
+    left, top, width, height = cv2.boundingRect(outlines[0])
+    # An outline runs through the middle of the outermost pixels: half of each is outside of it, or in the hole.
+    area = cv2.contourArea(outlines[0]) + sum(len(outline) for outline in outlines) / 2
+    return Component(left, top, left + width, top + height, area - sum(map(cv2.contourArea, outlines[1:])), outlines)
+
+
+# --- what the picture's edge cuts ------------------------------------------------------------------------------------
+
+
+def cut_by_edge(components: list[Component], height: int, width: int) -> list[Component]:
+    """A neighbour of the digit or the lines of a table, where a digit lies inside a picture of this size."""
+    cut = [component for component in components if touches_edge(component, height, width)]
+    whole = [component for component in components if component not in cut]
+    if max(height, width) < EDGE_CUT_SIDE or not cut or not whole:
+        return []
+    digit = max(whole, key=lambda component: component.area)
+    if digit.area < INSIDE_SHARE * max(component.area for component in cut):
+        return []
+    near = NEAR_DISTANCE * max(digit.width, digit.height)
+    return [
+        component
+        for component in cut
+        if component.width == width or component.height == height or gap(component, digit) > near
+    ]
+
+
+def touches_edge(box: Box, height: int, width: int) -> bool:
+    return box.left == 0 or box.top == 0 or box.right == width or box.bottom == height
+
+
+# --- a printed box or ring -------------------------------------------------------------------------------------------
+
+
+def find_printed_frame(components: list[Component]) -> list[Component]:
+    """The box or ring that the other components stand in, alone in a list; an empty list if there is none."""
+    frame = max(components, key=lambda component: component.width * component.height, default=None)
+    if frame is None:
+        return []
+    framed = [component for component in components if is_within(component, frame)]
+    length = max((max(component.width, component.height) for component in framed), default=0)
+    if length < FRAMED_LENGTH * frame.height or sum(part.area for part in framed) < FRAMED_INK * frame.area:
+        return []
+    return [frame] if is_rectangular(frame.outlines[0]) or is_ring(frame.outlines[0]) else []
+
+
+def is_rectangular(points: cv2.typing.MatLike) -> bool:
+    """Whether their convex hull fills the corners of the smallest rotated box around them."""
+    _, (width, height), _ = cv2.minAreaRect(points)
+    return cv2.contourArea(cv2.convexHull(points)) > RECTANGULARITY * width * height
+
+
+def is_ring(outline: cv2.typing.MatLike) -> bool:
+    """Whether it is round, and nearly as wide as high."""
+    _, (width, height), _ = cv2.minAreaRect(outline)
+    is_round = cv2.contourArea(outline) > ROUNDNESS * width * height
+    return is_round and min(width, height) > RING_ASPECT * max(width, height)
+
+
+# --- lines to write on -----------------------------------------------------------------------------------------------
+
+
+def find_guide_lines(components: list[Component]) -> list[Component]:
+    """The lines that a digit was written on or between: level or upright, and extending beyond both of its ends."""
+    lines = [component for component in components if is_line(component)]
+    others = [component for component in components if component not in lines]
+    if not lines or not others:
+        return []
+    largest = max(component.area for component in others)
+    digit = bounding_box([component for component in others if component.area > CRUMB_SHARE * largest])
+    return [line for line in lines if is_guide_line(line, digit)]
+
+
+def is_line(box: Box) -> bool:
+    return min(box.width, box.height) < LINE_ASPECT * max(box.width, box.height)
+
+
+def is_guide_line(line: Box, digit: Box) -> bool:
+    if line.width > line.height:
+        overhang = LINE_OVERHANG * digit.width
+        is_longer = line.left < digit.left - overhang and line.right > digit.right + overhang
+        return is_longer and (line.bottom <= digit.top or line.top >= digit.bottom)
+    overhang = LINE_OVERHANG * digit.height
+    is_longer = line.top < digit.top - overhang and line.bottom > digit.bottom + overhang
+    return is_longer and (line.right <= digit.left or line.left >= digit.right)
