@@ -97,6 +97,7 @@ class FastPathCycle:
 
     def refuse(self, error: Exception) -> None:
         problem = problem_of(error, self.match.scope)
+        error.__traceback__ = None  # its frames refer to it: a cycle that would hold the picture until it is collected
         self.respond(problem.status_code, to_raw_response(problem))
 
     def respond(self, status: int, response: RawResponse) -> None:

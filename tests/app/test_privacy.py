@@ -17,8 +17,8 @@ import orjson
 import pytest
 from PIL import Image, PngImagePlugin
 
-from tests.app.server.test_serve import SECONDS, Service, serving
 from tests.conftest import PREVIOUS, ROOT
+from tests.support.service import TIMEOUT_S, Service, serving
 from training.datasets.mnist import Digits
 
 MARK = b"a-mark-that-no-one-else-writes-"  # 31 bytes: in base64 it reads the same at every third place
@@ -94,7 +94,7 @@ def requests(content: bytes, pixels: Any) -> Iterator[tuple[str, bytes, dict[str
 def ask(service: Service, path: str, body: bytes, headers: dict[str, str]) -> int:
     request = urllib.request.Request(service.address + path, body, headers)
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:
@@ -128,7 +128,7 @@ def test_no_picture_is_in_the_log_or_on_the_disk(options: tuple[str, ...], test_
         service.process.terminate()
         assert service.process.stderr
         log.write_text(service.process.stderr.read())
-        assert service.process.wait(SECONDS) == 0
+        assert service.process.wait(TIMEOUT_S) == 0
     on_disk |= {each: each.read_bytes() for each in written_since(began, scratch, home)}
     said = log.read_bytes()
     assert b"app.access: POST /predict 200" in said

@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from app.__main__ import build_parser, main
 from app.settings import Settings
-from tests.app.http.test_auth import digest_of
 from tests.conftest import ROOT
 from tests.support import settings_table
+from tests.support.api_keys import digest_of
 
 
 def test_variable_beats_the_default_and_an_option_beats_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ from benchmarks import check, processes
 from benchmarks.digits import Question
 from benchmarks.peer import NoComparison, Peer
 from benchmarks.server import Server
-from tests.app.server.test_serve import until
 from tests.benchmarks.conftest import MakePeer
+from tests.support.service import wait_until
 
 
 def questions() -> list[Question]:
@@ -35,7 +35,7 @@ def test_server_answers_freezes_and_leaves_no_process(make_peer: MakePeer) -> No
         assert check.accuracy(server.port, route, questions()) == 1.0
         server.freeze()
         family = list(server._frozen)
-        until(lambda: {stat(each) for each in family} == {"T"})  # a signal is on its way for a while
+        wait_until(lambda: {stat(each) for each in family} == {"T"})  # a signal is on its way for a while
         server.thaw()
         answer = server.answer(first)
         assert answer is not None

@@ -6,10 +6,10 @@ import json
 import subprocess
 from typing import Any
 
-from tests.app.server.test_serve import serving
 from tests.app.api.test_v1_clients import PYTHON
 from tests.conftest import ROOT
 from tests.deploy.kustomization import rendered
+from tests.support.service import serving
 
 RUNTIME, INFERENCE = rendered(ROOT / "deploy/kserve")
 (CONTAINER,) = RUNTIME["spec"]["containers"]
@@ -45,7 +45,7 @@ def test_service_uses_the_runtime() -> None:
 
 
 def test_container_answers_kserves_probes_for_the_model_of_the_services_name() -> None:
-    paths = [CONTAINER[f"{each}Probe"]["httpGet"]["path"] for each in ("readiness", "liveness")]
+    paths = [CONTAINER[f"{probe}Probe"]["httpGet"]["path"] for probe in ("readiness", "liveness")]
     with serving("--device", "cpu") as service:
         for path in (*paths, f"/v2/models/{INFERENCE['metadata']['name']}/ready"):
             assert service.get(path)[0] == 200

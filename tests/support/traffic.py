@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: int
     headers: dict[bytes, bytes]  # names in lower case
     body: bytes
     seconds: float
 
 
-See = Callable[[bytes, Answer], None]
+OnResponse = Callable[[bytes, Response], None]  # the request and its response
 
 
 def post(path: str, body: bytes, *headers: str) -> bytes:
@@ -30,25 +30,25 @@ def get(path: str) -> bytes:
 
 
 class Connection:
-    """Kept alive until the server says that it closes; the next request opens another."""
+    """Keep-alive until the server announces that it closes; the next request opens another one."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def ask(self, request: bytes) -> Answer:
+    async def exchange(self, request: bytes) -> Response:
         if self.streams is None:
             self.streams = await asyncio.open_connection("127.0.0.1", self.port)
         reader, writer = self.streams
-        began = time.perf_counter()
+        started = time.perf_counter()
         writer.write(request)
-        first, *lines = (await reader.readuntil(b"\r\n\r\n"))[:-4].split(b"\r\n")
+        status_line, *lines = (await reader.readuntil(b"\r\n\r\n"))[:-4].split(b"\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(b": ") for line in lines)}
         body = await reader.readexactly(int(headers.get(b"content-length", 0)))
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - started
         if headers.get(b"connection") == b"close":
             self.close()
-        return Answer(int(first.split()[1]), headers, body, seconds)
+        return Response(int(status_line.split()[1]), headers, body, seconds)
 
     def close(self) -> None:
         if self.streams:
@@ -56,24 +56,26 @@ class Connection:
             self.streams = None
 
 
-async def send(port: int, requests: Iterable[bytes], see: See, connections: int = 8, rate: float = math.inf) -> None:
-    """All of them, at most `rate` a second, each by whichever connection is free."""
-    began = time.perf_counter()
+async def send(
+    port: int, requests: Iterable[bytes], on_response: OnResponse, connections: int = 8, rate: float = math.inf
+) -> None:
+    """All requests, at most `rate` a second, each on the first connection that is free."""
+    started = time.perf_counter()
     numbered = enumerate(requests)
 
     async def run() -> None:
         connection = Connection(port)
         for number, request in numbered:
-            wait = began + number / rate - time.perf_counter()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            see(request, await connection.ask(request))
+            delay = started + number / rate - time.perf_counter()
+            if delay > 0:
+                await asyncio.sleep(delay)
+            on_response(request, await connection.exchange(request))
         connection.close()
 
     await asyncio.gather(*(run() for _ in range(connections)))
 
 
 def during(seconds: float, requests: Iterable[bytes]) -> Iterator[bytes]:
-    """Again and again until they have passed."""
+    """The requests again and again, for this long."""
     end = time.perf_counter() + seconds
     return itertools.takewhile(lambda _: time.perf_counter() < end, itertools.cycle(requests))

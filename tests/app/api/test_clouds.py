@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
-from app.api.clouds import read_array
+from app.codecs.npy import decode_npy
 from app.errors import ServiceError
 from app.main import create_app
 from app.settings import Settings
 from tests.app.api.test_digits import assert_problem
-from tests.app.server.test_serve import SECONDS, serving
 from tests.conftest import ROOT
 from tests.support.served_client import ServedClient
+from tests.support.service import TIMEOUT_S, serving
 
 VERTEX = "/v1/endpoints/7/deployedModels/8"
 
@@ -147,7 +147,7 @@ def test_bad_array_is_refused(client: TestClient, body: bytes) -> None:
 
 
 def test_array_with_python_2s_numbers_is_read() -> None:
-    assert read_array(header(says("(1L, 784L)"), rest=bytes(784))).shape == (1, 784)
+    assert decode_npy(header(says("(1L, 784L)"), rest=bytes(784))).shape == (1, 784)
 
 
 def test_mutations_of_an_array_are_read_or_refused(seven: NDArray[np.uint8]) -> None:
@@ -158,7 +158,7 @@ def test_mutations_of_an_array_are_read_or_refused(seven: NDArray[np.uint8]) -> 
         for _ in range(rng.randint(1, 3)):
             changed[rng.randrange(128)] = rng.choice([*b"0123456789'(),{}<>|=uifbOSUV-", rng.randrange(256)])
         try:
-            read_array(bytes(changed))
+            decode_npy(bytes(changed))
         except ServiceError:
             refused += 1
     assert 100 < refused < 500
@@ -280,7 +280,7 @@ def test_image_leaves_the_port_open_and_its_health_check_finds_it() -> None:
             + [({"DIGITS_PORT": port, "AIP_HTTP_PORT": "1"}, 0), ({"AIP_HTTP_PORT": "1"}, 1)]
         ):
             check = subprocess.run(
-                [sys.executable, *arguments], env=clean | environment, check=False, capture_output=True, timeout=SECONDS
+                [sys.executable, *arguments], env=clean | environment, check=False, capture_output=True, timeout=TIMEOUT_S
             )
             assert check.returncode == status, environment
 

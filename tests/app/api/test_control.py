@@ -14,8 +14,8 @@ from app.main import create_app
 from app.repository.manifest import GRAPH
 from app.settings import Settings
 from tests.app.api.test_digits import assert_problem
-from tests.app.http.test_auth import digest_of
 from tests.app.repository.test_manifest import add_version
+from tests.support.api_keys import digest_of
 
 MODEL = "/v2/repository/models/digits-mlp"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.server.test_serve import SECONDS, Service, serving
+from tests.support.service import TIMEOUT_S, Service, serving
 
 # Other picture types are bytes too; the generator's own hook looks for ruff in PATH.
 BINARY = (
@@ -72,7 +72,7 @@ def generated(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Pat
         *(sys.executable, "-m", "openapi_python_client", "generate", "--fail-on-warning"),
         *("--path", "openapi.json", "--config", "config.json", "--output-path", "client"),
     ]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=SECONDS)
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     assert run.returncode == 0, run.stdout
     return folder / "client"
 
@@ -83,7 +83,7 @@ def test_generated_client_reads_a_digit_and_is_told_of_problems(
     picture = generated / "seven.png"
     picture.write_bytes(seven_png)
     command: list[str | Path] = [sys.executable, "-W", "error", "-c", USE, service.address, picture]
-    run = subprocess.run(command, cwd=generated, capture_output=True, text=True, check=False, timeout=SECONDS)
+    run = subprocess.run(command, cwd=generated, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     assert run.returncode == 0, run.stderr
     *digits, problem = run.stdout.splitlines()
     assert digits == ["7"] * 6

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.server.test_serve import serving
 from tests.conftest import ROOT
+from tests.support.service import serving
 
 CONFIGURATION = ROOT / "tests/app/schemathesis.toml"
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from tests.app.server.test_serve import SECONDS, Service, serving
 from tests.conftest import ROOT
+from tests.support.service import TIMEOUT_S, Service, serving
 from training.datasets.mnist import Digits
 
 PYTHON = ROOT / ".cache/kserve" / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -34,7 +34,7 @@ def test_kserves_client_finds_the_service_ready_and_reads_digits(
         capture_output=True,
         text=True,
         check=False,
-        timeout=SECONDS,
+        timeout=TIMEOUT_S,
     )
     assert process.returncode == 0, process.stderr
     answer = json.loads(process.stdout)

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from tests.app.conftest import encode
-from tests.app.server.test_serve import SECONDS, Service, serving
 from tests.conftest import MLP_VERSIONS, NEWEST, ROOT, VERSIONS
+from tests.support.service import TIMEOUT_S, Service, serving
 from training.datasets.mnist import Digits
 
 # It runs in a process of its own: it brings gevent, whose patches and warnings are not for the other tests.
@@ -90,7 +90,7 @@ def answer_of(service: Service, pictures: Path, expression: str) -> Any:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
     command = [sys.executable, "-c", script, service.address, str(pictures)]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -178,7 +178,7 @@ def test_refusals_arrive_as_the_clients_exceptions(ask: Any) -> None:
         " refusal(client.infer, 'digits', [triton.InferInput('x', [1], 'UINT8')])]"
     )
     assert wrong_shape[0] == "400"
-    assert wrong_shape[1].startswith("The shape [3, 27, 28] is not that of images")
+    assert wrong_shape[1].startswith("The shape [3, 27, 28] does not fit images")
     assert unknown == ["404", "There is no model 'letters': there is digits, digits-mlp."]
     assert "'image'" in unknown_input[1]
 

@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 from app.observability import logs
 from app.observability import request_context as context
 from app.observability.request_context import Context
-from tests.app.server.test_serve import SECONDS, connect, serving
 from tests.conftest import ROOT
+from tests.support.service import TIMEOUT_S, serving
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -107,7 +107,7 @@ def test_text_line_ends_with_the_ids() -> None:
 
 def test_access_log_has_a_line_for_each_request_on_either_road() -> None:
     with serving("--device", "cpu", "--access-log", "true", "--log-format", "json") as service:
-        connection = connect(service)
+        connection = service.connect()
 
         def ask(method: str, path: str, body: bytes | None, headers: dict[str, str]) -> None:
             connection.request(method, path, body, headers)
@@ -120,7 +120,7 @@ def test_access_log_has_a_line_for_each_request_on_either_road() -> None:
         service.process.terminate()
         assert service.process.stderr
         lines = [json.loads(line) for line in service.process.stderr.read().splitlines()]
-    assert service.process.wait(SECONDS) == 0
+    assert service.process.wait(TIMEOUT_S) == 0
     told = [each for each in lines if each["logger"] == "app.access"]
     assert all(each.pop("ms") >= 0 and each.pop("time") and each.pop("message") for each in told)
     line = {"level": "info", "logger": "app.access"}

@@ -23,8 +23,8 @@ from app.observability import metrics
 from app.observability.metrics import MOST_PENDING, BulkHistogram, Drift, Pending, RunMetrics
 from app.observability.request_context import enter
 from app.repository.repository import ModelRepository
-from tests.app.server.test_serve import SECONDS, Service, serving, until
 from tests.conftest import ROOT
+from tests.support.service import TIMEOUT_S, Service, serving, wait_until
 
 Sample = Callable[..., float]
 
@@ -36,7 +36,7 @@ def sample_of(exposition: str, name: str, **labels: str) -> float:
 
 
 def asked(service: Service, path: str, body: bytes | None = None) -> bytes:
-    with urllib.request.urlopen(service.address + path, body, timeout=SECONDS) as answer:
+    with urllib.request.urlopen(service.address + path, body, timeout=TIMEOUT_S) as answer:
         content: bytes = answer.read()
     return content
 
@@ -73,7 +73,7 @@ class AddedTo(list[float]):
     def copy(self) -> list[float]:
         taken = super().copy()
         self.copied.set()
-        assert self.added.wait(SECONDS)
+        assert self.added.wait(TIMEOUT_S)
         return taken
 
 
@@ -83,7 +83,7 @@ def test_nothing_is_lost_or_counted_twice_while_several_ask() -> None:
     pending.values = values = AddedTo([1.0] * 5)
     with ThreadPoolExecutor(2) as threads:
         asking = [threads.submit(metrics.hand_on, (pending,)) for _ in range(2)]
-        assert values.copied.wait(SECONDS)
+        assert values.copied.wait(TIMEOUT_S)
         pending.add(2.0)
         values.added.set()
         for each in asking:
@@ -172,8 +172,8 @@ def test_several_workers_figures_are_added_up() -> None:
     with serving("--device", "cpu", "--workers", "2", "--model-poll-seconds", "0") as service:
         for _ in range(20):
             asked(service, "/predict", (ROOT / "app/web/static/seven.png").read_bytes())
-        until(lambda: sample_of(exposition(), "digits_predicted_total", digit="7") == 20)  # handed on once a second
-        until(lambda: sample_of(exposition(), "digits_request_seconds_count", route="/predict") == 20)
+        wait_until(lambda: sample_of(exposition(), "digits_predicted_total", digit="7") == 20)  # handed on once a second
+        wait_until(lambda: sample_of(exposition(), "digits_request_seconds_count", route="/predict") == 20)
         last = exposition()
     for name in ("digits_decode_seconds_count", "digits_confidence_count", "digits_ink_count"):
         assert sample_of(last, name) == 20

@@ -19,8 +19,8 @@ from app.main import UNTRACED_PATHS, create_app
 from app.observability.tracing import LAST_SECONDS, stop_tracing
 from app.settings import Settings
 from tests.app.observability.test_logs import TRACE, TRACEPARENT
-from tests.app.server.test_serve import SECONDS, Service, serving
 from tests.conftest import ROOT
+from tests.support.service import TIMEOUT_S, Service, serving
 
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 
@@ -65,7 +65,7 @@ def collecting() -> Iterator[Collector]:
 
 def ask(service: Service, path: str, body: bytes | None = None, **headers: str) -> bytes:
     request = urllib.request.Request(service.address + path, body, headers)
-    with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
         content: bytes = answer.read()
     return content
 
@@ -81,7 +81,7 @@ def test_request_is_a_span_of_its_callers_trace_and_the_log_knows_it() -> None:
         service.process.terminate()
         assert service.process.stderr
         lines = [json.loads(line) for line in service.process.stderr.read().splitlines()]
-        assert service.process.wait(SECONDS) == 0
+        assert service.process.wait(TIMEOUT_S) == 0
         spans = collector.spans
     assert set(spans) == {"POST /predict", "GET /models"}
     assert spans["POST /predict"].trace_id.hex() == TRACE
@@ -103,7 +103,7 @@ def test_nothing_of_a_picture_is_in_a_span() -> None:
             ask(service, "/predict", b"marked, and no picture")
         refused.value.close()
         service.process.terminate()
-        assert service.process.wait(SECONDS) == 0
+        assert service.process.wait(TIMEOUT_S) == 0
         sent = b"".join(each.SerializeToString() for each in collector.received)
     assert b"POST /predict" in sent
     assert b"marked" not in sent
@@ -132,7 +132,7 @@ def test_collector_that_does_not_answer_stops_nothing(collector: Callable[[], Ab
         assert json.loads(ask(service, "/predict", SEVEN))["predictions"][0]["digit"] == 7
         began = time.monotonic()
         service.process.terminate()
-        assert service.process.wait(SECONDS) == 0
+        assert service.process.wait(TIMEOUT_S) == 0
         seconds = time.monotonic() - began
     print(f"ended after {seconds:.1f} s")
     assert seconds < LAST_SECONDS + 4  # without a limit nearly 8, and 10 where it is silent

@@ -16,10 +16,9 @@ import pytest
 
 from app.repository.manifest import GRAPH, LABELS, MANIFEST
 from tests.app.conftest import encode
-from tests.app.server.test_load import resident_kb
-from tests.app.server.test_serve import Service, connect, serving, until
 from tests.conftest import ROOT
 from tests.support.constant_model import graph_of, write_version
+from tests.support.service import Service, serving, wait_until
 
 WATCHING = ("--device", "cpu", "--default-model", "m", "--model-poll-seconds", "0.05", "--drain-seconds", "0")
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
@@ -39,7 +38,7 @@ class Caller:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        connection = connect(self.service)
+        connection = self.service.connect()
         newest = 0
         while not self.stop.is_set():
             try:
@@ -112,9 +111,9 @@ def come_damaged(service: Service, elsewhere: Path, family: Path, version: int) 
     made = write_version(elsewhere / family.name, version)
     DAMAGES[version // 4 % len(DAMAGES)](made)
     folder = made.rename(family / str(version))
-    until(lambda: refused(service) == [str(version)])
+    wait_until(lambda: refused(service) == [str(version)])
     shutil.rmtree(folder)
-    until(lambda: not refused(service))
+    wait_until(lambda: not refused(service))
 
 
 @pytest.mark.parametrize("reloads", [16, pytest.param(200, marks=pytest.mark.slow)])
@@ -132,10 +131,10 @@ def test_versions_are_exchanged_under_load_without_a_request_lost(tmp_path: Path
                     assert served(service) == [sound]
                 else:
                     write_version(family, version)
-                    until(lambda version=version: served(service) == [version])
+                    wait_until(lambda version=version: served(service) == [version])
                     shutil.rmtree(family / str(sound))
                     sound = version
-                resident.append(resident_kb(service))
+                resident.append(service.resident_kb())
         log = stopped(service)
     before, after = resident[len(resident) // 2], resident[-1]
     print(f"{sum(each.answered for each in callers)} answers; memory {before} kB, {after} kB in the end")
@@ -167,7 +166,7 @@ def test_each_of_several_workers_takes_new_versions_and_labels(tmp_path: Path) -
             told[health["pid"]] = [f"{each['version']} {each['labels']}" for each in health["models"]]
             return list(told.values()) == [["1 []", "2 ['canary']"]] * 2
 
-        until(both_told)
+        wait_until(both_told)
 
 
 def test_version_of_the_same_number_is_exchanged_by_two_renames(tmp_path: Path) -> None:
@@ -178,7 +177,7 @@ def test_version_of_the_same_number_is_exchanged_by_two_renames(tmp_path: Path) 
     with serving("--models", str(family.parent), *WATCHING) as service:
         (family / "1").rename(tmp_path / "old")
         other.rename(family / "1")
-        connection = connect(service)
+        connection = service.connect()
 
         def digit() -> int:
             connection.request("POST", "/predict", SEVEN)
@@ -186,5 +185,5 @@ def test_version_of_the_same_number_is_exchanged_by_two_renames(tmp_path: Path) 
                 assert answer.status == 200
                 return int(json.load(answer)["predictions"][0]["digit"])
 
-        until(lambda: digit() == 8)
+        wait_until(lambda: digit() == 8)
         connection.close()

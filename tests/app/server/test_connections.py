@@ -1,4 +1,4 @@
-"""Connections that bring nothing, or only little by little: the others are served."""
+"""Idle, slow and half-open connections: the others are served meanwhile."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.server.test_load import resident_kb
-from tests.app.server.test_serve import Service, connect, serving, until
 from tests.conftest import ROOT
-from tests.support.traffic import Answer, post, send
+from tests.support.service import Service, serving, wait_until
+from tests.support.traffic import Response, post, send
 
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 317\r\n"
@@ -23,14 +22,14 @@ BEGINNINGS = {
     "in the middle of a line": HEAD[:10],
     "in the middle of the headers": HEAD,
     "in the middle of the body": HEAD + b"\r\n" + SEVEN[:100],
-    "after an answer": b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n",
+    "after a response": b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n",
 }
 COUNTS = [500, pytest.param(10_000, marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def as_many_files_as_allowed() -> Iterator[None]:
-    """Of this process and of the service it starts, which has one for each connection too."""
+    """Of this process and of the service, which inherits the limit: each has a file for each connection."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield
@@ -39,14 +38,9 @@ def as_many_files_as_allowed() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def service(as_many_files_as_allowed: None) -> Iterator[Service]:
-    """One for all that may be done to it here. However slow the machine: its queue is as long as its size allows."""
+    """One service for all tests here. On a slow machine too, only the size of its queue limits it."""
     with serving("--device", "cpu", "--log-level", "error", "--max-queue-ms", "60000") as service:
         yield service
-
-
-def address_of(service: Service) -> tuple[str, int]:
-    host, port = service.address.removeprefix("http://").split(":")
-    return host, int(port)
 
 
 @contextmanager
@@ -54,19 +48,20 @@ def opened(service: Service, count: int, beginning: bytes) -> Iterator[list[sock
     with ExitStack() as stack:
         sockets = []
         for _ in range(count):
-            sockets.append(stack.enter_context(closing(socket.create_connection(address_of(service), timeout=60))))
-            sockets[-1].sendall(beginning)
+            connection = socket.create_connection(("localhost", service.port), timeout=60)
+            sockets.append(stack.enter_context(closing(connection)))
+            connection.sendall(beginning)
         yield sockets
 
 
 def assert_served(service: Service) -> None:
-    """Old connections as well as new ones; prints how fast."""
-    answers: list[Answer] = []
-    port = address_of(service)[1]
-    asyncio.run(send(port, [post("/predict", SEVEN)] * 400, lambda _, answer: answers.append(answer)))
-    assert [answer.status for answer in answers] == [200] * 400
-    slowest = sorted(answer.seconds for answer in answers)[-4]
-    print(f"p99 {slowest * 1000:.1f} ms; memory {resident_kb(service)} kB")
+    """Answers 400 requests; prints how fast."""
+    responses: list[Response] = []
+    requests = [post("/predict", SEVEN)] * 400
+    asyncio.run(send(service.port, requests, lambda _, response: responses.append(response)))
+    assert [response.status for response in responses] == [200] * 400
+    p99 = sorted(response.seconds for response in responses)[-4]
+    print(f"p99 {p99 * 1000:.1f} ms; memory {service.resident_kb()} kB")
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -76,42 +71,39 @@ def test_others_are_served_beside_connections_that_stop(service: Service, beginn
     with opened(service, count, beginning):
         assert_served(service)
     assert_served(service)
-    until(lambda: len(connections_of(service)) < 5)  # those that were closed are closed here too
+    wait_until(lambda: len(connections_of(service)) < 5)  # the service has closed its ends too
 
 
 def connections_of(service: Service) -> list[str]:
-    """The sockets that the process has open, its listener among them."""
+    """The open sockets of the process, its listener among them."""
     links = []
-    for each in Path(f"/proc/{service.process.pid}/fd").iterdir():
+    for descriptor in Path(f"/proc/{service.process.pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed since the folder was listed
-            links.append(str(each.readlink()))
+            links.append(str(descriptor.readlink()))
     return [link for link in links if "socket:" in link]
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_requests_that_come_a_byte_at_a_time_are_answered_and_hold_up_nobody(service: Service, count: int) -> None:
-    """Of ten thousand that are whole at the same moment, some are told to come back."""
+def test_requests_that_come_a_byte_at_a_time_are_answered_and_hold_up_no_other(service: Service, count: int) -> None:
+    """Of ten thousand that are complete at the same moment, some are refused with 503."""
     request = post("/predict", SEVEN)
     with opened(service, count, request[:-20]) as slow:
-        for place in range(len(request) - 20, len(request)):
-            for each in slow:
-                each.sendall(request[place : place + 1])
-            if place % 5 == 0:
+        for position in range(len(request) - 20, len(request)):
+            for connection in slow:
+                connection.sendall(request[position : position + 1])
+            if position % 5 == 0:
                 assert_served(service)
-        answers = [each.recv(65536) for each in slow]
-    taken = [answer for answer in answers if answer.startswith(b"HTTP/1.1 200 OK")]
-    assert len(taken) >= min(count, 1000)
-    assert all(b"503 " in answer and b"retry-after" in answer for answer in answers if answer not in taken)
+        responses = [connection.recv(65536) for connection in slow]
+    accepted = [response for response in responses if response.startswith(b"HTTP/1.1 200 OK")]
+    assert len(accepted) >= min(count, 1000)
+    assert all(b"503 " in response and b"retry-after" in response for response in responses if response not in accepted)
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_half_open_connections_are_let_go_and_hold_up_nobody(service: Service, count: int) -> None:
-    """Clients that reset without a word, in the middle of their requests."""
+def test_half_open_connections_are_closed_and_hold_up_no_other(service: Service, count: int) -> None:
+    """Clients that reset their connections in the middle of a request."""
     with opened(service, count, HEAD + b"\r\n" + SEVEN[:100]) as half:
-        for each in half:
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # closing sends RST
+        for connection in half:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # closing sends RST
     assert_served(service)
-    connection = connect(service)
-    connection.request("GET", "/health/ready")
-    assert connection.getresponse().status == 200
-    connection.close()
+    assert service.get("/health/ready")[0] == 200

@@ -1,4 +1,4 @@
-"""Damaged pictures of every format, by the thousand: each is read or refused, and the service stays what it was."""
+"""Damaged pictures of every format, by the thousand: each is read or refused, and harms nothing."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from tests.app.conftest import encode
-from tests.app.server.test_load import resident_kb
-from tests.app.server.test_serve import serving, until
-from tests.support.traffic import Answer, post, send
+from tests.support.service import serving, wait_until
+from tests.support.traffic import Response, post, send
 
 FORMATS: list[tuple[str, dict[str, Any]]] = [
     ("PNG", {}),
@@ -34,7 +33,7 @@ FORMATS: list[tuple[str, dict[str, Any]]] = [
     ("BMP", {}),
     ("GIF", {}),
     ("TIFF", {}),
-    *[("TIFF", {"compression": each}) for each in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")],
+    *[("TIFF", {"compression": compression}) for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")],
 ]
 REFUSALS = {413, 415, 422}
 PATHS = ("/predict", "/predict", "/predict", "/read", "/predict?return_image=true")
@@ -76,7 +75,7 @@ def splice(picture: bytearray, other: bytes, random: Random) -> None:
     picture[random.randrange(2, len(picture) + 1) :] = other[random.randrange(len(other)) :]
 
 
-# Each leaves two bytes at least, for the next one.
+# Each leaves at least two bytes, for the next one.
 DAMAGES: list[Callable[[bytearray, bytes, Random], None]] = [flip, overwrite, cut, drop, repeat, splice]
 
 
@@ -85,59 +84,58 @@ def damaged(pictures: list[bytes], random: Random) -> Iterator[bytes]:
         picture = bytearray(random.choice(pictures))
         for damage in random.choices(DAMAGES, k=random.choice([1, 1, 2, 3])):
             damage(picture, random.choice(pictures), random)
-        yield with_sums(bytes(picture)) if random.random() < 0.5 else bytes(picture)
+        yield with_checksums(bytes(picture)) if random.random() < 0.5 else bytes(picture)
 
 
-def with_sums(picture: bytes) -> bytes:
-    """A PNG with the check sums that its chunks should have: without them nothing damaged is looked at."""
-    mended, place = picture[:8], 8
-    while picture.startswith(b"\x89PNG") and place + 12 <= len(picture):
-        (length,) = struct.unpack(">I", picture[place : place + 4])
-        chunk = picture[place + 4 : place + 8 + length]
-        mended += picture[place : place + 4] + chunk + struct.pack(">I", zlib.crc32(chunk))
-        place += 12 + length
-    return mended + picture[place:]
+def with_checksums(picture: bytes) -> bytes:
+    """A PNG with correct checksums: a decoder ignores chunks whose checksum is wrong."""
+    mended, position = picture[:8], 8
+    while picture.startswith(b"\x89PNG") and position + 12 <= len(picture):
+        (length,) = struct.unpack(">I", picture[position : position + 4])
+        chunk = picture[position + 4 : position + 8 + length]
+        mended += picture[position : position + 4] + chunk + struct.pack(">I", zlib.crc32(chunk))
+        position += 12 + length
+    return mended + picture[position:]
 
 
 @pytest.mark.parametrize("number", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_damaged_pictures_are_read_or_refused(seven: NDArray[np.uint8], number: int) -> None:
-    """Always the same ones. The pictures without damage, between them, are read as ever."""
+    """Always the same damage. Undamaged pictures between them are read correctly."""
     pictures = corpus(seven)
     statuses: Counter[int] = Counter()
-    wrong: list[tuple[bytes, Answer]] = []
+    wrong: list[tuple[bytes, Response]] = []
 
-    def see(request: bytes, answer: Answer) -> None:
-        statuses[answer.status] += 1
-        if answer.status not in REFUSALS | {200}:
-            wrong.append((request, answer))
+    def record(request: bytes, response: Response) -> None:
+        statuses[response.status] += 1
+        if response.status not in REFUSALS | {200}:
+            wrong.append((request, response))
 
     random = Random(number)
     with ThreadPoolExecutor(1) as reader, serving("--device", "cpu", "--log-level", "error") as service:
         assert service.process.stderr
         log = reader.submit(service.process.stderr.read)  # at once: a full pipe would stop it
-        port = int(service.address.rsplit(":", 1)[1])
         resident = []
         for _ in range(4):
             bodies = islice(damaged(pictures, random), number // 4)
-            asyncio.run(send(port, (post(random.choice(PATHS), each) for each in bodies), see))
-            asyncio.run(send(port, (post("/predict", each) for each in pictures), assert_seven))
-            resident.append(resident_kb(service))
+            asyncio.run(send(service.port, (post(random.choice(PATHS), body) for body in bodies), record))
+            asyncio.run(send(service.port, (post("/predict", picture) for picture in pictures), assert_seven))
+            resident.append(service.resident_kb())
         service.process.terminate()
         assert service.process.wait(60) == 0
     print(f"{dict(statuses)}; memory after each quarter {resident} kB")
     assert not wrong, wrong[0]
-    assert log.result() == ""  # nothing of ours, nor of the libraries that decode
+    assert log.result() == ""  # neither from the service nor from the libraries that decode
     assert min(statuses[200], statuses[415]) > number // 20  # some got through the decoder, and some did not
-    assert resident[3] < resident[2] + 50_000  # a picture said to be large leaves holes, until all are in use
+    assert resident[3] < resident[2] + 50_000  # sizes that damage makes huge leave holes in the heap
 
 
-def assert_seven(request: bytes, answer: Answer) -> None:
-    assert answer.status == 200
-    assert b'"digit":7' in answer.body
+def assert_seven(request: bytes, response: Response) -> None:
+    assert response.status == 200
+    assert b'"digit":7' in response.body
 
 
 @pytest.fixture
-def no_garbage_is_collected() -> Iterator[None]:
+def garbage_collection_off() -> Iterator[None]:
     gc.collect()
     gc.disable()
     yield
@@ -145,16 +143,16 @@ def no_garbage_is_collected() -> Iterator[None]:
 
 
 def living_pictures() -> int:
-    return sum(isinstance(each, Image.Image) for each in gc.get_objects())
+    return sum(isinstance(instance, Image.Image) for instance in gc.get_objects())
 
 
-@pytest.mark.usefixtures("no_garbage_is_collected")
+@pytest.mark.usefixtures("garbage_collection_off")
 @pytest.mark.parametrize("path", ["/predict", "/read", "/explain"])
 @pytest.mark.parametrize("server", ["client", "plain_client"])
-def test_damaged_picture_is_let_go_of_at_once(path: str, server: str, request: pytest.FixtureRequest) -> None:
-    """It may be 200 MB when its damage is found, too much to leave to the garbage collector."""
+def test_damaged_picture_is_freed_at_once(path: str, server: str, request: pytest.FixtureRequest) -> None:
+    """It may take 200 MB when its damage is found, too much to leave to the garbage collector."""
     client: TestClient = request.getfixturevalue(server)
     before = living_pictures()
     noise = encode(np.random.default_rng(0).integers(0, 256, (600, 600), np.uint8), "JPEG")
     assert client.post(path, content=noise[: len(noise) // 2]).status_code == 415
-    until(lambda: living_pictures() <= before)
+    wait_until(lambda: living_pictures() <= before)

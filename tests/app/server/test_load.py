@@ -1,4 +1,4 @@
-"""A real process under a thousand callers at once, and one whose caller leaves."""
+"""The service under a thousand clients at once, and a large request whose client disconnects."""
 
 from __future__ import annotations
 
@@ -16,113 +16,94 @@ import pytest
 
 from app.inference.session import Model
 from tests.app.conftest import encode
-from tests.app.server.test_serve import Service, serving, until
 from tests.conftest import MLP_VERSIONS, NEWEST
+from tests.support.service import serving, wait_until
 from training.datasets.mnist import Digits
 
-CALLERS = 1000
+CLIENTS = 1000
+RUNS = f'digits_batch_images_count{{model="digits",version="{NEWEST}"}}'
+DROPPED = f'digits_dropped_total{{model="digits",reason="left",version="{NEWEST}"}}'
 
 
 @dataclass
-class Seen:
-    """What all callers together saw."""
+class Outcome:
+    """Of all clients' requests."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
 
-class Caller:
-    """One connection that asks again and again and looks at every answer."""
+class Client:
+    """One connection that sends pictures one after another and checks every response."""
 
-    def __init__(self, port: int, pictures: list[bytes], digits: list[int], seen: Seen) -> None:
+    def __init__(self, port: int, pictures: list[bytes], digits: list[int], outcome: Outcome) -> None:
         self.port = port
         self.pictures = pictures
         self.digits = digits
-        self.seen = seen
+        self.outcome = outcome
 
-    async def run(self, first: int, until_: float) -> None:
+    async def run(self, first: int, ends_at: float) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         number = first
-        while time.monotonic() < until_:
+        while time.monotonic() < ends_at:
             picture = self.pictures[number % len(self.pictures)]
             head = f"POST /predict?model=digits-mlp HTTP/1.1\r\nHost: x\r\nContent-Length: {len(picture)}\r\n\r\n"
             writer.write(head.encode() + picture)
-            await self.look_at(await reader.readuntil(b"\r\n\r\n"), reader, self.digits[number % len(self.pictures)])
+            await self.check(await reader.readuntil(b"\r\n\r\n"), reader, self.digits[number % len(self.pictures)])
             number += 1
         writer.close()
 
-    async def look_at(self, head: bytes, reader: asyncio.StreamReader, digit: int) -> None:
+    async def check(self, head: bytes, reader: asyncio.StreamReader, digit: int) -> None:
         status, headers = int(head[9:12]), head.lower()
         length = re.search(rb"content-length: (\d+)", headers)
         assert length
         body = json.loads(await reader.readexactly(int(length[1])))
-        self.seen.statuses[status] += 1
+        self.outcome.statuses[status] += 1
         right = body["predictions"][0]["digit"] == digit if status == 200 else b"retry-after: 1" in headers
         if not right or status not in (200, 503):
-            self.seen.wrong.append(f"{status}: {body}")
+            self.outcome.wrong.append(f"{status}: {body}")
 
 
-def resident_kb(service: Service) -> int:
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{service.process.pid}/status").read_text())
-    assert found
-    return int(found[1])
-
-
-async def call(port: int, digits: Digits, graph: bytes, seconds: float, seen: Seen) -> None:
+async def load(port: int, digits: Digits, graph: bytes, seconds: float, outcome: Outcome) -> None:
     pictures = [encode(image) for image in digits.images]
-    read = [int(row.argmax()) for row in Model(graph, "cpu").run(digits.images)]
+    expected = [int(row.argmax()) for row in Model(graph, "cpu").run(digits.images)]
     end = time.monotonic() + seconds
-    callers = [Caller(port, pictures, read, seen).run(37 * number, end) for number in range(CALLERS)]
-    await asyncio.gather(*callers)
+    clients = [Client(port, pictures, expected, outcome).run(37 * number, end) for number in range(CLIENTS)]
+    await asyncio.gather(*clients)
 
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_thousand_callers_at_once_are_answered_right_or_told_to_come_back(
+def test_thousand_clients_at_once_are_answered_correctly_or_refused_with_retry_after(
     models: Path, test_digits: Digits, seconds: float
 ) -> None:
-    """After a first while, in which buffers grow to what so many need, memory stays what it is."""
+    """After the first seconds, in which buffers grow to what so many clients need, memory does not grow."""
     graph = (models / f"digits-mlp/{MLP_VERSIONS[-1]}/model.onnx").read_bytes()
     with serving("--device", "cpu", "--max-queue-size", "500") as service:
-        port = int(service.address.rsplit(":", 1)[1])
-        seen = Seen()
-        asyncio.run(call(port, test_digits[:200], graph, 10 if seconds > 10 else 3, seen))
-        before = resident_kb(service)
-        asyncio.run(call(port, test_digits[:200], graph, seconds, seen))
-        after = resident_kb(service)
-    print(f"{dict(seen.statuses)}; memory {before} kB, later {after} kB")
-    assert not seen.wrong, seen.wrong[:3]
-    assert seen.statuses[200] > CALLERS
+        outcome = Outcome()
+        asyncio.run(load(service.port, test_digits[:200], graph, 10 if seconds > 10 else 3, outcome))
+        before = service.resident_kb()
+        asyncio.run(load(service.port, test_digits[:200], graph, seconds, outcome))
+        after = service.resident_kb()
+    print(f"{dict(outcome.statuses)}; memory {before} kB, later {after} kB")
+    assert not outcome.wrong, outcome.wrong[:3]
+    assert outcome.statuses[200] > CLIENTS
     assert after < before + 10_000
 
 
-def test_work_is_dropped_when_its_caller_leaves_and_the_others_are_answered() -> None:
+def test_work_is_dropped_when_its_client_disconnects_and_the_others_are_answered() -> None:
     with serving("--device", "cpu", "--max-body-bytes", "40000000") as service:
-        host, port = service.address.removeprefix("http://").split(":")
         header = (
             b'{"inputs":[{"name":"image","shape":[16384,784],"datatype":"UINT8","parameters":{"binary_data_size":%d}}]}'
         )
         images = np.zeros((16_384, 784), np.uint8).tobytes()
         text = header % len(images)
-        with socket.create_connection((host, int(port))) as leaving:
+        with socket.create_connection(("localhost", service.port)) as leaving:
             head = (
                 "POST /v2/models/digits/infer HTTP/1.1\r\nHost: x\r\n"
                 f"Inference-Header-Content-Length: {len(text)}\r\nContent-Length: {len(text) + len(images)}\r\n\r\n"
             )
             leaving.sendall(head.encode() + text + images)
-            until(lambda: runs(service) > 2)  # it is being worked on
-        dropped = f'digits_dropped_total{{model="digits",reason="left",version="{NEWEST}"}} 1.0'
-        until(lambda: dropped in exposition(service))
-        assert runs(service) < 16_384 / 64  # and was not worked to its end
+            wait_until(lambda: service.metric(RUNS) > 2)  # it is in progress
+        wait_until(lambda: service.metric(DROPPED) == 1)
+        assert service.metric(RUNS) < 16_384 / 64  # fewer than the whole request needs
         assert service.get("/health/ready")[0] == 200
-
-
-def exposition(service: Service) -> str:
-    host, port = service.address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))) as connection:
-        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
-
-
-def runs(service: Service) -> float:
-    found = re.search(rf'digits_batch_images_count{{model="digits",version="{NEWEST}"}} (\S+)', exposition(service))
-    return float(found[1]) if found else 0.0

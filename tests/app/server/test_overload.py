@@ -1,4 +1,4 @@
-"""Ten times as much as the service can do, and seven tenths of it for long."""
+"""Load shedding at ten times the capacity, and a long run at seven tenths of it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ import numpy as np
 import pytest
 
 from tests.app.conftest import encode
-from tests.app.server.test_load import resident_kb
-from tests.app.server.test_serve import Service, serving
 from tests.conftest import ROOT
-from tests.support.traffic import Answer, during, get, post, send
+from tests.support.service import Service, serving
+from tests.support.traffic import Response, during, get, post, send
 
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 QUIET = ("--device", "cpu", "--log-level", "error")
 
 
 def sixty_four_images() -> bytes:
-    """A batch for the convolutional model, whose work outweighs what it costs to send and to refuse it."""
+    """A batch for the convolutional model: running it costs more than sending and refusing it."""
     header = (
         b'{"inputs":[{"name":"image","shape":[64,784],"datatype":"UINT8","parameters":{"binary_data_size":50176}}]}'
     )
@@ -30,62 +29,57 @@ def sixty_four_images() -> bytes:
     return post("/v2/models/digits/infer", header + images, f"Inference-Header-Content-Length: {len(header)}")
 
 
-def p99_ms(answers: Sequence[Answer]) -> float:
-    return sorted(answer.seconds for answer in answers)[len(answers) * 99 // 100] * 1000
-
-
-def port_of(service: Service) -> int:
-    return int(service.address.rsplit(":", 1)[1])
+def p99_ms(responses: Sequence[Response]) -> float:
+    return sorted(response.seconds for response in responses)[len(responses) * 99 // 100] * 1000
 
 
 def capacity(service: Service, requests: Sequence[bytes], seconds: float = 2) -> float:
-    """Requests a second that are not turned away, if four callers ask as fast as they are answered."""
-    answers: list[Answer] = []
+    """Requests a second that are not refused, with four clients that send as fast as they are answered."""
+    responses: list[Response] = []
     asyncio.run(
-        send(port_of(service), during(seconds, requests), lambda _, answer: answers.append(answer), connections=4)
+        send(service.port, during(seconds, requests), lambda _, response: responses.append(response), connections=4)
     )
-    taken = sum(answer.status != 503 for answer in answers)
-    assert taken
-    return taken / seconds
+    accepted = sum(response.status != 503 for response in responses)
+    assert accepted
+    return accepted / seconds
 
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.slow)])
-def test_ten_times_the_capacity_is_answered_or_told_to_come_back(seconds: float) -> None:
-    """Meanwhile the probes and the figures are answered too, over connections of their own."""
-    seen: dict[bytes, dict[int, list[Answer]]] = defaultdict(lambda: defaultdict(list))
+def test_ten_times_the_capacity_is_answered_or_refused_with_retry_after(seconds: float) -> None:
+    """Meanwhile probes and metrics are answered too, over connections of their own."""
+    received: dict[bytes, dict[int, list[Response]]] = defaultdict(lambda: defaultdict(list))  # by path and status
 
-    def see(request: bytes, answer: Answer) -> None:
-        seen[request.split()[1]][answer.status].append(answer._replace(body=b""))
+    def record(request: bytes, response: Response) -> None:
+        received[request.split()[1]][response.status].append(response._replace(body=b""))
 
     async def overload(port: int, rate: float) -> None:
         probes = [get("/health/live"), get("/health/ready"), get("/metrics")]
         await asyncio.gather(
-            send(port, during(seconds, [sixty_four_images()]), see, connections=300, rate=rate),
-            send(port, during(seconds, probes), see, connections=1, rate=20),
+            send(port, during(seconds, [sixty_four_images()]), record, connections=300, rate=rate),
+            send(port, during(seconds, probes), record, connections=1, rate=20),
         )
 
     with serving(*QUIET) as service:
         rate = capacity(service, [sixty_four_images()])
-        asyncio.run(overload(port_of(service), 10 * rate))
-        after: list[Answer] = []
-        later = [sixty_four_images()] * 8  # one after the other: on a slow machine eight at once are too many already
-        asyncio.run(send(port_of(service), later, lambda _, answer: after.append(answer), connections=1))
-    answers = seen.pop(b"/v2/models/digits/infer")
-    asked = sum(map(len, answers.values())) / seconds
-    print(
-        f"capacity {rate:.0f}/s, asked {asked:.0f}/s: {len(answers[200])} answered, p99 {p99_ms(answers[200]):.0f} ms"
-    )
-    print(f"{len(answers[503])} refused, p99 {p99_ms(answers[503]):.0f} ms")
-    for path, by_status in seen.items():
-        print(f"{path.decode()} p99 {p99_ms(by_status[200]):.0f} ms")
-        assert set(by_status) == {200}
-    assert set(answers) == {200, 503}
-    assert {answer.status for answer in after} == {200}
-    assert all(answer.headers[b"retry-after"] for answer in answers[503])
+        asyncio.run(overload(service.port, 10 * rate))
+        after: list[Response] = []
+        requests = [sixty_four_images()] * 8  # one after another: eight at once can be too many for a slow machine
+        asyncio.run(send(service.port, requests, lambda _, response: after.append(response), connections=1))
+    by_status = received.pop(b"/v2/models/digits/infer")
+    answered, refused = by_status[200], by_status[503]
+    sent = (len(answered) + len(refused)) / seconds
+    print(f"capacity {rate:.0f}/s, sent {sent:.0f}/s: {len(answered)} answered, p99 {p99_ms(answered):.0f} ms")
+    print(f"{len(refused)} refused, p99 {p99_ms(refused):.0f} ms")
+    for path, probes in received.items():
+        print(f"{path.decode()} p99 {p99_ms(probes[200]):.0f} ms")
+        assert set(probes) == {200}
+    assert set(by_status) == {200, 503}
+    assert {response.status for response in after} == {200}
+    assert all(response.headers[b"retry-after"] for response in refused)
 
 
 def everyday_requests() -> list[bytes]:
-    """Small and large pictures, tensors, pages of several digits, and what is refused."""
+    """Small and large pictures, tensors, pages of several digits, and requests that are refused."""
     large = encode(np.pad(np.kron(np.eye(7, dtype=np.uint8)[::-1] * 255, np.ones((40, 40), np.uint8)), 70))
     instances = b'{"instances": [' + b",".join([b"[" + b",".join([b"0.5"] * 784) + b"]"] * 4) + b"]}"
     requests = [
@@ -108,22 +102,22 @@ def open_files(service: Service) -> int:
 
 
 @pytest.mark.parametrize("seconds", [4, pytest.param(1800, marks=pytest.mark.slow)])
-def test_seven_tenths_of_the_capacity_for_long_change_nothing(seconds: float) -> None:
+def test_long_run_at_seven_tenths_of_the_capacity_takes_no_more_memory_and_no_more_files(seconds: float) -> None:
     statuses: dict[int, int] = defaultdict(int)
-    unexpected: list[Answer] = []
+    unexpected: list[Response] = []
 
-    def see(request: bytes, answer: Answer) -> None:
-        statuses[answer.status] += 1
-        if answer.status not in (200, 400, 415):
-            unexpected.append(answer)
+    def record(request: bytes, response: Response) -> None:
+        statuses[response.status] += 1
+        if response.status not in (200, 400, 415):
+            unexpected.append(response)
 
     requests = everyday_requests()
     with serving(*QUIET) as service:
         rate = 0.7 * capacity(service, requests)
         resident, files = [], []
         for _ in range(4):
-            asyncio.run(send(port_of(service), during(seconds / 4, requests), see, rate=rate))
-            resident.append(resident_kb(service))
+            asyncio.run(send(service.port, during(seconds / 4, requests), record, rate=rate))
+            resident.append(service.resident_kb())
             files.append(open_files(service))
     print(f"{rate:.0f}/s wanted, {sum(statuses.values()) / seconds:.0f}/s sent; {dict(statuses)}")
     print(f"after each quarter: memory {resident} kB, open files {files}")

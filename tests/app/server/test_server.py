@@ -1,51 +1,61 @@
-"""The server writes what it is given, in every form that an answer has."""
+"""The server of one process: what it writes, and how it shuts down."""
 
 from __future__ import annotations
 
 import http.client
+import json
+import shlex
+import signal
 import socket
+import subprocess
+import time
 from typing import Any
 
-from tests.app.server.test_serve import serving
 from tests.conftest import ROOT
+from tests.support.service import TIMEOUT_S, serving, wait_until
 
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 
 
-def test_answer_of_the_fast_lane_is_one_packet() -> None:
-    with serving("--device", "cpu") as service:
-        host, port = service.address.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port))) as connection:
-            for _ in range(3):
-                connection.sendall(
-                    b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(SEVEN) + SEVEN
-                )
-                answer = connection.recv(65536)  # what the first packet holds
-                head, _, body = answer.partition(b"\r\n\r\n")
-                assert head.startswith(b"HTTP/1.1 200 OK\r\ndate: ")
-                assert b"content-length: %d" % len(body) in head
-                assert body.endswith(b"}]}")
+# --- responses --------------------------------------------------------------------------------------------------------
 
 
-def test_caller_of_http_1_0_gets_its_answer_and_the_end() -> None:
-    with serving("--device", "cpu") as service:
-        host, port = service.address.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(b"POST /predict HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(SEVEN) + SEVEN)
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    assert b'"digit":7' in answer
-    assert b"connection: close" in answer.lower()
+def test_response_on_the_fast_path_is_one_packet() -> None:
+    request = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(SEVEN) + SEVEN
+    with (
+        serving("--device", "cpu", "--fast-path", "true") as service,
+        socket.create_connection(("127.0.0.1", service.port)) as connection,
+    ):
+        for _ in range(3):
+            connection.sendall(request)
+            packet = connection.recv(65536)
+            head, _, body = packet.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 OK\r\ndate: ")
+            assert b"content-length: %d" % len(body) in head
+            assert body.endswith(b"}]}")
 
 
-def test_answers_of_every_form_come_over_one_connection() -> None:
+def test_client_of_http_1_0_gets_its_response_and_the_end_of_the_connection() -> None:
+    request = b"POST /predict HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(SEVEN) + SEVEN
+    with (
+        serving("--device", "cpu") as service,
+        socket.create_connection(("127.0.0.1", service.port)) as connection,
+    ):
+        connection.sendall(request)
+        response = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b'"digit":7' in response
+    assert b"connection: close" in response.lower()
+
+
+def test_responses_of_every_form_come_over_one_connection() -> None:
     """With a body of known length, without one, in pieces, unchanged, refused; one after the other."""
     with serving("--device", "cpu") as service:
-        connection = http.client.HTTPConnection(service.address.removeprefix("http://"), timeout=20)
+        connection = service.connect()
 
         def ask(method: str, path: str, **headers: str) -> tuple[int, bytes, Any]:
             connection.request(method, path, headers=headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read(), answer.headers
+            response = connection.getresponse()
+            return response.status, response.read(), response.headers
 
         status, picture, headers = ask("GET", "/static/seven.png")
         assert (status, picture[:4]) == (200, b"\x89PNG")
@@ -57,3 +67,66 @@ def test_answers_of_every_form_come_over_one_connection() -> None:
         assert connection.getresponse().read().startswith(b'{"model"')
         assert ask("POST", "/predict")[0] == 400
         connection.close()
+
+
+# --- graceful shutdown ------------------------------------------------------------------------------------------------
+
+
+def ask(connection: http.client.HTTPConnection) -> tuple[int, str | None]:
+    """The status and the Connection header of a response."""
+    connection.request("GET", "/health/live")
+    with connection.getresponse() as response:
+        response.read()
+        return response.status, response.getheader("connection")
+
+
+def test_sigterm_says_not_ready_at_once_and_still_answers_until_drained() -> None:
+    with serving("--drain-seconds", "2") as service:
+        assert service.get("/health/ready")[0] == 200
+        service.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: service.get("/health/ready")[0] == 503)
+        time.sleep(0.5)  # without a drain the port is closed after 0.1 s
+        assert service.get("/health/live")[0] == 200
+        assert service.get("/models")[0] == 200
+        assert service.process.wait(TIMEOUT_S) == 0
+
+
+def test_responses_close_their_connections_while_draining_and_idle_ones_stay_open() -> None:
+    with serving("--drain-seconds", "3") as service:
+        idle = service.connect()
+        assert ask(idle) == (200, None)
+        service.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: service.get("/health/ready")[0] == 503)
+        time.sleep(0.5)  # a server that closes idle connections has done so by now
+        assert ask(idle) == (200, "close")
+        assert service.process.wait(TIMEOUT_S) == 0
+
+
+def test_every_response_of_a_long_drain_closes_its_connection() -> None:
+    """uvicorn replaces the headers of all responses once a second."""
+    with serving("--drain-seconds", "3") as service:
+        early, late = service.connect(), service.connect()
+        service.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: service.get("/health/ready")[0] == 503)
+        assert ask(early) == (200, "close")
+        time.sleep(1.2)
+        assert ask(late) == (200, "close")
+        assert service.process.wait(TIMEOUT_S) == 0
+
+
+def test_interrupt_does_not_wait_for_the_drain() -> None:
+    with serving("--drain-seconds", "600") as service:
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(TIMEOUT_S) == 0
+
+
+def test_request_in_progress_is_answered_before_the_exit() -> None:
+    """A body that is still arriving when the service is told to stop."""
+    with serving("--drain-seconds", "0") as service:
+        curl = f"curl -s --limit-rate 200 --data-binary @{shlex.quote(str(ROOT / 'app/web/static/seven.png'))}"
+        slow = subprocess.Popen(["bash", "-c", f"{curl} {service.address}/predict"], stdout=subprocess.PIPE)
+        time.sleep(0.5)  # the first of its 317 bytes are on their way
+        service.process.send_signal(signal.SIGTERM)
+        out, _ = slow.communicate(timeout=TIMEOUT_S)
+        assert json.loads(out)["predictions"][0]["digit"] == 7
+        assert service.process.wait(TIMEOUT_S) == 0

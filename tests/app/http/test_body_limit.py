@@ -1,0 +1,92 @@
+"""Bodies: bounded, and decompressed within the same bound."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from app.http.body_limit import BodyLimitMiddleware
+from app.http.problems import ProblemMiddleware
+
+
+async def echo(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(await request.body())
+
+
+def echoing(max_bytes: int) -> TestClient:
+    app = Starlette(routes=[Route("/echo", echo, methods=["POST"])])
+    app.add_middleware(BodyLimitMiddleware, max_bytes=max_bytes)
+    app.add_middleware(ProblemMiddleware)
+    return TestClient(app)
+
+
+def test_body_within_the_limit_passes() -> None:
+    assert echoing(10).post("/echo", content=b"0123456789").text == "0123456789"
+
+
+def test_declared_body_over_the_limit_is_refused() -> None:
+    response = echoing(10).post("/echo", content=b"0123456789+")
+    assert response.status_code == 413
+    assert response.headers["connection"] == "close"
+    assert response.json()["type"] == "urn:digits:problem:body-too-large"
+
+
+def test_undeclared_body_over_the_limit_is_refused_while_reading() -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(4):
+            yield b"0123"
+
+    assert echoing(10).post("/echo", content=chunks()).status_code == 413
+
+
+def gzipped(content: bytes) -> bytes:
+    return gzip.compress(content)
+
+
+def raw_deflate(content: bytes) -> bytes:
+    stream = zlib.compressobj(wbits=-15)
+    return stream.compress(content) + stream.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"),
+    [("gzip", gzipped), ("deflate", zlib.compress), ("deflate", raw_deflate), ("identity", bytes)],
+)
+def test_compressed_body_is_decompressed(encoding: str, compress: Callable[[bytes], bytes]) -> None:
+    response = echoing(100).post("/echo", content=compress(b"x" * 100), headers={"Content-Encoding": encoding})
+    assert response.text == "x" * 100
+
+
+def test_compressed_body_over_the_limit_is_refused_though_it_is_small() -> None:
+    client = echoing(100_000)
+    bomb = gzip.compress(bytes(50_000_000))
+    assert len(bomb) < 100_000
+    assert client.post("/echo", content=bomb, headers={"Content-Encoding": "gzip"}).status_code == 413
+    fits = gzip.compress(bytes(100_000))
+    assert len(client.post("/echo", content=fits, headers={"Content-Encoding": "gzip"}).content) == 100_000
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", b"no gzip"),
+        ("deflate", b"\xff\xff"),
+        ("gzip", gzip.compress(b"abc")[:-4]),
+        ("br", b"abc"),
+        ("gzip", b""),
+    ],
+    # Explicit: gzip's output contains the time, and pytest-xdist's processes must agree on the names of tests.
+    ids=["gzip of something else", "deflate of something else", "cut off", "unsupported encoding", "empty"],
+)
+def test_body_that_does_not_match_its_encoding_is_refused(encoding: str, body: bytes) -> None:
+    response = echoing(100).post("/echo", content=body, headers={"Content-Encoding": encoding})
+    assert response.status_code == 400
+    assert response.json()["type"] == "urn:digits:problem:invalid-request"

@@ -1,0 +1,59 @@
+"""Every error of a route becomes a problem document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from app.errors import BlankPicture
+from app.http.problems import ProblemMiddleware
+
+
+async def fail(request: Request) -> PlainTextResponse:
+    raise RuntimeError("the password is 1234")
+
+
+async def refuse(request: Request) -> PlainTextResponse:
+    raise BlankPicture("Draw something.")
+
+
+def client_of(endpoint: Callable[[Request], Any]) -> TestClient:
+    app = Starlette(routes=[Route("/", endpoint, methods=["POST"])])
+    app.add_middleware(ProblemMiddleware)
+    return TestClient(app)
+
+
+def test_refusal_of_a_route_becomes_a_problem() -> None:
+    response = client_of(refuse).post("/")
+    assert response.status_code == 422
+    assert response.json()["detail"] == "Draw something."
+
+
+def test_unexpected_error_is_logged_and_its_text_is_not_sent(caplog: pytest.LogCaptureFixture) -> None:
+    response = client_of(fail).post("/")
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "1234" not in response.text
+    assert "the password is 1234" in caplog.text
+
+
+def test_parameter_of_a_wrong_kind_is_named_in_a_problem(client: TestClient) -> None:
+    response = client.get("/models/digits/newest/model.onnx")
+    assert response.status_code == 400
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["detail"].startswith("The parameter 'version' is wrong: ")
+
+
+def test_unknown_path_and_wrong_method_are_problems(client: TestClient) -> None:
+    missing = client.get("/nothing")
+    assert (missing.status_code, missing.json()["type"]) == (404, "urn:digits:problem:route-not-found")
+    wrong = client.get("/predict")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+    assert wrong.json()["type"] == "urn:digits:problem:method-not-allowed"

@@ -1,0 +1,67 @@
+"""python -m app: what it prints, and how it refuses to start."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from app import __version__
+from app.__main__ import main
+from app.inference.cuda import cuda_problem
+from tests.conftest import ROOT
+from tests.support.service import TIMEOUT_S, assert_refuses_to_start, serving
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["--version"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"digits {__version__}\n"
+
+
+def test_printed_curl_line_reads_a_seven() -> None:
+    with serving() as service:
+        line = service.welcome.splitlines()[1].strip()
+        assert line.startswith("curl ")
+        response = subprocess.run(["bash", "-c", line], capture_output=True, check=True, timeout=TIMEOUT_S)
+        assert json.loads(response.stdout)["predictions"][0]["digit"] == 7
+
+
+def test_auto_says_which_device_it_uses() -> None:
+    device = "cuda" if cuda_problem() is None else "cpu"
+    with serving("--device", "auto") as service:
+        assert f"({device})" in service.welcome
+        assert service.get("/health")[1]["device"] == device
+        assert {model["device"] for model in service.get("/models")[1]["models"]} == {device}
+        service.process.terminate()
+        assert service.process.stderr
+        assert f" on {device}" in service.process.stderr.read()
+
+
+@pytest.mark.skipif(cuda_problem() is None, reason="this machine has a GPU")
+@pytest.mark.parametrize(
+    "options",
+    [("--device", "cuda"), ("--models", "nowhere"), ("--default-model", "letters"), ("--port", "70000")],
+    ids=" ".join,
+)
+def test_refusal_to_start_is_one_clear_line_and_a_status(options: tuple[str, ...]) -> None:
+    assert_refuses_to_start(*options)
+
+
+def threads_after_import(**environment: str) -> int:
+    code = "import app.__main__, os; print(len(os.listdir('/proc/self/task')))"
+    clean = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    command = [sys.executable, "-c", code]
+    counted = subprocess.run(command, cwd=ROOT, env=clean | environment, capture_output=True, text=True, check=True)
+    return int(counted.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_openblas_starts_no_threads_unless_the_environment_asks_for_them() -> None:
+    assert threads_after_import() == threads_after_import(OPENBLAS_NUM_THREADS="1")
+    if (os.cpu_count() or 1) > 1:
+        assert threads_after_import(OPENBLAS_NUM_THREADS="2") > threads_after_import()
