@@ -93,11 +93,11 @@ def test_the_image_that_the_model_received_is_shown(page: Page) -> None:
     assert 20 < page.locator("#seen").evaluate(f"seen => ({bright})(seen).length") < 300
 
 
-def test_a_prediction_that_is_not_accepted_is_shown_as_probably_not_a_digit(page: Page) -> None:
+def test_a_prediction_that_is_not_accepted_is_marked_as_doubtful(page: Page) -> None:
     page.route("**/predict?*", without_acceptance)
     draw(page, SEVEN)
-    expect(page.locator("#words")).to_have_text("Probably not a digit")
-    expect(page.locator("#detail")).to_have_text(re.compile(r"^Closest match: 7, \d+\.\d\d%$"))
+    expect(page.locator("#words")).to_have_text("Not a digit?")
+    expect(page.locator("#detail")).to_have_text(re.compile(r"^Closest: 7, \d+\.\d\d%$"))
     expect(page.locator("#digit")).to_have_attribute("aria-hidden", "true")
     page.unroute_all(behavior="ignoreErrors")  # a request may be in flight when the page is closed
 

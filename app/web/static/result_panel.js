@@ -58,7 +58,7 @@ export function showReading({ text, digits }, facts) {
 /** `fileName`: of the picture that the problem is about, if it came from a file. */
 export function showProblem(problem, fileName, facts) {
   const [title, detail] = translateProblem(problem);
-  show("problem", "", title, fileName ? `${fileName}: ${detail}` : detail);
+  show("problem", "", title, fileName ? translate("aboutFile", { name: fileName, detail }) : detail);
   showFacts(facts);
 }
 
