@@ -4,10 +4,10 @@
     python -m deploy.ray.read scans/ s3://bucket/scans --out readings                  # here
     RAY_ADDRESS=auto python -m deploy.ray.read s3://bucket/scans --out s3://bucket/readings --format csv  # on a cluster
 
-    files -> bytes -> an actor for each core, which holds the model -> a row a picture -> files of rows
+    files -> bytes -> one actor for each core, with the model loaded -> one row for each picture -> files of rows
 
-The folders must be seen by all machines. A picture that cannot be read has a row that says why, and stops nothing; the
-status is 1 then. Settings are the service's own, from the environment (DIGITS_DEVICE=cuda gives each actor a GPU).
+All machines must have access to the folders. A picture that cannot be read gets a row with the reason, and the exit
+status is 1. Settings are read from the DIGITS_ variables of the environment (DIGITS_DEVICE=cuda gives each actor a GPU).
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from ray.data import ActorPoolStrategy, Dataset
 
 from app.__main__ import load_newest
 from app.errors import ServiceError
-from app.offline import SUFFIXES, readings_of
+from app.offline import SUFFIXES, predict_images
 from app.preprocessing.decode import open_picture
-from app.preprocessing.normalize import to_mnist
+from app.preprocessing.normalize import to_image
 from app.runtime import configure_runtime
 from app.settings import Settings
 
-# Named, since a batch without any error would have a column of no type.
+# Given explicitly: the column `error` of a batch without errors would have no type.
 ROW = pa.schema(
     [
         ("file", pa.string()),
@@ -50,7 +50,7 @@ WRITERS: dict[str, Callable[[Dataset, str], None]] = {
 
 
 class Reader:
-    """An actor, with the newest version of the default model."""
+    """An actor that holds the newest version of the default model."""
 
     def __init__(self, settings: Settings) -> None:
         configure_runtime()
@@ -60,21 +60,21 @@ class Reader:
     def __call__(self, batch: dict[str, NDArray[Any]]) -> pa.Table:
         """Columns `path` and `bytes` -> rows of `ROW`."""
         prepared = [self.prepare(content) for content in batch["bytes"]]
-        readings = readings_of(batch["path"].tolist(), prepared, self.model, self.manifest)
+        readings = predict_images(batch["path"].tolist(), prepared, self.model, self.manifest)
         return pa.Table.from_pylist([asdict(each) for each in readings], ROW)
 
     def prepare(self, content: bytes) -> NDArray[np.uint8] | str:
         """The (28, 28) image, or what is wrong with the picture."""
         try:
-            return to_mnist(open_picture(content, self.settings.max_pixels))
+            return to_image(open_picture(content, self.settings.max_pixels))
         except ServiceError as error:
             return error.detail
 
 
 def read(folders: list[str], settings: Settings) -> Dataset:
-    """A row a picture. Rows are a hundred bytes each, and so are kept for the count and the files."""
+    """One row for each picture. Rows take a hundred bytes each, so all are kept in memory."""
     pictures = ray.data.read_binary_files(
-        folders, include_paths=True, file_extensions=[each.lstrip(".") for each in SUFFIXES]
+        folders, include_paths=True, file_extensions=[suffix.lstrip(".") for suffix in SUFFIXES]
     )
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray's own
     actors = max(1, int(resources.get("GPU" if on_gpu(settings) else "CPU", 1)))
@@ -94,9 +94,9 @@ def on_gpu(settings: Settings) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.ray.read", description="Reads folders of pictures.")
-    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="of pictures, at any depth; local, s3:// or gs://")
-    parser.add_argument("--out", required=True, help="the folder of the files that are written")
-    parser.add_argument("--format", choices=WRITERS, default="parquet", help="of those files")
+    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="a folder of pictures, at any depth; local, s3:// or gs://")
+    parser.add_argument("--out", required=True, help="the folder to write to")
+    parser.add_argument("--format", choices=WRITERS, default="parquet", help="the format of the written files")
     arguments = parser.parse_args()
     readings = read(arguments.folders, Settings())
     WRITERS[arguments.format](readings, arguments.out)

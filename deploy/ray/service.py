@@ -1,11 +1,11 @@
-"""The service on Ray Serve, which keeps as many replicas of it as there is work for, on however many machines.
+"""The service on Ray Serve, which scales its replicas with the load, over any number of machines.
 
     pip install '.[ray]'
     serve run deploy.ray.service:app                                # here, on http://127.0.0.1:8000
     serve run --address ray://HEAD:10001 --working-dir . deploy.ray.service:app   # on a cluster
 
-The settings are the service's own, from the environment (DIGITS_DEVICE=cuda gives each replica a GPU), but for those of
-its server: address, port, processes and draining are Ray's.
+The settings are read from the DIGITS_ variables of the environment (DIGITS_DEVICE=cuda gives each replica a GPU). Those
+of the HTTP server do not apply: Ray decides on address, port, processes and draining.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import os
 from ray import serve
 from starlette.types import ASGIApp
 
-MOST_REPLICAS = 32
-ONGOING = 16  # requests to a replica at which another is started: one run of the model answers as many
+MAX_REPLICAS = 32
+TARGET_ONGOING_REQUESTS = 16  # of one replica: one run of the model answers as many
 
 
 def create() -> ASGIApp:
-    """In each replica, which loads the models before it gets its first request."""
+    """Called in each replica, which loads the models before its first request."""
     from app.main import create_app
 
     return create_app()
@@ -33,11 +33,11 @@ deployment = serve.deployment(
     name="digits",
     autoscaling_config={
         "min_replicas": 1,
-        "max_replicas": MOST_REPLICAS,
-        "target_ongoing_requests": ONGOING,
-        "upscale_delay_s": 5,  # of 30: a replica is there within seconds
+        "max_replicas": MAX_REPLICAS,
+        "target_ongoing_requests": TARGET_ONGOING_REQUESTS,
+        "upscale_delay_s": 5,  # instead of 30: a replica starts within seconds
     },
-    max_ongoing_requests=16 * ONGOING,  # while another starts; the rest waits at Ray's proxy
+    max_ongoing_requests=16 * TARGET_ONGOING_REQUESTS,  # while another replica starts; the rest waits in Ray's proxy
     ray_actor_options={"num_cpus": 1, "num_gpus": int(ON_GPU), "runtime_env": {"env_vars": SETTINGS}},
 )
 app = deployment(serve.ingress(create)()).bind()

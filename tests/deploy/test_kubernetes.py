@@ -12,9 +12,9 @@ import yaml
 
 from app.server.server import LINGER_SECONDS
 from app.settings import Settings
-from tests.app.server.test_serve import serving
 from tests.conftest import ROOT
 from tests.deploy.kustomization import Document, rendered
+from tests.support.service import serving
 
 FOLDER = ROOT / "deploy/kubernetes"
 VARIANTS = [FOLDER / "base", FOLDER / "gpu"]
@@ -24,7 +24,7 @@ in_both = pytest.mark.parametrize("folder", VARIANTS, ids=lambda folder: folder.
 
 
 def find(folder: Path, kind: str) -> Document:
-    (found,) = [each for each in rendered(folder) if each["kind"] == kind]
+    (found,) = [document for document in rendered(folder) if document["kind"] == kind]
     return found
 
 
@@ -44,17 +44,17 @@ def container_of(folder: Path) -> Document:
 def test_objects_are_what_kubernetes_takes(folder: Path, version: str) -> None:
     """Strictly: a misspelt member, which a cluster would drop, is an error."""
     objects = rendered(folder)
-    assert tuple(each["kind"] for each in objects) == KINDS
-    for each in objects:
-        kubernetes_validate.validate(each, version, strict=True)
+    assert tuple(document["kind"] for document in objects) == KINDS
+    for document in objects:
+        kubernetes_validate.validate(document, version, strict=True)
 
 
 @in_both
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl")
 def test_kubectl_makes_the_same_of_it(folder: Path) -> None:
     made = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, check=True, timeout=60).stdout
-    theirs = {each["kind"]: each for each in yaml.safe_load_all(made)}
-    assert theirs == {each["kind"]: each for each in rendered(folder)}
+    theirs = {document["kind"]: document for document in yaml.safe_load_all(made)}
+    assert theirs == {document["kind"]: document for document in rendered(folder)}
 
 
 @in_both
@@ -106,9 +106,9 @@ def test_gpu_overlay_asks_for_a_gpu_and_waits_for_none_to_spare() -> None:
 def test_probes_and_figures_are_where_they_are_looked_for() -> None:
     """In the service as the pod starts it: its variables, its port."""
     container = container_of(FOLDER / "base")
-    probes = {container[f"{each}Probe"]["httpGet"]["path"] for each in ("startup", "readiness", "liveness")}
+    probes = {container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
     (metric,) = find(FOLDER / "gpu", "HorizontalPodAutoscaler")["spec"]["metrics"]
-    variables = {each["name"]: each["value"] for each in container["env"]}
+    variables = {variable["name"]: variable["value"] for variable in container["env"]}
     with serving("--device", "cpu", **variables) as service:
         for path in probes:
             assert service.get(path)[0] == 200

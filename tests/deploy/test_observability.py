@@ -73,7 +73,7 @@ def test_problems_that_alerts_are_about_are_problems_of_ours() -> None:
     kinds = set(
         re.findall(r'slug, title = [^,]*, "([\w-]+)"|slug, title = "([\w-]+)"', (ROOT / "app/errors.py").read_text())
     )
-    known = {each for pair in kinds for each in pair if each} | {"overloaded"}
+    known = {kind for pair in kinds for kind in pair if kind} | {"overloaded"}
     for expression in EXPRESSIONS.values():
         for named in re.findall(r'kind=~?"([^"]*)"', expression):
             assert set(named.split("|")) <= known
