@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from PIL import Image as Pillow
 
-from training.datasets.mnist import Digits, Images, Labels, load_test
+from app.arrays import Images
+from training.datasets.mnist import Digits, Labels, load_test_digits
 
 TEST_DIGITS = Path(__file__).parents[1] / "tests/data"
 PICTURES = 512  # different pictures that are cycled: more than a server's caches would be blamed for
@@ -32,7 +33,7 @@ class Question:
 
 @cache
 def digits() -> Digits:
-    return load_test(TEST_DIGITS)
+    return load_test_digits(TEST_DIGITS)
 
 
 @cache

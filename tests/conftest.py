@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.datasets.mnist import Digits, load_test
+from training.datasets.mnist import Digits, load_test_digits
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = sorted((path.name for path in (ROOT / "models/digits").iterdir()), key=int)  # of the default model
@@ -23,4 +23,4 @@ def models() -> Path:
 @pytest.fixture(scope="session")
 def test_digits() -> Digits:
     """MNIST's 10,000 test digits."""
-    return load_test(ROOT / "tests/data")
+    return load_test_digits(ROOT / "tests/data")

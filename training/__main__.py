@@ -13,9 +13,8 @@ from typing import Any
 from app.errors import ModelRefused
 from app.runtime import configure_runtime
 from training.config import PRESETS, TEACHERS, Distortion, Options, TrainConfig
-from training.datasets.downloads import PackageError
-from training.datasets.mnist import DataError, load
-from training.errors import ExportError, SigningError
+from training.datasets.mnist import load_mnist
+from training.errors import TrainingError
 
 # What loads TensorFlow is imported where it is used: --help does not wait for it.
 
@@ -37,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     configure_runtime()
     try:
         arguments.run_verb(arguments)
-    except (DataError, ExportError, ModelRefused, PackageError, SigningError) as error:
+    except (ModelRefused, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -193,14 +192,14 @@ def run_train(arguments: argparse.Namespace) -> None:
 
     config = config_from(arguments)
     run = arguments.out or Path("runs") / arguments.preset
-    train(config, load(arguments.data_dir), run, resume=arguments.resume)
+    train(config, load_mnist(arguments.data_dir), run, resume=arguments.resume)
     print(f"trained: {run}/model.keras; next: python -m training publish {run}")
 
 
 def run_average(arguments: argparse.Namespace) -> None:
     from training.networks.weight_average import average
 
-    average(arguments.runs, load(arguments.data_dir), arguments.out)
+    average(arguments.runs, load_mnist(arguments.data_dir), arguments.out)
     print(f"averaged: {arguments.out}/model.keras; next: python -m training publish {arguments.out}")
 
 
@@ -215,7 +214,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     from training.evaluation.metrics import CLASSES, Evaluation
     from training.export import fit_temperature, predict, read_run, softmax
 
-    data = load(arguments.data_dir)
+    data = load_mnist(arguments.data_dir)
     _, model = read_run(arguments.run)
     temperature = fit_temperature(predict(model, data.validation.images), data.validation)
     name, digits = ("MNIST test", data.test) if arguments.test else ("MNIST validation", data.validation)
@@ -228,7 +227,7 @@ def run_export(arguments: argparse.Namespace) -> None:
     from training.export import export, write
 
     out = arguments.out or arguments.run / "model.onnx"
-    exported = export(arguments.run, load(arguments.data_dir))
+    exported = export(arguments.run, load_mnist(arguments.data_dir))
     write(exported.graph, out)
     print(f"exported: {out}, {len(exported.graph):,} bytes; differs from Keras by at most ", end="")
     print(f"{exported.parity.max_abs_difference:.1e} on {exported.parity.data}")
@@ -239,7 +238,7 @@ def run_report(arguments: argparse.Namespace) -> None:
     from training.publish import examine
     from training.reporting.report import CARD, report
 
-    data = load(arguments.data_dir)
+    data = load_mnist(arguments.data_dir)
     exported = export(arguments.run, data)
     name, digits = ("MNIST test", data.test) if arguments.test else ("MNIST validation", data.validation)
     out = arguments.out or arguments.run / "report"
@@ -254,7 +253,7 @@ def run_survey(arguments: argparse.Namespace) -> None:
     from training.evaluation.testsets import all_kinds
     from training.reporting import contact_sheet
 
-    digits = load(arguments.data_dir).test
+    digits = load_mnist(arguments.data_dir).test
     manifest, graph = read_version(arguments.model)
     outcomes = survey.survey(Model(graph, device="cpu"), manifest.threshold, digits, all_kinds(digits))
     print(survey.table(outcomes))
@@ -270,7 +269,7 @@ def run_pages(arguments: argparse.Namespace) -> None:
     from app.repository.manifest import read_version
     from training.evaluation.pages import measure
 
-    data = load(arguments.data_dir)
+    data = load_mnist(arguments.data_dir)
     name, digits = ("MNIST test", data.test) if arguments.test else ("MNIST validation", data.validation)
     _, graph = read_version(arguments.model)
     print(f"whole pages read right, made of {name} digits")
@@ -282,7 +281,7 @@ def run_publish(arguments: argparse.Namespace) -> None:
     from training.evaluation.testsets import all_kinds
     from training.publish import publish
 
-    data = load(arguments.data_dir)
+    data = load_mnist(arguments.data_dir)
     print(f"published: {publish(arguments.run, arguments.models, data, all_kinds(data.test))}")
 
 

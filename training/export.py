@@ -19,10 +19,11 @@ from keras import ops
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from app.arrays import Images
 from app.inference.session import INPUT, OUTPUT, Model
 from app.repository.manifest import Parity
 from training.config import TrainConfig
-from training.datasets.mnist import Digits, Images, Split
+from training.datasets.mnist import Digits, Split
 from training.errors import ExportError
 from training.evaluation.metrics import CLASSES
 from training.runs import read_config

@@ -12,7 +12,8 @@ import pytest
 
 from training import __main__ as command
 from training.config import PRESETS
-from training.datasets.mnist import DataError, Digits, Split
+from training.datasets.mnist import Digits, Split
+from training.errors import DataError
 from training.evaluation import testsets as worlds
 from training.evaluation.testsets.base import Kind
 
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def on_small_data(data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command's data is the small split, and its pictures few: the training digits are not in the repository."""
-    monkeypatch.setattr(command, "load", lambda _folder: data)
+    monkeypatch.setattr(command, "load_mnist", lambda _folder: data)
     monkeypatch.setattr(worlds, "all_kinds", few_kinds)
 
 

@@ -1,1 +1,1 @@
-"""The data sets that others made: MNIST, and those that pinned packages carry."""
+"""The data sets that other people made: MNIST, and the fonts and photos that pinned packages of npm and PyPI carry."""

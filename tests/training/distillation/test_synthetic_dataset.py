@@ -10,9 +10,10 @@ import pytest
 
 from app.inference.session import Model
 from training.config import Options, TrainConfig
-from training.datasets.mnist import DataError, Split
+from training.datasets.mnist import Split
 from training.distillation import synthetic_dataset as bank
 from training.distillation.synthetic_dataset import Bank, Plan, Worker
+from training.errors import DataError
 from training.networks.train import BankBatches, moved
 from training.synthesis.glyphs import NO_DIGIT
 
@@ -96,7 +97,7 @@ def test_an_empty_bank_says_how_to_fill_it(tmp_path: Path) -> None:
 
 def test_a_missing_shard_alone_is_made(tmp_path: Path, data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bank, "worker", None)
-    monkeypatch.setattr(bank, "load", lambda _: data)
+    monkeypatch.setattr(bank, "load_mnist", lambda _: data)
     bank.prepare_worker(Plan((str(GRAPH),)))
     monkeypatch.setattr(bank, "SHARD", 100)
     path = bank.shard(tmp_path, "digits", 7)

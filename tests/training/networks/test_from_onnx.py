@@ -12,7 +12,8 @@ import pytest
 from app.inference.session import Model
 from app.repository.manifest import read_version
 from training.config import TrainConfig
-from training.datasets.mnist import DataError, Split
+from training.datasets.mnist import Split
+from training.errors import DataError
 from training.export import predict, softmax
 from training.networks.from_onnx import network_of, of_type
 from training.networks.train import train

@@ -156,9 +156,9 @@ import sys; sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from training.config import Distortion
 from training.config import Options, TrainConfig
-from training.datasets.mnist import Split, load_test
+from training.datasets.mnist import Split, load_test_digits
 from training.networks.train import train
-digits = load_test(Path({str(ROOT / "tests/data")!r}))
+digits = load_test_digits(Path({str(ROOT / "tests/data")!r}))
 train({config!r}, Split(digits[:400], digits[400:500], digits[500:600]), Path({str(run)!r}), verbose=2)
 """
     return Process(

@@ -1,8 +1,8 @@
 """The pictures that the evaluation makes: what people send, and what they should not.
 
 They are made without a look at how training makes its own, and from what training never sees: MNIST's test digits, the
-fonts of `training.fonts.TEST`, Fashion-MNIST, the pictures that scikit-learn and scikit-image ship. `all_kinds` is the
-whole of it; no figure may be used to choose a model, or it is none any more.
+fonts of `training.datasets.fonts.TEST`, Fashion-MNIST, the pictures that scikit-learn and scikit-image ship.
+`all_kinds` is the whole of it; no figure may be used to choose a model, or it is none any more.
 """
 
 from __future__ import annotations

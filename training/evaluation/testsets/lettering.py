@@ -27,7 +27,7 @@ def handwriting_kind() -> Kind:
 
 
 def digits_of(name: str, about: str, families: Families) -> Kind:
-    return Kind(name, about, {family: digits_in(font) for family, font in fonts.load(families).items()}, each=50)
+    return Kind(name, about, {family: digits_in(font) for family, font in fonts.load_fonts(families).items()}, each=50)
 
 
 def letters_kind() -> Kind:
@@ -40,7 +40,7 @@ def letters_like_digits_kind() -> Kind:
 
 
 def letters_of(name: str, about: str, letters: list[str]) -> Kind:
-    loaded = list(fonts.load(fonts.TEST).values())
+    loaded = list(fonts.load_fonts(fonts.TEST).values())
     return Kind(name, about, {letter: letter_in(loaded, letter) for letter in letters}, each=len(loaded))
 
 
@@ -67,7 +67,7 @@ def letter_in(loaded: list[Font], letter: str) -> Make:
 
 def written(font: Font, character: str, height: int, rng: Generator) -> bytes:
     """Somewhere on a sheet of its own, in any colours."""
-    ink = fonts.draw(font, character, height)
+    ink = fonts.render_character(font, character, height)
     margin = rng.uniform(0.1, 1, 2) * height
     sheet = (round(ink.shape[0] + margin[0]), round(ink.shape[1] + margin[1]))
     return file_of(inked(placed_anywhere(ink, sheet, rng), *any_colours(rng)))

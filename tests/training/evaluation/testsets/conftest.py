@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from training.datasets.downloads import PackageError
+from training.errors import PackageError
 from training.evaluation.testsets.base import Kind, Sample
 
 Samples = Callable[[Kind, int], dict[str, list[Sample]]]
