@@ -25,9 +25,9 @@ import yaml
 
 from app import __main__ as app
 from app.settings import Settings
-from tests.app.server.test_serve import Service, serving
 from tests.conftest import ROOT
 from tests.support.documents import Shown, all_blocks, blocks, commands, inline_code, names, read
+from tests.support.service import Service, serving
 from training import __main__ as training
 
 PYTHON = r"(?:\.venv/bin/)?python3? -m"
@@ -60,9 +60,15 @@ def test_command_is_of_a_kind_that_is_tested_here(command: Shown) -> None:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    """Open, but for an administrator's routes and one key."""
+    with serving("--device", "cpu") as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Service]:
+    """Only for an administrator, who has `KEY`."""
     digest = hashlib.sha256(KEY.encode()).hexdigest()
-    with serving("--device", "cpu", "--admin-keys", digest) as service:
+    with serving("--device", "cpu", "--api-keys", digest, "--admin-keys", digest) as service:
         yield service
 
 
@@ -78,16 +84,29 @@ def run(command: str, service: Service, folder: Path) -> bytes:
     """As it is written, but for the port. An HTTP error is an error."""
     here = command.replace("http://localhost:8000", service.address).replace("curl -s ", "curl -sS --fail ")
     bash = ["bash", "-o", "pipefail", "-c", here]
-    return subprocess.run(
-        bash, cwd=folder, env=os.environ | {"KEY": KEY}, capture_output=True, check=True, timeout=60
-    ).stdout
+    environment = {"KEY": KEY, **os.environ}
+    return subprocess.run(bash, cwd=folder, env=environment, capture_output=True, check=True, timeout=60).stdout
 
 
-@pytest.mark.parametrize("command", of_kind("curl"), ids=str)
+OPEN = [command for command in of_kind("curl") if "$KEY" not in command.text]
+GUARDED = [command for command in of_kind("curl") if "$KEY" in command.text]
+
+
+@pytest.mark.parametrize("command", OPEN, ids=str)
 def test_curl_line_is_answered(command: Shown, service: Service, folder: Path) -> None:
     answer = run(command.text, service, folder)
-    if not re.search(r" -o | http\S+(metrics|load)$", command.text):
+    if not re.search(r" -o |/metrics$", command.text):
         json.loads(answer)
+
+
+@pytest.mark.parametrize("command", GUARDED, ids=str)
+def test_curl_line_with_a_key_is_answered_because_of_the_key(
+    command: Shown, guarded: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(command.text, guarded, folder)
+    monkeypatch.setenv("KEY", "another")
+    with pytest.raises(subprocess.CalledProcessError, match="22"):  # curl's status for an HTTP error
+        run(command.text, guarded, folder)
 
 
 def test_curl_lines_read_sevens(service: Service, folder: Path) -> None:
@@ -242,7 +261,7 @@ def test_installation_names_files_that_exist(command: Shown) -> None:
 def test_extras_that_are_named_exist() -> None:
     extras = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]
     for document in names():
-        assert set(re.findall(r"pip install '\.\[(\w+)\]'", read(document))) <= set(extras), document
+        assert set(re.findall(r"pip install\s+'\.\[(\w+)\]'", read(document))) <= set(extras), document
 
 
 @pytest.mark.parametrize("command", of_kind("docker"), ids=str)

@@ -20,6 +20,9 @@ class Shown(NamedTuple):
     document: str
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.document}: {self.text}"
+
 
 def read(name: str) -> str:
     return (ROOT / name).read_text()
