@@ -1,10 +1,14 @@
-"""No picture is kept: not in the log, however much is logged, and not on the disk. Every route is driven."""
+"""Nothing of a client is kept, and nothing is reported: no picture in the log or on the disk, and no telemetry."""
 
 from __future__ import annotations
 
 import base64
 import io
+import json
 import os
+import signal
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,7 +22,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.conftest import PREVIOUS, ROOT
-from tests.support.service import TIMEOUT_S, Service, serving
+from tests.support.service import CANNOT_WRITE, TIMEOUT_S, Service, serving
 from training.datasets.mnist import Digits
 
 MARK = b"a-mark-that-no-one-else-writes-"  # 31 bytes: in base64 it reads the same at every third place
@@ -146,3 +150,44 @@ def test_what_the_test_looks_for_would_be_found(test_digits: Digits) -> None:
         assert any(trace in leaked for trace in traces)
     for leak in (content, repr(content).encode(), pixels.tobytes(), base64.b64encode(pixels.tobytes())):
         assert any(trace in leak for trace in traces)
+
+
+def test_pictures_are_never_written_to_disk_or_log(tmp_path: Path) -> None:
+    """A form of 3 MB, which a framework would spool to a file, sent to a process that may not write a byte to one."""
+    picture = tmp_path / "secret-name.png"
+    picture.write_bytes((ROOT / "app/web/static/seven.png").read_bytes() + bytes(3_000_000))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with serving("--log-level", "debug", within=CANNOT_WRITE, TMPDIR=str(scratch)) as service:
+        form = ["curl", "-s", "-F", f"file=@{picture}", service.address + "/predict"]
+        response = subprocess.run(form, capture_output=True, check=True, timeout=TIMEOUT_S)
+        assert json.loads(response.stdout)["predictions"][0]["digit"] == 7
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.stderr
+        log = service.process.stderr.read()
+    assert not list(scratch.iterdir())  # not even an empty file of a library's
+    assert "loaded digits" in log
+    assert "secret-name" not in log
+
+
+# --- telemetry of onnxruntime -----------------------------------------------------------------------------------------
+
+
+def files_written_by(code: str, home: Path) -> list[Path]:
+    """In a home folder and a folder for temporary files that are empty before."""
+    home.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(home), "TMPDIR": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=TIMEOUT_S)
+    return [path for path in home.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("module", ["app.__main__", "app.main", "app.inference.cuda", "training.evaluation.pages"])
+def test_onnxruntimes_telemetry_is_off_wherever_it_is_imported_first(module: str, tmp_path: Path) -> None:
+    """On the command line, under another server, and in training."""
+    code = f"import {module}, sys; assert 'onnxruntime' in sys.modules"
+    assert files_written_by(code, tmp_path / "home") == []
+
+
+def test_onnxruntimes_telemetry_would_be_on_otherwise(tmp_path: Path) -> None:
+    assert files_written_by("import onnxruntime", tmp_path / "home")
