@@ -1,8 +1,8 @@
-"""Everything that needs a GPU: sessions that are on it with every node or do not exist, and fixed batches run on it.
+"""Sessions with every node on the GPU, and batches of fixed sizes run on it.
 
-images (n, 28, 28) -> smallest bucket that holds n -> zeros up to its size -> GPU -> the first n rows
+    images (n, 28, 28) -> smallest bucket that holds n -> padding with zeros -> GPU -> the first n rows
 
-Nothing here knows the device the caller would like instead: what cannot be had is raised.
+Never falls back to another device: raises `DeviceUnavailable`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 class GraphRunner:
-    """Runs a session in batches of fixed sizes at fixed addresses, each size replaying the CUDA graph captured for it.
+    """Runs a session in batches of fixed sizes at fixed addresses; each size replays the CUDA graph captured for it.
 
-    Without graphs everything else stays as it is. `run` may be called from any thread: the runs themselves follow one
-    another on a single thread of the runner's own, because onnxruntime keeps captured graphs per thread.
+    `run` may be called from any thread. The runs follow one another on the runner's own thread, because onnxruntime
+    keeps captured graphs per thread.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class GraphRunner:
         graphs: bool = True,
         memory: str = "cuda",
     ) -> None:
-        """`open_session(graphs)` opens the session, with graph capture or without; `memory` is where the buffers lie.
+        """`open_session(graphs)` opens the session with or without graph capture; `memory` is the buffers' device.
 
-        Raises `DeviceUnavailable` if it cannot be opened without graphs either.
+        Raises `DeviceUnavailable` if the session cannot be opened without graphs either.
         """
         self.open_session = open_session
         self.output = output
@@ -64,40 +64,43 @@ class GraphRunner:
             self._open_without_graphs(error)
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, 28, 28) -> (n, 10), for any n. The first run of a runner that is not warm warms it up."""
+        """(n, 28, 28) -> (n, 10), for any n. Warms up first if that was not done."""
         return self._thread.submit(self._run, images).result()
 
     def warm_up(self) -> None:
-        """Runs every bucket twice: one run captures its graph, one replays it. Raises `DeviceUnavailable`."""
+        """Runs every bucket twice: the first run captures its graph, the second replays it.
+
+        Raises `DeviceUnavailable`.
+        """
         self._thread.submit(self._warm_up).result()
 
     def _open(self) -> None:
         self.session = self.open_session(self.graphs)
-        with unavailable("the GPU gives no memory for the batches"):
+        with unavailable("the GPU has no memory for the batches"):
             self.buckets = [
                 Bucket.of(self.session, self.output, size, self.memory, graph_id)
                 for graph_id, size in enumerate(self.sizes, start=1)
             ]
 
-    def _open_without_graphs(self, why: DeviceUnavailable) -> None:
-        """The same device without graphs; raises `why` again if that is what failed."""
+    def _open_without_graphs(self, error: DeviceUnavailable) -> None:
+        """Opens the session on the same device without graphs; raises `error` if it had none."""
         if not self.graphs:
-            raise why
+            raise error
         self.graphs = False
-        self.buckets, self.session = [], None  # their memory is free before the next session asks for its own
+        self.buckets, self.session = [], None  # frees their memory before the next session allocates its own
         self._open()
-        logger.warning("CUDA graphs are off for this model, which stays on the GPU: %s", why)
+        logger.warning("CUDA graphs are off for this model, which stays on the GPU: %s", error)
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         if not self._warm:
             self._warm_up()
         largest = self.sizes[-1]
-        starts = range(0, max(len(images), 1), largest)  # no images at all are a run too, cut to no rows
+        starts = range(0, max(len(images), 1), largest)  # no images are a run too, of no rows
         rows = [self._run_one(images[start : start + largest]) for start in starts]
         return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
     def _run_one(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        bucket = next(each for each in self.buckets if each.size >= len(images))
+        bucket = next(bucket for bucket in self.buckets if bucket.size >= len(images))
         return bucket.run(self.session, images)
 
     def _warm_up(self) -> None:
@@ -109,8 +112,8 @@ class GraphRunner:
         self._warm = True
 
     def _run_every_bucket(self) -> None:
-        # The largest first: smaller ones then find their memory in the arena, and TensorRT, which builds an engine anew
-        # for a size outside the range it has seen, is done after the largest and the smallest.
+        # The largest first: the smaller ones then find their memory in the arena. TensorRT rebuilds its engine for a
+        # size outside the range it has seen, so it is done after the largest and the smallest.
         with unavailable("a run on the GPU failed"):
             for bucket in (self.buckets[-1], *self.buckets[:-1]):
                 for _ in range(2):
@@ -119,7 +122,7 @@ class GraphRunner:
 
 @dataclass(frozen=True)
 class Bucket:
-    """One batch size: its buffers on the device, and the id of the graph captured over exactly these buffers."""
+    """One batch size: its buffers on the device, and the id of the graph captured with these buffers."""
 
     size: int
     inputs: ort.OrtValue  # (size, 28, 28) uint8
@@ -129,7 +132,8 @@ class Bucket:
 
     @classmethod
     def of(cls, session: ort.InferenceSession, output: str, size: int, memory: str, graph_id: int) -> Self:
-        shapes = {each.name: [size, *each.shape[1:]] for each in (*session.get_inputs(), *session.get_outputs())}
+        tensors = (*session.get_inputs(), *session.get_outputs())
+        shapes = {tensor.name: [size, *tensor.shape[1:]] for tensor in tensors}
         image = session.get_inputs()[0].name
         inputs = ort.OrtValue.ortvalue_from_shape_and_type(shapes[image], np.uint8, memory, 0)
         outputs = ort.OrtValue.ortvalue_from_shape_and_type(shapes[output], np.float32, memory, 0)
@@ -141,8 +145,8 @@ class Bucket:
         return cls(size, inputs, outputs, binding, options)
 
     def run(self, session: ort.InferenceSession, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """At most `size` images -> their rows, as a copy that the next run leaves alone."""
-        self.inputs.update_inplace(self.padded(images))  # in place: a captured graph reads from this address for ever
+        """(n, 28, 28) with n <= `size` -> (n, 10), a copy that the next run does not overwrite."""
+        self.inputs.update_inplace(self.padded(images))  # in place: a captured graph always reads from this address
         session.run_with_iobinding(self.binding, self.options)
         rows: NDArray[np.float32] = self.outputs.numpy()[: len(images)].copy()
         return rows
@@ -166,11 +170,11 @@ def bucket_sizes(max_batch_size: int) -> list[int]:
 def cuda_session(
     graph: bytes, options: ort.SessionOptions, device: GpuDevice = "cuda", *, graphs: bool = False
 ) -> ort.InferenceSession:
-    """A session with every node on the GPU. Raises `DeviceUnavailable`, never falls back.
+    """A session with every node on the GPU. Never falls back: raises `DeviceUnavailable`.
 
-    onnxruntime loads on the CPU without a word when CUDA is missing. It fails only if CPU fallback is disabled in the
-    session's options *and* the CPU provider is left out of the list; and it re-creates the session on the CPU after
-    a failed run unless `disable_fallback()` was called. Where the nodes really are is then asked of the session.
+    onnxruntime loads silently on the CPU when CUDA is missing. It fails only if the session's options disable the CPU
+    fallback *and* the CPU provider is left out of the list. After a failed run it re-creates the session on the CPU
+    unless `disable_fallback()` was called. The session is then asked where each node is.
     """
     if problem := cuda_problem():
         raise DeviceUnavailable(problem)
@@ -179,7 +183,7 @@ def cuda_session(
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     providers = provider_options(device, graphs=graphs)
     with unavailable("onnxruntime could not put the graph on the GPU"):
-        # enable_fallback=0: or a failed load is tried again on other devices, with prints.
+        # Without enable_fallback=0 a failed load is tried again on other devices, with prints.
         session = ort.InferenceSession(graph, options, list(providers.items()), enable_fallback=0)
     session.disable_fallback()
     prove_placement(session, list(providers))
@@ -188,7 +192,7 @@ def cuda_session(
 
 @contextlib.contextmanager
 def unavailable(what: str) -> Iterator[None]:
-    """Whatever onnxruntime raises, whose exceptions share no base of their own, as `DeviceUnavailable` in one line."""
+    """Raises onnxruntime's exceptions, which share no base class, as `DeviceUnavailable` with one line of text."""
     try:
         yield
     except Exception as error:
@@ -196,22 +200,22 @@ def unavailable(what: str) -> Iterator[None]:
 
 
 def provider_options(device: GpuDevice, *, graphs: bool) -> dict[str, dict[str, str | bool]]:
-    """The providers that may take nodes, the first before the second, never the CPU's."""
+    """The providers that may take nodes, in order of preference; never the CPU's."""
     cuda: dict[str, str | bool] = {
-        "arena_extend_strategy": "kSameAsRequested",  # no doubling: the buckets are all it will ever need
+        "arena_extend_strategy": "kSameAsRequested",  # no doubling: the buckets are all that is ever allocated
         "cudnn_conv_algo_search": "HEURISTIC",  # the default measures every algorithm for each new batch size
         "enable_cuda_graph": graphs,
     }
     if device == "cuda":
         return {CUDA: cuda}
-    # Half precision would change answers; a cached engine is only right for the very GPU and TensorRT that built it.
+    # Half precision would change results; a cached engine is valid only for the GPU and TensorRT that built it.
     return {TENSORRT: {"trt_fp16_enable": False, "trt_engine_cache_enable": False}, CUDA: cuda}
 
 
 def prove_placement(session: ort.InferenceSession, providers: Sequence[str]) -> None:
-    """Every node is on one of `providers`, the first has at least one; or `DeviceUnavailable` names what is not.
+    """Raises `DeviceUnavailable` unless every node is on one of `providers` and the first has at least one.
 
-    The session must have been made with `session.record_ep_graph_assignment_info`.
+    The session must have been opened with `session.record_ep_graph_assignment_info`.
     """
     active = session.get_providers()[0]
     if active != providers[0]:
@@ -226,25 +230,25 @@ def prove_placement(session: ort.InferenceSession, providers: Sequence[str]) -> 
 
 
 def cuda_problem() -> str | None:
-    """Why CUDA cannot work here, or None. Cheap: asks before anything of CUDA is loaded."""
+    """Why CUDA cannot be used on this machine, or None. Cheap: loads nothing of CUDA but the driver."""
     if CUDA not in ort.get_available_providers():
-        return "the installed onnxruntime has no CUDA in it: install onnxruntime-gpu"
+        return "the installed onnxruntime is built without CUDA: install onnxruntime-gpu"
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
-        return "this machine has no NVIDIA driver (in a container: start it with its GPUs, e.g. --gpus all)"
+        return "this machine has no NVIDIA driver (in a container: start it with access to the GPUs, e.g. --gpus all)"
     count = ctypes.c_int(0)
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
-        return "the NVIDIA driver finds no GPU it can use"
+        return "the NVIDIA driver finds no usable GPU"
     return None
 
 
 def preload_cuda() -> None:
-    """Loads CUDA's and cuDNN's libraries from their wheels, where nothing else puts them on the loader's path."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):  # it prints instead of raising
+    """Loads the libraries of CUDA and cuDNN from their wheels, which are not on the loader's path."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):  # it prints instead of raising
         ort.preload_dlls()
-    for line in said.getvalue().splitlines():
+    for line in printed.getvalue().splitlines():
         logger.warning("onnxruntime.preload_dlls: %s", line)
 
 

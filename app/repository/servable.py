@@ -11,7 +11,8 @@ from typing import Self
 
 from app.arrays import Images, Probabilities
 from app.inference.batcher import Batcher, BatchSettings
-from app.inference.session import Model, trim_memory
+from app.inference.memory import trim_memory
+from app.inference.session import Model
 from app.observability.metrics import Drift, RunMetrics
 from app.observability.request_context import CURRENT
 from app.repository.manifest import Files, Manifest

@@ -13,7 +13,7 @@ from types import FrameType
 import uvicorn
 
 from app.errors import StartupError
-from app.inference.session import keep_no_large_memory, trim_memory
+from app.inference.memory import return_large_blocks, trim_memory
 from app.main import Service, create_app
 from app.observability import metrics
 from app.server.http_protocol import CONNECTION_CLOSE, HttpProtocol
@@ -47,7 +47,7 @@ def run_server(settings: Settings, sockets: list[socket.socket], on_ready: Calla
 
 
 async def load_and_serve(server: Server, sockets: list[socket.socket]) -> None:
-    keep_no_large_memory()
+    return_large_blocks()
     async with server.app.router.lifespan_context(server.app):
         gc.collect()
         gc.freeze()  # the models and the framework are never garbage: no later collection scans them

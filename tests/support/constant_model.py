@@ -1,4 +1,4 @@
-"""Versions that read one and the same digit in everything, so that an answer tells which of them gave it."""
+"""Model versions that predict the same digit for every image, so that a response shows which version made it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from app.repository.manifest import GRAPH, MANIFEST
+from app.repository.manifest import GRAPH, MANIFEST, newest_version
 from tests.conftest import ROOT
 
-TEMPLATE = ROOT / "models/digits-mlp/1" / MANIFEST
+TEMPLATE = newest_version(ROOT / "models", "digits-mlp") / MANIFEST
 HIDDEN = 256  # 800 kB of weights, as much as a real model's
 
 
 @functools.cache
 def graph_of(digit: int, classes: int = 10, batch: str | int = "batch", activation: str = "Softmax") -> bytes:
-    """uint8 (batch, 28, 28) -> (batch, classes), all of it on one digit: the image counts for nothing in it."""
+    """uint8 (batch, 28, 28) -> (batch, classes), with all probability on one digit, whatever the image."""
     constants = {
         "flat": np.array([-1, 784], np.int64),
         "weights": np.zeros((784, HIDDEN), np.float32),
@@ -46,12 +46,17 @@ def graph_of(digit: int, classes: int = 10, batch: str | int = "batch", activati
 
 
 def write_version(family: Path, version: int, graph: bytes | None = None) -> Path:
-    """Into models/<name>/<version>, the graph first; without one, that which reads the version's last figure."""
+    """Writes models/<name>/<version>, the graph first. Without a graph: one that predicts the version's last digit."""
     graph = graph or graph_of(version % 10)
     folder = family / str(version)
     folder.mkdir(parents=True)
     (folder / GRAPH).write_bytes(graph)
     manifest = json.loads(TEMPLATE.read_text())
-    says = {"name": family.name, "version": version, "sha256": hashlib.sha256(graph).hexdigest(), "bytes": len(graph)}
-    (folder / MANIFEST).write_text(json.dumps(manifest | says))
+    changes = {
+        "name": family.name,
+        "version": version,
+        "sha256": hashlib.sha256(graph).hexdigest(),
+        "bytes": len(graph),
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
     return folder

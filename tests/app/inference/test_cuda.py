@@ -1,4 +1,4 @@
-"""The GPU's one class, driven by a session that behaves like a GPU's; and the GPU itself where there is one."""
+"""GraphRunner with a session that behaves like a GPU's, and with the GPU itself where there is one."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ from app.inference.cuda import (
     provider_options,
 )
 from app.inference.session import Model, session_options
+from app.repository.manifest import GRAPH, newest_version
 from training.datasets.mnist import Digits
 
 CPU = "CPUExecutionProvider"
 
 
 class FakeBinding:
-    """The values bound, as onnxruntime's binding holds them."""
+    """Holds the bound values, as onnxruntime's binding does."""
 
     def bind_ortvalue_input(self, name: str, value: ort.OrtValue) -> None:
         assert name == "image"
@@ -49,7 +50,7 @@ class FakeBinding:
 
 
 class FakeSession:
-    """A GPU's session with graph capture: a graph, once captured, replays over the buffers it was captured with.
+    """A session with graph capture: a captured graph replays with the buffers that it was captured with.
 
     The probability of digit d is the image's mean plus d.
     """
@@ -157,7 +158,7 @@ def test_an_answer_outlives_the_next_run(warm: tuple[GraphRunner, FakeSession]) 
     assert np.array_equal(first, answers(pictures(4, seed=1)))
 
 
-def test_images_that_are_not_contiguous_are_read_as_they_look(warm: tuple[GraphRunner, FakeSession]) -> None:
+def test_images_that_are_not_contiguous_are_read_in_order(warm: tuple[GraphRunner, FakeSession]) -> None:
     images = pictures(8)[::2]
     assert np.array_equal(warm[0].run(images), answers(images))
 
@@ -178,20 +179,20 @@ def test_run_before_warm_up_warms_up_first() -> None:
 
 def test_each_bucket_has_a_graph_id_and_buffers_of_its_own(warm: tuple[GraphRunner, FakeSession]) -> None:
     runner, session = warm
-    addresses = [(each.inputs.data_ptr(), each.outputs.data_ptr()) for each in runner.buckets]
+    addresses = [(bucket.inputs.data_ptr(), bucket.outputs.data_ptr()) for bucket in runner.buckets]
     for n in (1, 3, 64, 3, 1):
         runner.run(pictures(n))
     assert len(session.captured) == len(runner.buckets) == 7
     assert session.ids[0] == session.ids[4] != session.ids[1] == session.ids[3] != session.ids[2]
-    assert [(each.inputs.data_ptr(), each.outputs.data_ptr()) for each in runner.buckets] == addresses
+    assert [(bucket.inputs.data_ptr(), bucket.outputs.data_ptr()) for bucket in runner.buckets] == addresses
     assert len({address for pair in addresses for address in pair}) == 14
 
 
 def test_graph_ids_are_positive() -> None:
-    """0 is onnxruntime's default and -1 its word for no graph."""
+    """0 is onnxruntime's default, and -1 means no graph."""
     session = FakeSession()
     runner_of(session, 4).warm_up()
-    assert all(int(each) > 0 for each in session.ids)
+    assert all(int(graph_id) > 0 for graph_id in session.ids)
 
 
 def test_no_two_runs_overlap_and_all_are_on_one_thread(warm: tuple[GraphRunner, FakeSession]) -> None:
@@ -205,7 +206,7 @@ def test_no_two_runs_overlap_and_all_are_on_one_thread(warm: tuple[GraphRunner, 
     assert threading.get_ident() not in session.threads
 
 
-def test_runner_that_is_let_go_ends_its_thread() -> None:
+def test_deleted_runner_ends_its_thread() -> None:
     runner = runner_of(FakeSession(), 1)
     runner.warm_up()
     (thread,) = runner._thread._threads
@@ -216,7 +217,7 @@ def test_runner_that_is_let_go_ends_its_thread() -> None:
 
 
 class Device:
-    """Opens fake sessions, and remembers whether each was to capture graphs."""
+    """Opens fake sessions, and records whether each was to capture graphs."""
 
     def __init__(self, *, load_fails: tuple[bool, ...] = (), run_fails: tuple[bool, ...] = ()) -> None:
         """`load_fails` and `run_fails` hold the values of `graphs` with which loading and running fail."""
@@ -239,7 +240,7 @@ class Device:
     ],
     ids=["at load", "at the first run"],
 )
-def test_graph_that_cannot_be_captured_runs_without_on_the_same_device_and_says_so(
+def test_graph_that_cannot_be_captured_runs_without_capture_on_the_same_device_and_is_logged(
     device: Device, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     runner = GraphRunner(device.open, "probabilities", 4, memory="cpu")
@@ -248,9 +249,9 @@ def test_graph_that_cannot_be_captured_runs_without_on_the_same_device_and_says_
     assert runner.graphs is False
     assert runner.session.sizes == [4, 4, 1, 1, 2, 2]
     assert np.array_equal(runner.run(pictures(3)), answers(pictures(3)))
-    (said,) = [each for each in caplog.records if each.levelno == logging.WARNING]
-    assert "CUDA graphs are off" in said.getMessage()
-    assert why in said.getMessage()
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "CUDA graphs are off" in warning.getMessage()
+    assert why in warning.getMessage()
 
 
 def test_device_that_loads_nothing_is_unavailable_and_graphs_are_not_blamed(caplog: pytest.LogCaptureFixture) -> None:
@@ -267,7 +268,7 @@ def test_device_that_fails_every_run_is_unavailable() -> None:
         runner.warm_up()
 
 
-def test_memory_that_cannot_be_had_makes_the_device_unavailable() -> None:
+def test_missing_memory_makes_the_device_unavailable() -> None:
     with pytest.raises(DeviceUnavailable, match="no memory for the batches"):
         GraphRunner(Device().open, "probabilities", 4, memory="none such")
 
@@ -282,7 +283,7 @@ def test_runner_without_graphs_never_asks_for_them() -> None:
 
 @pytest.fixture(scope="module", params=["digits", "digits-mlp"])
 def graph(models: Path, request: pytest.FixtureRequest) -> bytes:
-    return (models / str(request.param) / "1/model.onnx").read_bytes()
+    return (newest_version(models, str(request.param)) / GRAPH).read_bytes()
 
 
 def cpu_session(graph: bytes, **config: str) -> ort.InferenceSession:
@@ -293,15 +294,15 @@ def cpu_session(graph: bytes, **config: str) -> ort.InferenceSession:
 
 
 @pytest.mark.parametrize("n", [1, 3, 64, 100])
-def test_onnxruntime_itself_takes_what_the_runner_does(graph: bytes, test_digits: Digits, n: int) -> None:
-    """Binding, copying in place, run options: the calls are onnxruntime's own, on the CPU's memory."""
+def test_onnxruntime_accepts_the_calls_of_the_runner(graph: bytes, test_digits: Digits, n: int) -> None:
+    """Binding, copying in place and run options are onnxruntime's own calls, here in CPU memory."""
     runner = GraphRunner(lambda graphs: cpu_session(graph), "probabilities", 64, memory="cpu")
     images = test_digits.images[:n]
     expected: NDArray[np.float32] = cpu_session(graph).run(["probabilities"], {"image": images})[0]
     assert np.abs(runner.run(images) - expected).max() < 1e-5
 
 
-def test_onnxruntime_tells_where_every_node_is(graph: bytes) -> None:
+def test_onnxruntime_reports_where_every_node_is(graph: bytes) -> None:
     session = cpu_session(graph, record_ep_graph_assignment_info="1")
     prove_placement(session, [CPU])
     parts = session.get_provider_graph_assignment_info()
@@ -316,7 +317,7 @@ def test_session_that_recorded_nothing_proves_nothing(graph: bytes) -> None:
 
 
 class Placed:
-    """A session with these nodes on these providers."""
+    """A fake session with these nodes on these providers."""
 
     def __init__(self, active: str, **nodes: str) -> None:
         self.active = active
@@ -353,12 +354,12 @@ def test_node_elsewhere_is_refused_by_name(session: Placed, providers: list[str]
     assert why in str(refused.value)
 
 
-def test_no_list_of_providers_has_the_cpu() -> None:
+def test_no_list_of_providers_contains_the_cpu() -> None:
     assert list(provider_options("cuda", graphs=True)) == [CUDA]
     assert list(provider_options("tensorrt", graphs=False)) == [TENSORRT, CUDA]
 
 
-def test_options_are_the_ones_decided_on() -> None:
+def test_provider_options_are_the_documented_ones() -> None:
     assert provider_options("cuda", graphs=True)[CUDA] == {
         "arena_extend_strategy": "kSameAsRequested",
         "cudnn_conv_algo_search": "HEURISTIC",
@@ -404,7 +405,7 @@ def test_gpu_has_every_node(gpu: None, graph: bytes, graphs: bool) -> None:
 
 
 @pytest.mark.gpu
-def test_gpu_asked_from_many_threads_answers_each_its_own(gpu: None, graph: bytes, test_digits: Digits) -> None:
+def test_gpu_gives_each_of_many_threads_its_own_rows(gpu: None, graph: bytes, test_digits: Digits) -> None:
     model = Model(graph, "cuda", max_batch_size=16)
     batches = [test_digits.images[i : i + 1 + i % 20] for i in range(100)]
     with ThreadPoolExecutor(8) as callers:

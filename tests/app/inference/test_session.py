@@ -1,4 +1,4 @@
-"""One graph on the device asked for, or nothing."""
+"""One graph on the requested device, or an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 from app.arrays import Images, Probabilities
 from app.errors import DeviceUnavailable, ModelRefused
 from app.inference.cuda import GraphRunner, cuda_problem
-from app.inference.session import Model, fastest
+from app.inference.session import Model, fastest_seconds
+from app.repository.manifest import GRAPH, newest_version
 from app.settings import DeviceChoice
 from training.datasets.mnist import Digits
 
@@ -22,7 +23,7 @@ no_gpu = pytest.mark.skipif(cuda_problem() is None, reason="this machine has a G
 
 @pytest.fixture(scope="module")
 def graph(models: Path) -> bytes:
-    return (models / "digits-mlp/1/model.onnx").read_bytes()
+    return (newest_version(models, "digits-mlp") / GRAPH).read_bytes()
 
 
 def test_images_become_probabilities(graph: bytes, test_digits: Digits) -> None:
@@ -40,41 +41,43 @@ def test_answers_do_not_depend_on_the_batch(graph: bytes, test_digits: Digits) -
     assert np.abs(together - alone).max() < 1e-5
 
 
-def test_warm_up_runs_the_largest_batch_there_will_be(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warm_up_runs_the_largest_batch(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Model(graph, "cpu", max_batch_size=12)
     sizes: list[int] = []
     run = model.runner.run
 
-    def noted(images: Images) -> Probabilities:
+    def recorded(images: Images) -> Probabilities:
         sizes.append(len(images))
         return run(images)
 
-    monkeypatch.setattr(model.runner, "run", noted)
+    monkeypatch.setattr(model.runner, "run", recorded)
     model.warm_up()
     assert set(sizes) == {12}
 
 
-def test_warm_up_tells_what_an_image_costs(graph: bytes) -> None:
+def test_warm_up_measures_the_seconds_per_image(graph: bytes) -> None:
     model = Model(graph, "cpu", max_batch_size=32)
     assert model.seconds_per_image == 0
     model.warm_up()
     assert 0 < model.seconds_per_image < 0.01
 
 
-def test_an_image_costs_its_share_of_the_largest_batch(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.inference.session.fastest", lambda run: 8.0)
+def test_seconds_per_image_are_those_of_the_largest_batch_divided(
+    graph: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.inference.session.fastest_seconds", lambda run: 8.0)
     model = Model(graph, "cpu", max_batch_size=32)
     model.warm_up()
     assert model.seconds_per_image == 0.25
 
 
-def test_fastest_is_the_one_run_that_nothing_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fastest_seconds_are_those_of_the_run_that_nothing_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 5.0, 10.0, 12.0, 20.0, 24.0])
     monkeypatch.setattr("app.inference.session.thread_clock", lambda: next(clock))
-    assert fastest(lambda: None, runs=3) == 2.0
+    assert fastest_seconds(lambda: None, runs=3) == 2.0
 
 
-def test_batch_larger_than_warmed_up_for_is_run_too(graph: bytes, test_digits: Digits) -> None:
+def test_batch_larger_than_the_warmed_up_one_is_run_too(graph: bytes, test_digits: Digits) -> None:
     model = Model(graph, "cpu", max_batch_size=4)
     model.warm_up()
     assert model.run(test_digits.images[:9]).shape == (9, 10)
@@ -82,14 +85,14 @@ def test_batch_larger_than_warmed_up_for_is_run_too(graph: bytes, test_digits: D
 
 @no_gpu
 @pytest.mark.parametrize("device", ["cuda", "tensorrt"])
-def test_gpu_where_there_is_none_is_refused_and_never_becomes_the_cpu(graph: bytes, device: DeviceChoice) -> None:
+def test_missing_gpu_is_refused_and_never_becomes_the_cpu(graph: bytes, device: DeviceChoice) -> None:
     with pytest.raises(DeviceUnavailable) as refused:
         Model(graph, device)
     assert "\n" not in str(refused.value)
 
 
 @no_gpu
-def test_auto_without_a_gpu_is_the_cpu_and_says_so(graph: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_auto_without_a_gpu_is_the_cpu_and_is_logged(graph: bytes, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         assert Model(graph, "auto").device == "cpu"
     assert "using the CPU" in caplog.text
@@ -100,10 +103,10 @@ def test_auto_without_a_gpu_is_the_cpu_and_says_so(graph: bytes, caplog: pytest.
 def test_onnxruntime_that_would_fall_back_silently_is_refused(
     graph: bytes, device: DeviceChoice, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A driver that is there, with CUDA that does not work: the case in which onnxruntime says nothing."""
+    """With a driver but a CUDA that does not work, onnxruntime falls back silently."""
     monkeypatch.setattr("app.inference.cuda.cuda_problem", lambda: None)
     silent = ort.InferenceSession(graph, providers=["CUDAExecutionProvider"])
-    assert silent.get_providers() == ["CPUExecutionProvider"], "it no longer falls back: the guard can go"
+    assert silent.get_providers() == ["CPUExecutionProvider"], "it no longer falls back: the guard can be removed"
     capfd.readouterr()
     with pytest.raises(DeviceUnavailable, match="could not put the graph on the GPU"):
         Model(graph, device)
@@ -123,7 +126,7 @@ def test_auto_tries_cuda_and_never_tensorrt(graph: bytes, monkeypatch: pytest.Mo
 
 
 class LoadsOnly:
-    """A session that loads and cannot run, as on a GPU too old for the CUDA it is given."""
+    """A session that loads but cannot run, as on a GPU too old for the installed CUDA."""
 
     def __init__(self, graph: bytes) -> None:
         session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
@@ -133,7 +136,7 @@ class LoadsOnly:
         raise RuntimeError("no kernel image is available for execution on the device")
 
 
-def test_auto_takes_the_cpu_where_the_gpu_loads_but_cannot_run(
+def test_auto_takes_the_cpu_if_the_gpu_loads_the_graph_but_cannot_run_it(
     graph: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("app.inference.session.cuda_session", lambda graph, options, device, graphs: LoadsOnly(graph))
@@ -158,7 +161,7 @@ def test_damaged_graph_is_refused(broken: bytes) -> None:
         Model(broken, "cpu")
 
 
-def test_graph_of_another_signature_is_refused() -> None:
+def test_graph_of_other_inputs_is_refused() -> None:
     import onnx
     from onnx import TensorProto, helper
 

@@ -380,7 +380,11 @@ WRONG = {
     "no manifest yet": (MANIFEST, None, "cannot be read"),
     "half a graph": (GRAPH, graph_of(2)[:1000], "sha256"),
     "no JSON": (MANIFEST, b"{", "manifest.json is wrong"),
-    "another's": (MANIFEST, (ROOT / "models/digits" / PREVIOUS / MANIFEST).read_bytes(), f"says it is digits/{PREVIOUS}"),
+    "another's": (
+        MANIFEST,
+        (ROOT / "models/digits" / PREVIOUS / MANIFEST).read_bytes(),
+        f"says it is digits/{PREVIOUS}",
+    ),
 }
 
 
@@ -415,7 +419,7 @@ def test_wrong_version_is_refused_once_and_taken_when_it_is_right(
         (b"no graph", "onnxruntime cannot load the graph"),
         (graph_of(2, classes=11), "no float probabilities"),
         (graph_of(2, batch=1), "does not run"),
-        (graph_of(2, activation="Relu"), "no probabilities"),
+        (graph_of(2, activation="Relu"), "not probabilities"),
     ],
     ids=["no graph", "eleven classes", "one image at a time", "no softmax"],
 )
