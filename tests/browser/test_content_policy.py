@@ -45,7 +45,7 @@ def test_the_api_documentation_needs_no_internet(desktop: BrowserContext, servic
     monitor.page.goto(service + "docs")
     operation = monitor.page.locator("#operations-digits-predict")
     operation.locator("button").first.click()
-    expect(operation.locator(".opblock-description")).to_contain_text("Reads one or many")
+    expect(operation.locator(".opblock-description")).to_contain_text("pictures of one digit")
     assert monitor.messages == []
     assert [url for url in monitor.requested_urls if not url.startswith((service, "data:"))] == []
 

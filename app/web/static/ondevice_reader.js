@@ -92,7 +92,7 @@ class OnDeviceReader {
       this.worker.onerror = reject; // the worker's script could not be started
       this.worker.postMessage({ task, port: port2, ...values }, [port2, ...transfer]);
     });
-    if (reply.blank) throwProblem("blank-picture", "The picture is blank", "It has no ink on it: draw a digit.");
+    if (reply.blank) throwProblem("blank-picture", "The picture is blank", "The picture has no ink on it.");
     if (reply.failure) throwProblem("failed-here", "Reading on this device failed", reply.failure);
     return reply.result;
   }
