@@ -41,15 +41,16 @@ from training.datasets import fonts, photos
 from training.datasets.mnist import Digits, Split, load_mnist
 from training.errors import DataError
 from training.synthesis.augment import distort
-from training.synthesis.glyphs import NO_DIGIT, Sources, tight
-from training.synthesis.scenes import picture, sheet
+from training.synthesis.glyphs import NON_DIGIT, Sources, crop_to_ink
+from training.synthesis.pictures import random_picture
+from training.synthesis.scenes import drawing
 
 Targets = NDArray[np.float16]  # (n, 11): the share of each digit and of no digit; rows sum to 1
 
 CONTENTS = "contents.json"
 KINDS = ("validation", "digits", "near", "sent", "plain", "pictures")
 SHARD = 5_000
-CLASSES = NO_DIGIT + 1
+CLASSES = NON_DIGIT + 1
 # Weaker than 1 for two reasons: a few pictures are not what they are labelled, and what teachers say of digits is
 # softened, so that one temperature serves both.
 SMOOTHING = 0.04
@@ -185,7 +186,7 @@ def write_shard(path: Path, kind: str, number: int) -> None:
 
 
 def pictured(sources: Sources, rng: Generator) -> Bank:
-    pairs = [picture(sources, rng) for _ in range(SHARD)]
+    pairs = [random_picture(sources, rng) for _ in range(SHARD)]
     return Bank(np.stack([image for image, _ in pairs]), smoothed(np.array([label for _, label in pairs])))
 
 
@@ -195,7 +196,7 @@ def taught_too(pictures: Bank, worker: Worker) -> Bank:
     judges = [teacher for teacher in worker.teachers if knows_no_digit(teacher)]
     if not (judges and share):
         return pictures
-    digits = np.flatnonzero(pictures.targets.argmax(axis=1) != NO_DIGIT)  # what fools a teacher is not to be learnt
+    digits = np.flatnonzero(pictures.targets.argmax(axis=1) != NON_DIGIT)  # what fools a teacher is not to be learnt
     targets = pictures.targets.copy()
     said = judged(pictures.images[digits], judges, worker.plan.temperature)
     targets[digits] = (1 - share) * targets[digits] + share * said
@@ -232,7 +233,7 @@ def shown(worker: Worker, number: int, distortion: Distortion | None, *, sent: b
 def drawing_of(image: Image, rng: Generator) -> Image:
     """What the pipeline makes of the digit enlarged or reduced on a clean sheet."""
     try:
-        return preprocess(sheet(tight(image), rng))
+        return preprocess(drawing(crop_to_ink(image), rng))
     except BlankPicture:  # too faint
         return image
 

@@ -1,1 +1,1 @@
-"""Pictures made for training: digits and non-digits, and what happens to them on paper and in cameras."""
+"""The pictures that training makes: digits and non-digits, drawn, photographed, corrupted and preprocessed."""

@@ -1,4 +1,4 @@
-"""Brightness as numbers to reckon with, and what lenses and files do to it."""
+"""Brightness as float32, and what cameras and JPEG files do to it."""
 
 from __future__ import annotations
 
@@ -12,40 +12,45 @@ from numpy.typing import NDArray
 
 from app.arrays import Grayscale
 
-Floats = NDArray[np.float32]  # (H, W), 0 black to 1 white, or a share
+FloatImage = NDArray[np.float32]  # (H, W): brightness, 0 black to 1 white; or ink, 0 none to 1 full
 
 
-def floats(values: Any) -> Floats:
-    """OpenCV's stubs promise less than its functions keep."""
+def as_float32(values: Any) -> FloatImage:
+    """For the type checker too: OpenCV's stubs do not say which type its functions return."""
     return np.asarray(values, np.float32)
 
 
-def to_grey(brightness: Floats | NDArray[np.floating]) -> Grayscale:
+def to_grayscale(brightness: FloatImage | NDArray[np.floating]) -> Grayscale:
     levels: Grayscale = np.clip(brightness * 255 + 0.5, 0, 255).astype(np.uint8)
     return levels
 
 
-def through_lens(picture: Floats, rng: Generator) -> Floats:
-    """Blur, noise and, in half of them, a JPEG's blocks."""
-    picture = blurred(picture, rng, rng.uniform(0.3, 1.6))
+def simulate_camera(picture: FloatImage, rng: Generator) -> FloatImage:
+    """Blur, sensor noise and, for half of the pictures, JPEG artefacts."""
+    picture = blur(picture, rng, sigma=rng.uniform(0.3, 1.6))
     noisy = picture + rng.normal(0, rng.uniform(0.003, 0.06), picture.shape).astype(np.float32)
-    return compressed(noisy, rng) if rng.random() < 0.5 else noisy
+    return compress_as_jpeg(noisy, rng) if rng.random() < 0.5 else noisy
 
 
-def blurred(picture: Floats, rng: Generator, sigma: float) -> Floats:
-    """Out of focus, or moved."""
+def blur(picture: FloatImage, rng: Generator, sigma: float) -> FloatImage:
+    """Three times in four defocus, otherwise motion blur; `sigma` is in pixels."""
     if rng.random() < 0.75:
-        return floats(cv2.GaussianBlur(picture, (0, 0), sigma))
-    length = int(3 * sigma) | 1
+        return as_float32(cv2.GaussianBlur(picture, (0, 0), sigma))
+    kernel = motion_kernel(length=int(3 * sigma) | 1, angle=rng.uniform(0, math.pi))
+    return as_float32(cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT))
+
+
+def motion_kernel(length: int, angle: float) -> FloatImage:
+    """(length, length), odd: a line through the middle, `angle` in radians."""
     kernel = np.zeros((length, length), np.float32)
-    angle = rng.uniform(0, math.pi)
-    step = np.array([math.cos(angle), math.sin(angle)]) * (length // 2)
     middle = length // 2
-    ends = [tuple(round(v) for v in middle + sign * step) for sign in (-1, 1)]
-    cv2.line(kernel, ends[0], ends[1], (1,), 1)
-    return floats(cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT))
+    step = np.array([math.cos(angle), math.sin(angle)]) * middle
+    start, end = (tuple(round(coordinate) for coordinate in middle + sign * step) for sign in (-1, 1))
+    cv2.line(kernel, start, end, (1,), 1)
+    return kernel
 
 
-def compressed(picture: Floats, rng: Generator) -> Floats:
-    file = cv2.imencode(".jpg", to_grey(picture), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])[1]
-    return floats(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE)) / np.float32(255)
+def compress_as_jpeg(picture: FloatImage, rng: Generator) -> FloatImage:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))]
+    file = cv2.imencode(".jpg", to_grayscale(picture), quality)[1]
+    return as_float32(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE)) / np.float32(255)

@@ -1,4 +1,4 @@
-"""Digits as displays show them: of seven segments, and of five by seven dots."""
+"""Digits as displays show them: with seven segments, and with five by seven dots."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.synthesis.glyphs import DRAWN, Glyph, Sources
+from training.synthesis.glyphs import GLYPH_HEIGHT, LabelledGlyph, Sources
 
-# Of each digit the segments that are lit, one way or another:
+Outline = NDArray[np.float64]  # (n, 2): the x and y of each corner, in pixels
+
+# The segments that are lit for each digit; some digits have two forms.
 #
 #      a
 #    f   b
 #      g
 #    e   c
 #      d
-SEGMENTS = [
+LIT_SEGMENTS = [
     ("abcdef",),
     ("bc",),
     ("abdeg",),
@@ -28,8 +30,8 @@ SEGMENTS = [
     ("abcdefg",),
     ("abcdfg", "abcfg"),
 ]
-# From where to where in a box of width 1 and height 2.
-PLACES = {
+# The two ends of each segment, x and y, in a box of width 1 and height 2.
+SEGMENT_ENDS = {
     "a": ((0, 0), (1, 0)),
     "b": ((1, 0), (1, 1)),
     "c": ((1, 1), (1, 2)),
@@ -40,7 +42,7 @@ PLACES = {
 }
 
 # Five columns, seven rows.
-DOTS = [
+DOT_PATTERNS = [
     (".###.", "#...#", "#...#", "#...#", "#...#", "#...#", ".###."),
     ("..#..", ".##..", "..#..", "..#..", "..#..", "..#..", ".###."),
     (".###.", "#...#", "....#", "...#.", "..#..", ".#...", "#####"),
@@ -52,42 +54,52 @@ DOTS = [
     (".###.", "#...#", "#...#", ".###.", "#...#", "#...#", ".###."),
     (".###.", "#...#", "#...#", ".####", "....#", "...#.", ".##.."),
 ]
-SLASHED = (".###.", "#...#", "#..##", "#.#.#", "##..#", "#...#", ".###.")
+SLASHED_ZERO = (".###.", "#...#", "#..##", "#.#.#", "##..#", "#...#", ".###.")
 
 
-def segmented(_: Sources, rng: Generator) -> tuple[Glyph, int]:
-    """Upright or leaning, the ends of the segments square, pointed or round, the dark ones sometimes seen a little."""
+def seven_segment_digit(_: Sources, rng: Generator) -> LabelledGlyph:
+    """Upright or slanted; the segments' ends are square or pointed; unlit segments are faintly visible at times."""
     digit = int(rng.integers(10))
-    ways = SEGMENTS[digit]
-    lit = ways[int(rng.integers(len(ways)))]
-    unseen = float(rng.uniform(0, 60)) if rng.random() < 0.4 else 0.0
-    width, thick = DRAWN * rng.uniform(0.4, 0.62), DRAWN * rng.uniform(0.05, 0.2)
-    gap, point, lean = thick * rng.uniform(0, 0.35), thick * rng.uniform(0, 0.5), rng.uniform(-0.05, 0.25)
-    sheet = np.zeros((DRAWN + 32, DRAWN + 64), np.uint8)
-    for name, ends in PLACES.items():
-        tone = 255.0 if name in lit else unseen
-        outline = bar(np.array(ends) * (width, DRAWN / 2), thick, gap, point)
-        outline[:, 0] += lean * (DRAWN - outline[:, 1])
-        cv2.fillPoly(sheet, [np.rint((outline + 24) * 16).astype(np.int32)], (tone,), cv2.LINE_AA, shift=4)
-    return sheet, digit
+    forms = LIT_SEGMENTS[digit]
+    lit = forms[int(rng.integers(len(forms)))]
+    unlit_level = random_unlit_level(rng)
+    width, thickness = GLYPH_HEIGHT * rng.uniform(0.4, 0.62), GLYPH_HEIGHT * rng.uniform(0.05, 0.2)
+    gap, point, slant = thickness * rng.uniform(0, 0.35), thickness * rng.uniform(0, 0.5), rng.uniform(-0.05, 0.25)
+    canvas = np.zeros((GLYPH_HEIGHT + 32, GLYPH_HEIGHT + 64), np.uint8)
+    for name, ends in SEGMENT_ENDS.items():
+        level = 255.0 if name in lit else unlit_level
+        outline = segment_outline(np.array(ends) * (width, GLYPH_HEIGHT / 2), thickness, gap, point)
+        outline[:, 0] += slant * (GLYPH_HEIGHT - outline[:, 1])
+        cv2.fillPoly(canvas, [np.rint((outline + 24) * 16).astype(np.int32)], (level,), cv2.LINE_AA, shift=4)
+    return canvas, digit
 
 
-def bar(ends: NDArray[np.float64], thick: float, gap: float, point: float) -> NDArray[np.float64]:
-    """(6, 2): the corners of a segment between two ends, `gap` short of each, that narrows over its last `point`."""
+def random_unlit_level(rng: Generator) -> float:
+    """The ink, 0 to 255, of segments and dots that are not lit."""
+    return float(rng.uniform(0, 60)) if rng.random() < 0.4 else 0.0
+
+
+def segment_outline(ends: Outline, thickness: float, gap: float, point: float) -> Outline:
+    """(6, 2): a segment that stops `gap` pixels before each end and narrows over its last `point` pixels."""
     along = (ends[1] - ends[0]) / np.linalg.norm(ends[1] - ends[0])
-    across = np.array([-along[1], along[0]]) * thick / 2
+    across = np.array([-along[1], along[0]]) * thickness / 2
     first, last = ends[0] + along * gap, ends[1] - along * gap
     near, far = first + along * point, last - along * point
     return np.array([first, near + across, far + across, last, far - across, near - across])
 
 
-def dotted(_: Sources, rng: Generator) -> tuple[Glyph, int]:
-    """Round or square dots, apart or touching, the dark ones sometimes seen a little."""
+def dot_matrix_digit(_: Sources, rng: Generator) -> LabelledGlyph:
+    """Round or square dots, apart or touching; unlit dots are faintly visible at times."""
     digit = int(rng.integers(10))
-    rows = SLASHED if digit == 0 and rng.random() < 0.4 else DOTS[digit]
+    rows = SLASHED_ZERO if digit == 0 and rng.random() < 0.4 else DOT_PATTERNS[digit]
     lit = np.array([[dot == "#" for dot in row] for row in rows])
-    pitch = DRAWN // 7
-    unseen = float(rng.uniform(0, 60)) if rng.random() < 0.4 else 0.0
+    levels = np.where(lit, 255, random_unlit_level(rng))
+    return np.pad(np.kron(levels, random_dot(rng)), 8).astype(np.uint8), digit
+
+
+def random_dot(rng: Generator) -> NDArray[np.float32]:
+    """(16, 16): one dot with what surrounds it, 0 to 1."""
+    pitch = GLYPH_HEIGHT // 7
     dot = np.zeros((pitch, pitch), np.float32)
     radius, middle = pitch * rng.uniform(0.3, 0.55), (pitch - 1) / 2
     if rng.random() < 0.6:
@@ -95,5 +107,4 @@ def dotted(_: Sources, rng: Generator) -> tuple[Glyph, int]:
     else:
         edge = round(middle - min(radius, middle))
         dot[edge : pitch - edge, edge : pitch - edge] = 1
-    tones = np.where(lit, 255, unseen)
-    return np.pad(np.kron(tones, dot), 8).astype(np.uint8), digit
+    return dot

@@ -15,7 +15,7 @@ from training.distillation import synthetic_dataset as bank
 from training.distillation.synthetic_dataset import Bank, Plan, Worker
 from training.errors import DataError
 from training.networks.train import BankBatches, moved
-from training.synthesis.glyphs import NO_DIGIT
+from training.synthesis.glyphs import NON_DIGIT
 
 GRAPH = Path(__file__).parents[3] / "models/digits-mlp/1/model.onnx"
 
@@ -31,7 +31,7 @@ def test_distorted_digits_are_labelled_by_their_teachers(worker: Worker) -> None
     assert shard.images.shape == (200, 28, 28)
     assert shard.targets.shape == (200, 11)
     assert np.allclose(shard.targets.astype(float).sum(axis=1), 1, atol=0.01)
-    assert np.allclose(shard.targets[:, NO_DIGIT], bank.NEVER_SURE, atol=1e-3)
+    assert np.allclose(shard.targets[:, NON_DIGIT], bank.NEVER_SURE, atol=1e-3)
     said = worker.teachers[0].run(shard.images)
     assert np.array_equal(said.argmax(axis=1), shard.targets.argmax(axis=1))
 
@@ -50,7 +50,7 @@ def test_digits_as_they_are_all_come_before_any_comes_again(worker: Worker) -> N
 
 def test_pictures_of_digits_are_half_what_their_teachers_say_and_those_of_none_are_not(worker: Worker) -> None:
     """Only a teacher that knows what is no digit is asked."""
-    pictures = Bank(worker.data.train.images[:20], bank.smoothed(np.array([3] * 10 + [NO_DIGIT] * 10)))
+    pictures = Bank(worker.data.train.images[:20], bank.smoothed(np.array([3] * 10 + [NON_DIGIT] * 10)))
     assert bank.taught_too(pictures, worker) is pictures
     judge = Model((GRAPH.parents[2] / "digits/6/model.onnx").read_bytes(), "cpu")
     judged = bank.taught_too(pictures, dataclasses.replace(worker, teachers=[*worker.teachers, judge])).targets
@@ -71,8 +71,8 @@ def test_a_bank_of_labels_alone_asks_no_teacher_about_pictures(worker: Worker) -
 
 
 def test_labels_are_smoothed_over_all_eleven() -> None:
-    targets = bank.smoothed(np.array([3, NO_DIGIT])).astype(float)
-    assert targets.argmax(axis=1).tolist() == [3, NO_DIGIT]
+    targets = bank.smoothed(np.array([3, NON_DIGIT])).astype(float)
+    assert targets.argmax(axis=1).tolist() == [3, NON_DIGIT]
     assert targets.sum(axis=1) == pytest.approx(1, abs=0.01)
     assert targets.min() > 0
 
@@ -85,9 +85,9 @@ def write(folder: Path, name: str, n: int, label: int) -> None:
 def test_a_bank_is_read_by_kinds(tmp_path: Path) -> None:
     write(tmp_path, "pictures-000", 3, 1)
     write(tmp_path, "pictures-001", 4, 2)
-    write(tmp_path, "validation-000", 5, NO_DIGIT)
+    write(tmp_path, "validation-000", 5, NON_DIGIT)
     assert len(bank.read(tmp_path, "pictures")) == 7
-    assert bank.validation(tmp_path).labels.tolist() == [NO_DIGIT] * 5
+    assert bank.validation(tmp_path).labels.tolist() == [NON_DIGIT] * 5
 
 
 def test_an_empty_bank_says_how_to_fill_it(tmp_path: Path) -> None:

@@ -1,5 +1,3 @@
-"""What is written on training's pictures."""
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,47 +5,55 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from app.arrays import Ink
 from training.synthesis import displays, glyphs
-from training.synthesis import scenes as pictures
-from training.synthesis.glyphs import NO_DIGIT, Sources
+from training.synthesis.glyphs import NON_DIGIT, GlyphMaker, Sources
+from training.synthesis.pictures import MAKERS
 
-MAKERS = [maker for maker, _ in pictures.MAKERS]
-DIGITS = (glyphs.written, glyphs.penned, glyphs.printed, displays.segmented, displays.dotted)
+DIGIT_MAKERS = (
+    glyphs.handwritten_digit,
+    glyphs.redrawn_digit,
+    glyphs.printed_digit,
+    displays.seven_segment_digit,
+    displays.dot_matrix_digit,
+)
 
 
-@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
-def test_every_maker_inks_something_and_is_a_function_of_its_generator(maker: glyphs.Maker, sources: Sources) -> None:
+@pytest.mark.parametrize("maker", [maker for maker, _ in MAKERS], ids=lambda maker: maker.__name__)
+def test_every_maker_inks_something_and_is_a_function_of_its_generator(maker: GlyphMaker, sources: Sources) -> None:
     for seed in range(20):
         glyph, label = maker(sources, np.random.default_rng(seed))
         assert glyph.dtype == np.uint8
         assert glyph.any()
-        again, same = maker(sources, np.random.default_rng(seed))
-        assert same == label
-        assert np.array_equal(again, glyph)
+        same_glyph, same_label = maker(sources, np.random.default_rng(seed))
+        assert same_label == label
+        assert np.array_equal(same_glyph, glyph)
 
 
-@pytest.mark.parametrize(("maker", "digits"), [(maker, maker in DIGITS) for maker in MAKERS])
-def test_only_whole_single_digits_are_labelled_as_digits(maker: glyphs.Maker, digits: bool, sources: Sources) -> None:
+@pytest.mark.parametrize(("maker", "makes_digits"), [(maker, maker in DIGIT_MAKERS) for maker, _ in MAKERS])
+def test_only_whole_single_digits_are_labelled_as_digits(
+    maker: GlyphMaker, makes_digits: bool, sources: Sources
+) -> None:
     labels = {maker(sources, np.random.default_rng(seed))[1] for seed in range(60)}
-    assert labels <= set(range(10)) if digits else labels == {NO_DIGIT}
+    assert labels <= set(range(10)) if makes_digits else labels == {NON_DIGIT}
 
 
-def test_no_letter_is_drawn_that_is_a_digit_in_some_hands() -> None:
+def test_no_letter_is_drawn_that_is_a_digit_in_some_handwriting() -> None:
     assert not set("OoIlij|DQ") & set(glyphs.LETTERS)
 
 
-def test_segments_of_a_line_lead_from_its_one_end_to_the_other() -> None:
-    line = np.zeros((20, 20), bool)
-    line[10, 3:17] = True
-    ends = glyphs.segments(line)
-    assert len(ends) == 13
-    assert np.allclose(ends[..., 1], 10)
-    assert ends[..., 0].min() < 5
-    assert ends[..., 0].max() > 14
+def test_the_lines_of_a_skeleton_lead_from_one_end_to_the_other() -> None:
+    skeleton = np.zeros((20, 20), bool)
+    skeleton[10, 3:17] = True
+    lines = glyphs.skeleton_lines(skeleton)
+    assert len(lines) == 13
+    assert np.allclose(lines[..., 1], 10)
+    assert lines[..., 0].min() < 5
+    assert lines[..., 0].max() > 14
 
 
-@pytest.mark.parametrize("make", [lambda g: glyphs.resized(g, 10), glyphs.tight])
-def test_glyphs_keep_their_ink_when_they_are_cut_and_made_small(make: Callable[[glyphs.Glyph], glyphs.Glyph]) -> None:
-    sheet = np.zeros((40, 50), np.uint8)
-    sheet[10:30, 5:25] = 255
-    assert make(sheet).max() == 255
+@pytest.mark.parametrize("change", [lambda glyph: glyphs.resize(glyph, 10), glyphs.crop_to_ink])
+def test_glyphs_keep_their_ink_when_they_are_cropped_and_reduced(change: Callable[[Ink], Ink]) -> None:
+    glyph = np.zeros((40, 50), np.uint8)
+    glyph[10:30, 5:25] = 255
+    assert change(glyph).max() == 255
