@@ -18,7 +18,7 @@ Indices = NDArray[np.intp]
 MIN_RULED_WIDTH = integer("MIN_RULED_WIDTH")
 RULED_SIDE = integer("RULED_SIDE")
 MAX_LINE_SLOPE = number("MAX_LINE_SLOPE")
-LINE_SLOPES: list[float] = np.linspace(-MAX_LINE_SLOPE, MAX_LINE_SLOPE, integer("LINE_SLOPES")).tolist()
+LINE_SLOPES: list[float] = np.linspace(-MAX_LINE_SLOPE, MAX_LINE_SLOPE, integer("SLOPE_COUNT")).tolist()
 LINE_COVERAGE = number("LINE_COVERAGE")
 MAX_LINE_THICKNESS = number("MAX_LINE_THICKNESS")
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 
+from app.preprocessing.constants import as_es_module
+
 STATIC = Path(__file__).parent / "static"
 RUNTIME = STATIC / "runtime"  # what reads digits in a browser; made by `make runtime`, and may be absent
 OF_DOCS = Path(str(files("fastapi_offline") / "static"))
@@ -56,6 +58,12 @@ async def docs() -> Response:
 async def worker() -> Response:
     """What reads digits in the browser."""
     return document("ondevice/worker.js", WORKER_POLICY)
+
+
+@router.get("/static/ondevice/constants.js")
+async def constants() -> Response:
+    """The constants of preprocessing. The worker's policy lets it import a script, but not fetch their JSON file."""
+    return Response(as_es_module(), media_type="text/javascript")
 
 
 def document(name: str, policy: str) -> Response:

@@ -1,143 +1,99 @@
-// OpenCV's functions in the form that Python has them in: they give a new Mat, which is freed with all others at the end.
-// `cv` is OpenCV itself, which the worker has loaded. A Mat holds 8 bits in one channel where nothing else is said.
+// OpenCV's functions as Python has them: they return a new Mat. `cv` is OpenCV itself, which the worker loads.
+// A Mat holds 8 bits in one channel, unless a comment says otherwise.
 
-let made = [];
+let allocated = [];
 
-/** What `work` gives, which is no Mat: those made on the way are freed. */
-export function freeing(work) {
+/** Returns what `work` returns, which is not a Mat, and frees the Mats that it made. */
+export function freeMatsAfter(work) {
   try {
     return work();
   } finally {
-    for (const mat of made) mat.delete();
-    made = [];
+    for (const mat of allocated) mat.delete();
+    allocated = [];
   }
 }
 
-/** The Mat that `fill` fills. */
-export function given(fill) {
-  const mat = new cv.Mat();
-  made.push(mat);
-  fill(mat);
+function allocate(mat) {
+  allocated.push(mat);
   return mat;
 }
 
-export function zeros(height, width) {
-  return fromArray(height, width, cv.CV_8UC1, new Uint8Array(height * width));
-}
-
-export function fromArray(height, width, type, values) {
-  const mat = cv.matFromArray(height, width, type, values);
-  made.push(mat);
+/** The Mat that `write` writes to. */
+export function output(write) {
+  const mat = allocate(new cv.Mat());
+  write(mat);
   return mat;
 }
 
-/** A rectangle of a picture, as a Mat of its own: within the picture, filters would see what is around it. */
-export function part(mat, { x, y, width, height }) {
-  const rectangle = mat.roi(new cv.Rect(x, y, width, height));
-  made.push(rectangle);
-  return given((out) => rectangle.copyTo(out));
+export const fromArray = (height, width, values) => allocate(cv.matFromArray(height, width, cv.CV_8UC1, values));
+/** Four channels of 8 bits. */
+export const fromRgba = (height, width, values) => allocate(cv.matFromArray(height, width, cv.CV_8UC4, values));
+export const zeros = (height, width) => fromArray(height, width, new Uint8Array(height * width));
+export const ones = (height, width) => fromArray(height, width, new Uint8Array(height * width).fill(1));
+export const structuringElement = (shape, side) => allocate(cv.getStructuringElement(shape, new cv.Size(side, side)));
+
+/** A rectangle of a picture, copied: filters in a view of the picture would see the pixels around it. */
+export function crop(mat, { x, y, width, height }) {
+  const view = allocate(mat.roi(new cv.Rect(x, y, width, height)));
+  return output((out) => view.copyTo(out));
 }
 
-/** Every pixel by itself; `of` is called with each value there may be, and its results are rounded down to 0 to 255. */
-export function mapped(mat, of) {
+/** Each value becomes what `of` returns for it, rounded down and clipped to 0 to 255. */
+export function mapValues(mat, of) {
   const table = Uint8ClampedArray.from({ length: 256 }, (_, value) => Math.floor(of(value)));
-  return fromArray(mat.rows, mat.cols, cv.CV_8UC1, mat.data.map((value) => table[value]));
+  return fromArray(
+    mat.rows,
+    mat.cols,
+    mat.data.map((value) => table[value]),
+  );
 }
 
-export const inverted = (mat) => given((out) => cv.bitwise_not(mat, out));
-export const both = (a, b) => given((out) => cv.bitwise_and(a, b, out));
-export const either = (a, b) => given((out) => cv.bitwise_or(a, b, out));
-export const darker = (a, b) => given((out) => cv.min(a, b, out));
-export const brighter = (a, b) => given((out) => cv.max(a, b, out));
-export const without = (a, b) => given((out) => cv.subtract(a, b, out));
-export const transposed = (mat) => given((out) => cv.transpose(mat, out));
-export const above = (mat, level) => given((out) => cv.threshold(mat, out, level, 255, cv.THRESH_BINARY));
-export const eroded = (mat, kernel) => given((out) => cv.erode(mat, out, kernel));
-export const dilated = (mat, kernel) => given((out) => cv.dilate(mat, out, kernel));
-export const morphed = (mat, how, kernel) => given((out) => cv.morphologyEx(mat, out, how, kernel));
-export const resized = (mat, width, height, how) =>
-  given((out) => cv.resize(mat, out, new cv.Size(width, height), 0, 0, how));
+export const invert = (mat) => output((out) => cv.bitwise_not(mat, out));
+export const bitwiseAnd = (a, b) => output((out) => cv.bitwise_and(a, b, out));
+export const bitwiseOr = (a, b) => output((out) => cv.bitwise_or(a, b, out));
+export const min = (a, b) => output((out) => cv.min(a, b, out));
+export const max = (a, b) => output((out) => cv.max(a, b, out));
+export const subtract = (a, b) => output((out) => cv.subtract(a, b, out));
+export const transpose = (mat) => output((out) => cv.transpose(mat, out));
+export const threshold = (mat, level) => output((out) => cv.threshold(mat, out, level, 255, cv.THRESH_BINARY));
+export const erode = (mat, kernel) => output((out) => cv.erode(mat, out, kernel));
+export const dilate = (mat, kernel) => output((out) => cv.dilate(mat, out, kernel));
+export const morphology = (mat, operation, kernel) => output((out) => cv.morphologyEx(mat, out, operation, kernel));
+export const resize = (mat, { width, height }, interpolation) =>
+  output((out) => cv.resize(mat, out, new cv.Size(width, height), 0, 0, interpolation));
 
-/** A kernel of ones. */
-export function ones(height, width) {
-  return fromArray(height, width, cv.CV_8UC1, new Uint8Array(height * width).fill(1));
+/** With a margin of zeros on each side. */
+export function pad(mat, margin) {
+  const zero = new cv.Scalar(0, 0, 0, 0);
+  return output((out) => cv.copyMakeBorder(mat, out, margin, margin, margin, margin, cv.BORDER_CONSTANT, zero));
 }
 
-export function kernel(shape, side) {
-  const mat = cv.getStructuringElement(shape, new cv.Size(side, side));
-  made.push(mat);
-  return mat;
-}
-
-/** Each outline of a mask as a Mat, with the places of its next sibling, its first child and its parent; -1: none. */
-export function outlines(mask, mode) {
-  const vector = new cv.MatVector();
-  made.push(vector);
-  const kinship = given((out) => cv.findContours(mask, vector, out, mode, cv.CHAIN_APPROX_NONE)).data32S;
-  return Array.from({ length: vector.size() }, (_, i) => {
-    const mat = vector.get(i);
-    made.push(mat);
-    return { mat, next: kinship[4 * i], child: kinship[4 * i + 2], parent: kinship[4 * i + 3] };
+/** The connected component of each pixel, 0 for none, and how many there are, the 0 included. */
+export function connectedComponents(mask) {
+  let count;
+  const labels = output((out) => {
+    count = cv.connectedComponents(mask, out, 8, cv.CV_32S);
   });
+  return { count, labels: labels.data32S.slice() };
 }
 
-/** 255 within outlines, but not in those within others. */
-export function filled(height, width, outlines) {
-  const mat = zeros(height, width);
-  const vector = new cv.MatVector();
-  made.push(vector);
+/** Each outline of a mask as a Mat, with the indices of its next sibling, its first child and its parent; -1: none. */
+export function findOutlines(mask, mode) {
+  const vector = allocate(new cv.MatVector());
+  const hierarchy = output((out) => cv.findContours(mask, vector, out, mode, cv.CHAIN_APPROX_NONE)).data32S;
+  return Array.from({ length: vector.size() }, (_, i) => ({
+    outline: allocate(vector.get(i)),
+    next: hierarchy[4 * i],
+    child: hierarchy[4 * i + 2],
+    parent: hierarchy[4 * i + 3],
+  }));
+}
+
+/** The mask of what is within outlines, but not within others of them. */
+export function fillOutlines({ rows, cols }, outlines) {
+  const mask = zeros(rows, cols);
+  const vector = allocate(new cv.MatVector());
   for (const outline of outlines) vector.push_back(outline);
-  cv.drawContours(mat, vector, -1, new cv.Scalar(255), cv.FILLED);
-  return mat;
+  cv.drawContours(mask, vector, -1, new cv.Scalar(255), cv.FILLED);
+  return mask;
 }
-
-/** No side longer than `longest`. */
-export function reduced(mat, longest) {
-  const factor = longest / Math.max(mat.rows, mat.cols);
-  if (factor >= 1) return mat;
-  const [width, height] = [mat.cols, mat.rows].map((side) => Math.max(1, round(side * factor)));
-  return resized(mat, width, height, cv.INTER_AREA);
-}
-
-// --- numbers, as Python and NumPy have them ---
-
-/** Halves to the even neighbour. */
-export function round(value) {
-  const down = Math.floor(value);
-  if (value - down !== 0.5) return Math.round(value);
-  return down % 2 === 0 ? down : down + 1;
-}
-
-/** How often each of the numbers from 0 to 255 is among `values`, and how many there are. */
-function counted(values) {
-  const counts = new Uint32Array(256);
-  for (const value of values) counts[value]++;
-  return { counts, size: values.length };
-}
-
-/** The value at a place in the order of all, which lies between two where it is no whole number. */
-export function quantile(values, share) {
-  const { counts, size } = counted(values);
-  const place = share * (size - 1);
-  const low = valueAt(counts, Math.floor(place));
-  const high = valueAt(counts, Math.ceil(place));
-  return low + (high - low) * (place - Math.floor(place));
-}
-
-export const median = (values) => quantile(values, 0.5);
-
-/** The median, the upper one of two. */
-export function middle(values) {
-  const { counts, size } = counted(values);
-  return valueAt(counts, Math.floor(size / 2));
-}
-
-function valueAt(counts, place) {
-  let value = 0;
-  for (let passed = counts[0]; passed <= place; passed += counts[value]) value++;
-  return value;
-}
-
-export const least = (values) => values.reduce((a, b) => Math.min(a, b), 255);
-export const greatest = (values) => values.reduce((a, b) => Math.max(a, b), 0);
-export const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
