@@ -1,30 +1,29 @@
-"""Every way the service says no, and the one body it says it with.
+"""The errors of the service, and the problem document (RFC 9457) that a client receives for each.
 
     ServiceError
-    +-- InvalidRequest        400  broken JSON, broken base64, an empty body, a bad parameter
-    +-- Unauthorized          401  no key, or one that is not known here
-    +-- Forbidden             403  an administrative route that is closed, or not for this key
+    +-- InvalidRequest        400  malformed JSON, base64 or form, an empty body, a wrong parameter
+    +-- Unauthorized          401  no API key, or an unknown one
+    +-- Forbidden             403  administration is disabled, or the key is not an administrator's
     +-- RouteNotFound         404
     +-- ModelNotFound         404  no such model, or no such version of it
-    +-- MethodNotAllowed      405  says what is allowed
+    +-- MethodNotAllowed      405  with Allow
     +-- BodyTooLarge          413  known while reading
-    +-- TooManyPixels         413  known from the header, before decoding
+    +-- TooManyPixels         413  known from the picture's header, before decoding
     +-- TooManyPictures       413
-    +-- TooManyDigits         413  on a page
-    +-- UnsupportedPicture    415  not a picture, damaged, or of a format we do not read
-    +-- BlankPicture          422  a picture with no ink on it
-    +-- InternalError         500  ours: logged with its trace, told without
-    +-- Unavailable           503  says when to come back
+    +-- TooManyDigits         413  on a picture of several
+    +-- UnsupportedPicture    415  not a picture, damaged, or of an unsupported format
+    +-- BlankPicture          422  no ink on the picture
+    +-- InternalError         500  unexpected: logged with its trace; the client gets a generic text
+    +-- Unavailable           503  with Retry-After
     |   +-- Overloaded             the queue is full
     |   +-- Stopping               the service is shutting down
-    +-- DeadlineExceeded      504  the answer took longer than a request may wait
+    +-- DeadlineExceeded      504  no answer within `timeout_ms`
 
-    StartupError                   the service does not start: one line that says why
-    +-- DeviceUnavailable          `cuda` or `tensorrt` was asked for and cannot be had
-    +-- ModelRefused               a version on disk is damaged or is not what its manifest says
+    StartupError                   the service does not start; one line that says why
+    +-- DeviceUnavailable          `cuda` or `tensorrt` was requested and is not available
+    +-- ModelRefused               a version on disk is damaged or does not match its manifest
 
-A body is an RFC 9457 problem document. Its extra member `error` repeats the text, since clients of the
-TensorFlow Serving and Open Inference protocols read only that.
+A problem's member `error` repeats `detail`: clients of TensorFlow Serving and the Open Inference Protocol read only it.
 """
 
 from __future__ import annotations
@@ -35,21 +34,21 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-CONTENT_TYPE = "application/problem+json"
-JSON_ROUTES = ("/v1/", "/v2")  # KServe's client reads a problem under its plain type alone
+PROBLEM_CONTENT_TYPE = "application/problem+json"
+PLAIN_JSON_PREFIXES = ("/v1/", "/v2")  # routes of KServe's client, which parses a problem only as application/json
 
 
 class ServiceError(Exception):
-    """An answer that is not the one asked for. The message says what to do about it."""
+    """A response other than the requested one. Its detail says what is wrong and what the client can do about it."""
 
     status: ClassVar[int]
-    slug: ClassVar[str]
+    slug: ClassVar[str]  # the end of the problem's type, which clients rely on: it never changes
     title: ClassVar[str]
 
     def __init__(self, detail: str, *, picture: int | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.picture = picture  # which of the request's pictures, from 0
+        self.picture = picture  # index of the request's picture that caused it
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -67,7 +66,7 @@ class ServiceError(Exception):
 
 
 class Problem(BaseModel):
-    """RFC 9457: what went wrong and what to do."""
+    """RFC 9457: what went wrong and what to do about it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -82,23 +81,27 @@ class Problem(BaseModel):
         }
     )
 
-    type: str = Field(description="A URI that names the kind of problem and never changes.")
+    type: str = Field(description="A URI that identifies the kind of problem and never changes.")
     title: str = Field(description="The kind of problem in words.")
     status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="What is wrong with this request and what to do.")
+    detail: str = Field(description="What is wrong with this request and what to do about it.")
     error: str = Field(description="The same as `detail`, where clients of the V1 and V2 protocols look for it.")
-    picture: int | None = Field(default=None, description="Which of the request's pictures it is about, from 0.")
+    picture: int | None = Field(default=None, description="Which of the request's pictures caused it, from 0.")
 
-    def body(self) -> bytes:
+    def to_json(self) -> bytes:
         return self.model_dump_json(exclude_none=True).encode()
 
 
 class InvalidRequest(ServiceError):
-    status, slug, title = HTTPStatus.BAD_REQUEST, "invalid-request", "The request cannot be understood"
+    status = HTTPStatus.BAD_REQUEST
+    slug = "invalid-request"
+    title = "The request is invalid"
 
 
 class Unauthorized(ServiceError):
-    status, slug, title = HTTPStatus.UNAUTHORIZED, "unauthorized", "A key is needed here"
+    status = HTTPStatus.UNAUTHORIZED
+    slug = "unauthorized"
+    title = "The API key is missing or unknown"
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -106,19 +109,27 @@ class Unauthorized(ServiceError):
 
 
 class Forbidden(ServiceError):
-    status, slug, title = HTTPStatus.FORBIDDEN, "forbidden", "This is not allowed here"
+    status = HTTPStatus.FORBIDDEN
+    slug = "forbidden"
+    title = "This route is for administrators"
 
 
 class RouteNotFound(ServiceError):
-    status, slug, title = HTTPStatus.NOT_FOUND, "route-not-found", "There is nothing at this address"
+    status = HTTPStatus.NOT_FOUND
+    slug = "route-not-found"
+    title = "The route does not exist"
 
 
 class ModelNotFound(ServiceError):
-    status, slug, title = HTTPStatus.NOT_FOUND, "model-not-found", "There is no such model"
+    status = HTTPStatus.NOT_FOUND
+    slug = "model-not-found"
+    title = "The model or version does not exist"
 
 
 class MethodNotAllowed(ServiceError):
-    status, slug, title = HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "This address takes another method"
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    slug = "method-not-allowed"
+    title = "The route does not support this method"
 
     def __init__(self, detail: str, *, allow: str) -> None:
         super().__init__(detail)
@@ -130,7 +141,9 @@ class MethodNotAllowed(ServiceError):
 
 
 class BodyTooLarge(ServiceError):
-    status, slug, title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The request's body is too large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    slug = "body-too-large"
+    title = "The request body is too large"
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -138,36 +151,48 @@ class BodyTooLarge(ServiceError):
 
 
 class TooManyPixels(ServiceError):
-    status, slug, title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-many-pixels", "The picture has too many pixels"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    slug = "too-many-pixels"
+    title = "The picture has too many pixels"
 
 
 class TooManyPictures(ServiceError):
-    status, slug, title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-many-pictures", "There are too many pictures"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    slug = "too-many-pictures"
+    title = "The request has too many pictures"
 
 
 class TooManyDigits(ServiceError):
-    status, slug, title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-many-digits", "There are too many digits"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    slug = "too-many-digits"
+    title = "The picture has too many digits"
 
 
 class UnsupportedPicture(ServiceError):
-    status, slug, title = HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-picture", "This is no picture we can read"
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    slug = "unsupported-picture"
+    title = "The picture cannot be decoded"
 
 
 class BlankPicture(ServiceError):
-    status, slug, title = HTTPStatus.UNPROCESSABLE_ENTITY, "blank-picture", "The picture is blank"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    slug = "blank-picture"
+    title = "The picture is blank"
 
 
 class InternalError(ServiceError):
-    status, slug, title = HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Something went wrong on our side"
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    slug = "internal-error"
+    title = "An unexpected error occurred in the service"
 
     def __init__(self) -> None:
-        super().__init__(
-            "Something went wrong on our side; it has been logged. The same request may work if sent again."
-        )
+        super().__init__("An unexpected error occurred in the service and has been logged: retrying may succeed.")
 
 
 class Unavailable(ServiceError):
-    status, slug, title = HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "The service cannot answer now"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "unavailable"
+    title = "The service is overloaded or shutting down: see Retry-After"
     retry_after_s: ClassVar[int] = 1
 
     @property
@@ -176,24 +201,28 @@ class Unavailable(ServiceError):
 
 
 class Overloaded(Unavailable):
-    slug, title = "overloaded", "The service has more to do than it can"
+    slug = "overloaded"
+    title = "The service is overloaded"
 
 
 class Stopping(Unavailable):
-    slug, title = "stopping", "The service is shutting down"
+    slug = "stopping"
+    title = "The service is shutting down"
 
 
 class DeadlineExceeded(ServiceError):
-    status, slug, title = HTTPStatus.GATEWAY_TIMEOUT, "deadline-exceeded", "The answer took too long"
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    slug = "deadline-exceeded"
+    title = "The request timed out"
 
 
 class StartupError(Exception):
-    """The service does not start. The message is one line that says why and what to do."""
+    """The service does not start. The message is one line that says why and what to do about it."""
 
 
 class DeviceUnavailable(StartupError):
-    """A GPU was asked for and cannot be had."""
+    """A GPU was requested and is not available."""
 
 
 class ModelRefused(StartupError):
-    """A model version on disk is damaged, incomplete or not what its manifest says."""
+    """A model version on disk is damaged, incomplete or does not match its manifest."""

@@ -1,31 +1,25 @@
-"""What the clouds call: SageMaker's and Vertex AI's addresses, for what the service does under others anyway."""
+"""The routes of SageMaker and Vertex AI, for what the service does on other routes too."""
 
 from __future__ import annotations
 
-import io
-import math
 import re
-import tokenize
-import warnings
 from typing import Any, NamedTuple
 
-import numpy as np
 import orjson
 from fastapi import APIRouter, Request, Response
-from numpy.typing import NDArray
 
+from app.api.openapi import PICTURE_ERRORS, problems
 from app.api.state import ApiRequest, AppState, state_of
-from app.codecs.tensors import check_shape, to_images
-from app.errors import InvalidRequest, Problem
+from app.codecs import npy
+from app.codecs.bodies import BINARY
+from app.codecs.tensors import to_images
+from app.errors import InvalidRequest, Stopping, Unavailable
 from app.http.endpoint import Endpoint, HotRoute, RawResponse, fastapi_endpoint
 
-NPY = b"application/x-npy"
-NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-UNREADABLE = (ValueError, TypeError, KeyError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
-PICTURES = re.compile(rb'\s*{\s*"images"\s*:')  # the one member of `/predict`'s own JSON
+IMAGES_JSON = re.compile(rb'\s*{\s*"images"\s*:')  # the JSON of `/predict`, which has one member
 
-# A platform may name one of these as its route. They answer it already, each in its own way.
-PROTOCOLS = ("/v1/models", "/v2")
+# A platform may name one of these as its route. They are served already, each in its own protocol.
+PROTOCOL_PREFIXES = ("/v1/models", "/v2")
 
 
 class CloudRoutes(NamedTuple):
@@ -34,36 +28,38 @@ class CloudRoutes(NamedTuple):
 
 
 def routes(
-    pictures: Endpoint[AppState], instances: Endpoint[AppState], *, health_route: str, predict_route: str
+    predict: Endpoint[AppState], v1_predict: Endpoint[AppState], *, health_route: str, predict_route: str
 ) -> CloudRoutes:
-    """`/ping` and `/invocations`, and under the given addresses, where there are any, the same.
+    """`/ping` and `/invocations`, and the same under the platform's paths unless these are empty.
 
-    `pictures` answers picture files in any form, `instances` the V1 protocol's JSON.
+    `predict` answers picture files in each form, `v1_predict` the V1 protocol's JSON.
     """
 
-    async def invocations(call: ApiRequest) -> RawResponse:
-        """Reads what the body holds: a picture, JSON (`instances`, `inputs` or `images`), or a NumPy array file."""
-        content_type = call.headers.get(b"content-type", b"")
-        if content_type.startswith(NPY) or call.body.startswith(np.lib.format.MAGIC_PREFIX):
-            return await predict_array(call)
-        if content_type.startswith(b"application/json") or call.body[:64].lstrip()[:1] == b"{":
-            return await (pictures if PICTURES.match(call.body) else instances)(call)
-        return await pictures(call)
+    async def invocations(request: ApiRequest) -> RawResponse:
+        """Accepts a picture, JSON (`instances`, `inputs` or `images`), or a NumPy array file."""
+        content_type = request.headers.get(b"content-type", b"")
+        if npy.is_npy(content_type, request.body):
+            return await predict_npy(request)
+        if content_type.startswith(b"application/json") or request.body[:64].lstrip()[:1] == b"{":
+            return await (predict if IMAGES_JSON.match(request.body) else v1_predict)(request)
+        return await predict(request)
 
     router = APIRouter(tags=["SageMaker, Vertex AI"])
-    # A platform's addresses come first: what it calls must be what it means, though we have one of that name.
-    for path in addresses(health_route, "/ping"):
+    for path in paths(health_route, "/ping"):
         add_ping(router, path)
-    hot_routes = []
-    for path in addresses(predict_route, "/invocations"):
+    hot_routes: list[HotRoute[AppState]] = []
+    for path in paths(predict_route, "/invocations"):
         add_invocations(router, path, invocations)
-        if path not in ("/", health_route):  # the fast fast_path would refuse the GET that is answered there
+        if path not in ("/", health_route):  # FastAPI answers GET there, which the fast path would refuse
             hot_routes.append(HotRoute(path, invocations))
     return CloudRoutes(router, hot_routes)
 
 
-def addresses(route: str, ours: str) -> list[str]:
-    return [route, ours] if route not in ("", ours) and not route.startswith(PROTOCOLS) else [ours]
+def paths(platform_path: str, own_path: str) -> list[str]:
+    """The platform's first: it must get what it expects, even if the service has another route of that name."""
+    if platform_path in ("", own_path) or platform_path.startswith(PROTOCOL_PREFIXES):
+        return [own_path]
+    return [platform_path, own_path]
 
 
 def add_ping(router: APIRouter, path: str) -> None:
@@ -72,20 +68,16 @@ def add_ping(router: APIRouter, path: str) -> None:
         ping,
         operation_id="ping",
         response_class=Response,
-        responses={503: {"model": Problem}},
+        responses=problems(Stopping),
         include_in_schema=path == "/ping",
     )
 
 
 def add_invocations(router: APIRouter, path: str, invocations: Endpoint[AppState]) -> None:
-    binary, text = {"schema": {"type": "string", "format": "binary"}}, {"schema": {"type": "object"}}
-    content = {"image/*": binary, NPY.decode(): binary, "application/json": text}
-    problems: dict[int | str, dict[str, Any]] = {
-        400: {"model": Problem, "description": "The request cannot be understood"},
-        413: {"model": Problem, "description": "The body, the picture or the number of pictures is too large"},
-        415: {"model": Problem, "description": "Not a picture, a damaged one, or of a format we do not read"},
-        422: {"model": Problem, "description": "The picture is blank"},
-        503: {"model": Problem, "description": "Overloaded or shutting down; see Retry-After"},
+    content = {
+        "image/*": BINARY,
+        npy.CONTENT_TYPE.decode(): BINARY,
+        "application/json": {"schema": {"type": "object"}},
     }
     router.add_api_route(
         path,
@@ -93,48 +85,22 @@ def add_invocations(router: APIRouter, path: str, invocations: Endpoint[AppState
         methods=["POST"],
         operation_id="invocations",
         response_model=dict[str, Any],
-        responses=problems,
+        responses=problems(InvalidRequest, *PICTURE_ERRORS, Unavailable),
         openapi_extra={"requestBody": {"required": True, "content": content}},
         include_in_schema=path == "/invocations",
     )
 
 
 async def ping(request: Request) -> Response:
-    """200 with nothing in it while the service takes requests, 503 while it stops."""
+    """200 with an empty body while the service takes requests, 503 while it shuts down."""
     state_of(request).check_ready()
     return Response(headers={"Cache-Control": "no-store"})
 
 
-# --- arrays as NumPy writes them to files -----------------------------------------------------------------------------
-
-
-async def predict_array(call: ApiRequest) -> RawResponse:
-    """The probabilities as such a file too if `Accept` asks for it, else as the V1 protocol writes them."""
-    images = to_images(read_array(call.body))
-    probabilities = await call.state.repository.get().predict(images)
-    if NPY in call.headers.get(b"accept", b""):
-        file = io.BytesIO()
-        np.save(file, probabilities, allow_pickle=False)
-        return RawResponse(file.getvalue(), NPY)
+async def predict_npy(request: ApiRequest) -> RawResponse:
+    """The probabilities: a NumPy array file if `Accept` asks for one, else the V1 protocol's JSON."""
+    images = to_images(npy.decode_npy(request.body))
+    probabilities = await request.state.repository.get().predict(images)
+    if npy.CONTENT_TYPE in request.headers.get(b"accept", b""):
+        return RawResponse(npy.encode_npy(probabilities), npy.CONTENT_TYPE)
     return RawResponse(orjson.dumps({"predictions": probabilities}, option=orjson.OPT_SERIALIZE_NUMPY))
-
-
-def read_array(body: bytes) -> NDArray[Any]:
-    """Raises `InvalidRequest`.
-
-    np.load would make room for as many numbers as the header says before it looks for them, and might unpickle.
-    """
-    file = io.BytesIO(body)
-    try:
-        read_header = NPY_HEADERS[np.lib.format.read_magic(file)]
-        with warnings.catch_warnings(action="ignore"):  # about files of Python 2, which are as good
-            shape, in_columns, dtype = read_header(file)
-    except UNREADABLE as error:
-        raise InvalidRequest("The body is no array as np.save writes it.") from error
-    if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        raise InvalidRequest(f"The array's type is {dtype.str}: send integers or floats of at most 64 bits.")
-    check_shape(shape)
-    start = file.tell()
-    if math.prod(shape) * dtype.itemsize != len(body) - start:
-        raise InvalidRequest(f"The array's header says {list(shape)} of {dtype.str}; the bytes after it are not that.")
-    return np.frombuffer(body, dtype, offset=start).reshape(shape, order="F" if in_columns else "C")

@@ -1,4 +1,4 @@
-"""Which models there are, and loading and unloading them: the V2 protocol's repository extension.
+"""Listing, loading and unloading models: the V2 protocol's repository extension.
 
 Source: Triton's extension_model_repository.md.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from app.api.openapi import problems
 from app.api.state import state_of
-from app.errors import InvalidRequest, ModelRefused, Problem
+from app.codecs.bodies import parse_json
+from app.errors import Forbidden, InvalidRequest, ModelNotFound, ModelRefused, Unauthorized
 
 router = APIRouter(tags=["open inference protocol v2"])
 
@@ -27,47 +28,41 @@ class IndexEntry(BaseModel):
 
 
 class IndexRequest(BaseModel):
-    ready: bool = Field(False, description="Only those that are served.")
+    ready: bool = Field(False, description="Whether to list only served versions.")
 
 
 class LoadRequest(BaseModel):
-    parameters: dict[str, Any] | None = Field(None, description="Not used: what is loaded is what is on disk.")
+    parameters: dict[str, Any] | None = Field(None, description="Not used: models are loaded as they are on disk.")
 
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The request cannot be understood, or a version on disk is refused"},
-    401: {"model": Problem, "description": "No key, or one that is not known"},
-    403: {"model": Problem, "description": "The operator has not opened this route, or not for this key"},
-    404: {"model": Problem, "description": "No such model"},
-}
-OVERRIDES = ("config", "file:")  # parameters of Triton's with which a client would bring its own model
+CONTROL_PROBLEMS = problems(InvalidRequest, Unauthorized, Forbidden, ModelNotFound)
+OVERRIDES = ("config", "file:")  # Triton's parameters with which a client sends its own model
 
 
-def body_of(model: type[BaseModel]) -> dict[str, Any]:
+def request_body(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"content": {"application/json": {"schema": model.model_json_schema()}}}}
 
 
 @router.post(
     "/v2/repository/index",
     operation_id="v2_repository_index",
-    responses={400: PROBLEMS[400]},
-    openapi_extra=body_of(IndexRequest),
+    responses=problems(InvalidRequest),
+    openapi_extra=request_body(IndexRequest),
 )
 async def index(request: Request) -> list[IndexEntry]:
     """Every version that is served or on disk."""
-    only_ready = (await read_object(request)).get("ready", False)
+    only_ready = (await parse_object(request)).get("ready", False)
     if not isinstance(only_ready, bool):
         raise InvalidRequest("'ready' must be true or false.")
-    repository = state_of(request).repository
     return [
         IndexEntry(
-            name=each.name,
-            version=str(each.version),
-            state="READY" if each.ready else "UNAVAILABLE",
-            reason=each.reason,
+            name=version.name,
+            version=str(version.version),
+            state="READY" if version.ready else "UNAVAILABLE",
+            reason=version.reason,
         )
-        for each in await repository.states()
-        if each.ready or not only_ready
+        for version in await state_of(request).repository.states()
+        if version.ready or not only_ready
     ]
 
 
@@ -75,20 +70,19 @@ async def index(request: Request) -> list[IndexEntry]:
     "/v2/repository/models/{name}/load",
     operation_id="v2_load_model",
     response_class=Response,
-    responses=PROBLEMS,
-    openapi_extra=body_of(LoadRequest),
+    responses=CONTROL_PROBLEMS,
+    openapi_extra=request_body(LoadRequest),
 )
 async def load(request: Request, name: str) -> Response:
-    """Serves the versions of a model that are on disk now. One that is refused leaves those from before as they are."""
-    check_open(request)
-    parameters = (await read_object(request)).get("parameters") or {}
-    if not isinstance(parameters, dict) or any(each.startswith(OVERRIDES) for each in parameters):
-        raise InvalidRequest("A model is loaded as it is on disk: send no 'config' and no files as parameters.")
-    repository = state_of(request).repository
+    """Serves the versions of a model that are on disk now. If one is refused, its predecessor is served on."""
+    check_admin(request)
+    parameters = (await parse_object(request)).get("parameters") or {}
+    if not isinstance(parameters, dict) or any(parameter.startswith(OVERRIDES) for parameter in parameters):
+        raise InvalidRequest("Models are loaded as they are on disk: send no parameters 'config' or 'file:...'.")
     try:
-        await repository.load(name)
+        await state_of(request).repository.load(name)
     except ModelRefused as error:
-        raise InvalidRequest(f"A part of {name!r} is refused, and what was served still is: {error}.") from error
+        raise InvalidRequest(f"A part of {name!r} was refused, and the rest is served: {error}.") from error
     return Response()
 
 
@@ -96,29 +90,25 @@ async def load(request: Request, name: str) -> Response:
     "/v2/repository/models/{name}/unload",
     operation_id="v2_unload_model",
     response_class=Response,
-    responses=PROBLEMS,
-    openapi_extra=body_of(LoadRequest),
+    responses=CONTROL_PROBLEMS,
+    openapi_extra=request_body(LoadRequest),
 )
 async def unload(request: Request, name: str) -> Response:
-    """Serves a model no longer, once everyone who waits for it is answered. The default model too."""
-    check_open(request)
-    await read_object(request)
-    repository = state_of(request).repository
-    await repository.unload(name)
+    """Stops serving a model, even the default one, after answering its queued requests."""
+    check_admin(request)
+    await parse_object(request)
+    await state_of(request).repository.unload(name)
     return Response()
 
 
-def check_open(request: Request) -> None:
+def check_admin(request: Request) -> None:
     state_of(request).authenticator.check_admin(dict(request.scope["headers"]))
 
 
-async def read_object(request: Request) -> dict[str, Any]:
-    """The JSON object of the body, empty if there is none. Raises `InvalidRequest`."""
+async def parse_object(request: Request) -> dict[str, Any]:
+    """The JSON object in the body, empty if the body is. Raises `InvalidRequest`."""
     body = await request.body()
-    try:
-        document = orjson.loads(body) if body.strip() else {}
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
+    document = parse_json(body) if body.strip() else {}
     if not isinstance(document, dict):
         raise InvalidRequest("The body must be a JSON object, or empty.")
     return document

@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, and what is it?"""
+"""Liveness, readiness, a summary of the service, and its metrics."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
+from app.api.openapi import problems
 from app.api.state import state_of
-from app.errors import Problem
+from app.errors import Stopping
 from app.inference.session import Device
 from app.observability import metrics
+from app.repository.repository import ModelRepository
 
 router = APIRouter(tags=["health"])
 
@@ -28,21 +30,21 @@ class Ready(BaseModel):
 class Loaded(BaseModel):
     name: str
     version: int
-    device: Device = Field(description="The device it really runs on.")
-    labels: list[str] = Field(description="Names for it in the V1 protocol.")
-    queued: int = Field(description="Images waiting for it.")
+    device: Device = Field(description="The device the model really runs on.")
+    labels: list[str] = Field(description="The version's names in the V1 protocol.")
+    queued: int = Field(description="Images in the queue.")
 
 
 class Refused(BaseModel):
-    """What lies in a model's folder and is not taken; what was served before still is."""
+    """A file or folder of a model that was refused; the versions served before still are."""
 
     name: str
-    entry: str = Field(description="A version, labels.json, or . where the whole folder is gone.")
+    entry: str = Field(description="A version, labels.json, or . if the whole folder is missing.")
     reason: str
 
 
 class Health(BaseModel):
-    """What the service is and does at this moment."""
+    """The state of the service at this moment."""
 
     status: Literal["ready", "stopping"]
     version: str = Field(description="Of the service.")
@@ -50,46 +52,54 @@ class Health(BaseModel):
     device: Device = Field(description="The device that models really run on.")
     default_model: str
     models: list[Loaded]
-    refused: list[Refused] = Field(description="Until its files change.")
+    refused: list[Refused] = Field(description="Listed until its files change.")
 
 
 @router.get("/health", operation_id="health")
 async def health(request: Request) -> Health:
     """A summary for people and dashboards; always 200."""
-    repository = state_of(request).repository
+    state = state_of(request)
     return Health(
-        status="stopping" if state_of(request).stopping else "ready",
+        status="stopping" if state.stopping else "ready",
         version=request.app.version,
         pid=os.getpid(),
-        device=repository.device,
-        default_model=repository.default_model,
-        models=[
-            Loaded(
-                name=each.manifest.name,
-                version=each.manifest.version,
-                device=each.model.device,
-                labels=repository.labels_of(each),
-                queued=each.batcher.queued,
-            )
-            for each in repository
-        ],
-        refused=[
-            Refused(name=name, entry=entry, reason=each.reason)
-            for name, refused in sorted(repository.refused.items())
-            for entry, each in sorted(refused.items())
-        ],
+        device=state.repository.device,
+        default_model=state.repository.default_model,
+        models=loaded_models(state.repository),
+        refused=refused_entries(state.repository),
     )
+
+
+def loaded_models(repository: ModelRepository) -> list[Loaded]:
+    return [
+        Loaded(
+            name=servable.manifest.name,
+            version=servable.manifest.version,
+            device=servable.model.device,
+            labels=repository.labels_of(servable),
+            queued=servable.batcher.queued,
+        )
+        for servable in repository
+    ]
+
+
+def refused_entries(repository: ModelRepository) -> list[Refused]:
+    return [
+        Refused(name=name, entry=entry, reason=refusal.reason)
+        for name, refusals in sorted(repository.refused.items())
+        for entry, refusal in sorted(refusals.items())
+    ]
 
 
 @router.get("/health/live", operation_id="live")
 async def live() -> Alive:
-    """The process answers. For a liveness probe."""
+    """Liveness probe: the process answers."""
     return Alive()
 
 
-@router.get("/health/ready", operation_id="ready", responses={503: {"model": Problem}})
+@router.get("/health/ready", operation_id="ready", responses=problems(Stopping))
 async def ready(request: Request, response: Response) -> Ready:
-    """It takes requests: models are loaded and warm, and it is not shutting down. For a readiness probe."""
+    """Readiness probe: models are loaded and warmed up, and the service is not shutting down."""
     response.headers["Cache-Control"] = "no-store"
     state_of(request).check_ready()
     return Ready()
@@ -97,5 +107,5 @@ async def ready(request: Request, response: Response) -> Ready:
 
 @router.get("/metrics", operation_id="metrics", response_class=PlainTextResponse)
 def exposition() -> Response:
-    """What was counted and measured, in Prometheus's text format; of all workers, whichever is asked."""
+    """Metrics of all workers in Prometheus's text format."""
     return Response(metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})

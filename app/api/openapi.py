@@ -1,4 +1,4 @@
-"""The OpenAPI document as generators of clients need it: what FastAPI writes, completed."""
+"""The OpenAPI document: FastAPI's, completed as client generators need it, and the problems of every route."""
 
 from __future__ import annotations
 
@@ -6,65 +6,62 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.api.openapi_examples import add_examples
-from app.errors import CONTENT_TYPE, JSON_ROUTES
-from app.http.auth import OPEN_PATHS
+from app.errors import (
+    PLAIN_JSON_PREFIXES,
+    PROBLEM_CONTENT_TYPE,
+    BlankPicture,
+    BodyTooLarge,
+    DeadlineExceeded,
+    InternalError,
+    InvalidRequest,
+    Problem,
+    ServiceError,
+    TooManyPictures,
+    TooManyPixels,
+    Unauthorized,
+    UnsupportedPicture,
+)
+from app.http.auth import PUBLIC_PATHS
 
 Document = dict[str, Any]
+Responses = dict[int | str, dict[str, Any]]  # as FastAPI takes them, by status
 
+PICTURE_ERRORS = (BodyTooLarge, TooManyPixels, TooManyPictures, UnsupportedPicture, BlankPicture)
 PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
-UNKNOWN = "No key, or one that is not known, where the operator asks for keys"
-TOO_LARGE = "The body is too large"
-FAILED = "Something went wrong on our side"
-LATE = "No answer within the time a request may wait"
-FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
-KEY_PLACES = {
+FASTAPI_SCHEMAS = ("HTTPValidationError", "ValidationError")
+SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 
 
-def complete(document: Document, *, keys: bool = False) -> Document:
-    """In place. Schemas stand among the components, each problem is documented as it is sent, everything by example.
+def problems(*errors: type[ServiceError]) -> Responses:
+    """The responses of a route that may raise these errors, one for each status, described by the errors' titles."""
+    titles: dict[int, list[str]] = {}
+    for error in errors:
+        titles.setdefault(int(error.status), []).append(error.title)
+    return {status: {"model": Problem, "description": " / ".join(names)} for status, names in titles.items()}
 
-    `keys`: some routes ask for one, and /docs can send it. That one may be needed is told in any case, so that a client
-    made for one deployment fits the others.
+
+def complete(document: Document, *, keys: bool = False) -> Document:
+    """Completes it in place: schemas become components, problems get their media type, everything gets an example.
+
+    `keys`: the service needs API keys, and /docs can send one. The response 401 is documented in any case, so that a
+    client generated from one deployment fits the others.
     """
     schemas = document["components"]["schemas"]
     for path, operation in operations(document):
-        hoist(operation, schemas)
+        hoist_definitions(operation, schemas)
         for content in operation.get("requestBody", {}).get("content", {}).values():
-            content["schema"] = named(content["schema"], schemas)
-        responses = operation["responses"]
-        if "HTTPValidationError" in str(responses.get("422")):  # FastAPI's, in whose place we answer 400
-            responses["400"] = responses.pop("422") | {"content": {"application/json": PROBLEM}}
-        add_problems(path, operation, responses)
+            content["schema"] = reference(content["schema"], schemas)
+        complete_responses(path, operation)
         add_examples(operation)
-        if not path.startswith(JSON_ROUTES):
-            say_problems(responses)
-        operation["responses"] = dict(sorted(responses.items()))
-    for name in FRAMEWORKS_OWN:
+    for name in FASTAPI_SCHEMAS:
         schemas.pop(name, None)
     if keys:
-        document["components"]["securitySchemes"] = KEY_PLACES
-        document["security"] = [{name: []} for name in KEY_PLACES]
+        document["components"]["securitySchemes"] = SECURITY_SCHEMES
+        document["security"] = [{name: []} for name in SECURITY_SCHEMES]
     return document
-
-
-def problem(description: str) -> Document:
-    return {"description": description, "content": {"application/json": PROBLEM}}
-
-
-def add_problems(path: str, operation: Document, responses: Document) -> None:
-    """Those that no route makes itself: they come from what stands around it."""
-    responses.setdefault("500", problem(FAILED))
-    if path in OPEN_PATHS:
-        operation["security"] = []
-    else:
-        responses.setdefault("401", problem(UNKNOWN))
-    if "requestBody" in operation:
-        responses.setdefault("413", problem(TOO_LARGE))
-        if "503" in responses:
-            responses.setdefault("504", problem(LATE))
 
 
 def operations(document: Document) -> Iterator[tuple[str, Document]]:
@@ -73,34 +70,62 @@ def operations(document: Document) -> Iterator[tuple[str, Document]]:
             yield path, operation
 
 
-def hoist(node: Any, schemas: Document) -> None:
-    """Pydantic's own schemas hold those they refer to under $defs, where no reference from the whole finds them."""
+def hoist_definitions(node: Any, schemas: Document) -> None:
+    """Moves Pydantic's $defs, which no reference from the whole document reaches, to the components."""
     if isinstance(node, list):
-        for each in node:
-            hoist(each, schemas)
+        for item in node:
+            hoist_definitions(item, schemas)
     elif isinstance(node, dict):
         for name, schema in node.pop("$defs", {}).items():
-            hoist(schema, schemas)
+            hoist_definitions(schema, schemas)
             schemas[name] = schema
         if str(node.get("$ref", "")).startswith("#/$defs/"):
             node["$ref"] = node["$ref"].replace("#/$defs/", "#/components/schemas/")
-        for each in node.values():
-            hoist(each, schemas)
+        for value in node.values():
+            hoist_definitions(value, schemas)
 
 
-def named(schema: Document, schemas: Document) -> Document:
-    """A reference to it among the components, where generators find it once and call it by its title."""
+def reference(schema: Document, schemas: Document) -> Document:
+    """Moves a schema that has a title to the components: a generator then makes one class of it, of that name."""
     if "anyOf" in schema:
-        return {"anyOf": [named(each, schemas) for each in schema["anyOf"]]}
+        return {"anyOf": [reference(alternative, schemas) for alternative in schema["anyOf"]]}
     if "title" not in schema:
         return schema
     schemas[schema["title"]] = schema
     return {"$ref": f"#/components/schemas/{schema['title']}"}
 
 
-def say_problems(responses: Document) -> None:
-    """Under the type of RFC 9457."""
+def complete_responses(path: str, operation: Document) -> None:
+    responses = operation["responses"]
+    if "HTTPValidationError" in str(responses.get("422")):  # FastAPI documents it as 422; the service answers 400
+        del responses["422"]
+        add_problem(responses, InvalidRequest)
+    add_middleware_problems(path, operation, responses)
+    if not path.startswith(PLAIN_JSON_PREFIXES):
+        set_problem_media_type(responses)
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def add_middleware_problems(path: str, operation: Document, responses: Document) -> None:
+    """The problems that no route raises itself."""
+    add_problem(responses, InternalError)
+    if path in PUBLIC_PATHS:
+        operation["security"] = []
+    else:
+        add_problem(responses, Unauthorized)
+    if "requestBody" in operation:
+        add_problem(responses, BodyTooLarge)
+        if "503" in responses:
+            add_problem(responses, DeadlineExceeded)
+
+
+def add_problem(responses: Document, error: type[ServiceError]) -> None:
+    problem = {"description": error.title, "content": {"application/json": PROBLEM}}
+    responses.setdefault(str(int(error.status)), problem)
+
+
+def set_problem_media_type(responses: Document) -> None:
+    """That of RFC 9457, in place of the only one that FastAPI documents."""
     for response in responses.values():
-        content = response.get("content", {})
-        if content.get("application/json") == PROBLEM:
-            response["content"] = {CONTENT_TYPE: PROBLEM}
+        if response.get("content", {}).get("application/json") == PROBLEM:
+            response["content"] = {PROBLEM_CONTENT_TYPE: PROBLEM}

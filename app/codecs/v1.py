@@ -1,126 +1,212 @@
-"""The JSON of V1 predict requests, read into images or picture files.
+"""The V1 protocol of TensorFlow Serving and KServe: requests parsed into images or picture files, and the responses.
 
     {"instances": [instance, ...]}    the row format
     {"inputs": tensor}                the column format
 
-An instance, and in the column format the whole, is a tensor of numbers or a picture file as {"b64": "..."}; either
-may stand under the input's name: {"image": ...}.
+An instance, or in the column format the whole, is a tensor of numbers or a picture file as {"b64": "..."}; either may
+be the value of the input's name: {"image": ...}. Messages that clients know are TensorFlow Serving's.
+
+Sources: TensorFlow Serving's api_rest.md and json_tensor.cc; KServe's v1_endpoints.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import simdjson
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
 from app.arrays import Images
 from app.codecs.bodies import decode_base64, too_many_pictures
-from app.codecs.tensors import check_shape, nesting, numbers, parse, to_images
+from app.codecs.tensors import check_shape, nested_shape, parse_json, to_array, to_images
 from app.errors import InvalidRequest
-from app.inference.session import INPUT
+from app.inference.explanation import Explained
+from app.inference.session import INPUT, OUTPUT
 
-SIGNATURE = "serving_default"
+SIGNATURE_NAME = "serving_default"
 VALUES = 'a tensor of numbers or {"b64": "<picture file>"}'
 
-Values = Images | list[bytes]  # images as they are, or picture files still to be prepared
+Values = Images | list[bytes]  # images for the model as they are, or picture files to be preprocessed
 
 
-def read(body: bytes, max_pictures: int) -> tuple[str, Values]:
-    """What a request holds, and the key its answer goes under. Raises `InvalidRequest` or `TooManyPictures`."""
+class Instances(BaseModel):
+    """The row format of a request."""
+
+    instances: list[Any] = Field(
+        min_length=1, description=f'Each {VALUES}, or such a value under "{INPUT}"; all of the same kind.'
+    )
+    signature_name: Literal["serving_default"] = "serving_default"
+
+
+class Inputs(BaseModel):
+    """The column format of a request."""
+
+    inputs: Any = Field(description=f'{VALUES}, or such a value under "{INPUT}". The first dimension is the images.')
+    signature_name: Literal["serving_default"] = "serving_default"
+
+
+class RowPredictions(BaseModel):
+    """The response to the row format."""
+
+    predictions: list[list[float]] = Field(description="Of each instance the probabilities of the digits 0 to 9.")
+
+
+class Outputs(BaseModel):
+    """The response to the column format."""
+
+    outputs: list[list[float]] = Field(description="Of each image the probabilities of the digits 0 to 9.")
+
+
+class Explanations(BaseModel):
+    """The response of `:explain`."""
+
+    predictions: list[list[float]] = Field(description="Of each instance the probabilities of the digits 0 to 9.")
+    explanations: list[Explained] = Field(description="Of each instance: which pixels decided.")
+
+
+class StatusCode(BaseModel):
+    error_code: str = "OK"
+    error_message: str = ""
+
+
+class VersionStatus(BaseModel):
+    version: str
+    state: Literal["AVAILABLE"] = "AVAILABLE"
+    status: StatusCode = StatusCode()
+
+
+class ModelStatus(BaseModel):
+    """TensorFlow Serving's response and KServe's in one."""
+
+    name: str
+    ready: bool
+    model_version_status: list[VersionStatus]
+
+
+class ModelNames(BaseModel):
+    models: list[str]
+
+
+REQUEST_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": {"anyOf": [Instances.model_json_schema(), Inputs.model_json_schema()]}}},
+}
+
+
+def parse_request(body: bytes, max_pictures: int) -> tuple[str, Values]:
+    """The key of the response, and the request's values. Raises `InvalidRequest` or `TooManyPictures`."""
     if not body.strip():
         raise InvalidRequest("JSON Parse error: The document is empty")
-    document = parse(body)
+    document = parse_json(body)
     if not isinstance(document, simdjson.Object):
         raise InvalidRequest("The request must be a JSON object with 'instances' or 'inputs'.")
-    check_signature(document)
+    check_signature_name(document)
     in_rows, in_columns = "instances" in document, "inputs" in document
     if in_rows and in_columns:
         raise InvalidRequest(
             "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist: send one of them."
         )
     if in_rows:
-        return "predictions", read_rows(document["instances"], body, max_pictures)
+        return "predictions", parse_rows(document["instances"], body, max_pictures)
     if in_columns:
-        return "outputs", read_columns(document["inputs"], body, max_pictures)
+        return "outputs", parse_columns(document["inputs"], body, max_pictures)
     raise InvalidRequest("Missing 'inputs' or 'instances' key")
 
 
-def check_signature(document: simdjson.Object) -> None:
-    name = document.get("signature_name", SIGNATURE)
+def check_signature_name(document: simdjson.Object) -> None:
+    name = document.get("signature_name", SIGNATURE_NAME)
     if not isinstance(name, str):
         raise InvalidRequest("'signature_name' key must be a string value.")
-    if name != SIGNATURE:
+    if name != SIGNATURE_NAME:
         raise InvalidRequest(f'Serving signature name: "{name[:80]}" not found in signature def')
 
 
-def read_rows(instances: Any, body: bytes, max_pictures: int) -> Values:
+def parse_rows(instances: Any, body: bytes, max_pictures: int) -> Values:
     if not isinstance(instances, simdjson.Array):
         raise InvalidRequest("Expecting 'instances' to be an list/array")
     first = next(iter(instances), None)
     if first is None:
         raise InvalidRequest("No values in 'instances' array")
     if not isinstance(first, simdjson.Object):
-        return tensor(instances, "instances", body)
+        return parse_tensor(instances, "instances", body)
     if INPUT not in first:
-        return pictures(instances, max_pictures)
-    named = (value_of(each, index) for index, each in enumerate(instances))
+        return decode_pictures(instances, max_pictures)
+    values = (input_value(instance, index) for index, instance in enumerate(instances))
     if isinstance(first[INPUT], simdjson.Array):
-        return to_images(stacked(named))
-    return pictures(named, max_pictures)
+        return to_images(stack_tensors(values))
+    return decode_pictures(values, max_pictures)
 
 
-def read_columns(inputs: Any, body: bytes, max_pictures: int) -> Values:
+def parse_columns(inputs: Any, body: bytes, max_pictures: int) -> Values:
     key = "inputs"
     if isinstance(inputs, simdjson.Object) and INPUT in inputs:
-        key, inputs = INPUT, value_of(inputs)
+        key, inputs = INPUT, input_value(inputs)
     if not isinstance(inputs, simdjson.Array):
-        return pictures([inputs], max_pictures)
+        return decode_pictures([inputs], max_pictures)
     if isinstance(next(iter(inputs), None), simdjson.Object):
-        return pictures(inputs, max_pictures)
-    return tensor(inputs, key, body)
+        return decode_pictures(inputs, max_pictures)
+    return parse_tensor(inputs, key, body)
 
 
-def value_of(named: Any, index: int = 0) -> Any:
-    """What stands under the input's name, and there is no other. Raises `InvalidRequest`."""
-    if not isinstance(named, simdjson.Object) or list(named) != [INPUT]:
-        raise InvalidRequest(f"Instance {index} must have the one key '{INPUT}', since that is the only input.")
-    return named[INPUT]
+def input_value(instance: Any, index: int = 0) -> Any:
+    """The value of the input's name, the only key. Raises `InvalidRequest`."""
+    if not isinstance(instance, simdjson.Object) or list(instance) != [INPUT]:
+        raise InvalidRequest(f"Instance {index} must have exactly one key, '{INPUT}', the model's only input.")
+    return instance[INPUT]
 
 
-def tensor(array: Any, key: str, body: bytes) -> Images:
-    check_shape(nesting(array))  # before anything is done that takes time with millions of rows
-    return to_images(numbers(array, key, body))
+def parse_tensor(array: Any, key: str, body: bytes) -> Images:
+    check_shape(nested_shape(array))  # before anything that takes time with millions of rows
+    return to_images(to_array(array, key, body))
 
 
-def stacked(tensors: Iterable[Any]) -> NDArray[Any]:
-    """(...) each -> (n, ...). Raises `InvalidRequest`."""
+def stack_tensors(tensors: Iterable[Any]) -> NDArray[Any]:
+    """n tensors of one shape (...) -> (n, ...). Raises `InvalidRequest`."""
     key = f'"{INPUT}":'.encode()
     rows = []
-    for index, each in enumerate(tensors):
-        if not isinstance(each, simdjson.Array):
-            raise of_another_kind(index)
-        check_shape((1, *nesting(each)))
-        text: Any = each.mini  # bytes, though its stub says str
-        rows.append(numbers(each, INPUT, key + text))
+    for index, tensor in enumerate(tensors):
+        if not isinstance(tensor, simdjson.Array):
+            raise wrong_type(index)
+        check_shape((1, *nested_shape(tensor)))
+        text: Any = tensor.mini  # bytes, though its stub says str
+        rows.append(to_array(tensor, INPUT, key + text))
         if rows[index].shape != rows[0].shape:
-            raise InvalidRequest(f"Instance {index} has another shape than those before it.")
+            raise InvalidRequest(f"Instance {index} has a different shape from the instances before it.")
     return np.stack(rows)
 
 
-def pictures(values: Iterable[Any], max_pictures: int) -> list[bytes]:
-    """Picture files from their {"b64": "..."}. Raises `InvalidRequest` or `TooManyPictures`."""
+def decode_pictures(values: Iterable[Any], max_pictures: int) -> list[bytes]:
+    """The picture files of values {"b64": "..."}. Raises `InvalidRequest` or `TooManyPictures`."""
     files: list[bytes] = []
     for index, value in enumerate(values):
         if index == max_pictures:
             raise too_many_pictures(max_pictures)
         if not isinstance(value, simdjson.Object) or list(value) != ["b64"]:
-            raise of_another_kind(index)
+            raise wrong_type(index)
         files.append(decode_base64(value["b64"], index))
     return files
 
 
-def of_another_kind(index: int) -> InvalidRequest:
-    return InvalidRequest(f"Instance {index} is of another kind: send {VALUES}, the same for all.")
+def wrong_type(index: int) -> InvalidRequest:
+    return InvalidRequest(f"Instance {index} has the wrong type: send {VALUES}, the same for all instances.")
+
+
+def describe_metadata(name: str, version: int) -> dict[str, Any]:
+    """The model's signature, as TensorFlow Serving describes it."""
+    signature_def = {
+        "inputs": {INPUT: tensor_info(INPUT, "DT_UINT8", -1, 28, 28)},
+        "outputs": {OUTPUT: tensor_info(OUTPUT, "DT_FLOAT", -1, 10)},
+        "method_name": "tensorflow/serving/predict",
+    }
+    return {
+        "model_spec": {"name": name, "signature_name": "", "version": str(version)},
+        "metadata": {"signature_def": {"signature_def": {SIGNATURE_NAME: signature_def}}},  # nested twice there too
+    }
+
+
+def tensor_info(name: str, dtype: str, *shape: int) -> dict[str, Any]:
+    dimensions = [{"size": str(size), "name": ""} for size in shape]
+    return {"dtype": dtype, "tensor_shape": {"dim": dimensions, "unknown_rank": False}, "name": name}

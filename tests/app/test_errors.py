@@ -30,7 +30,7 @@ def test_every_error_is_drawn_in_the_tree(kind: type[ServiceError]) -> None:
 
 
 def test_body_is_a_problem_document_with_the_text_where_other_protocols_look() -> None:
-    body = json.loads(errors.BlankPicture("Draw something.", picture=3).problem().body())
+    body = json.loads(errors.BlankPicture("Draw something.", picture=3).problem().to_json())
     assert body == {
         "type": "urn:digits:problem:blank-picture",
         "title": "The picture is blank",

@@ -63,7 +63,7 @@ def test_file_that_cannot_be_read_is_said_and_its_neighbours_are_read(
     printed = capsys.readouterr()
     first, text, missing, last = (json.loads(line) for line in printed.out.splitlines())
     assert (first["digit"], last["digit"]) == (7, 2)
-    assert "no picture" in text["error"]
+    assert "not a picture" in text["error"]
     assert "cannot be read" in missing["error"]
     assert "2 could not be read" in printed.err
 
@@ -103,7 +103,7 @@ def test_pages_in_json_lines_and_csv_tell_the_same(
     from_csv = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [each.get("text", "") for each in from_json] == [each["text"] for each in from_csv] == ["2", "7210\n41", ""]
     assert from_json[1]["accepted"] is True
-    assert "no picture" in from_json[2]["error"]
+    assert "not a picture" in from_json[2]["error"]
 
 
 def test_page_of_too_many_digits_is_said(models: Path, pages: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,9 +19,9 @@ from app.main import create_app
 from app.settings import Settings
 from tests.app.api.test_digits import assert_problem
 from tests.app.conftest import encode
-from tests.app.server.test_serve import SECONDS, serving
 from tests.conftest import NEWEST, PREVIOUS, VERSIONS
 from tests.support.served_client import ServedClient
+from tests.support.service import TIMEOUT_S, serving
 from training.datasets.mnist import Digits
 
 PREDICT = "/v1/models/digits:predict"
@@ -144,7 +144,7 @@ def test_bare_curl_reads_a_seven(tmp_path: Path, seven: NDArray[np.uint8]) -> No
     body.write_text(json.dumps({"instances": [seven.tolist()]}, indent=1) + "\n")
     with serving("--device", "cpu") as service:
         curl = ["curl", "-s", "-d", f"@{body}", service.address + PREDICT]
-        answer = subprocess.run(curl, capture_output=True, check=True, timeout=SECONDS)
+        answer = subprocess.run(curl, capture_output=True, check=True, timeout=TIMEOUT_S)
     (row,) = json.loads(answer.stdout)["predictions"]
     assert np.argmax(row) == 7
 
@@ -213,12 +213,12 @@ BAD: list[tuple[Any, str]] = [
     ({"instances": []}, "No values in 'instances' array"),
     ({"inputs": []}, "empty"),
     ({"inputs": ROW}, "The shape [28, 28]"),
-    ({"inputs": None}, "of another kind"),
-    ({"inputs": {}}, "of another kind"),
-    ({"inputs": "seven.png"}, "of another kind"),
-    ({"inputs": {"pixels": [ROW]}}, "of another kind"),
-    ({"inputs": {"image": [ROW], "mask": [ROW]}}, "the one key 'image'"),
-    ({"inputs": {"image": {"image": [ROW]}}}, "of another kind"),
+    ({"inputs": None}, "has the wrong type"),
+    ({"inputs": {}}, "has the wrong type"),
+    ({"inputs": "seven.png"}, "has the wrong type"),
+    ({"inputs": {"pixels": [ROW]}}, "has the wrong type"),
+    ({"inputs": {"image": [ROW], "mask": [ROW]}}, "exactly one key, 'image'"),
+    ({"inputs": {"image": {"image": [ROW]}}}, "has the wrong type"),
     ({"instances": [1, 2, 3]}, "The shape [3]"),
     ({"instances": ROW}, "The shape [28, 28]"),
     ({"instances": [[ROW[:27]]]}, "The shape"),
@@ -226,21 +226,21 @@ BAD: list[tuple[Any, str]] = [
     ({"instances": [[]]}, "empty"),
     ({"instances": [ROW, ROW[:27]]}, "ragged"),
     ({"instances": [{"image": ROW}, {"image": ROW[:27]}]}, "The shape [1, 27, 28]"),
-    ({"instances": [{"image": ROW}, {"image": [0] * 784}]}, "another shape"),
+    ({"instances": [{"image": ROW}, {"image": [0] * 784}]}, "a different shape"),
     ({"instances": [{"image": ROW}, {"image": [*ROW[:27], [0] * 27]}]}, "ragged"),
     ({"instances": [{"image": [*[0] * 783, [0]]}]}, "ragged"),
-    ({"instances": [{"image": ROW}, ROW]}, "the one key 'image'"),
-    ({"instances": [{"image": ROW}, {"image": {"b64": ""}}]}, "of another kind"),
-    ({"instances": [{"image": {"b64": "aaaa"}}, {"image": ROW}]}, "of another kind"),
-    ({"instances": [ROW, {"image": ROW}]}, "no number"),
-    ({"instances": [{"pixels": ROW}]}, "of another kind"),
-    ({"instances": [{"image": ROW, "mask": ROW}]}, "the one key 'image'"),
+    ({"instances": [{"image": ROW}, ROW]}, "exactly one key, 'image'"),
+    ({"instances": [{"image": ROW}, {"image": {"b64": ""}}]}, "has the wrong type"),
+    ({"instances": [{"image": {"b64": "aaaa"}}, {"image": ROW}]}, "has the wrong type"),
+    ({"instances": [ROW, {"image": ROW}]}, "not a number"),
+    ({"instances": [{"pixels": ROW}]}, "has the wrong type"),
+    ({"instances": [{"image": ROW, "mask": ROW}]}, "exactly one key, 'image'"),
     ({"instances": [{"image": []}]}, "empty"),
-    ({"instances": [{"image": None}]}, "of another kind"),
-    ({"instances": [{"image": "x"}]}, "of another kind"),
-    ({"instances": [[[None] * 28] * 28]}, "no number"),
-    ({"instances": [[[True] * 28] * 28]}, "no number"),
-    ({"instances": [[["0"] * 28] * 28]}, "no number"),
+    ({"instances": [{"image": None}]}, "has the wrong type"),
+    ({"instances": [{"image": "x"}]}, "has the wrong type"),
+    ({"instances": [[[None] * 28] * 28]}, "not a number"),
+    ({"instances": [[[True] * 28] * 28]}, "not a number"),
+    ({"instances": [[["0"] * 28] * 28]}, "not a number"),
     ({"instances": [[[-1] * 28] * 28]}, "from 0"),
     ({"instances": [[[256] * 28] * 28]}, "to 255"),
     ({"instances": [[[float("nan")] * 28] * 28]}, "JSON Parse error"),
@@ -251,8 +251,8 @@ BAD: list[tuple[Any, str]] = [
     (b'{"instances": ' + b'{"image":' * 900 + b"0" + b"}" * 900 + b"}", "Expecting 'instances'"),
     ({"instances": [{"b64": 1}]}, "Each picture must be a string"),
     ({"instances": [{"b64": "%%%"}]}, "not valid base64"),
-    ({"instances": [{"b64": "", "image": ROW}]}, "the one key 'image'"),
-    ({"instances": [{"b64": "", "x": 1}]}, "of another kind"),
+    ({"instances": [{"b64": "", "image": ROW}]}, "exactly one key, 'image'"),
+    ({"instances": [{"b64": "", "x": 1}]}, "has the wrong type"),
 ]
 
 

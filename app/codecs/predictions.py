@@ -1,0 +1,134 @@
+"""The responses of our own API: predictions of one digit, explained predictions, and pages of digits."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import orjson
+from pydantic import BaseModel, Field
+
+from app.arrays import Images, Probabilities
+from app.codecs.model_info import ModelInfo
+from app.inference.explanation import Explained, Explanation
+
+Box = tuple[int, int, int, int]  # x, y, width, height, in pixels of the picture as sent
+Lines = Sequence[Sequence[tuple[int, float, Box]]]  # a digit, its confidence and its box, line by line
+
+
+class ModelName(BaseModel):
+    name: str
+    version: int
+
+
+class Prediction(BaseModel):
+    """The digit on one picture."""
+
+    digit: int = Field(ge=0, le=9)
+    confidence: float = Field(description="Calibrated probability that the picture shows this digit.")
+    probabilities: list[float] = Field(
+        description="Of the digits 0 to 9. The remainder to 1 is the probability that the picture is not a digit.",
+        min_length=10,
+        max_length=10,
+    )
+    accepted: bool = Field(description="Whether the confidence reaches the model's threshold.")
+    image: str | None = Field(
+        default=None, description="With return_image=true: the 28 x 28 image the model saw, a PNG in base64."
+    )
+
+
+class Predictions(BaseModel):
+    """One prediction for each picture, in the order of the request."""
+
+    model: ModelName
+    predictions: list[Prediction]
+
+
+class ExplainedPrediction(BaseModel):
+    """The digit on one picture, and which pixels decided."""
+
+    model: ModelName
+    prediction: Prediction
+    explanation: Explained
+
+
+class PageDigit(BaseModel):
+    """A digit found on a page."""
+
+    digit: int = Field(ge=0, le=9)
+    confidence: float = Field(description="Calibrated probability that the box contains this digit.")
+    accepted: bool = Field(description="Whether the confidence reaches the model's threshold.")
+    box: Box = Field(
+        description="x, y, width and height in pixels of the picture as sent, upright after EXIF rotation."
+    )
+
+
+class ReadPage(BaseModel):
+    """The digits on a page: lines from top to bottom, digits from left to right."""
+
+    model: ModelName
+    text: str = Field(description="The lines, with a line break between them.")
+    lines: list[str] = Field(description="The digits of each line; empty if there is ink but no digit.")
+    digits: list[PageDigit] = Field(description="All digits, in reading order.")
+
+
+def encode_predictions(model: ModelInfo, probabilities: Probabilities, images: Images | None) -> bytes:
+    """As `Predictions`. `images`: what the model saw, if the response is to show it."""
+    return to_json({"model": name_of(model), "predictions": describe_predictions(model, probabilities, images)})
+
+
+def encode_explained(
+    model: ModelInfo, probabilities: Probabilities, images: Images | None, explanation: Explanation
+) -> bytes:
+    """As `ExplainedPrediction`."""
+    (prediction,) = describe_predictions(model, probabilities, images)
+    return to_json({"model": name_of(model), "prediction": prediction, "explanation": explanation})
+
+
+def encode_page(model: ModelInfo, lines: Lines) -> bytes:
+    """As `ReadPage`."""
+    threshold = model.threshold
+    digits = [
+        {
+            "digit": digit,
+            "confidence": np.float32(confidence),  # as many decimals as on the other routes
+            "accepted": confidence >= threshold,
+            "box": box,
+        }
+        for line in lines
+        for digit, confidence, box in line
+    ]
+    texts = line_texts(lines)
+    return to_json({"model": name_of(model), "text": "\n".join(texts), "lines": texts, "digits": digits})
+
+
+def to_json(document: dict[str, Any]) -> bytes:
+    """Straight from NumPy's arrays, several times faster than through Pydantic's models."""
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def name_of(model: ModelInfo) -> dict[str, Any]:
+    return {"name": model.name, "version": model.version}
+
+
+def describe_predictions(model: ModelInfo, probabilities: Probabilities, images: Images | None) -> list[dict[str, Any]]:
+    threshold = model.threshold
+    predictions = [describe_prediction(probabilities[i], threshold) for i in range(len(probabilities))]
+    if images is not None:
+        for prediction, image in zip(predictions, images, strict=True):
+            prediction["image"] = base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode()
+    return predictions
+
+
+def describe_prediction(row: Probabilities, threshold: float) -> dict[str, Any]:
+    """The prediction of one row (10,) of probabilities."""
+    digit = int(row.argmax())
+    accepted = row.item(digit) >= threshold
+    return {"digit": digit, "confidence": row[digit], "probabilities": row, "accepted": accepted}
+
+
+def line_texts(lines: Lines) -> list[str]:
+    return ["".join(str(digit) for digit, *_ in line) for line in lines]

@@ -1,0 +1,283 @@
+"""Requests of the Open Inference Protocol (V2): JSON, and the binary tensors that may follow it.
+
+Sources: the protocol's inference_rest.md; for what follows the JSON, Triton's extension_binary_data.md.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import numpy as np
+import simdjson
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from app.arrays import CLASSES
+from app.codecs.bodies import decode_base64, too_many_pictures
+from app.codecs.tensors import SHAPES, check_shape, parse_json, to_array
+from app.errors import InvalidRequest
+from app.inference.session import INPUT, OUTPUT
+
+JSON_LENGTH_HEADER = b"inference-header-content-length"
+MAX_CACHED_JSON = 1024  # bytes
+
+BYTES = "BYTES"  # picture files
+DTYPES = {
+    **{f"UINT{bits}": np.dtype(f"<u{bits // 8}") for bits in (8, 16, 32, 64)},
+    **{f"INT{bits}": np.dtype(f"<i{bits // 8}") for bits in (8, 16, 32, 64)},
+    **{f"FP{bits}": np.dtype(f"<f{bits // 8}") for bits in (16, 32, 64)},
+}
+
+
+class InputTensor(BaseModel):
+    name: Literal["image"]
+    shape: list[int] = Field(description=f"{SHAPES}; of BYTES [n] or [n, 1].")
+    datatype: str = Field(
+        description=f"{', '.join(DTYPES)} (FP16 only in binary): from 0 (background) to 255 (ink), or to 1.0 if no "
+        "number is greater. BYTES: picture files, in JSON as base64 or data URLs."
+    )
+    parameters: dict[str, Any] | None = Field(None, description="binary_data_size: the tensor follows the JSON.")
+    data: list[Any] | None = Field(None, description="The elements, flat or nested like the shape.")
+
+
+class WantedTensor(BaseModel):
+    name: Literal["probabilities"]
+    parameters: dict[str, Any] | None = Field(
+        None,
+        description="binary_data: the tensor follows the JSON; classification: only that many of the best classes.",
+    )
+
+
+class InferRequest(BaseModel):
+    id: str | None = Field(None, description="Repeated in the response.")
+    parameters: dict[str, Any] | None = Field(None, description="binary_data_output: the outputs follow the JSON.")
+    inputs: list[InputTensor] = Field(min_length=1, max_length=1)
+    outputs: list[WantedTensor] | None = Field(None, max_length=1)
+
+
+REQUEST_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": InferRequest.model_json_schema()},
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
+JSON_LENGTH_PARAMETER = {
+    "name": "Inference-Header-Content-Length",
+    "in": "header",
+    "description": "For a body with a binary tensor: the length of its JSON in bytes. 0: no JSON, only the tensor.",
+    "schema": {"type": "integer"},
+}
+
+
+class RequestedOutput(NamedTuple):
+    """How the client wants the probabilities."""
+
+    binary: bool = False
+    classes: int = 0  # only the best so many, each as "probability:index:label"; 0: all, as numbers
+
+
+class ParsedRequest(NamedTuple):
+    id: str | None
+    tensor: NDArray[Any] | list[bytes]  # numbers, or picture files
+    output: RequestedOutput
+
+
+class Header(NamedTuple):
+    """The JSON of a request, which Triton calls its inference header."""
+
+    id: str | None
+    shape: tuple[int, ...]
+    datatype: str
+    data: Any  # a `simdjson.Array`; None if the tensor follows the JSON
+    output: RequestedOutput
+
+
+def parse_request(body: bytes, json_length: bytes | None, max_pictures: int) -> ParsedRequest:
+    """`json_length`: how many bytes of the body are JSON, as the header says; None: all.
+
+    Numbers in binary are not copied. Raises `InvalidRequest` or `TooManyPictures`.
+    """
+    if json_length is None:
+        return parse_parts(body, memoryview(b""), max_pictures)
+    length = int(json_length) if json_length.isdigit() and len(json_length) < 12 else -1
+    if not 0 <= length <= len(body):
+        raise InvalidRequest(
+            "The header Inference-Header-Content-Length must be the length of the JSON in bytes, at most that of the "
+            f"body, {len(body)}."
+        )
+    if length == 0:
+        return ParsedRequest(None, decode_raw_images(body), RequestedOutput(binary=True))
+    return parse_parts(body[:length], memoryview(body)[length:], max_pictures)
+
+
+def decode_raw_images(body: bytes) -> NDArray[np.uint8]:
+    if not body or len(body) % 784:
+        raise InvalidRequest(
+            f"A raw tensor has 784 bytes per image, 0 (background) to 255 (ink): {len(body)} were sent."
+        )
+    return np.frombuffer(body, np.uint8).reshape(-1, 784)
+
+
+def parse_parts(text: bytes, blob: memoryview, max_pictures: int) -> ParsedRequest:
+    """`text` is the JSON, `blob` what follows it."""
+    cacheable = blob and len(text) <= MAX_CACHED_JSON
+    header = parse_header_cached(text, len(blob)) if cacheable else parse_header(text, len(blob))
+    return ParsedRequest(header.id, decode_tensor(header, text, blob, max_pictures), header.output)
+
+
+# --- the JSON --------------------------------------------------------------------------------------------------------
+
+
+def parse_header(text: bytes, blob_size: int) -> Header:
+    document = parse_json(text)
+    if not isinstance(document, simdjson.Object):
+        raise InvalidRequest('The request must be a JSON object: {"inputs": [...]}.')
+    tensor = single_tensor(document, "inputs", INPUT)
+    if tensor is None:
+        raise InvalidRequest(f"The request has no inputs: send one, named {INPUT!r}.")
+    datatype = member(tensor, "datatype", str)
+    if datatype not in DTYPES and datatype != BYTES:
+        raise InvalidRequest(f"The datatype must be one of {', '.join(DTYPES)}, or BYTES for picture files.")
+    data = find_data(tensor, blob_size)
+    return Header(member(document, "id", str), parse_shape(tensor), datatype, data, parse_output(document))
+
+
+# Clients send the same JSON before each binary tensor, and parsing it takes longer than decoding the tensor.
+parse_header_cached = functools.lru_cache(maxsize=256)(parse_header)
+
+
+T = TypeVar("T")
+TYPE_NAMES: dict[type, str] = {
+    str: "a string",
+    int: "a whole number",
+    bool: "true or false",
+    simdjson.Object: "an object",
+    simdjson.Array: "an array",
+}
+
+
+def member(parent: Any, key: str, kind: type[T]) -> T | None:
+    """The value of a key, None if the object does not have it. Raises `InvalidRequest` if it has another type."""
+    value = parent.get(key)
+    if value is None or type(value) is kind:
+        return value
+    raise InvalidRequest(f"{key!r} must be {TYPE_NAMES[kind]}.")
+
+
+def single_tensor(document: Any, key: str, name: str) -> Any | None:
+    """The one tensor listed under `inputs` or `outputs`, None if none is. Raises `InvalidRequest`."""
+    tensors = member(document, key, simdjson.Array)
+    if not tensors:
+        return None
+    if len(tensors) > 1:
+        raise InvalidRequest(f"{key!r} lists {len(tensors)} tensors, but the model has only {name!r}.")
+    tensor: Any = tensors[0]
+    if not isinstance(tensor, simdjson.Object) or member(tensor, "name", str) != name:
+        raise InvalidRequest(f"The tensor listed under {key!r} must be an object whose 'name' is {name!r}.")
+    return tensor
+
+
+def find_data(tensor: Any, blob_size: int) -> Any:
+    """The input's elements in JSON, None if they are the bytes that follow it."""
+    parameters = member(tensor, "parameters", simdjson.Object)
+    size = member(parameters, "binary_data_size", int) if parameters else None
+    if size is None and blob_size:
+        raise InvalidRequest(f"{blob_size} bytes follow the JSON, but the input has no 'binary_data_size'.")
+    if size is not None and size != blob_size:
+        raise InvalidRequest(
+            f"'binary_data_size' is {size}, but {blob_size} bytes follow the JSON: send the JSON's length as "
+            "Inference-Header-Content-Length."
+        )
+    data = member(tensor, "data", simdjson.Array)
+    if (data is None) == (size is None):
+        raise InvalidRequest("The input must have either 'data' or the parameter 'binary_data_size'.")
+    return data
+
+
+def parse_shape(tensor: Any) -> tuple[int, ...]:
+    sizes = member(tensor, "shape", simdjson.Array)
+    shape: Any = tuple(sizes) if sizes is not None and len(sizes) <= 4 else (None,)
+    if not all(type(size) is int for size in shape):
+        raise InvalidRequest("The input must have a 'shape' of at most four whole numbers.")
+    return shape  # type: ignore[no-any-return]  # checked in the line above
+
+
+def parse_output(document: Any) -> RequestedOutput:
+    parameters = member(document, "parameters", simdjson.Object)
+    binary = bool(parameters and member(parameters, "binary_data_output", bool))
+    tensor = single_tensor(document, "outputs", OUTPUT)
+    parameters = member(tensor, "parameters", simdjson.Object) if tensor else None
+    if not parameters:
+        return RequestedOutput(binary)
+    own_binary = member(parameters, "binary_data", bool)
+    classes = member(parameters, "classification", int) or 0
+    if classes < 0:
+        raise InvalidRequest("'classification' must be a number of classes, and not negative.")
+    return RequestedOutput(binary if own_binary is None else own_binary, min(classes, CLASSES))
+
+
+# --- the tensor ------------------------------------------------------------------------------------------------------
+
+
+def decode_tensor(header: Header, text: bytes, blob: memoryview, max_pictures: int) -> NDArray[Any] | list[bytes]:
+    _, shape, datatype, data, _ = header
+    if datatype == BYTES:
+        count = count_pictures(shape, max_pictures)
+        return split_elements(blob, count) if data is None else decode_strings(data, count)
+    check_shape(shape)
+    return decode_binary(blob, shape, datatype) if data is None else decode_numbers(data, shape, datatype, text)
+
+
+def decode_binary(blob: memoryview, shape: tuple[int, ...], datatype: str) -> NDArray[Any]:
+    dtype = DTYPES[datatype]
+    if len(blob) != math.prod(shape) * dtype.itemsize:
+        raise InvalidRequest(f"{len(blob)} bytes do not fit a tensor of {datatype} with the shape {list(shape)}.")
+    return np.frombuffer(blob, dtype).reshape(shape)
+
+
+def decode_numbers(data: Any, shape: tuple[int, ...], datatype: str, text: bytes) -> NDArray[Any]:
+    """`data` is flat, or nested like the shape."""
+    if datatype == "FP16":
+        raise InvalidRequest("FP16 has no form in JSON: send the tensor in binary, or as FP32.")
+    array = to_array(data, "data", text)
+    if array.shape not in ((math.prod(shape),), shape):
+        raise InvalidRequest(f"'data' has the shape {list(array.shape)}, which does not fit 'shape', {list(shape)}.")
+    if datatype[:2] != "FP" and array.dtype != np.uint64:
+        raise InvalidRequest(f"A tensor of {datatype} must contain whole numbers, here from 0 to 255.")
+    if datatype == "INT8" and array.max() > 127:
+        raise InvalidRequest("A tensor of INT8 contains numbers up to 127: send it as UINT8.")
+    return array.reshape(shape)
+
+
+def count_pictures(shape: tuple[int, ...], max_pictures: int) -> int:
+    if not shape or shape[1:] not in ((), (1,)) or shape[0] < 1:
+        raise InvalidRequest(
+            f"The shape {list(shape)} does not fit picture files: send [n] or [n, 1], with n at least 1."
+        )
+    if shape[0] > max_pictures:
+        raise too_many_pictures(max_pictures)
+    return shape[0]
+
+
+def split_elements(blob: memoryview, count: int) -> list[bytes]:
+    """BYTES in binary: before each element its length, four bytes in little-endian order."""
+    elements: list[bytes] = []
+    start = 0
+    while len(elements) < count and start + 4 <= len(blob):
+        end = start + 4 + int.from_bytes(blob[start : start + 4], "little")
+        elements.append(bytes(blob[start + 4 : end]))
+        start = end
+    if len(elements) != count or start != len(blob):
+        raise InvalidRequest("The lengths in the BYTES tensor do not add up to its 'shape' and 'binary_data_size'.")
+    return elements
+
+
+def decode_strings(data: Any, count: int) -> list[bytes]:
+    """BYTES in JSON: strings in base64, or data URLs."""
+    strings = [item[0] if isinstance(item, simdjson.Array) and len(item) == 1 else item for item in data]
+    if len(strings) != count:
+        raise InvalidRequest(f"'data' contains {len(strings)} pictures, but 'shape' says {count}.")
+    return [decode_base64(string, index) for index, string in enumerate(strings)]

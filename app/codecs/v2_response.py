@@ -1,0 +1,108 @@
+"""Responses of the Open Inference Protocol (V2): JSON, and the binary tensor that may follow it.
+
+Sources: the protocol's inference_rest.md; Triton's extension_binary_data.md and extension_classification.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+from pydantic import BaseModel, Field
+
+from app.arrays import CLASSES, Probabilities
+from app.codecs.model_info import ModelInfo
+from app.codecs.v2_request import BYTES, JSON_LENGTH_HEADER, ParsedRequest
+from app.http.endpoint import RawResponse
+from app.inference.session import INPUT, OUTPUT
+
+OCTET_STREAM = b"application/octet-stream"
+
+
+class Live(BaseModel):
+    live: Literal[True] = True
+
+
+class ServerReady(BaseModel):
+    ready: Literal[True] = True
+
+
+class ModelReady(BaseModel):
+    name: str
+    ready: Literal[True] = True
+
+
+class ServerMetadata(BaseModel):
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class TensorMetadata(BaseModel):
+    name: str
+    datatype: str
+    shape: list[int] = Field(description="-1: this size varies.")
+
+
+class ModelMetadata(BaseModel):
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class OutputTensor(BaseModel):
+    name: str
+    datatype: str = Field(description="FP32; of classes BYTES.")
+    shape: list[int]
+    parameters: dict[str, Any] | None = Field(None, description="binary_data_size: the tensor follows the JSON.")
+    data: list[Any] | None = Field(None, description='Probabilities, or "probability:index:label" for each class.')
+
+
+class InferResponse(BaseModel):
+    model_name: str
+    model_version: str
+    id: str | None = None
+    outputs: list[OutputTensor]
+
+
+EXTENSIONS = ["binary_tensor_data", "classification", "model_repository", "statistics"]
+INPUTS = [TensorMetadata(name=INPUT, datatype="UINT8", shape=[-1, 28, 28])]
+OUTPUTS = [TensorMetadata(name=OUTPUT, datatype="FP32", shape=[-1, CLASSES])]
+
+
+def encode_response(model: ModelInfo, request: ParsedRequest, probabilities: Probabilities) -> RawResponse:
+    binary, count = request.output
+    tensor: dict[str, Any] = {"name": OUTPUT, "datatype": "FP32", "shape": probabilities.shape}
+    document: dict[str, Any] = {"model_name": model.name, "model_version": str(model.version), "outputs": [tensor]}
+    if request.id is not None:
+        document["id"] = request.id
+    classes: list[str] = []
+    if count:
+        classes = best_classes(probabilities, count, model.labels)
+        tensor |= {"datatype": BYTES, "shape": (len(probabilities), count)}
+    if not binary:
+        tensor["data"] = classes or probabilities.ravel()
+        return RawResponse(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY))
+    blob = join_elements(classes) if classes else probabilities.tobytes()
+    tensor["parameters"] = {"binary_data_size": len(blob)}
+    header = orjson.dumps(document)
+    return RawResponse(header + blob, OCTET_STREAM, [(JSON_LENGTH_HEADER, b"%d" % len(header))])
+
+
+def best_classes(probabilities: Probabilities, count: int, labels: Sequence[str]) -> list[str]:
+    """The `count` greatest of each row, the greatest first."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+    return [
+        f"{row[index]:f}:{index}:{labels[index]}"
+        for row, indices in zip(probabilities.tolist(), order.tolist(), strict=True)
+        for index in indices
+    ]
+
+
+def join_elements(strings: Sequence[str]) -> bytes:
+    """BYTES in binary: before each element its length, four bytes in little-endian order."""
+    return b"".join(len(string.encode()).to_bytes(4, "little") + string.encode() for string in strings)
