@@ -1,6 +1,6 @@
-"""A request and its answer for each operation of the OpenAPI document: what /docs shows, and what anyone may send.
+"""An example request and response for each operation of the OpenAPI document, as /docs shows them.
 
-The picture is static/seven.png. The tests send each request and hold each answer against the real one.
+The picture is static/seven.png. The tests send each request and compare the response with its example.
 """
 
 from __future__ import annotations
@@ -9,39 +9,25 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from app.codecs.v1 import describe_metadata
+
 SEVEN = base64.b64encode((Path(__file__).parents[1] / "web/static/seven.png").read_bytes()).decode()
+VERSION = 7  # of the model `digits`: a version that is served, so that the examples can be sent
 PROBABILITIES = [0.0, 0.0, 0.0, 0.0001, 0.0, 0.0, 0.0, 0.9997, 0.0, 0.0001]
-CERTAIN = {"digit": 7, "confidence": 0.9997, "accepted": True}
-NAME = {"name": "digits", "version": 1}
-TWO_PIXELS = [[0.0] * 28 for _ in range(28)]  # that decided, each for its half
-TWO_PIXELS[8][12] = TWO_PIXELS[14][17] = 7.2
-EXPLANATION = {"digit": 7, "score": 8.1, "blank_score": -6.3, "attributions": TWO_PIXELS}
-PICTURE = {"images": [SEVEN]}
+PREDICTION = {"digit": 7, "confidence": 0.9997, "accepted": True}
+MODEL_NAME = {"name": "digits", "version": VERSION}
+ATTRIBUTIONS = [[0.0] * 28 for _ in range(28)]
+ATTRIBUTIONS[8][12] = ATTRIBUTIONS[14][17] = 7.2  # half of score - blank_score each
+EXPLANATION = {"digit": 7, "score": 8.1, "blank_score": -6.3, "attributions": ATTRIBUTIONS}
+PICTURES = {"images": [SEVEN]}
 INSTANCES = {"instances": [{"b64": SEVEN}]}
 IMAGE = {"name": "image", "datatype": "UINT8", "shape": [-1, 28, 28]}
-TOOK = {"count": 12, "ns": 1_340_000}
-NEVER = {"count": 0, "ns": 0}
-SIGNATURE = {
-    "inputs": {
-        "image": {
-            "dtype": "DT_UINT8",
-            "tensor_shape": {"dim": [{"size": size, "name": ""} for size in ("-1", "28", "28")], "unknown_rank": False},
-            "name": "image",
-        }
-    },
-    "outputs": {
-        "probabilities": {
-            "dtype": "DT_FLOAT",
-            "tensor_shape": {"dim": [{"size": size, "name": ""} for size in ("-1", "10")], "unknown_rank": False},
-            "name": "probabilities",
-        }
-    },
-    "method_name": "tensorflow/serving/predict",
-}
+DURATION = {"count": 12, "ns": 1_340_000}
+NO_DURATION = {"count": 0, "ns": 0}
 MODEL = {
     "device": "cpu",
     "manifest": {
-        **NAME,
+        **MODEL_NAME,
         "created": "2026-11-23T18:04:11Z",
         "labels": [str(digit) for digit in range(10)],
         "inputs": [{"name": "image", "dtype": "uint8", "shape": ["n", 28, 28]}],
@@ -70,23 +56,23 @@ STATISTICS = {
     "model_stats": [
         {
             "name": "digits",
-            "version": "1",
+            "version": str(VERSION),
             "inference_count": 12,
             "execution_count": 12,
             "inference_stats": {
-                **dict.fromkeys(("success", "queue", "compute_infer"), TOOK),
-                **dict.fromkeys(("fail", "compute_input", "compute_output", "cache_hit", "cache_miss"), NEVER),
+                **dict.fromkeys(("success", "queue", "compute_infer"), DURATION),
+                **dict.fromkeys(("fail", "compute_input", "compute_output", "cache_hit", "cache_miss"), NO_DURATION),
             },
             "batch_stats": [],
         }
     ]
 }
 
-PARAMETERS: dict[str, Any] = {"name": "digits", "version": 1, "label": "stable"}  # in paths
+PATH_PARAMETERS: dict[str, Any] = {"name": "digits", "version": VERSION, "label": "stable"}
 
-# By operationId; those of a version or a label ask and answer the same.
+# By operationId; operations of a version or a label have the same examples.
 REQUESTS: dict[str, Any] = {
-    **dict.fromkeys(("predict", "explain", "read"), PICTURE),
+    **dict.fromkeys(("predict", "explain", "read"), PICTURES),
     **dict.fromkeys(("invocations", "v1_predict", "v1_explain"), INSTANCES),
     "v2_infer": {
         "inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [SEVEN]}],
@@ -96,14 +82,14 @@ REQUESTS: dict[str, Any] = {
     "v2_load_model": {},
     "v2_unload_model": {},
 }
-ANSWERS: dict[str, Any] = {
-    "predict": {"model": NAME, "predictions": [CERTAIN | {"probabilities": PROBABILITIES}]},
+RESPONSES: dict[str, Any] = {
+    "predict": {"model": MODEL_NAME, "predictions": [PREDICTION | {"probabilities": PROBABILITIES}]},
     "explain": {
-        "model": NAME,
-        "prediction": CERTAIN | {"probabilities": PROBABILITIES},
+        "model": MODEL_NAME,
+        "prediction": PREDICTION | {"probabilities": PROBABILITIES},
         "explanation": EXPLANATION,
     },
-    "read": {"model": NAME, "text": "7", "lines": ["7"], "digits": [CERTAIN | {"box": [6, 7, 16, 20]}]},
+    "read": {"model": MODEL_NAME, "text": "7", "lines": ["7"], "digits": [PREDICTION | {"box": [6, 7, 16, 20]}]},
     "list_models": {"default": "digits", "models": [MODEL]},
     "get_model": [MODEL],
     "health": {
@@ -112,7 +98,7 @@ ANSWERS: dict[str, Any] = {
         "pid": 4711,
         "device": "cpu",
         "default_model": "digits",
-        "models": [NAME | {"device": "cpu", "labels": ["stable"], "queued": 0}],
+        "models": [MODEL_NAME | {"device": "cpu", "labels": ["stable"], "queued": 0}],
         "refused": [],
     },
     "live": {"status": "alive"},
@@ -126,19 +112,16 @@ ANSWERS: dict[str, Any] = {
         "name": "digits",
         "ready": True,
         "model_version_status": [
-            {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+            {"version": str(VERSION), "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
         ],
     },
-    "v1_metadata": {
-        "model_spec": {"name": "digits", "signature_name": "", "version": "1"},
-        "metadata": {"signature_def": {"signature_def": {"serving_default": SIGNATURE}}},
-    },
+    "v1_metadata": describe_metadata("digits", VERSION),
     "v2_live": {"live": True},
     "v2_ready": {"ready": True},
     "v2_server": {"name": "digits", "version": "1.0.0", "extensions": ["binary_tensor_data", "classification"]},
     "v2_model": {
         "name": "digits",
-        "versions": ["1"],
+        "versions": [str(VERSION)],
         "platform": "onnx_onnxv1",
         "inputs": [IMAGE],
         "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]}],
@@ -147,22 +130,22 @@ ANSWERS: dict[str, Any] = {
     **dict.fromkeys(("v2_statistics", "v2_model_statistics"), STATISTICS),
     "v2_infer": {
         "model_name": "digits",
-        "model_version": "1",
+        "model_version": str(VERSION),
         "outputs": [{"name": "probabilities", "datatype": "BYTES", "shape": [1, 1], "data": ["0.9997:7:7"]}],
     },
-    "v2_repository_index": [{"name": "digits", "version": "1", "state": "READY", "reason": ""}],
+    "v2_repository_index": [{"name": "digits", "version": str(VERSION), "state": "READY", "reason": ""}],
 }
 
 
 def add_examples(operation: dict[str, Any]) -> None:
-    """To a request in JSON, to its answer, and to what its path names."""
+    """To the JSON of a request, to its response, and to the parameters in its path."""
     name = operation["operationId"].removesuffix("_of_version").removesuffix("_of_label")
     if name in REQUESTS:
         operation["requestBody"]["content"]["application/json"]["example"] = REQUESTS[name]
-    if name in ANSWERS:
+    if name in RESPONSES:
         content = operation["responses"]["200"]["content"]
-        content["application/json" if "application/json" in content else "text/plain"]["example"] = ANSWERS[name]
+        content["application/json" if "application/json" in content else "text/plain"]["example"] = RESPONSES[name]
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "path":
-            example = PARAMETERS[parameter["name"]]
+            example = PATH_PARAMETERS[parameter["name"]]
             parameter["example"] = str(example) if parameter["schema"]["type"] == "string" else example
