@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.web import pages
 from tests.conftest import NEWEST
@@ -21,6 +21,7 @@ from tests.support.browser_actions import (
     draw,
     drop_file,
     expect_digit,
+    hold_requests,
 )
 from tests.support.mnist_pictures import encode_png, mnist_png
 from tests.support.service_process import serving
@@ -64,12 +65,7 @@ def test_no_picture_is_sent_once_the_switch_is_on(desktop: BrowserContext, servi
 
 
 def test_a_picture_that_is_drawn_during_the_download_waits_for_it(page: Page) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/ort.wasm.gz", hold)
+    held = hold_requests(page, "**/ort.wasm.gz")
     page.get_by_role("switch").check()
     methods = record_methods(page)
     draw(page, SEVEN)

@@ -16,6 +16,7 @@ from tests.support.browser_actions import (
     drawing,
     drop_file,
     expect_digit,
+    hold_requests,
     is_prediction,
     points_on_pad,
 )
@@ -123,12 +124,7 @@ def test_clear_empties_the_paper_and_the_result(page: Page) -> None:
 
 
 def test_an_answer_that_arrives_after_clear_is_not_shown(page: Page) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/predict?*", hold)
+    held = hold_requests(page, "**/predict?*")
     with page.expect_request("**/predict?*"):
         draw(page, SEVEN)
     page.get_by_role("button", name="Clear").click()
@@ -140,12 +136,7 @@ def test_an_answer_that_arrives_after_clear_is_not_shown(page: Page) -> None:
 
 
 def test_an_explanation_that_arrives_late_does_not_bring_an_old_result_back(page: Page) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/explain?*", hold)
+    held = hold_requests(page, "**/explain?*")
     with page.expect_request("**/explain?*"):
         draw(page, ONE)
     (x, y), *rest = points_on_pad(page, SEVEN)  # this drawing is read while the explanation of the first is on its way

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page, Response, expect
+from playwright.sync_api import BrowserContext, Page, Response, Route, expect
 
 Stroke = list[tuple[float, float]]  # points, as fractions of the drawing pad's width and height
 SEVEN: Stroke = [(0.30, 0.25), (0.69, 0.25), (0.60, 0.45), (0.48, 0.78)]
@@ -57,6 +57,17 @@ def expect_digit(page: Page, digit: int) -> None:
     expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
     expect(page.locator("main")).to_have_attribute("data-state", "read")
     expect(page.locator("#digit")).to_have_text(str(digit))
+
+
+def hold_requests(page: Page, url: str) -> list[Route]:
+    """Leaves the page's requests to this URL pattern unanswered from now on. Returns the growing list of them."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(url, hold)
+    return held
 
 
 def is_prediction(response: Response) -> bool:
