@@ -20,7 +20,8 @@ from app import __version__, offline
 from app.errors import StartupError
 from app.inference.session import Model
 from app.observability.logs import start_logging
-from app.repository.manifest import Manifest, newest_version, read_version
+from app.repository.manifest import Manifest, read_version
+from app.repository.version_folders import newest_version
 from app.repository.signature import Signer
 from app.runtime import configure_runtime
 from app.server.listeners import bind

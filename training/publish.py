@@ -17,7 +17,7 @@ from typing import Any
 import onnx
 
 from app.inference.session import Model
-from app.repository.manifest import GRAPH, MANIFEST, Manifest, Metric, Tensor
+from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, Metric, Tensor
 from training.datasets.mnist import DIGESTS, Digits, Split
 from training.distillation.synthetic_dataset import CONTENTS
 from training.evaluation.metrics import CLASSES, Evaluation
@@ -61,11 +61,11 @@ def next_version(family: Path) -> int:
 
 
 def fill(folder: Path, on_validation: Findings, on_test: Findings, data: dict[str, Any], version: int) -> None:
-    (folder / GRAPH).write_bytes(on_test.exported.graph)
+    (folder / GRAPH_FILE).write_bytes(on_test.exported.graph)
     report(on_test, folder)
     metrics = [accuracy(on_validation), accuracy(on_test), calibration(on_test), *kinds_metrics(on_test.outcomes)]
     manifest = describe(on_test, data, version, metrics)
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def examine(title: str, run: Path, exported: Export, name: str, digits: Digits) -> Findings:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.errors import ModelRefused
 from app.repository.manifest import read_version
-from app.repository.signature import SIGNATURE
+from app.repository.signature import SIGNATURE_FILE
 from training.errors import SigningError
 
 
@@ -27,7 +27,7 @@ def sign(version: Path, private_key: Path) -> Path:
         raise SigningError(str(error)) from error
     except (OSError, ValueError, TypeError, AttributeError) as error:  # the last two: with a password, of no curve
         raise SigningError(f"{private_key} is no private key that can be used: {error}") from error
-    signature = version / SIGNATURE
-    files = hashing.Config().set_ignored_paths(paths=[SIGNATURE])  # type: ignore[no-untyped-call]
+    signature = version / SIGNATURE_FILE
+    files = hashing.Config().set_ignored_paths(paths=[SIGNATURE_FILE])  # type: ignore[no-untyped-call]
     signer.set_hashing_config(files).sign(version, signature)
     return signature

@@ -69,7 +69,7 @@ async def explain_picture(request: ApiRequest) -> RawResponse:
     parameters, servable = admit(request)
     limits = request.state.limits
     images = await preprocess_files([await parse_single_picture(request, limits)], limits.max_pixels)
-    probabilities, (explanation,) = await explain(servable.ask, images, parameters.digit)
+    probabilities, (explanation,) = await explain(servable.run, images, parameters.digit)
     if b"image/png" in request.headers.get(b"accept", b""):
         return RawResponse(overlay(images[0], explanation.attributions), b"image/png")
     shown = images if parameters.return_image else None

@@ -86,7 +86,7 @@ def loaded_models(repository: ModelRepository) -> list[Loaded]:
 def refused_entries(repository: ModelRepository) -> list[Refused]:
     return [
         Refused(name=name, entry=entry, reason=refusal.reason)
-        for name, refusals in sorted(repository.refused.items())
+        for name, refusals in sorted(repository.refusals.items())
         for entry, refusal in sorted(refusals.items())
     ]
 

@@ -13,7 +13,7 @@ from app.api.state import state_of
 from app.codecs.bodies import BINARY
 from app.errors import ModelNotFound
 from app.inference.session import Device
-from app.repository.manifest import GRAPH, Manifest
+from app.repository.manifest import GRAPH_FILE, Manifest
 from app.repository.servable import Servable
 
 router = APIRouter(tags=["digits"])
@@ -56,7 +56,7 @@ async def get_graph(request: Request, name: str, version: int) -> Response:
     repository = state_of(request).repository
     manifest = repository.get(name, version).manifest
     try:
-        content = await asyncio.to_thread((repository.root / name / str(version) / GRAPH).read_bytes)
+        content = await asyncio.to_thread((repository.root / name / str(version) / GRAPH_FILE).read_bytes)
     except OSError:
         content = b""  # deleted on disk; the version is still served from memory
     if hashlib.sha256(content).hexdigest() != manifest.sha256:

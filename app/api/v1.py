@@ -61,7 +61,7 @@ async def predict(request: ApiRequest) -> RawResponse:
 async def explain_instances(request: ApiRequest) -> RawResponse:
     """Takes what `:predict` takes, and says how much each pixel of an image speaks for its predicted digit."""
     servable, _, images = await decode(request, ":explain")
-    probabilities, explanations = await explain(servable.ask, images)
+    probabilities, explanations = await explain(servable.run, images)
     document = {"predictions": probabilities, "explanations": explanations}
     return RawResponse(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY))
 
@@ -101,7 +101,7 @@ def find_servable(repository: ModelRepository, path: Mapping[str, str]) -> Serva
     name, version, label = path.get("name"), path.get("version"), path.get("label")
     try:
         if name is not None and label is not None:
-            return repository.get(name, repository.labelled(name, label))
+            return repository.get(name, repository.version_of_label(name, label))
         return repository.get(name, None if version is None else int(version))
     except ModelNotFound as error:
         asked = f"Latest({name})" if version is None else f"Specific({name}, {int(version)})"

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from app.observability import metrics
-from app.observability.request_context import CURRENT, Context
+from app.observability.request_context import CURRENT_REQUEST, RequestContext
 
 State = TypeVar("State")  # the application's, whose class stands above this room
 State_co = TypeVar("State_co", covariant=True)
@@ -62,7 +62,7 @@ def fastapi_endpoint(endpoint: Endpoint[State]) -> Callable[[Request], Awaitable
         raw = RawRequest(request.app.state, path_params, scope["query_string"], headers, await request.body())
         started = time.perf_counter()
         answered = await cancel_on_disconnect(request.receive, endpoint(raw))
-        observe_stages(scope["route"].path, CURRENT.get(), started)
+        observe_stages(scope["route"].path, CURRENT_REQUEST.get(), started)
         response = Response(answered.body)
         response.raw_headers += [(b"content-type", answered.content_type), *answered.headers]
         return response
@@ -71,10 +71,10 @@ def fastapi_endpoint(endpoint: Endpoint[State]) -> Callable[[Request], Awaitable
     return run
 
 
-def observe_stages(route: str, context: Context | None, started: float) -> None:
+def observe_stages(route: str, context: RequestContext | None, started: float) -> None:
     """Records how long decoding took, from `started` to the images, and encoding, from the prediction until now."""
-    if context and context.asked:
-        metrics.observe_stages(route, context.asked - started, time.perf_counter() - context.answered)
+    if context and context.decoded_at:
+        metrics.observe_stages(route, context.decoded_at - started, time.perf_counter() - context.predicted_at)
 
 
 async def cancel_on_disconnect(receive: Receive, work: Coroutine[Any, None, RawResponse]) -> RawResponse:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import orjson
 from opentelemetry import trace
 
-from app.observability.request_context import CURRENT
+from app.observability.request_context import CURRENT_REQUEST
 from app.settings import LogFormat
 
 access = logging.getLogger("app.access")
@@ -43,7 +43,7 @@ def note_access(method: str, path: str, status: int, seconds: float) -> None:
 def ids() -> dict[str, str]:
     """Of the request that is being answered; none outside of one."""
     found = {}
-    if context := CURRENT.get():
+    if context := CURRENT_REQUEST.get():
         found["request_id"] = context.request_id.decode()
         if trace_id := context.trace_id:
             found["trace_id"] = trace_id

@@ -1,4 +1,4 @@
-"""The request that is being answered, as whatever works on it may want to know it."""
+"""The request that is being answered, known to all code that runs for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUEST_ID = b"x-request-id"
-HARMLESS_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")  # it is sent back, and written to the log
+SAFE_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")  # it is sent back and written to the log
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}.*")
 
 
@@ -19,42 +19,42 @@ _process = os.urandom(6).hex().encode()  # random numbers for each request would
 _count = itertools.count(1)
 
 
-class Context:
-    """Its name in the log, and the moments at which its images were ready and predicted (0: they were not)."""
+class RequestContext:
+    """The request's ids, and when its images were decoded and predicted (by time.perf_counter; 0: they were not)."""
 
-    __slots__ = ("answered", "asked", "headers", "number")
+    __slots__ = ("decoded_at", "headers", "number", "predicted_at")
 
     def __init__(self, headers: Mapping[bytes, bytes]) -> None:
         self.headers = headers
         self.number = next(_count)
-        self.asked = 0.0
-        self.answered = 0.0
+        self.decoded_at = 0.0
+        self.predicted_at = 0.0
 
     @property
     def request_id(self) -> bytes:
-        """The caller's where that is one, else one of our own."""
+        """The client's request id if it is safe, else a new one."""
         given = self.headers.get(REQUEST_ID)
-        return given if given and HARMLESS_ID.fullmatch(given) else b"%b-%06x" % (_process, self.number)
+        return given if given and SAFE_ID.fullmatch(given) else b"%b-%06x" % (_process, self.number)
 
     @property
     def trace_id(self) -> str | None:
-        """The trace that the caller says this is a part of. Source: W3C Trace Context."""
+        """The client's trace id, from its header traceparent. Source: W3C Trace Context."""
         match = TRACEPARENT.fullmatch(self.headers.get(b"traceparent", b""))
         return match[1].decode() if match else None
 
 
-CURRENT: ContextVar[Context | None] = ContextVar("request", default=None)
+CURRENT_REQUEST: ContextVar[RequestContext | None] = ContextVar("request", default=None)
 
 
-def enter(headers: Mapping[bytes, bytes]) -> Context:
-    """From here on, in this task, the request with these headers is the current one."""
-    context = Context(headers)
-    CURRENT.set(context)
+def enter_request(headers: Mapping[bytes, bytes]) -> RequestContext:
+    """Makes the request with these headers the current one of this task."""
+    context = RequestContext(headers)
+    CURRENT_REQUEST.set(context)
     return context
 
 
 class RequestIdMiddleware:
-    """Gives every request its context, and its answer the id."""
+    """Gives every request its context, and every response the request's id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -63,11 +63,11 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        context = enter(dict(scope["headers"]))
+        context = enter_request(dict(scope["headers"]))
 
-        async def send_named(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", ()), (REQUEST_ID, context.request_id)]}
             await send(message)
 
-        await self.app(scope, receive, send_named)
+        await self.app(scope, receive, send_with_id)

@@ -1,10 +1,10 @@
-"""The models that are served: loaded, found by name and version, and exchanged while requests go on.
+"""The served models: loaded, found by name and version, and replaced while requests are answered.
 
-    scan -> for each model its folders, the largest version first -> read, checked, loaded, warmed -> served
-                                                                  -> refused, until its files change
+    scan -> the folders of each model, the newest version first -> read, checked, loaded, warmed up -> served
+                                                                -> refused until their files change
 
-A new version is loaded beside the old ones and takes its place in one assignment; whoever holds a servable ends on it.
-What is refused changes nothing.
+A reload loads the new version, registers it in one assignment, and unloads the old one. Requests that hold the old one
+finish on it. A refused version changes nothing of what is served.
 """
 
 from __future__ import annotations
@@ -20,22 +20,21 @@ from typing import NamedTuple, Self
 
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, StartupError
 from app.inference.batcher import BatchSettings
-from app.observability.metrics import observe_loaded, observe_refused
-from app.repository.manifest import (
-    ALL,
-    LABELS,
-    Files,
-    Manifest,
-    ModelFolder,
-    VersionFolder,
-    VersionPolicy,
-    read_labels,
-    read_version,
-    scan,
-    version_folders,
-)
+from app.observability.metrics import observe_loaded
+from app.repository.manifest import Manifest, read_version
+from app.repository.refusal import WHOLE_FOLDER, Refusal, Refusals, reasons, report
 from app.repository.servable import Servable, retire
 from app.repository.signature import Signer
+from app.repository.version_folders import (
+    LABELS_FILE,
+    FileStates,
+    ModelFolder,
+    VersionFolder,
+    list_versions,
+    parse_labels,
+    scan,
+)
+from app.repository.version_policy import ALL_VERSIONS, VersionPolicy
 from app.settings import DeviceChoice
 
 logger = logging.getLogger(__name__)
@@ -50,26 +49,16 @@ class VersionState(NamedTuple):
     reason: str  # why it is not served
 
 
-class Refusal(NamedTuple):
-    """Why something in a model's folder is not taken, and with which files it was not."""
-
-    reason: str
-    files: Files = frozenset()
-
-
-Refusals = dict[str, Refusal]  # by the name of what is refused: a version, labels.json, or the folder itself as "."
-
-
 @dataclass(frozen=True)
 class VersionSettings:
-    policy: VersionPolicy = ALL
-    poll_seconds: float = 0  # between two looks for changes on disk; 0: there is no second
-    signer: Path | None = None  # the public key of whoever must have signed a version
-    labels: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (model, label) -> version; they beat a file's
+    policy: VersionPolicy = ALL_VERSIONS
+    poll_seconds: float = 0  # between two scans for changes on disk; 0: scan only at the start
+    signer: Path | None = None  # the public key of who must have signed every version
+    labels: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (model, label) -> version; before labels.json
 
 
 class ModelRepository:
-    """The versions under `root`, loaded by `async with`, found by `get`, exchanged as the disk changes or on demand."""
+    """The models under `root`: loaded by `async with`, found by `get`, reloaded when the disk changes or on demand."""
 
     def __init__(
         self,
@@ -84,69 +73,69 @@ class ModelRepository:
         self.batch = batch
         self.default_model = default_model
         self.settings = versions or VersionSettings()
-        self.servables: dict[str, dict[int, Servable]] = {}
-        self.labels: dict[str, dict[str, int]] = {}  # of each model, as its file says
-        self.refused: dict[str, Refusals] = {}  # of each model
-        self._unloaded: set[str] = set()  # by a client, and not to be loaded but by one
+        self.servables: dict[str, dict[int, Servable]] = {}  # by model, then version
+        self.labels: dict[str, dict[str, int]] = {}  # by model, from its labels.json
+        self.refusals: dict[str, Refusals] = {}  # by model
+        self._unloaded: set[str] = set()  # models that a client unloaded; only a client loads them again
         self._signer: Signer | None = None
         self._started = False
-        self._changing = asyncio.Lock()
-        self._watching: asyncio.Task[None] | None = None
+        self._reload_lock = asyncio.Lock()
+        self._poll_task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Raises `StartupError` if the default model has no version that can be served, or the device cannot be had.
+        """Loads what is on disk. Other refusals than these are logged, and the service starts.
 
-        Whatever else is refused is said, and the service starts: it would go on with it too.
+        Raises `StartupError` if no version of the default model can be served or the device is unavailable.
         """
-        version_folders(self.root)
+        list_versions(self.root)
         self._signer = Signer.read(self.settings.signer) if self.settings.signer else None
-        await self.refresh()
+        await self.reload()
         if self.default_model not in self.servables:
             raise ModelRefused(self._why_no_default())
         self._started = True
         if self.settings.poll_seconds:
-            self._watching = asyncio.create_task(self._watch())
+            self._poll_task = asyncio.create_task(self._poll())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Answers everyone still waiting, then lets the models go."""
-        if self._watching:
-            self._watching.cancel()
+        """Graceful shutdown: answers all requests that wait, then closes the models."""
+        if self._poll_task:
+            self._poll_task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._watching
+                await self._poll_task
         await asyncio.gather(*(servable.close() for servable in self))
 
     def _why_no_default(self) -> str:
         name = self.default_model
-        if name in self.refused:
-            return f"the default model cannot be served: {reasons(self.refused[name])}"
+        if name in self.refusals:
+            return f"the default model cannot be served: {reasons(self.refusals[name])}"
         found = ", ".join(sorted(self.servables)) or "none"
-        return f"the default model {name!r} is not in {self.root}, or in no version that is wanted (found: {found})"
+        return f"{self.root} holds no version of the default model {name!r} that the policy serves (found: {found})"
 
     # --- what is served ---
 
     def get(self, name: str | None = None, version: int | None = None) -> Servable:
-        """The servable named, or the default; the version asked for, or the largest. Raises `ModelNotFound`."""
+        """The named or the default model in the given or the newest version. Raises `ModelNotFound`."""
         versions = self.versions(name)
         if version is None:
             return versions[max(versions)]
         if version not in versions:
-            have = ", ".join(map(str, sorted(versions)))
-            raise ModelNotFound(f"There is no version {version} of {name or self.default_model}: there is {have}.")
+            served = ", ".join(map(str, sorted(versions)))
+            raise ModelNotFound(f"There is no version {version} of {name or self.default_model}. Served: {served}.")
         return versions[version]
 
     def versions(self, name: str | None = None) -> dict[int, Servable]:
-        """All versions of a model. Raises `ModelNotFound`."""
+        """All served versions of the named or the default model. Raises `ModelNotFound`."""
         name = name or self.default_model
         if name not in self.servables:
-            have = ", ".join(sorted(self.servables)) or "none"
-            raise ModelNotFound(f"There is no model {name!r}: there is {have}.")
+            served = ", ".join(sorted(self.servables)) or "none"
+            raise ModelNotFound(f"There is no model {name!r}. Served: {served}.")
         return self.servables[name]
 
-    def labelled(self, name: str, label: str) -> int:
-        """The version that bears a label. Raises `ModelNotFound`."""
+    def version_of_label(self, name: str, label: str) -> int:
+        """Raises `ModelNotFound`."""
         version = self.settings.labels.get((name, label)) or self.labels.get(name, {}).get(label)
         if version is None:
             raise ModelNotFound(f"Unrecognized servable version label: {label}")
@@ -154,8 +143,9 @@ class ModelRepository:
 
     def labels_of(self, servable: Servable) -> list[str]:
         name, version = servable.manifest.name, servable.manifest.version
-        set_here = {label: at for (model, label), at in self.settings.labels.items() if model == name}
-        return sorted(label for label, at in {**self.labels.get(name, {}), **set_here}.items() if at == version)
+        from_settings = {label: number for (model, label), number in self.settings.labels.items() if model == name}
+        labels = {**self.labels.get(name, {}), **from_settings}
+        return sorted(label for label, number in labels.items() if number == version)
 
     def __iter__(self) -> Iterator[Servable]:
         """By name, then version."""
@@ -165,97 +155,95 @@ class ModelRepository:
 
     async def states(self) -> list[VersionState]:
         """Every version that is served or on disk, by name, then version."""
-        on_disk = {
-            (name, each.version)
-            for name, folder in (await asyncio.to_thread(scan, self.root)).items()
-            for each in folder.versions
-        }
-        served = {(each.manifest.name, each.manifest.version) for each in self}
+        folders = await asyncio.to_thread(scan, self.root)
+        on_disk = {(name, version.version) for name, folder in folders.items() for version in folder.versions}
+        served = {(name, version) for name, versions in self.servables.items() for version in versions}
         return [
-            VersionState(*each, ready=each in served, reason="" if each in served else self._why_not(*each))
-            for each in sorted(on_disk | served)
+            VersionState(name, version, ready, "" if ready else self._why_not_served(name, version))
+            for name, version in sorted(on_disk | served)
+            for ready in [(name, version) in served]
         ]
 
-    def _why_not(self, name: str, version: int) -> str:
-        refusal = self.refused.get(name, {}).get(str(version))
+    def _why_not_served(self, name: str, version: int) -> str:
+        refusal = self.refusals.get(name, {}).get(str(version))
         return refusal.reason if refusal else "It is not loaded."
 
-    # --- changes of it ---
+    # --- reload, load, unload ---
 
-    async def refresh(self) -> None:
-        """Serves what is on disk now, but for what a client unloaded."""
-        async with self._changing:
-            found = await asyncio.to_thread(scan, self.root)
-            for name in sorted({*found, *self.servables} - self._unloaded):
-                await self._update(name, found.get(name, ModelFolder()))
+    async def reload(self) -> None:
+        """Serves what is on disk now, except for models that a client unloaded."""
+        async with self._reload_lock:
+            folders = await asyncio.to_thread(scan, self.root)
+            for name in sorted({*folders, *self.servables} - self._unloaded):
+                await self._reload_model(name, folders.get(name, ModelFolder()))
 
     async def load(self, name: str) -> None:
-        """The same for one model, also if it was unloaded, and once more for what was refused.
+        """Reloads one model, even if it was unloaded, and tries its refused versions again.
 
-        Raises `ModelNotFound` if there is none on disk, or `ModelRefused` if a part of it was refused; the rest is
-        served then.
+        Raises `ModelNotFound` if it is not on disk, `ModelRefused` if any version was refused; the others are served.
         """
-        async with self._changing:
-            found = (await asyncio.to_thread(scan, self.root)).get(name)
-            if not found:
+        async with self._reload_lock:
+            folder = (await asyncio.to_thread(scan, self.root)).get(name)
+            if not folder:
                 raise ModelNotFound(f"There is no version of {name!r} on disk to load.")
             self._unloaded.discard(name)
-            await self._update(name, found, again=True)
-            if name in self.refused:
-                raise ModelRefused(reasons(self.refused[name]))
+            await self._reload_model(name, folder, retry_refused=True)
+            if name in self.refusals:
+                raise ModelRefused(reasons(self.refusals[name]))
 
     async def unload(self, name: str) -> None:
-        """Serves a model no longer, once everyone who waits for it is answered. Raises `ModelNotFound`.
+        """Stops serving a model, after all requests that wait for it are answered. Raises `ModelNotFound`.
 
-        The default model too: a request that names no model is then told that there is none, until it is loaded again.
+        This may be the default model: requests that name no model are then refused until it is loaded again.
         """
-        async with self._changing:
+        async with self._reload_lock:
             self.versions(name)
             self._unloaded.add(name)
-            self._tell(name, {})
-            await self._exchange(name, {})
+            self._set_refusals(name, {})
+            await self._swap(name, {})
 
-    async def _watch(self) -> None:
+    async def _poll(self) -> None:
         while True:
             await asyncio.sleep(self.settings.poll_seconds)
             try:
-                await self.refresh()
+                await self.reload()
             except Exception:
-                logger.exception("looking for changes in %s failed", self.root)
+                logger.exception("scanning %s for changes failed", self.root)
 
-    async def _update(self, name: str, folder: ModelFolder, *, again: bool = False) -> None:
-        """Serves of a model what is wanted and not refused; if that were nothing, what was served before."""
+    async def _reload_model(self, name: str, folder: ModelFolder, *, retry_refused: bool = False) -> None:
+        """Serves the versions that the policy includes and that are not refused; if there are none, the loaded ones."""
         old = self.servables.get(name, {})
-        new, refused = await self._open(folder, old, {} if again else self.refused.get(name, {}))
+        new, refusals = await self._load_versions(folder, old, {} if retry_refused else self.refusals.get(name, {}))
         if old and not folder.versions:
-            refused["."] = Refusal(f"{name}: no version of it is on disk any more, and it is served on")
+            refusals[WHOLE_FOLDER] = Refusal(f"{name}: no version is left on disk; the loaded ones are still served")
         new = new or old
         try:
-            self._label(name, read_labels(folder.labels, new))
+            self._set_labels(name, parse_labels(folder.labels, new))
         except ModelRefused as error:
-            refused[LABELS] = Refusal(f"{name}/{LABELS}: {error}")
-        self._tell(name, refused)
-        await self._exchange(name, new)
+            refusals[LABELS_FILE] = Refusal(f"{name}/{LABELS_FILE}: {error}")
+        self._set_refusals(name, refusals)
+        await self._swap(name, new)
 
-    async def _open(
-        self, folder: ModelFolder, old: Mapping[int, Servable], before: Refusals
+    async def _load_versions(
+        self, folder: ModelFolder, old: Mapping[int, Servable], refused_before: Refusals
     ) -> tuple[dict[int, Servable], Refusals]:
-        """The versions that are wanted, and what is refused: that leaves its place to what had it, or to the next."""
+        """A refused version leaves its place to its loaded predecessor or, if there is none, to the next version."""
         versions: dict[int, Servable] = {}
-        refused: Refusals = {}
-        for each in folder.versions:
-            if self.settings.policy.wants(each.version, len(versions)):
-                servable = old.get(each.version)
+        refusals: Refusals = {}
+        for version in folder.versions:
+            if self.settings.policy.includes(version.version, newer=len(versions)):
+                entry = version.path.name
+                servable = old.get(version.version)
                 try:
-                    servable = await self._version(each, servable, before.get(each.path.name))
+                    servable = await self._load_version(version, servable, refused_before.get(entry))
                 except ModelRefused as error:
-                    refused[each.path.name] = Refusal(str(error), each.files)
+                    refusals[entry] = Refusal(str(error), version.files)
                 if servable:
-                    versions[each.version] = servable
-        return versions, refused
+                    versions[version.version] = servable
+        return versions, refusals
 
-    async def _version(self, folder: VersionFolder, old: Servable | None, refusal: Refusal | None) -> Servable:
-        """The old one if only its files were touched; read only if they were. Raises `ModelRefused`."""
+    async def _load_version(self, folder: VersionFolder, old: Servable | None, refusal: Refusal | None) -> Servable:
+        """The loaded one if nothing of it has changed. Unchanged files are not read. Raises `ModelRefused`."""
         if old and old.files == folder.files:
             return old
         if refusal and refusal.files == folder.files:
@@ -266,33 +254,28 @@ class ModelRepository:
             return old
         return await self._start(manifest, graph, folder.files)
 
-    async def _start(self, manifest: Manifest, graph: bytes, files: Files) -> Servable:
+    async def _start(self, manifest: Manifest, graph: bytes, files: FileStates) -> Servable:
         try:
             servable = await Servable.start(manifest, graph, files, self.device, self.batch)
         except StartupError as error:
             if isinstance(error, DeviceUnavailable) and not self._started:
                 raise
             raise ModelRefused(f"{manifest.name}/{manifest.version}: {error}") from error
-        self.device = servable.model.device  # what `auto` found holds for every model
+        self.device = servable.model.device  # what `auto` has chosen holds for all models
         return servable
 
-    def _label(self, name: str, labels: dict[str, int]) -> None:
+    def _set_labels(self, name: str, labels: dict[str, int]) -> None:
         if labels != self.labels.get(name, {}):
             logger.info("labels of %s: %s", name, labels or "none")
         self.labels[name] = labels
 
-    def _tell(self, name: str, refused: Refusals) -> None:
-        """Says what is refused, once for the same files."""
-        before = self.refused.pop(name, {})
-        for _, refusal in refused.items() - before.items():
-            logger.warning("refused: %s", refusal.reason)
-        for entry in before.keys() ^ refused.keys():
-            observe_refused(name, entry, refused=entry in refused)
-        if refused:
-            self.refused[name] = refused
+    def _set_refusals(self, name: str, refusals: Refusals) -> None:
+        report(name, self.refusals.pop(name, {}), refusals)
+        if refusals:
+            self.refusals[name] = refusals
 
-    async def _exchange(self, name: str, new: dict[int, Servable]) -> None:
-        """From here on `new` is served. What was before is let go once those who wait for it are answered."""
+    async def _swap(self, name: str, new: dict[int, Servable]) -> None:
+        """Registers the new servables, and retires the old ones after all requests that wait for them are answered."""
         old = self.servables.get(name, {})
         if new:
             self.servables[name] = new
@@ -304,9 +287,5 @@ class ModelRepository:
                 logger.info("loaded %s version %d on %s", name, version, servable.model.device)
         for version in old.keys() - new.keys():
             observe_loaded(name, version, old[version].model.device, loaded=False)
-            logger.info("%s version %d is served no longer", name, version)
+            logger.info("unloaded %s version %d", name, version)
         await retire(servable for version, servable in old.items() if servable is not new.get(version))
-
-
-def reasons(refused: Refusals) -> str:
-    return "; ".join(each.reason for _, each in sorted(refused.items()))

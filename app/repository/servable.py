@@ -1,4 +1,4 @@
-"""One version of a model, loaded and answering: its session, the batcher before it, and how it is let go."""
+"""One loaded version of a model: its session and the batcher before it."""
 
 from __future__ import annotations
 
@@ -13,72 +13,73 @@ from app.arrays import Images, Probabilities
 from app.inference.batcher import Batcher, BatchSettings
 from app.inference.memory import trim_memory
 from app.inference.session import Model
-from app.observability.metrics import Drift, RunMetrics
-from app.observability.request_context import CURRENT
-from app.repository.manifest import Files, Manifest
+from app.observability.metrics import DriftMetrics, RunMetrics
+from app.observability.request_context import CURRENT_REQUEST
+from app.repository.manifest import Manifest
+from app.repository.version_folders import FileStates
 from app.settings import DeviceChoice
 
 
 @dataclass(eq=False)
 class Servable:
-    """One version of one model, loaded. All protocols meet in `predict`."""
+    """One loaded version of one model. All protocols meet in `predict`."""
 
     manifest: Manifest
-    files: Files  # on disk, when they were last looked at
+    files: FileStates  # when it was loaded or last found unchanged
     model: Model
     batcher: Batcher
-    running: AsyncExitStack  # what ends with it: the batcher
-    drift: Drift
-    retired: bool = False  # another version has its place, or none
+    resources: AsyncExitStack  # closed with it: the batcher
+    drift: DriftMetrics
+    retired: bool = False  # it is no longer served: replaced or unloaded
 
     @classmethod
     async def start(
-        cls, manifest: Manifest, graph: bytes, files: Files, device: DeviceChoice, batch: BatchSettings
+        cls, manifest: Manifest, graph: bytes, files: FileStates, device: DeviceChoice, batch: BatchSettings
     ) -> Self:
-        """Warm and taking images. Raises `DeviceUnavailable` or `ModelRefused`."""
-        model = await asyncio.to_thread(warm_model, graph, device, batch.max_batch_size)
+        """Loaded, warmed up and accepting images. Raises `DeviceUnavailable` or `ModelRefused`."""
+        model = await asyncio.to_thread(load_model, graph, device, batch.max_batch_size)
         metrics = RunMetrics.of(manifest.name, manifest.version)
         batcher = Batcher(model.run, batch, metrics, seconds_per_image=model.seconds_per_image)
-        running = AsyncExitStack()
-        await running.enter_async_context(batcher)
-        drift = Drift.of(manifest.name, manifest.version)
-        return cls(manifest, files, model, batcher, running, drift)
+        resources = AsyncExitStack()
+        await resources.enter_async_context(batcher)
+        drift = DriftMetrics.of(manifest.name, manifest.version)
+        return cls(manifest, files, model, batcher, resources, drift)
 
     def check_capacity(self) -> None:
-        """Before the work of reading pictures is done. Raises `Overloaded` or `Stopping` where no image is taken."""
+        """Sheds load before pictures are decoded. Raises `Overloaded` or `Stopping` if not one image is accepted."""
         if not self.retired:
             self.batcher.check_capacity()
 
     async def predict(self, images: Images) -> Probabilities:
-        """(n, 28, 28) -> (n, 10). Raises `Overloaded`, `Stopping` or `DeadlineExceeded`."""
-        asked = time.perf_counter()
-        probabilities = await self.ask(images)
+        """(n, 28, 28) -> (n, 10). Raises `Overloaded`, `Stopping`, `DeadlineExceeded` or `InternalError`."""
+        decoded_at = time.perf_counter()
+        probabilities = await self.run(images)
         self.drift.observe(images, probabilities)
-        if context := CURRENT.get():
-            context.asked, context.answered = asked, time.perf_counter()
+        if context := CURRENT_REQUEST.get():
+            context.decoded_at, context.predicted_at = decoded_at, time.perf_counter()
         return probabilities
 
-    def ask(self, images: Images) -> Awaitable[Probabilities]:
-        """The same for images that nobody sent: they do not count as such."""
-        if self.retired:  # whoever held it then ends on it; they are few, so they need no batch
+    def run(self, images: Images) -> Awaitable[Probabilities]:
+        """Like `predict`, for images that no client sent: they do not count as predictions."""
+        if self.retired:  # only the few requests that still hold it come here, so they need no batch
             return asyncio.to_thread(self.model.run, images)
         return self.batcher.submit(images)
 
     async def close(self) -> None:
-        """Answers everyone still waiting first."""
-        await self.running.aclose()
+        """Graceful shutdown: answers all requests that wait first."""
+        await self.resources.aclose()
 
 
-def warm_model(graph: bytes, device: DeviceChoice, max_batch_size: int) -> Model:
+def load_model(graph: bytes, device: DeviceChoice, max_batch_size: int) -> Model:
     model = Model(graph, device, max_batch_size=max_batch_size)
     model.warm_up()
-    trim_memory()  # 0.4 ms; 120 exchanges of `digits` keep 3 to 5 MB of the process, without it 11
+    trim_memory()  # 0.4 ms; after 120 reloads of `digits` the process has kept 3 to 5 MB, without it 11
     return model
 
 
 async def retire(servables: Iterable[Servable]) -> None:
-    """Closes what is served no longer. Whoever holds one may go on asking it."""
-    leaving = list(servables)
-    for servable in leaving:
+    """Closes servables that are no longer served. Requests that hold one may still use it."""
+    retired = list(servables)
+    for servable in retired:
         servable.retired = True
-    await asyncio.gather(*(servable.close() for servable in leaving))
+    await asyncio.gather(*(servable.close() for servable in retired))

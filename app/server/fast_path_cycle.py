@@ -13,7 +13,7 @@ from app.errors import Overloaded
 from app.http.endpoint import RawRequest, RawResponse, observe_stages
 from app.http.fast_path import FastPath, RouteMatch
 from app.http.problems import CLIENT_CLOSED_REQUEST, problem_of, record_request
-from app.observability.request_context import CURRENT, REQUEST_ID, Context, enter
+from app.observability.request_context import CURRENT_REQUEST, REQUEST_ID, RequestContext, enter_request
 
 # Load shedding must cost the client time too. Eight clients that were refused at once asked again at once, and left the
 # model 2,000 images/s of the 8,000 that it processes without them.
@@ -47,7 +47,7 @@ class FastPathCycle:
     response_complete = False
 
     # From `start` on.
-    context: Context
+    context: RequestContext
     body_complete_at: float
     coroutine: Coroutine[Any, Any, RawResponse]
     awaited: asyncio.Future[Any] | None = None
@@ -64,12 +64,12 @@ class FastPathCycle:
         """Calls the endpoint once the body is complete."""
         route, path_params, query, _ = self.match
         body, self.chunks, self.more_body = b"".join(self.chunks), [], False
-        self.context = enter(self.headers)
+        self.context = enter_request(self.headers)
         self.body_complete_at = time.perf_counter()
         request = RawRequest(self.protocol.fast_path.state, path_params, query, self.headers, body)
         self.coroutine = route.endpoint(request)
         self.step()
-        CURRENT.set(None)  # what follows in this turn of the event loop belongs to other requests
+        CURRENT_REQUEST.set(None)  # what follows in this turn of the event loop belongs to other requests
 
     def step(self, _: object = None) -> None:
         """Runs the endpoint until it awaits a future, returns or raises."""
@@ -116,9 +116,9 @@ class FastPathCycle:
         elif not self.response_complete:
             if self.delayed_refusal:
                 self.delayed_refusal.cancel()
-            enter(self.headers)
+            enter_request(self.headers)
             self.end(CLIENT_CLOSED_REQUEST)
-            CURRENT.set(None)
+            CURRENT_REQUEST.set(None)
 
     def end(self, status: int) -> None:
         self.response_complete = True

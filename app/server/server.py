@@ -53,7 +53,7 @@ async def load_and_serve(server: Server, sockets: list[socket.socket]) -> None:
         gc.freeze()  # the models and the framework are never garbage: no later collection scans them
         trim_memory()
         await server.serve(sockets)
-    metrics.hand_on()
+    metrics.flush()
 
 
 class Server(uvicorn.Server):
@@ -120,7 +120,7 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         now = time.monotonic()
         if counter % 10 == 0:  # once a second
-            metrics.hand_on()
+            metrics.flush()
         if self.closes_at is not None and self.exits_at is not None and now >= self.closes_at:
             await self.stop_listening()
             self.should_exit = self.should_exit or now >= self.exits_at or not self.server_state.connections

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from app.repository.manifest import GRAPH, MANIFEST, newest_version
+from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE
+from app.repository.version_folders import newest_version
 from tests.conftest import ROOT
 
-TEMPLATE = newest_version(ROOT / "models", "digits-mlp") / MANIFEST
+TEMPLATE = newest_version(ROOT / "models", "digits-mlp") / MANIFEST_FILE
 HIDDEN = 256  # 800 kB of weights, as much as a real model's
 
 
@@ -50,7 +51,7 @@ def write_version(family: Path, version: int, graph: bytes | None = None) -> Pat
     graph = graph or graph_of(version % 10)
     folder = family / str(version)
     folder.mkdir(parents=True)
-    (folder / GRAPH).write_bytes(graph)
+    (folder / GRAPH_FILE).write_bytes(graph)
     manifest = json.loads(TEMPLATE.read_text())
     changes = {
         "name": family.name,
@@ -58,5 +59,5 @@ def write_version(family: Path, version: int, graph: bytes | None = None) -> Pat
         "sha256": hashlib.sha256(graph).hexdigest(),
         "bytes": len(graph),
     }
-    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest | changes))
     return folder

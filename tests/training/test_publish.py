@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from app.inference.session import Model
-from app.repository.manifest import Manifest, read_version, version_folders
+from app.repository.manifest import Manifest, read_version
+from app.repository.version_folders import list_versions
 from training.config import TrainConfig
 from training.datasets.mnist import DIGESTS, Digits, Split
 from training.errors import ExportError
@@ -88,7 +89,7 @@ def test_a_model_tried_on_kinds_of_pictures_keeps_the_figures(run: Path, data: S
 
 def test_publishing_again_makes_the_next_version(run: Path, data: Split, tmp_path: Path) -> None:
     assert [publish(run, tmp_path, data).name for _ in range(2)] == ["1", "2"]
-    assert [folder.name for folder in version_folders(tmp_path)] == ["1", "2"]
+    assert [folder.name for folder in list_versions(tmp_path)] == ["1", "2"]
 
 
 def test_the_next_version_follows_the_largest_number_and_ignores_what_is_none(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from app.errors import ModelRefused
-from app.repository.manifest import GRAPH, MANIFEST, read_version
-from app.repository.signature import SIGNATURE, Signer
+from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, read_version
+from app.repository.signature import SIGNATURE_FILE, Signer
 from tests.conftest import ROOT
 from training.__main__ import main
 from training.errors import SigningError
@@ -53,14 +53,14 @@ def version(models: Path, tmp_path: Path) -> Path:
 def openssf_verifies(version: Path, public_key: Path) -> bool:
     """By the library's own command, which looks at every file."""
     command = [sys.executable, "-m", "model_signing", "verify", "key", "--public_key", str(public_key)]
-    command += ["--signature", str(version / SIGNATURE), str(version)]
+    command += ["--signature", str(version / SIGNATURE_FILE), str(version)]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda each: str(each.name))
 def test_signed_version_is_taken_by_us_and_by_openssf(version: Path, tmp_path: Path, curve: Curve) -> None:
     key = write_keys(tmp_path, ec.generate_private_key(curve))
-    assert sign(version, key) == version / SIGNATURE
+    assert sign(version, key) == version / SIGNATURE_FILE
     assert read_version(version, Signer.read(tmp_path / "key.pub"))[0].name == "digits-mlp"
     assert openssf_verifies(version, tmp_path / "key.pub")
 
@@ -82,17 +82,17 @@ def test_version_may_be_signed_again(version: Path, tmp_path: Path) -> None:
 
 
 def test_version_that_no_service_would_take_is_not_signed(version: Path, tmp_path: Path) -> None:
-    (version / GRAPH).write_bytes(b"damaged")
+    (version / GRAPH_FILE).write_bytes(b"damaged")
     with pytest.raises(SigningError, match="sha256"):
         sign(version, write_keys(tmp_path))
-    assert not (version / SIGNATURE).exists()
+    assert not (version / SIGNATURE_FILE).exists()
 
 
 def test_key_that_cannot_be_used_is_said(version: Path, tmp_path: Path) -> None:
     with pytest.raises(SigningError, match="No such file"):
         sign(version, tmp_path / "nowhere.pem")
     with pytest.raises(SigningError, match="no private key that can be used"):
-        sign(version, version / MANIFEST)
+        sign(version, version / MANIFEST_FILE)
     secret = write_keys(tmp_path, protection=BestAvailableEncryption(b"secret"))
     with pytest.raises(SigningError, match="Password was not given"):
         sign(version, secret)
@@ -107,7 +107,7 @@ def test_command_signs_or_says_in_one_line_why_not(
 ) -> None:
     key = write_keys(tmp_path)
     assert main(["sign", str(version), "--private-key", str(key)]) == 0
-    assert capsys.readouterr().out == f"signed: {version / SIGNATURE}\n"
+    assert capsys.readouterr().out == f"signed: {version / SIGNATURE_FILE}\n"
     assert main(["sign", str(version.parent), "--private-key", str(key)]) == 1
     assert capsys.readouterr().err.startswith("error: models/digits-mlp: ")
 

@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 
 from app.arrays import Images
-from app.repository.manifest import GRAPH, MANIFEST
+from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE
 from training.config import TrainConfig
 from training.errors import DataError
 from training.networks.architectures import ARCHITECTURES
@@ -29,12 +29,12 @@ def network_of(version: Path, images: Images) -> keras.Model:
 
     Its logits are the graph's before the temperature. Raises `DataError` if the version cannot be gone on from.
     """
-    config = TrainConfig.from_dict(json.loads((version / MANIFEST).read_text())["config"])
+    config = TrainConfig.from_dict(json.loads((version / MANIFEST_FILE).read_text())["config"])
     if config.standardise:
         raise DataError(f"{version} standardises its pixels, which cannot be gone on from: name a run instead")
     model = ARCHITECTURES[config.arch](config.options, None)
     layers = of_type(model, keras.layers.Conv2D, keras.layers.Dense)
-    found = products(onnx.load(version / GRAPH).graph)
+    found = products(onnx.load(version / GRAPH_FILE).graph)
     if [kernel.shape for kernel, _, _ in found] != [tuple(layer.kernel.shape) for layer in layers]:
         raise DataError(f"{version} is of an older architecture than {config.arch} is now: name a newer version")
     normalised = []

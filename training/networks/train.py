@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from app.repository.manifest import MANIFEST
+from app.repository.manifest import MANIFEST_FILE
 from training.config import TrainConfig
 from training.datasets.mnist import Digits, Split
 from training.distillation import synthetic_dataset as bank
@@ -173,10 +173,10 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
 
 def beginning(start: Path, batches: keras.utils.PyDataset) -> keras.Model:
     """A run's network, or a published version's. Raises `DataError` if `start` is neither."""
-    if (start / MANIFEST).exists():
+    if (start / MANIFEST_FILE).exists():
         return network_of(start, np.concatenate([batches[index][0] for index in range(min(8, len(batches)))]))
     if not (start / "model.keras").exists():
-        raise DataError(f"{start} is neither a run nor a version to start from: no model.keras, no {MANIFEST}")
+        raise DataError(f"{start} is neither a run nor a version to start from: no model.keras, no {MANIFEST_FILE}")
     return keras.models.load_model(start / "model.keras", compile=False)
 
 

@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.repository.manifest import GRAPH
+from app.repository.manifest import GRAPH_FILE
 from app.settings import Settings
 from tests.app.api.test_digits import assert_problem
 from tests.app.repository.test_manifest import add_version
@@ -94,7 +94,7 @@ def test_unloaded_model_is_not_found_until_it_is_loaded(open_client: TestClient)
 
 
 def test_refused_version_is_said_without_a_path_and_the_old_one_serves_on(open_client: TestClient, root: Path) -> None:
-    (add_version(root, 2) / GRAPH).write_bytes(b"damaged")
+    (add_version(root, 2) / GRAPH_FILE).write_bytes(b"damaged")
     problem = assert_problem(open_client.post(f"{MODEL}/load"), 400, "invalid-request")
     assert "digits-mlp/2" in problem["error"]
     assert "sha256" in problem["error"]
@@ -107,7 +107,7 @@ def test_refused_version_is_said_without_a_path_and_the_old_one_serves_on(open_c
 def test_refused_version_is_loaded_once_it_is_sound_and_the_others_were_at_once(
     open_client: TestClient, root: Path
 ) -> None:
-    damaged = add_version(root, 2) / GRAPH
+    damaged = add_version(root, 2) / GRAPH_FILE
     right = damaged.read_bytes()
     damaged.write_bytes(b"damaged")
     add_version(root, 3)

@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 
 from app import __version__
 from app.main import create_app
-from app.repository.manifest import GRAPH, LABELS
+from app.repository.manifest import GRAPH_FILE
+from app.repository.version_folders import LABELS_FILE
 from app.settings import Settings
 from tests.conftest import MLP_VERSIONS, VERSIONS
 from tests.support.constant_model import write_version
@@ -28,8 +29,8 @@ def test_summary_names_the_device_really_used_and_the_models(client: TestClient)
 
 def test_summary_tells_labels_and_what_is_refused_without_a_path(tmp_path: Path) -> None:
     write_version(tmp_path / "m", 1)
-    (write_version(tmp_path / "m", 2) / GRAPH).write_bytes(b"damaged")
-    (tmp_path / "m" / LABELS).write_text('{"stable": 1}')
+    (write_version(tmp_path / "m", 2) / GRAPH_FILE).write_bytes(b"damaged")
+    (tmp_path / "m" / LABELS_FILE).write_text('{"stable": 1}')
     with TestClient(create_app(Settings(models=tmp_path, device="cpu", default_model="m"))) as client:
         health = client.get("/health").json()
         assert health["status"] == "ready"

@@ -179,7 +179,7 @@ def test_refusals_arrive_as_the_clients_exceptions(ask: Any) -> None:
     )
     assert wrong_shape[0] == "400"
     assert wrong_shape[1].startswith("The shape [3, 27, 28] does not fit images")
-    assert unknown == ["404", "There is no model 'letters': there is digits, digits-mlp."]
+    assert unknown == ["404", "There is no model 'letters'. Served: digits, digits-mlp."]
     assert "'image'" in unknown_input[1]
 
 

@@ -31,7 +31,8 @@ from app.inference.cuda import (
     provider_options,
 )
 from app.inference.session import Model, session_options
-from app.repository.manifest import GRAPH, newest_version
+from app.repository.manifest import GRAPH_FILE
+from app.repository.version_folders import newest_version
 from training.datasets.mnist import Digits
 
 CPU = "CPUExecutionProvider"
@@ -283,7 +284,7 @@ def test_runner_without_graphs_never_asks_for_them() -> None:
 
 @pytest.fixture(scope="module", params=["digits", "digits-mlp"])
 def graph(models: Path, request: pytest.FixtureRequest) -> bytes:
-    return (newest_version(models, str(request.param)) / GRAPH).read_bytes()
+    return (newest_version(models, str(request.param)) / GRAPH_FILE).read_bytes()
 
 
 def cpu_session(graph: bytes, **config: str) -> ort.InferenceSession:

@@ -14,7 +14,8 @@ from app.arrays import Images, Probabilities
 from app.errors import DeviceUnavailable, ModelRefused
 from app.inference.cuda import GraphRunner, cuda_problem
 from app.inference.session import Model, fastest_seconds
-from app.repository.manifest import GRAPH, newest_version
+from app.repository.manifest import GRAPH_FILE
+from app.repository.version_folders import newest_version
 from app.settings import DeviceChoice
 from training.datasets.mnist import Digits
 
@@ -23,7 +24,7 @@ no_gpu = pytest.mark.skipif(cuda_problem() is None, reason="this machine has a G
 
 @pytest.fixture(scope="module")
 def graph(models: Path) -> bytes:
-    return (newest_version(models, "digits-mlp") / GRAPH).read_bytes()
+    return (newest_version(models, "digits-mlp") / GRAPH_FILE).read_bytes()
 
 
 def test_images_become_probabilities(graph: bytes, test_digits: Digits) -> None:

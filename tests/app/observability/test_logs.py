@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from app.observability import logs
 from app.observability import request_context as context
-from app.observability.request_context import Context
+from app.observability.request_context import RequestContext
 from tests.conftest import ROOT
 from tests.support.service import TIMEOUT_S, serving
 
@@ -64,7 +64,7 @@ def test_page_may_read_the_id(road: TestClient) -> None:
     ],
 )
 def test_trace_is_that_of_traceparent(header: str | None, trace_id: str | None) -> None:
-    assert Context({b"traceparent": header.encode()} if header is not None else {}).trace_id == trace_id
+    assert RequestContext({b"traceparent": header.encode()} if header is not None else {}).trace_id == trace_id
 
 
 def record(message: str, *arguments: Any, **more: Any) -> logging.LogRecord:
@@ -72,9 +72,9 @@ def record(message: str, *arguments: Any, **more: Any) -> logging.LogRecord:
 
 
 def test_json_line_holds_message_time_and_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    token = context.CURRENT.set(Context({b"x-request-id": b"mine", b"traceparent": TRACEPARENT.encode()}))
+    token = context.CURRENT_REQUEST.set(RequestContext({b"x-request-id": b"mine", b"traceparent": TRACEPARENT.encode()}))
     line = logs.JsonFormatter().format(record("%d of\n%s", 3, "five"))
-    context.CURRENT.reset(token)
+    context.CURRENT_REQUEST.reset(token)
     told = json.loads(line)
     assert "\n" not in line
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told.pop("time"))
@@ -99,9 +99,9 @@ def test_json_line_holds_an_errors_trace() -> None:
 
 
 def test_text_line_ends_with_the_ids() -> None:
-    token = context.CURRENT.set(Context({b"x-request-id": b"mine"}))
+    token = context.CURRENT_REQUEST.set(RequestContext({b"x-request-id": b"mine"}))
     line = logs.TextFormatter().format(record("hello"))
-    context.CURRENT.reset(token)
+    context.CURRENT_REQUEST.reset(token)
     assert line.endswith("WARNING app.x: hello request_id=mine")
 
 

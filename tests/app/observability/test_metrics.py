@@ -20,8 +20,10 @@ from starlette.testclient import TestClient
 
 from app.inference.batcher import BatchSettings
 from app.observability import metrics
-from app.observability.metrics import MOST_PENDING, BulkHistogram, Drift, Pending, RunMetrics
-from app.observability.request_context import enter
+from app.observability.buffers import MAX_BUFFERED, HistogramBuffer
+from app.observability.bulk_histogram import BulkHistogram
+from app.observability.metrics import DriftMetrics, RunMetrics
+from app.observability.request_context import enter_request
 from app.repository.repository import ModelRepository
 from tests.conftest import ROOT
 from tests.support.service import TIMEOUT_S, Service, serving, wait_until
@@ -79,26 +81,26 @@ class AddedTo(list[float]):
 
 def test_nothing_is_lost_or_counted_twice_while_several_ask() -> None:
     histogram = BulkHistogram("busy", "", buckets=(1, 2), registry=None)
-    pending = Pending(histogram)
-    pending.values = values = AddedTo([1.0] * 5)
+    buffer = HistogramBuffer(histogram)
+    buffer.values = values = AddedTo([1.0] * 5)
     with ThreadPoolExecutor(2) as threads:
-        asking = [threads.submit(metrics.hand_on, (pending,)) for _ in range(2)]
+        asking = [threads.submit(metrics.flush, (buffer,)) for _ in range(2)]
         assert values.copied.wait(TIMEOUT_S)
-        pending.add(2.0)
+        buffer.observe(2.0)
         values.added.set()
         for each in asking:
             each.result()
     assert [each.value for each in histogram._samples() if each.name == "_count"] == [6]
-    assert pending.values == []
+    assert buffer.values == []
 
 
 def test_what_is_written_down_does_not_grow() -> None:
-    drift, runs = Drift.of("growing", 1), RunMetrics.of("growing", 1)
-    for _ in range(3 * MOST_PENDING - 1):
+    drift, runs = DriftMetrics.of("growing", 1), RunMetrics.of("growing", 1)
+    for _ in range(3 * MAX_BUFFERED - 1):
         drift.observe(np.zeros((2, 28, 28), np.uint8), np.full((2, 10), 0.1, np.float32))
         runs.observe_run(1, 0.001, [0.001, 0.002], 0)
-    assert len(drift._images) == len(drift._rows) == len(runs.batch_images.values) == MOST_PENDING - 1
-    assert len(runs.queue_seconds.values) < MOST_PENDING
+    assert len(drift._images) == len(drift._rows) == len(runs.batch_images.values) == MAX_BUFFERED - 1
+    assert len(runs.queue_seconds.values) < MAX_BUFFERED
 
 
 def test_every_stage_of_a_request_is_timed_on_either_road(
@@ -119,10 +121,10 @@ def test_every_stage_of_a_request_is_timed_on_either_road(
 def test_moments_of_a_request_are_before_and_after_its_run(models: Path) -> None:
     async def scenario() -> list[float]:
         async with ModelRepository(models, "cpu", BatchSettings(64, 64), "digits-mlp") as repository:
-            context = enter({})
+            context = enter_request({})
             moments = [time.perf_counter()]
             await repository.get().predict(np.zeros((1, 28, 28), np.uint8))
-            return [*moments, context.asked, context.answered, time.perf_counter()]
+            return [*moments, context.decoded_at, context.predicted_at, time.perf_counter()]
 
     moments = asyncio.run(scenario())
     assert moments == sorted(moments)

@@ -11,17 +11,9 @@ from typing import Any
 import pytest
 
 from app.errors import ModelRefused
-from app.repository.manifest import (
-    GRAPH,
-    LABELS,
-    MANIFEST,
-    VersionPolicy,
-    newest_version,
-    read_labels,
-    read_version,
-    scan,
-    version_folders,
-)
+from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, read_version
+from app.repository.version_folders import LABELS_FILE, list_versions, newest_version, parse_labels, scan
+from app.repository.version_policy import VersionPolicy
 
 
 @pytest.fixture
@@ -46,14 +38,14 @@ def add_version(root: Path, version: int) -> Path:
 
 
 def edit(folder: Path, **changes: Any) -> None:
-    manifest = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps({**manifest, **changes}))
+    manifest = json.loads((folder / MANIFEST_FILE).read_text())
+    (folder / MANIFEST_FILE).write_text(json.dumps({**manifest, **changes}))
 
 
 def test_what_is_no_version_is_passed_over(copied: Path) -> None:
     (copied / "digits-mlp/draft").mkdir()
     (copied / "README.md").write_text("hello")
-    assert [folder.name for folder in version_folders(copied)] == ["1", "2", "10"]
+    assert [folder.name for folder in list_versions(copied)] == ["1", "2", "10"]
     assert [each.version for each in scan(copied)["digits-mlp"].versions] == [10, 2, 1]
     assert newest_version(copied, "digits-mlp").name == "10"
 
@@ -65,13 +57,13 @@ def test_model_that_is_not_there_is_said(copied: Path) -> None:
 
 def test_folder_that_is_missing_or_holds_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match=r"No such file or directory.*--models"):
-        version_folders(tmp_path / "nowhere")
+        list_versions(tmp_path / "nowhere")
     with pytest.raises(ModelRefused, match="publish"):
-        version_folders(tmp_path)
+        list_versions(tmp_path)
 
 
 def test_graph_that_differs_from_its_manifest_is_refused(copied: Path) -> None:
-    graph = copied / "digits-mlp/2" / GRAPH
+    graph = copied / "digits-mlp/2" / GRAPH_FILE
     content = bytearray(graph.read_bytes())
     content[len(content) // 2] ^= 1  # one bit of one weight
     graph.write_bytes(content)
@@ -79,7 +71,7 @@ def test_graph_that_differs_from_its_manifest_is_refused(copied: Path) -> None:
         read_version(graph.parent)
 
 
-@pytest.mark.parametrize("name", [GRAPH, MANIFEST])
+@pytest.mark.parametrize("name", [GRAPH_FILE, MANIFEST_FILE])
 def test_missing_file_is_named_without_its_path(copied: Path, name: str) -> None:
     (copied / "digits-mlp/1" / name).unlink()
     with pytest.raises(ModelRefused, match=f"digits-mlp/1: {name}") as refused:
@@ -102,7 +94,7 @@ def test_wrong_manifest_is_refused(copied: Path, changes: dict[str, Any], words:
 
 
 def test_committed_models_are_what_their_manifests_say(models: Path) -> None:
-    for folder in version_folders(models):
+    for folder in list_versions(models):
         manifest, graph = read_version(folder)
         assert manifest.bytes == len(graph) < 1_000_000
         assert manifest.parity.equal_argmax
@@ -125,7 +117,7 @@ def test_committed_models_are_what_their_manifests_say(models: Path) -> None:
 def test_policy_chooses_among_versions(policy: str, served: list[int]) -> None:
     chosen: list[int] = []
     for version in (10, 2, 1):
-        if VersionPolicy.parse(policy).wants(version, len(chosen)):
+        if VersionPolicy.parse(policy).includes(version, newer=len(chosen)):
             chosen.append(version)
     assert chosen == served
 
@@ -135,7 +127,7 @@ def files(root: Path) -> Any:
 
 
 def test_files_are_other_ones_after_any_change_and_the_same_without_one(copied: Path) -> None:
-    graph = copied / "digits-mlp/10" / GRAPH
+    graph = copied / "digits-mlp/10" / GRAPH_FILE
     before = files(copied)
     assert files(copied) == before
     content, stat = graph.read_bytes(), graph.stat()
@@ -155,9 +147,9 @@ def test_link_to_nothing_is_no_file(copied: Path) -> None:
 
 def test_labels_name_versions_that_are_served(copied: Path) -> None:
     assert scan(copied)["digits-mlp"].labels is None
-    (copied / "digits-mlp" / LABELS).write_text('{"stable": 2, "canary": 10}')
-    assert read_labels(scan(copied)["digits-mlp"].labels, {2, 10}) == {"stable": 2, "canary": 10}
-    assert read_labels(None, {2}) == {}
+    (copied / "digits-mlp" / LABELS_FILE).write_text('{"stable": 2, "canary": 10}')
+    assert parse_labels(scan(copied)["digits-mlp"].labels, {2, 10}) == {"stable": 2, "canary": 10}
+    assert parse_labels(None, {2}) == {}
 
 
 @pytest.mark.parametrize(
@@ -166,4 +158,4 @@ def test_labels_name_versions_that_are_served(copied: Path) -> None:
 )
 def test_wrong_labels_are_refused(content: bytes, words: str) -> None:
     with pytest.raises(ModelRefused, match=words):
-        read_labels(content, {2})
+        parse_labels(content, {2})

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.repository.manifest import GRAPH, LABELS, MANIFEST
-from tests.app.conftest import encode
+from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE
+from app.repository.version_folders import LABELS_FILE
 from tests.conftest import ROOT
 from tests.support.constant_model import graph_of, write_version
+from tests.support.pictures import encode
 from tests.support.service import Service, serving, wait_until
 
 WATCHING = ("--device", "cpu", "--default-model", "m", "--model-poll-seconds", "0.05", "--drain-seconds", "0")
@@ -77,12 +78,12 @@ def under_load(service: Service) -> Iterator[list[Caller]]:
 
 def cut(folder: Path) -> None:
     """As if it were still being copied, the manifest first."""
-    graph = (folder / GRAPH).read_bytes()
-    (folder / GRAPH).write_bytes(graph[: len(graph) // 2])
+    graph = (folder / GRAPH_FILE).read_bytes()
+    (folder / GRAPH_FILE).write_bytes(graph[: len(graph) // 2])
 
 
 def without_manifest(folder: Path) -> None:
-    (folder / MANIFEST).unlink()
+    (folder / MANIFEST_FILE).unlink()
 
 
 def of_another_shape(folder: Path) -> None:
@@ -158,7 +159,7 @@ def test_each_of_several_workers_takes_new_versions_and_labels(tmp_path: Path) -
     write_version(family, 1)
     with serving("--models", str(tmp_path), "--workers", "2", *WATCHING) as service:
         write_version(family, 2)
-        (family / LABELS).write_text('{"canary": 2}')
+        (family / LABELS_FILE).write_text('{"canary": 2}')
         told: dict[int, list[str]] = {}
 
         def both_told() -> bool:

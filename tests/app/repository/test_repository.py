@@ -18,11 +18,13 @@ import pytest
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, Stopping
 from app.inference.session import Model
 from app.observability import metrics
-from app.repository.manifest import GRAPH, LABELS, MANIFEST, Manifest, VersionPolicy, read_version
+from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, read_version
 from app.repository.repository import ModelRepository, VersionSettings
 from app.repository.signature import Signer
+from app.repository.version_folders import LABELS_FILE
+from app.repository.version_policy import VersionPolicy
 from tests.app.repository.test_manifest import add_version, copy_versions, edit
-from tests.app.repository.test_servable import BATCH, slowed, zeros
+from tests.app.repository.test_servable import BATCH, slow_down, zeros
 from tests.conftest import PREVIOUS, ROOT
 from tests.support.constant_model import graph_of, write_version
 
@@ -43,7 +45,7 @@ def test_newest_version_answers_and_each_can_be_asked_for(copied: Path) -> None:
             assert models.get().manifest.version == 10
             assert models.get("digits-mlp", 2).manifest.version == 2
             assert [each.manifest.version for each in models] == [1, 2, 10]
-            with pytest.raises(ModelNotFound, match="there is 1, 2, 10"):
+            with pytest.raises(ModelNotFound, match="Served: 1, 2, 10"):
                 models.get("digits-mlp", 3)
             with pytest.raises(ModelNotFound, match="'letters'"):
                 models.get("letters")
@@ -92,7 +94,7 @@ def test_request_that_holds_a_version_ends_on_it(copied: Path) -> None:
     async def scenario() -> None:
         async with repository(copied) as models:
             held = models.get()
-            slowed(held, 0.2)
+            slow_down(held, 0.2)
             waiting = asyncio.ensure_future(held.predict(zeros(2)))
             await asyncio.sleep(0.05)
             unloading = asyncio.create_task(models.unload("digits-mlp"))
@@ -124,7 +126,7 @@ def test_refused_version_changes_nothing_and_the_others_are_loaded(copied: Path)
         async with repository(copied) as models:
             old = models.get("digits-mlp", 10)
             add_version(copied, 11)
-            (copied / "digits-mlp/10" / GRAPH).write_bytes(b"no graph")
+            (copied / "digits-mlp/10" / GRAPH_FILE).write_bytes(b"no graph")
             with pytest.raises(ModelRefused, match=r"digits-mlp/10.*sha256"):
                 await models.load("digits-mlp")
             assert versions_of(models) == [1, 2, 10, 11]
@@ -143,7 +145,7 @@ def test_model_gone_from_disk_serves_on_until_unloaded(copied: Path) -> None:
             assert versions_of(models) == [1, 2, 10]
             await models.unload("digits-mlp")
             assert versions_of(models) == []
-            with pytest.raises(ModelNotFound, match="there is none"):
+            with pytest.raises(ModelNotFound, match="Served: none"):
                 await models.unload("digits-mlp")
 
     asyncio.run(scenario())
@@ -185,7 +187,7 @@ def test_loads_at_once_are_done_one_after_the_other(copied: Path, monkeypatch: p
             monkeypatch.setattr("app.repository.repository.read_version", noting)
             for version in (11, 12, 13):
                 add_version(copied, version)
-            await asyncio.gather(models.load("digits-mlp"), models.load("digits-mlp"), models.refresh())
+            await asyncio.gather(models.load("digits-mlp"), models.load("digits-mlp"), models.reload())
             assert versions_of(models) == [1, 2, 10, 11, 12, 13]
 
     asyncio.run(scenario())
@@ -222,7 +224,7 @@ def test_session_is_freed_with_the_last_who_holds_its_version(copied: Path) -> N
             session = weakref.ref(held.model.session)
             shutil.rmtree(copied / "digits-mlp/2")
             shutil.rmtree(copied / "digits-mlp/10")
-            await models.refresh()
+            await models.reload()
             await until(lambda: gone() is None)
             assert (await held.predict(zeros(1))).shape == (1, 10)
             del held
@@ -243,11 +245,11 @@ def test_latest_is_what_can_be_served_of_the_largest(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with repository(tmp_path, "m", "latest:2") as models:
             assert versions_of(models) == [2, 3]
-            (write_version(tmp_path / "m", 4) / MANIFEST).unlink()
-            await models.refresh()
+            (write_version(tmp_path / "m", 4) / MANIFEST_FILE).unlink()
+            await models.reload()
             assert versions_of(models) == [2, 3]
             write_version(tmp_path / "m", 5)
-            await models.refresh()
+            await models.reload()
             assert versions_of(models) == [3, 5]
 
     for version in (1, 2, 3):
@@ -261,7 +263,7 @@ def test_specific_versions_come_when_they_are_there(tmp_path: Path) -> None:
             assert versions_of(models) == [2]
             write_version(tmp_path / "m", 7)
             write_version(tmp_path / "m", 8)
-            await models.refresh()
+            await models.reload()
             assert versions_of(models) == [2, 7]
 
     for version in (1, 2, 3):
@@ -280,7 +282,7 @@ def start(models: ModelRepository) -> None:
 def test_default_model_that_is_not_there_or_not_wanted_is_refused(copied: Path) -> None:
     with pytest.raises(ModelRefused, match="found: digits-mlp"):
         start(repository(copied, "digits"))
-    with pytest.raises(ModelRefused, match="in no version that is wanted"):
+    with pytest.raises(ModelRefused, match="no version of the default model"):
         start(repository(copied, policy="specific:3"))
 
 
@@ -290,12 +292,12 @@ def test_service_starts_with_what_is_sound_but_not_without_its_default_model(cop
     async def scenario() -> None:
         async with repository(copied) as models:
             assert versions_of(models) == [1, 2]
-            assert "sha256" in models.refused["digits-mlp"]["10"].reason
+            assert "sha256" in models.refusals["digits-mlp"]["10"].reason
 
-    (copied / "digits-mlp/10" / GRAPH).write_bytes(b"damaged")
+    (copied / "digits-mlp/10" / GRAPH_FILE).write_bytes(b"damaged")
     asyncio.run(scenario())
     for version in (1, 2):
-        (copied / f"digits-mlp/{version}" / GRAPH).write_bytes(b"damaged")
+        (copied / f"digits-mlp/{version}" / GRAPH_FILE).write_bytes(b"damaged")
     with pytest.raises(ModelRefused, match=r"cannot be served: digits-mlp/1: model.onnx .*; digits-mlp/10:"):
         start(repository(copied))
 
@@ -308,11 +310,11 @@ def test_device_that_cannot_be_had_stops_the_start_and_later_only_its_version(
 
     async def scenario() -> None:
         async with repository(tmp_path, "m") as models:
-            monkeypatch.setattr("app.repository.servable.warm_model", no_memory_left)
+            monkeypatch.setattr("app.repository.servable.load_model", no_memory_left)
             write_version(tmp_path / "m", 2)
-            await models.refresh()
+            await models.reload()
             assert versions_of(models) == [1]
-            assert models.refused["m"]["2"].reason == "m/2: out of memory"
+            assert models.refusals["m"]["2"].reason == "m/2: out of memory"
 
     write_version(tmp_path / "m", 1)
     asyncio.run(scenario())
@@ -366,10 +368,10 @@ def test_unchanged_version_is_neither_read_nor_loaded_again(tmp_path: Path, monk
         async with repository(tmp_path, "m") as models:
             before = models.get()
             (tmp_path / "m/1/card.md").write_text("touched")
-            await models.refresh()
+            await models.reload()
             assert models.get() is before
             monkeypatch.setattr("app.repository.repository.read_version", None)
-            await models.refresh()
+            await models.reload()
             assert models.get() is before
 
     write_version(tmp_path / "m", 1)
@@ -377,12 +379,12 @@ def test_unchanged_version_is_neither_read_nor_loaded_again(tmp_path: Path, monk
 
 
 WRONG = {
-    "no manifest yet": (MANIFEST, None, "cannot be read"),
-    "half a graph": (GRAPH, graph_of(2)[:1000], "sha256"),
-    "no JSON": (MANIFEST, b"{", "manifest.json is wrong"),
+    "no manifest yet": (MANIFEST_FILE, None, "cannot be read"),
+    "half a graph": (GRAPH_FILE, graph_of(2)[:1000], "sha256"),
+    "no JSON": (MANIFEST_FILE, b"{", "manifest.json is wrong"),
     "another's": (
-        MANIFEST,
-        (ROOT / "models/digits" / PREVIOUS / MANIFEST).read_bytes(),
+        MANIFEST_FILE,
+        (ROOT / "models/digits" / PREVIOUS / MANIFEST_FILE).read_bytes(),
         f"says it is digits/{PREVIOUS}",
     ),
 }
@@ -398,15 +400,15 @@ def test_wrong_version_is_refused_once_and_taken_when_it_is_right(
             right = (folder / name).read_bytes()
             (folder / name).write_bytes(content) if content else (folder / name).unlink()
             for _ in range(3):
-                await models.refresh()
+                await models.reload()
             assert versions_of(models) == [1]
-            assert words in models.refused["m"]["2"].reason
+            assert words in models.refusals["m"]["2"].reason
             assert metrics.values({"model": "m", "entry": "2"}) == {"digits_model_refused": 1}
             assert [each.getMessage().count("m/2") for each in caplog.records] == [1]
             (folder / name).write_bytes(right)
-            await models.refresh()
+            await models.reload()
             assert versions_of(models) == [1, 2]
-            assert not models.refused
+            assert not models.refusals
             assert metrics.values({"model": "m", "entry": "2"}) == {"digits_model_refused": 0}
 
     write_version(tmp_path / "m", 1)
@@ -427,9 +429,9 @@ def test_graph_that_is_no_reader_of_digits_is_refused(graph: bytes, words: str, 
     async def scenario() -> None:
         async with repository(tmp_path, "m") as models:
             write_version(tmp_path / "m", 2, graph)
-            await models.refresh()
+            await models.reload()
             assert versions_of(models) == [1]
-            assert words in models.refused["m"]["2"].reason
+            assert words in models.refusals["m"]["2"].reason
 
     write_version(tmp_path / "m", 1)
     asyncio.run(scenario())
@@ -443,9 +445,9 @@ def test_refused_version_is_tried_again_on_demand(tmp_path: Path, monkeypatch: p
         async with repository(tmp_path, "m") as models:
             write_version(tmp_path / "m", 2)
             with monkeypatch.context() as patched:
-                patched.setattr("app.repository.servable.warm_model", busy)
-                await models.refresh()
-            await models.refresh()
+                patched.setattr("app.repository.servable.load_model", busy)
+                await models.reload()
+            await models.reload()
             assert versions_of(models) == [1]
             await models.load("m")
             assert versions_of(models) == [1, 2]
@@ -459,15 +461,15 @@ def test_last_version_is_served_on_when_nothing_sound_is_left(tmp_path: Path) ->
 
     async def scenario() -> None:
         async with repository(tmp_path / "root", "m") as models:
-            (write_version(tmp_path / "root/m", 2) / GRAPH).write_bytes(b"damaged")
+            (write_version(tmp_path / "root/m", 2) / GRAPH_FILE).write_bytes(b"damaged")
             shutil.rmtree(tmp_path / "root/m/1")
-            await models.refresh()
+            await models.reload()
             assert versions_of(models) == [1]
             (tmp_path / "root").rename(tmp_path / "elsewhere")
-            await models.refresh()
+            await models.reload()
             assert versions_of(models) == [1]
             assert await reads(models) == 1
-            assert "no version of it is on disk" in models.refused["m"]["."].reason
+            assert "no version is left on disk" in models.refusals["m"]["."].reason
 
     write_version(tmp_path / "root/m", 1)
     asyncio.run(scenario())
@@ -477,7 +479,7 @@ def test_what_a_client_unloaded_stays_so_until_a_client_loads_it(tmp_path: Path)
     async def scenario() -> None:
         async with repository(tmp_path, "m") as models:
             await models.unload("m")
-            await models.refresh()
+            await models.reload()
             assert versions_of(models) == []
             await models.load("m")
             assert versions_of(models) == [1]
@@ -510,10 +512,10 @@ def test_metrics_tell_which_versions_are_loaded(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with repository(tmp_path, "told", "latest:1") as models:
             edit(tmp_path / "told/1", threshold=0.5)  # loaded anew in its own place
-            await models.refresh()
+            await models.reload()
             assert loaded(1) == 1
             write_version(tmp_path / "told", 2)
-            await models.refresh()
+            await models.reload()
             assert (loaded(1), loaded(2)) == (0, 1)
 
     write_version(tmp_path / "told", 1)
@@ -526,15 +528,15 @@ def test_metrics_tell_which_versions_are_loaded(tmp_path: Path) -> None:
 def test_labels_on_disk_move_while_serving_and_those_set_beat_them(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with repository(tmp_path, "m", labels={("m", "fixed"): 1}) as models:
-            (tmp_path / "m" / LABELS).write_text('{"stable": 1, "canary": 2, "fixed": 2}')
-            await models.refresh()
-            assert [models.labelled("m", each) for each in ("stable", "canary", "fixed")] == [1, 2, 1]
+            (tmp_path / "m" / LABELS_FILE).write_text('{"stable": 1, "canary": 2, "fixed": 2}')
+            await models.reload()
+            assert [models.version_of_label("m", each) for each in ("stable", "canary", "fixed")] == [1, 2, 1]
             assert models.labels_of(models.get("m", 1)) == ["fixed", "stable"]
-            (tmp_path / "m" / LABELS).unlink()
-            await models.refresh()
+            (tmp_path / "m" / LABELS_FILE).unlink()
+            await models.reload()
             with pytest.raises(ModelNotFound, match="label: stable"):
-                models.labelled("m", "stable")
-            assert models.labelled("m", "fixed") == 1
+                models.version_of_label("m", "stable")
+            assert models.version_of_label("m", "fixed") == 1
 
     for version in (1, 2):
         write_version(tmp_path / "m", version)
@@ -544,15 +546,15 @@ def test_labels_on_disk_move_while_serving_and_those_set_beat_them(tmp_path: Pat
 def test_labels_stay_where_they_are_until_all_they_name_is_served(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with repository(tmp_path, "m") as models:
-            (tmp_path / "m" / LABELS).write_text('{"stable": 2}')
-            await models.refresh()
-            assert models.labelled("m", "stable") == 1
-            assert models.refused["m"][LABELS].reason == "m/labels.json: 'stable' names version 2, which is not served"
+            (tmp_path / "m" / LABELS_FILE).write_text('{"stable": 2}')
+            await models.reload()
+            assert models.version_of_label("m", "stable") == 1
+            assert models.refusals["m"][LABELS_FILE].reason == "m/labels.json: 'stable' names version 2, which is not served"
             write_version(tmp_path / "m", 2)
-            await models.refresh()
-            assert models.labelled("m", "stable") == 2
-            assert not models.refused
+            await models.reload()
+            assert models.version_of_label("m", "stable") == 2
+            assert not models.refusals
 
     write_version(tmp_path / "m", 1)
-    (tmp_path / "m" / LABELS).write_text('{"stable": 1}')
+    (tmp_path / "m" / LABELS_FILE).write_text('{"stable": 1}')
     asyncio.run(scenario())

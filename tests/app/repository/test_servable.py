@@ -1,4 +1,4 @@
-"""A version is started warm, answers all who ask it, and is let go without leaving anyone."""
+"""A version starts warmed up, answers all requests, and is closed without losing one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH = BatchSettings(max_batch_size=8, max_batch_delay_ms=0, max_queue_size=64)
 
 
 async def started(root: Path, name: str = "m", graph: bytes | None = None) -> Servable:
-    """Version 2 of a model, which reads a 2 in everything."""
+    """Version 2 of a model, which predicts a 2 for every image."""
     manifest, graph = read_version(write_version(root / name, 2, graph))
     return await Servable.start(manifest, graph, frozenset(), "cpu", BATCH)
 
@@ -29,8 +29,8 @@ def zeros(count: int) -> Images:
     return np.zeros((count, 28, 28), np.uint8)
 
 
-def slowed(servable: Servable, seconds: float) -> None:
-    """Its runs take so long, in the batcher's thread."""
+def slow_down(servable: Servable, seconds: float) -> None:
+    """Makes each run take so many seconds, in the batcher's thread."""
     run = servable.batcher.run
 
     def slow(images: Images) -> Probabilities:
@@ -51,15 +51,15 @@ def test_it_starts_warm_and_answers_more_images_than_a_batch_holds(tmp_path: Pat
     asyncio.run(scenario())
 
 
-def test_graph_that_cannot_be_loaded_starts_nothing(tmp_path: Path) -> None:
+def test_graph_that_cannot_be_loaded_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelRefused, match="cannot load the graph"):
         asyncio.run(started(tmp_path, graph=b"no graph"))
 
 
-def test_images_that_nobody_sent_count_for_nothing(tmp_path: Path) -> None:
+def test_images_that_no_client_sent_are_not_counted(tmp_path: Path) -> None:
     async def scenario() -> None:
         servable = await started(tmp_path, "uncounted")
-        await servable.ask(zeros(1))
+        await servable.run(zeros(1))
         assert not servable.drift._rows
         await servable.predict(zeros(1))
         assert len(servable.drift._rows) == 1
@@ -68,10 +68,10 @@ def test_images_that_nobody_sent_count_for_nothing(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_closing_answers_those_who_wait_and_refuses_who_comes_then(tmp_path: Path) -> None:
+def test_closing_answers_waiting_requests_and_refuses_new_ones(tmp_path: Path) -> None:
     async def scenario() -> None:
         servable = await started(tmp_path)
-        slowed(servable, 0.1)
+        slow_down(servable, 0.1)
         waiting = asyncio.ensure_future(servable.predict(zeros(2)))
         await asyncio.sleep(0.05)
         closing = asyncio.ensure_future(servable.close())
@@ -87,7 +87,7 @@ def test_closing_answers_those_who_wait_and_refuses_who_comes_then(tmp_path: Pat
     asyncio.run(scenario())
 
 
-def test_retired_one_is_closed_and_still_answers_whoever_holds_it(tmp_path: Path) -> None:
+def test_retired_servable_still_answers_requests_that_hold_it(tmp_path: Path) -> None:
     async def scenario() -> None:
         held = await started(tmp_path)
         await retire([held])

@@ -20,9 +20,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from app.__main__ import main
 from app.errors import StartupError
 from app.inference.batcher import BatchSettings
-from app.repository.manifest import GRAPH, MANIFEST
+from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE
 from app.repository.repository import ModelRepository, VersionSettings
-from app.repository.signature import PAYLOAD_TYPE, PREDICATE_TYPE, SIGNATURE, SignatureRefused, Signer, encoded
+from app.repository.signature import (
+    PAYLOAD_TYPE,
+    PREDICATE_TYPE,
+    SIGNATURE_FILE,
+    SignatureRefused,
+    Signer,
+    pre_authentication_encoding,
+)
 from tests.conftest import ROOT
 from tests.support.constant_model import graph_of, write_version
 
@@ -39,7 +46,7 @@ def statement(files: dict[str, bytes] = FILES, **changes: Any) -> dict[str, Any]
 
 
 def signed(payload: bytes, key: ec.EllipticCurvePrivateKey = KEY) -> dict[str, Any]:
-    signature = key.sign(encoded(payload), ec.ECDSA(hashes.SHA256()))
+    signature = key.sign(pre_authentication_encoding(payload), ec.ECDSA(hashes.SHA256()))
     return {
         "dsseEnvelope": {
             "payload": base64.b64encode(payload).decode(),
@@ -69,7 +76,7 @@ def test_other_file_bytes_or_key_are_refused() -> None:
     assert refusal(bundle(), FILES | {"b": b"Second"}) == "was made for another b"
     assert refusal(bundle(), FILES | {"c": b"third"}) == "does not cover c"
     other = ec.generate_private_key(ec.SECP256R1())
-    assert refusal(bundle(key=other)) == "was not made with the key that is asked for"
+    assert refusal(bundle(key=other)) == "was not made with the required key"
 
 
 def test_one_bit_of_the_payload_or_of_its_type_breaks_it() -> None:
@@ -77,12 +84,12 @@ def test_one_bit_of_the_payload_or_of_its_type_breaks_it() -> None:
     payload = bytearray(base64.b64decode(document["dsseEnvelope"]["payload"]))
     payload[-10] ^= 1
     document["dsseEnvelope"]["payload"] = base64.b64encode(payload).decode()
-    assert "not made with the key" in refusal(json.dumps(document).encode())
+    assert "not made with the required key" in refusal(json.dumps(document).encode())
     untyped = json.dumps(statement()).encode()
     document["dsseEnvelope"]["payload"] = base64.b64encode(untyped).decode()
     bare = KEY.sign(untyped, ec.ECDSA(hashes.SHA256()))
     document["dsseEnvelope"]["signatures"][0]["sig"] = base64.b64encode(bare).decode()
-    assert "not made with the key" in refusal(json.dumps(document).encode())
+    assert "not made with the required key" in refusal(json.dumps(document).encode())
 
 
 def without(*path: str) -> bytes:
@@ -103,7 +110,7 @@ NO_SIGNATURES = [
 
 @pytest.mark.parametrize("content", NO_SIGNATURES)
 def test_what_is_no_signature_is_refused(content: bytes) -> None:
-    assert refusal(content) == "is no signature of a model"
+    assert refusal(content) == "is not a model signature"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +148,7 @@ def test_key_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="P-256"):
         Signer.read(write_public_key(tmp_path / "key", ec.generate_private_key(ec.SECP256K1())))
     (tmp_path / "key").write_text("hello")
-    with pytest.raises(StartupError, match="no public key in PEM"):
+    with pytest.raises(StartupError, match="not a public key in PEM"):
         Signer.read(tmp_path / "key")
 
 
@@ -154,11 +161,11 @@ def test_who_asks_for_no_signatures_does_without_the_library() -> None:
 
 
 def sign(folder: Path, key: ec.EllipticCurvePrivateKey = KEY) -> None:
-    (folder / SIGNATURE).write_bytes(bundle({each: (folder / each).read_bytes() for each in (GRAPH, MANIFEST)}, key))
+    (folder / SIGNATURE_FILE).write_bytes(bundle({each: (folder / each).read_bytes() for each in (GRAPH_FILE, MANIFEST_FILE)}, key))
 
 
 def unsigned(folder: Path) -> None:
-    (folder / SIGNATURE).unlink()
+    (folder / SIGNATURE_FILE).unlink()
 
 
 def signed_by_another(folder: Path) -> None:
@@ -168,13 +175,13 @@ def signed_by_another(folder: Path) -> None:
 def exchanged(folder: Path) -> None:
     """Graph and manifest fit together, and are not what was signed."""
     changed = write_version(folder.parent / "made/m", int(folder.name), graph_of(9))
-    for each in (GRAPH, MANIFEST):
+    for each in (GRAPH_FILE, MANIFEST_FILE):
         (changed / each).rename(folder / each)
 
 
 def passed_off(folder: Path) -> None:
     """An older version, rightly signed, under a new number."""
-    for each in (GRAPH, MANIFEST, SIGNATURE):
+    for each in (GRAPH_FILE, MANIFEST_FILE, SIGNATURE_FILE):
         (folder / each).write_bytes((folder.parent / "1" / each).read_bytes())
 
 
@@ -182,7 +189,7 @@ def passed_off(folder: Path) -> None:
     ("spoil", "words"),
     [
         (unsigned, "m/2: model.sig cannot be read (No such file or directory)"),
-        (signed_by_another, "m/2: model.sig was not made with the key that is asked for"),
+        (signed_by_another, "m/2: model.sig was not made with the required key"),
         (exchanged, "m/2: model.sig was made for another manifest.json"),
         (passed_off, "m/2: its manifest says it is m/1"),
     ],
@@ -196,13 +203,13 @@ def test_version_that_is_not_rightly_signed_is_refused_until_it_is(
             folder = write_version(tmp_path / "models/m", 2)
             sign(folder)
             spoil(folder)
-            await models.refresh()
+            await models.reload()
             assert models.get().manifest.version == 1
-            assert models.refused["m"]["2"].reason == words
+            assert models.refusals["m"]["2"].reason == words
             if spoil is passed_off:
                 return
             sign(folder)
-            await models.refresh()
+            await models.reload()
             assert models.get().manifest.version == 2
 
     sign(write_version(tmp_path / "models/m", 1))

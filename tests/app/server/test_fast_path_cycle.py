@@ -12,7 +12,7 @@ import pytest
 from app.errors import BlankPicture, Overloaded
 from app.http.endpoint import RawRequest, RawResponse
 from app.http.problems import CLIENT_CLOSED_REQUEST
-from app.observability.request_context import CURRENT, Context
+from app.observability.request_context import CURRENT_REQUEST, RequestContext
 from app.server.fast_path_cycle import REFUSAL_DELAY_S
 from tests.support.hot_app import HotApp, Pending, bodies, connect, echo_later, exchange, post, request_count
 from tests.support.wire import Wire, parse_response
@@ -37,18 +37,18 @@ async def await_no_future(request: RawRequest[object]) -> RawResponse:
 
 
 def test_request_keeps_its_id_and_no_other_request_gets_it() -> None:
-    seen: list[Context | None] = []
+    seen: list[RequestContext | None] = []
 
     async def note(request: RawRequest[object]) -> RawResponse:
-        seen.append(CURRENT.get())
+        seen.append(CURRENT_REQUEST.get())
         await echo_later(request)
-        seen.append(CURRENT.get())
+        seen.append(CURRENT_REQUEST.get())
         return RawResponse(b"")
 
     async def scenario() -> list[str | None]:
         first, second = connect(note=note), connect(note=note)
         first.protocol.data_received(post("/note", b"", "X-Request-ID: mine"))
-        assert CURRENT.get() is None
+        assert CURRENT_REQUEST.get() is None
         second.protocol.data_received(post("/note", b"", "X-Request-ID: yours"))
         return [parse_response(await wire.responses()).getheader("x-request-id") for wire in (first, second)]
 

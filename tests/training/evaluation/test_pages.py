@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from app.inference.session import Model
-from app.repository.manifest import newest_version, read_version
+from app.repository.manifest import read_version
+from app.repository.version_folders import newest_version
 from tests.conftest import ROOT
 from training import __main__ as command
 from training.datasets.mnist import Digits, Split

@@ -1,0 +1,31 @@
+"""Which versions of each model are served, as TensorFlow Serving's version policy has it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+
+class VersionPolicy(NamedTuple):
+    """Without either limit: all versions."""
+
+    max_versions: int | None = None  # the newest ones
+    versions: frozenset[int] | None = None  # these ones
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`all`, `latest:2` or `specific:1,3`."""
+        kind, _, numbers = text.partition(":")
+        if kind == "latest":
+            return cls(max_versions=int(numbers))
+        if kind == "specific":
+            return cls(versions=frozenset(map(int, numbers.split(","))))
+        return cls()
+
+    def includes(self, version: int, newer: int) -> bool:
+        """Whether a version is served beside `newer` larger ones."""
+        if self.max_versions is not None:
+            return newer < self.max_versions
+        return self.versions is None or version in self.versions
+
+
+ALL_VERSIONS = VersionPolicy()
