@@ -77,7 +77,7 @@ def test_version_may_be_signed_again(version: Path, tmp_path: Path) -> None:
     sign(version, write_keys(tmp_path))
     read_version(version, Signer.read(tmp_path / "key.pub"))
     assert openssf_verifies(version, tmp_path / "key.pub")
-    with pytest.raises(ModelRefused, match="not made with the key"):
+    with pytest.raises(ModelRefused, match="not made with the required key"):
         read_version(version, Signer.read(first))
 
 
