@@ -1,4 +1,4 @@
-"""Models are listed for everyone, and loaded and unloaded by those alone whose key the operator listed."""
+"""Everyone may list models; only an administrator's key may load and unload them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.repository.manifest import GRAPH_FILE
 from app.settings import Settings
-from tests.app.api.test_digits import assert_problem
-from tests.app.repository.test_manifest import add_version
 from tests.support.api_keys import digest_of
+from tests.support.model_versions import add_version
+from tests.support.problems import assert_problem
 
 MODEL = "/v2/repository/models/digits-mlp"
 
@@ -36,9 +36,9 @@ def open_client(root: Path) -> Iterator[TestClient]:
 
 
 def index(client: TestClient, body: Any = None) -> list[tuple[str, str, str]]:
-    answer = client.post("/v2/repository/index", json=body) if body else client.post("/v2/repository/index")
-    assert answer.status_code == 200
-    return [(each["name"], each["version"], each["state"]) for each in answer.json()]
+    response = client.post("/v2/repository/index", json=body) if body else client.post("/v2/repository/index")
+    assert response.status_code == 200
+    return [(entry["name"], entry["version"], entry["state"]) for entry in response.json()]
 
 
 def infer(client: TestClient) -> Any:
@@ -47,7 +47,7 @@ def infer(client: TestClient) -> Any:
     )
 
 
-def test_index_lists_what_is_served_and_what_is_only_on_disk(open_client: TestClient, root: Path) -> None:
+def test_index_lists_served_versions_and_those_only_on_disk(open_client: TestClient, root: Path) -> None:
     add_version(root, 2)
     assert index(open_client) == [("digits-mlp", "1", "READY"), ("digits-mlp", "2", "UNAVAILABLE")]
     assert index(open_client, {"ready": True}) == [("digits-mlp", "1", "READY")]
@@ -55,18 +55,18 @@ def test_index_lists_what_is_served_and_what_is_only_on_disk(open_client: TestCl
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b'{"ready": "yes"}', b"\xff"])
-def test_index_refuses_what_it_cannot_read(client: TestClient, body: bytes) -> None:
+def test_index_refuses_a_bad_body(client: TestClient, body: bytes) -> None:
     assert_problem(client.post("/v2/repository/index", content=body), 400, "invalid-request")
 
 
-def test_loading_and_unloading_are_closed_unless_opened(client: TestClient) -> None:
+def test_loading_and_unloading_are_disabled_by_default(client: TestClient) -> None:
     for verb in ("load", "unload"):
         problem = assert_problem(client.post(f"{MODEL}/{verb}"), 403, "forbidden")
         assert "admin_keys" in problem["error"]
     assert client.get("/v2/models/digits-mlp/ready").status_code == 200
 
 
-def test_loading_and_unloading_need_an_administrators_key_and_the_rest_none(open_client: TestClient) -> None:
+def test_only_loading_and_unloading_need_an_administrators_key(open_client: TestClient) -> None:
     for key, status, kind in (("", 401, "unauthorized"), ("another", 401, "unauthorized")):
         response = open_client.post(f"{MODEL}/unload", headers={"X-API-Key": key})
         assert_problem(response, status, kind)
@@ -86,34 +86,37 @@ def test_unloaded_model_is_not_found_until_it_is_loaded(open_client: TestClient)
     assert open_client.post(f"{MODEL}/unload", json={"parameters": {"unload_dependents": False}}).status_code == 200
     assert_problem(infer(open_client), 404, "model-not-found")
     assert index(open_client) == [("digits-mlp", "1", "UNAVAILABLE")]
-    assert_problem(open_client.post("/predict", content=b"x"), 404, "model-not-found")  # it was the default
+    assert_problem(open_client.post("/predict", content=b"x"), 404, "model-not-found")  # the default model
     assert open_client.get("/v2/health/ready").status_code == 200
     assert_problem(open_client.post(f"{MODEL}/unload"), 404, "model-not-found")
     assert open_client.post(f"{MODEL}/load").status_code == 200
     assert infer(open_client).status_code == 200
 
 
-def test_refused_version_is_said_without_a_path_and_the_old_one_serves_on(open_client: TestClient, root: Path) -> None:
+def test_refused_version_is_named_without_its_path_and_the_old_one_is_still_served(
+    open_client: TestClient, root: Path
+) -> None:
     (add_version(root, 2) / GRAPH_FILE).write_bytes(b"damaged")
     problem = assert_problem(open_client.post(f"{MODEL}/load"), 400, "invalid-request")
     assert "digits-mlp/2" in problem["error"]
     assert "sha256" in problem["error"]
     assert str(root) not in problem["error"]
     assert infer(open_client).status_code == 200
-    (entry,) = [each for each in open_client.post("/v2/repository/index").json() if each["version"] == "2"]
+    entries = open_client.post("/v2/repository/index").json()
+    (entry,) = [entry for entry in entries if entry["version"] == "2"]
     assert "sha256" in entry["reason"]
 
 
-def test_refused_version_is_loaded_once_it_is_sound_and_the_others_were_at_once(
+def test_refused_version_is_loaded_once_repaired_and_the_others_are_loaded_at_once(
     open_client: TestClient, root: Path
 ) -> None:
     damaged = add_version(root, 2) / GRAPH_FILE
-    right = damaged.read_bytes()
+    intact = damaged.read_bytes()
     damaged.write_bytes(b"damaged")
     add_version(root, 3)
     assert open_client.post(f"{MODEL}/load").status_code == 400
     assert open_client.get("/v2/models/digits-mlp").json()["versions"] == ["1", "3"]
-    damaged.write_bytes(right)
+    damaged.write_bytes(intact)
     assert open_client.post(f"{MODEL}/load").status_code == 200
     assert open_client.get("/v2/models/digits-mlp").json()["versions"] == ["1", "2", "3"]
 
@@ -128,5 +131,5 @@ def test_model_that_is_not_on_disk_cannot_be_loaded(open_client: TestClient, nam
     "body",
     [b"[]", b"{", b'{"parameters": 1}', b'{"parameters": {"config": "{}"}}', b'{"parameters": {"file:1/m": "aGk="}}'],
 )
-def test_client_cannot_bring_a_model_of_its_own(open_client: TestClient, body: bytes) -> None:
+def test_client_cannot_send_its_own_model(open_client: TestClient, body: bytes) -> None:
     assert_problem(open_client.post(f"{MODEL}/load", content=body), 400, "invalid-request")

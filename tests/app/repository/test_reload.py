@@ -1,4 +1,4 @@
-"""Real processes under load while versions come, go and are damaged: no request fails, none is answered by another."""
+"""Processes under load while versions are added, removed and damaged: every answer is that of its own version."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LARGE = encode(
 
 @dataclass
 class Caller:
-    """One connection that asks again and again which version answers, and looks whether it is that one's answer."""
+    """One connection that keeps sending a picture and checks that the version named in the answer has predicted it."""
 
     service: Service
     picture: bytes
@@ -56,7 +56,7 @@ class Caller:
         version: int = body["model"]["version"]
         assert answer.status == 200
         assert body["predictions"][0]["digit"] == version % 10, "another version's answer"
-        assert version >= newest, "a version that had gone"
+        assert version >= newest, "a version that was removed"
         self.answered += 1
         return version
 
@@ -64,51 +64,51 @@ class Caller:
 @contextmanager
 def under_load(service: Service) -> Iterator[list[Caller]]:
     callers = [Caller(service, picture) for picture in (SEVEN, LARGE) * 2]
-    threads = [threading.Thread(target=each.run) for each in callers]
+    threads = [threading.Thread(target=caller.run) for caller in callers]
     for thread in threads:
         thread.start()
     try:
         yield callers
     finally:
-        for each in callers:
-            each.stop.set()
+        for caller in callers:
+            caller.stop.set()
         for thread in threads:
             thread.join()
 
 
-def cut(folder: Path) -> None:
-    """As if it were still being copied, the manifest first."""
+def cut_graph(folder: Path) -> None:
+    """As while it is being copied, the manifest first."""
     graph = (folder / GRAPH_FILE).read_bytes()
     (folder / GRAPH_FILE).write_bytes(graph[: len(graph) // 2])
 
 
-def without_manifest(folder: Path) -> None:
+def remove_manifest(folder: Path) -> None:
     (folder / MANIFEST_FILE).unlink()
 
 
-def of_another_shape(folder: Path) -> None:
+def write_another_shape(folder: Path) -> None:
     shutil.rmtree(folder)
     write_version(folder.parent, int(folder.name), graph_of(3, classes=11))
 
 
-def of_nonsense(folder: Path) -> None:
+def write_nonsense(folder: Path) -> None:
     shutil.rmtree(folder)
     write_version(folder.parent, int(folder.name), b"nonsense" * 1000)
 
 
-DAMAGES: list[Callable[[Path], None]] = [cut, without_manifest, of_another_shape, of_nonsense]
+DAMAGES: list[Callable[[Path], None]] = [cut_graph, remove_manifest, write_another_shape, write_nonsense]
 
 
 def served(service: Service) -> list[int]:
-    return [each["version"] for each in service.get("/health")[1]["models"]]
+    return [model["version"] for model in service.get("/health")[1]["models"]]
 
 
 def refused(service: Service) -> list[str]:
-    return [each["entry"] for each in service.get("/health")[1]["refused"]]
+    return [refusal["entry"] for refusal in service.get("/health")[1]["refused"]]
 
 
-def come_damaged(service: Service, elsewhere: Path, family: Path, version: int) -> None:
-    """Is refused, and goes again."""
+def add_damaged(service: Service, elsewhere: Path, family: Path, version: int) -> None:
+    """Adds a damaged version, waits until it is refused, and removes it."""
     made = write_version(elsewhere / family.name, version)
     DAMAGES[version // 4 % len(DAMAGES)](made)
     folder = made.rename(family / str(version))
@@ -118,7 +118,7 @@ def come_damaged(service: Service, elsewhere: Path, family: Path, version: int) 
 
 
 @pytest.mark.parametrize("reloads", [16, pytest.param(200, marks=pytest.mark.slow)])
-def test_versions_are_exchanged_under_load_without_a_request_lost(tmp_path: Path, reloads: int) -> None:
+def test_versions_are_reloaded_under_load_without_losing_a_request(tmp_path: Path, reloads: int) -> None:
     family = tmp_path / "models/m"
     (tmp_path / "elsewhere/m").mkdir(parents=True)
     write_version(family, 1)
@@ -128,7 +128,7 @@ def test_versions_are_exchanged_under_load_without_a_request_lost(tmp_path: Path
             sound, resident = 1, []
             for version in range(2, reloads + 2):
                 if version % 4 == 0:
-                    come_damaged(service, tmp_path / "elsewhere", family, version)
+                    add_damaged(service, tmp_path / "elsewhere", family, version)
                     assert served(service) == [sound]
                 else:
                     write_version(family, version)
@@ -136,42 +136,42 @@ def test_versions_are_exchanged_under_load_without_a_request_lost(tmp_path: Path
                     shutil.rmtree(family / str(sound))
                     sound = version
                 resident.append(service.resident_kb())
-        log = stopped(service)
+        log = log_after_shutdown(service)
     before, after = resident[len(resident) // 2], resident[-1]
-    print(f"{sum(each.answered for each in callers)} answers; memory {before} kB, {after} kB in the end")
-    assert not [wrong for each in callers for wrong in each.wrong]
-    assert min(each.answered for each in callers) > 10
-    assert after < before + 10_000  # a session that stays takes 1,000
+    print(f"{sum(caller.answered for caller in callers)} answers; memory {before} kB, {after} kB in the end")
+    assert not [wrong for caller in callers for wrong in caller.wrong]
+    assert min(caller.answered for caller in callers) > 10
+    assert after < before + 10_000  # a session that is not freed takes 1,000
     assert "Traceback" not in log
     assert log.count(" refused: ") >= reloads // 4
 
 
-def stopped(service: Service) -> str:
-    """What it logged, once it has ended as it should."""
+def log_after_shutdown(service: Service) -> str:
+    """Its log, after a graceful shutdown."""
     service.process.terminate()
     assert service.process.wait(60) == 0
     assert service.process.stderr
     return service.process.stderr.read()
 
 
-def test_each_of_several_workers_takes_new_versions_and_labels(tmp_path: Path) -> None:
+def test_every_worker_loads_new_versions_and_labels(tmp_path: Path) -> None:
     family = tmp_path / "m"
     write_version(family, 1)
     with serving("--models", str(tmp_path), "--workers", "2", *WATCHING) as service:
         write_version(family, 2)
         (family / LABELS_FILE).write_text('{"canary": 2}')
-        told: dict[int, list[str]] = {}
+        models: dict[int, list[str]] = {}  # by process
 
-        def both_told() -> bool:
+        def both_have_loaded() -> bool:
             health = service.get("/health")[1]
-            told[health["pid"]] = [f"{each['version']} {each['labels']}" for each in health["models"]]
-            return list(told.values()) == [["1 []", "2 ['canary']"]] * 2
+            models[health["pid"]] = [f"{model['version']} {model['labels']}" for model in health["models"]]
+            return list(models.values()) == [["1 []", "2 ['canary']"]] * 2
 
-        wait_until(both_told)
+        wait_until(both_have_loaded)
 
 
-def test_version_of_the_same_number_is_exchanged_by_two_renames(tmp_path: Path) -> None:
-    """What a deployment does that keeps its number: requests are answered by the one or by the other."""
+def test_version_is_replaced_under_the_same_number_by_two_renames(tmp_path: Path) -> None:
+    """As a deployment does that keeps the number: requests are answered by the old graph or by the new one."""
     family = tmp_path / "models/m"
     write_version(family, 1)
     other = write_version(tmp_path / "elsewhere/m", 1, graph_of(8))

@@ -1,4 +1,4 @@
-"""What is served is what is wanted and sound on disk; it is exchanged without a request lost."""
+"""The sound versions on disk that the policy includes are served, and reloaded without losing a request."""
 
 from __future__ import annotations
 
@@ -23,28 +23,22 @@ from app.repository.repository import ModelRepository, VersionSettings
 from app.repository.signature import Signer
 from app.repository.version_folders import LABELS_FILE
 from app.repository.version_policy import VersionPolicy
-from tests.app.repository.test_manifest import add_version, copy_versions, edit
-from tests.app.repository.test_servable import BATCH, slow_down, zeros
 from tests.conftest import PREVIOUS, ROOT
 from tests.support.constant_model import graph_of, write_version
-
-
-@pytest.fixture
-def copied(models: Path, tmp_path: Path) -> Path:
-    """A models folder of one's own with versions 1, 2 and 10 of one model."""
-    return copy_versions(models, tmp_path)
+from tests.support.model_versions import add_version, edit_manifest
+from tests.support.servables import BATCH, slow_down, zeros
 
 
 def repository(root: Path, default: str = "digits-mlp", policy: str = "all", **settings: Any) -> ModelRepository:
     return ModelRepository(root, "cpu", BATCH, default, VersionSettings(VersionPolicy.parse(policy), **settings))
 
 
-def test_newest_version_answers_and_each_can_be_asked_for(copied: Path) -> None:
+def test_newest_version_is_the_default_and_any_can_be_named(copied_models: Path) -> None:
     async def scenario() -> None:
-        async with repository(copied) as models:
+        async with repository(copied_models) as models:
             assert models.get().manifest.version == 10
             assert models.get("digits-mlp", 2).manifest.version == 2
-            assert [each.manifest.version for each in models] == [1, 2, 10]
+            assert versions_of(models) == [1, 2, 10]
             with pytest.raises(ModelNotFound, match="Served: 1, 2, 10"):
                 models.get("digits-mlp", 3)
             with pytest.raises(ModelNotFound, match="'letters'"):
@@ -57,29 +51,29 @@ def test_newest_version_answers_and_each_can_be_asked_for(copied: Path) -> None:
 
 
 def versions_of(models: ModelRepository) -> list[int]:
-    return [each.manifest.version for each in models]
+    return [servable.manifest.version for servable in models]
 
 
-def test_load_serves_what_is_on_disk_now(copied: Path) -> None:
+def test_load_serves_what_is_on_disk_now(copied_models: Path) -> None:
     async def scenario() -> None:
-        async with repository(copied) as models:
+        async with repository(copied_models) as models:
             first = models.get("digits-mlp", 1)
-            shutil.rmtree(copied / "digits-mlp/2")
-            add_version(copied, 11)
+            shutil.rmtree(copied_models / "digits-mlp/2")
+            add_version(copied_models, 11)
             await models.load("digits-mlp")
             assert versions_of(models) == [1, 10, 11]
             assert models.get().manifest.version == 11
             assert (await models.get().predict(zeros(3))).shape == (3, 10)
-            assert models.get("digits-mlp", 1) is first  # it has not changed
+            assert models.get("digits-mlp", 1) is first  # unchanged
 
     asyncio.run(scenario())
 
 
-def test_version_whose_manifest_changed_is_loaded_anew(copied: Path) -> None:
+def test_version_whose_manifest_changed_is_reloaded(copied_models: Path) -> None:
     async def scenario() -> None:
-        async with repository(copied) as models:
+        async with repository(copied_models) as models:
             old = models.get("digits-mlp", 1)
-            edit(copied / "digits-mlp/1", threshold=0.123)
+            edit_manifest(copied_models / "digits-mlp/1", threshold=0.123)
             await models.load("digits-mlp")
             new = models.get("digits-mlp", 1)
             assert new is not old
@@ -88,11 +82,11 @@ def test_version_whose_manifest_changed_is_loaded_anew(copied: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_request_that_holds_a_version_ends_on_it(copied: Path) -> None:
-    """Both the one that waits in its queue and the one that only comes to it when it is served no longer."""
+def test_request_that_holds_a_version_finishes_on_it(copied_models: Path) -> None:
+    """Both a request that waits in its queue and one that predicts after the version was unloaded."""
 
     async def scenario() -> None:
-        async with repository(copied) as models:
+        async with repository(copied_models) as models:
             held = models.get()
             slow_down(held, 0.2)
             waiting = asyncio.ensure_future(held.predict(zeros(2)))
@@ -111,9 +105,9 @@ def test_request_that_holds_a_version_ends_on_it(copied: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_service_that_stops_still_refuses_latecomers(copied: Path) -> None:
+def test_stopped_repository_refuses_requests_that_hold_a_version(copied_models: Path) -> None:
     async def scenario() -> None:
-        async with repository(copied) as models:
+        async with repository(copied_models) as models:
             held = models.get()
         with pytest.raises(Stopping):
             await held.predict(zeros(1))
@@ -121,12 +115,12 @@ def test_service_that_stops_still_refuses_latecomers(copied: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_refused_version_changes_nothing_and_the_others_are_loaded(copied: Path) -> None:
+def test_refused_version_changes_nothing_and_the_others_are_loaded(copied_models: Path) -> None:
     async def scenario() -> None:
-        async with repository(copied) as models:
+        async with repository(copied_models) as models:
             old = models.get("digits-mlp", 10)
-            add_version(copied, 11)
-            (copied / "digits-mlp/10" / GRAPH_FILE).write_bytes(b"no graph")
+            add_version(copied_models, 11)
+            (copied_models / "digits-mlp/10" / GRAPH_FILE).write_bytes(b"no graph")
             with pytest.raises(ModelRefused, match=r"digits-mlp/10.*sha256"):
                 await models.load("digits-mlp")
             assert versions_of(models) == [1, 2, 10, 11]
@@ -136,10 +130,10 @@ def test_refused_version_changes_nothing_and_the_others_are_loaded(copied: Path)
     asyncio.run(scenario())
 
 
-def test_model_gone_from_disk_serves_on_until_unloaded(copied: Path) -> None:
+def test_model_deleted_from_disk_is_served_until_it_is_unloaded(copied_models: Path) -> None:
     async def scenario() -> None:
-        async with repository(copied) as models:
-            shutil.rmtree(copied / "digits-mlp")
+        async with repository(copied_models) as models:
+            shutil.rmtree(copied_models / "digits-mlp")
             with pytest.raises(ModelNotFound, match="on disk"):
                 await models.load("digits-mlp")
             assert versions_of(models) == [1, 2, 10]
@@ -151,31 +145,31 @@ def test_model_gone_from_disk_serves_on_until_unloaded(copied: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_states_tell_what_is_served_what_is_not_and_why(copied: Path) -> None:
+def test_states_list_what_is_served_and_why_the_rest_is_not(copied_models: Path) -> None:
     async def scenario() -> None:
-        async with repository(copied) as models:
-            shutil.rmtree(copied / "digits-mlp/10")
-            shutil.copytree(copied / "digits-mlp/2", copied / "digits-mlp/3")  # its manifest says 2
+        async with repository(copied_models) as models:
+            shutil.rmtree(copied_models / "digits-mlp/10")
+            shutil.copytree(copied_models / "digits-mlp/2", copied_models / "digits-mlp/3")  # its manifest says 2
             with pytest.raises(ModelRefused):
                 await models.load("digits-mlp")
             states = await models.states()
-            assert [(each.version, each.ready) for each in states] == [(1, True), (2, True), (3, False)]
+            assert [(state.version, state.ready) for state in states] == [(1, True), (2, True), (3, False)]
             assert "says it is digits-mlp/2" in states[2].reason
-            edit(copied / "digits-mlp/3", version=3)
+            edit_manifest(copied_models / "digits-mlp/3", version=3)
             await models.load("digits-mlp")
             await models.unload("digits-mlp")
             states = await models.states()
-            assert [(each.version, each.ready) for each in states] == [(1, False), (2, False), (3, False)]
-            assert {each.reason for each in states} == {"It is not loaded."}
+            assert [(state.version, state.ready) for state in states] == [(1, False), (2, False), (3, False)]
+            assert {state.reason for state in states} == {"It is not loaded."}
 
     asyncio.run(scenario())
 
 
-def test_loads_at_once_are_done_one_after_the_other(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_loads_run_one_after_the_other(copied_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reading: list[str] = []
     together: list[int] = []
 
-    def noting(folder: Path, signer: Signer | None) -> tuple[Manifest, bytes]:
+    def recording(folder: Path, signer: Signer | None) -> tuple[Manifest, bytes]:
         reading.append(folder.name)
         together.append(len(reading))
         time.sleep(0.01)
@@ -183,10 +177,10 @@ def test_loads_at_once_are_done_one_after_the_other(copied: Path, monkeypatch: p
         return read_version(folder, signer)
 
     async def scenario() -> None:
-        async with repository(copied) as models:
-            monkeypatch.setattr("app.repository.repository.read_version", noting)
+        async with repository(copied_models) as models:
+            monkeypatch.setattr("app.repository.repository.read_version", recording)
             for version in (11, 12, 13):
-                add_version(copied, version)
+                add_version(copied_models, version)
             await asyncio.gather(models.load("digits-mlp"), models.load("digits-mlp"), models.reload())
             assert versions_of(models) == [1, 2, 10, 11, 12, 13]
 
@@ -194,7 +188,7 @@ def test_loads_at_once_are_done_one_after_the_other(copied: Path, monkeypatch: p
     assert together == [1, 1, 1]
 
 
-def test_others_are_answered_while_a_model_loads(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_are_answered_while_a_model_loads(copied_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
 
     def slow(folder: Path, signer: Signer | None) -> tuple[Manifest, bytes]:
@@ -202,9 +196,9 @@ def test_others_are_answered_while_a_model_loads(copied: Path, monkeypatch: pyte
         return read_version(folder, signer)
 
     async def scenario() -> None:
-        async with repository(copied) as models:
+        async with repository(copied_models) as models:
             monkeypatch.setattr("app.repository.repository.read_version", slow)
-            add_version(copied, 11)
+            add_version(copied_models, 11)
             loading = asyncio.create_task(models.load("digits-mlp"))
             await asyncio.sleep(0.05)  # it has begun
             assert (await models.get().predict(zeros(1))).shape == (1, 10)
@@ -216,32 +210,32 @@ def test_others_are_answered_while_a_model_loads(copied: Path, monkeypatch: pyte
     asyncio.run(scenario())
 
 
-def test_session_is_freed_with_the_last_who_holds_its_version(copied: Path) -> None:
+def test_session_is_freed_with_the_last_request_that_holds_its_version(copied_models: Path) -> None:
     async def scenario() -> None:
-        async with repository(copied) as models:
+        async with repository(copied_models) as models:
             held = models.get("digits-mlp", 10)
             gone = weakref.ref(models.get("digits-mlp", 2).model.session)
             session = weakref.ref(held.model.session)
-            shutil.rmtree(copied / "digits-mlp/2")
-            shutil.rmtree(copied / "digits-mlp/10")
+            shutil.rmtree(copied_models / "digits-mlp/2")
+            shutil.rmtree(copied_models / "digits-mlp/10")
             await models.reload()
             await until(lambda: gone() is None)
             assert (await held.predict(zeros(1))).shape == (1, 10)
             del held
-            await until(lambda: session() is None)  # the thread that ran it may hold it a little longer
+            await until(lambda: session() is None)  # the thread that ran it may hold it a moment longer
 
     gc.collect()
-    gc.disable()  # nobody has to wait for it
+    gc.disable()  # the sessions must be freed without it
     try:
         asyncio.run(scenario())
     finally:
         gc.enable()
 
 
-# --- which versions --------------------------------------------------------------------------------------------------
+# --- version policy --------------------------------------------------------------------------------------------------
 
 
-def test_latest_is_what_can_be_served_of_the_largest(tmp_path: Path) -> None:
+def test_latest_are_the_newest_versions_that_can_be_served(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with repository(tmp_path, "m", "latest:2") as models:
             assert versions_of(models) == [2, 3]
@@ -257,7 +251,7 @@ def test_latest_is_what_can_be_served_of_the_largest(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_specific_versions_come_when_they_are_there(tmp_path: Path) -> None:
+def test_specific_versions_are_loaded_once_they_are_on_disk(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with repository(tmp_path, "m", "specific:2,7") as models:
             assert versions_of(models) == [2]
@@ -279,30 +273,30 @@ def start(models: ModelRepository) -> None:
     asyncio.run(scenario())
 
 
-def test_default_model_that_is_not_there_or_not_wanted_is_refused(copied: Path) -> None:
+def test_default_model_that_is_missing_or_excluded_by_the_policy_is_refused(copied_models: Path) -> None:
     with pytest.raises(ModelRefused, match="found: digits-mlp"):
-        start(repository(copied, "digits"))
+        start(repository(copied_models, "digits"))
     with pytest.raises(ModelRefused, match="no version of the default model"):
-        start(repository(copied, policy="specific:3"))
+        start(repository(copied_models, policy="specific:3"))
 
 
-def test_service_starts_with_what_is_sound_but_not_without_its_default_model(copied: Path) -> None:
-    """A worker that is replaced while somebody copies a new version is replaced."""
+def test_service_starts_with_the_sound_versions_but_not_without_its_default_model(copied_models: Path) -> None:
+    """A worker can be replaced while a new version is being copied."""
 
     async def scenario() -> None:
-        async with repository(copied) as models:
+        async with repository(copied_models) as models:
             assert versions_of(models) == [1, 2]
             assert "sha256" in models.refusals["digits-mlp"]["10"].reason
 
-    (copied / "digits-mlp/10" / GRAPH_FILE).write_bytes(b"damaged")
+    (copied_models / "digits-mlp/10" / GRAPH_FILE).write_bytes(b"damaged")
     asyncio.run(scenario())
     for version in (1, 2):
-        (copied / f"digits-mlp/{version}" / GRAPH_FILE).write_bytes(b"damaged")
+        (copied_models / f"digits-mlp/{version}" / GRAPH_FILE).write_bytes(b"damaged")
     with pytest.raises(ModelRefused, match=r"cannot be served: digits-mlp/1: model.onnx .*; digits-mlp/10:"):
-        start(repository(copied))
+        start(repository(copied_models))
 
 
-def test_device_that_cannot_be_had_stops_the_start_and_later_only_its_version(
+def test_unavailable_device_stops_the_start_but_later_only_refuses_the_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_memory_left(graph: bytes, device: str, max_batch_size: int) -> Model:
@@ -322,7 +316,7 @@ def test_device_that_cannot_be_had_stops_the_start_and_later_only_its_version(
         start(repository(tmp_path, "m"))
 
 
-def test_device_that_auto_finds_holds_for_every_model_after(tmp_path: Path) -> None:
+def test_device_chosen_by_auto_holds_for_all_later_models(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with ModelRepository(tmp_path, "auto", BATCH, "m") as models:
             assert models.device == models.get().model.device
@@ -331,34 +325,34 @@ def test_device_that_auto_finds_holds_for_every_model_after(tmp_path: Path) -> N
     asyncio.run(scenario())
 
 
-# --- watching --------------------------------------------------------------------------------------------------------
+# --- polling ---------------------------------------------------------------------------------------------------------
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):  # for what takes a moment where the machine is idle
+    async with asyncio.timeout(60):  # usually a moment
         while not condition():
             await asyncio.sleep(0.01)
 
 
-def test_versions_that_come_change_and_go_are_noticed(tmp_path: Path) -> None:
+def test_added_changed_and_deleted_versions_are_noticed(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with repository(tmp_path, "m", poll_seconds=0.01) as models:
             write_version(tmp_path / "m", 2)
             await until(lambda: versions_of(models) == [1, 2])
-            assert await reads(models) == 2
-            edit(tmp_path / "m/2", threshold=0.123)
+            assert await predicted_digit(models) == 2
+            edit_manifest(tmp_path / "m/2", threshold=0.123)
             await until(lambda: models.get().manifest.threshold == 0.123)
             write_version(tmp_path / "other", 7)
             await until(lambda: "other" in models.servables)
             shutil.rmtree(tmp_path / "m/2")
             await until(lambda: versions_of(models) == [1, 7])
-            assert await reads(models) == 1
+            assert await predicted_digit(models) == 1
 
     write_version(tmp_path / "m", 1)
     asyncio.run(scenario())
 
 
-async def reads(models: ModelRepository) -> int:
+async def predicted_digit(models: ModelRepository) -> int:
     (row,) = await models.get().predict(zeros(1))
     return int(row.argmax())
 
@@ -378,11 +372,11 @@ def test_unchanged_version_is_neither_read_nor_loaded_again(tmp_path: Path, monk
     asyncio.run(scenario())
 
 
-WRONG = {
+DAMAGES = {
     "no manifest yet": (MANIFEST_FILE, None, "cannot be read"),
     "half a graph": (GRAPH_FILE, graph_of(2)[:1000], "sha256"),
     "no JSON": (MANIFEST_FILE, b"{", "manifest.json is wrong"),
-    "another's": (
+    "another model's": (
         MANIFEST_FILE,
         (ROOT / "models/digits" / PREVIOUS / MANIFEST_FILE).read_bytes(),
         f"says it is digits/{PREVIOUS}",
@@ -390,22 +384,22 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("name", "content", "words"), WRONG.values(), ids=WRONG)
-def test_wrong_version_is_refused_once_and_taken_when_it_is_right(
+@pytest.mark.parametrize(("name", "content", "words"), DAMAGES.values(), ids=DAMAGES)
+def test_damaged_version_is_logged_once_and_loaded_when_it_is_repaired(
     name: str, content: bytes | None, words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
         async with repository(tmp_path, "m") as models:
             folder = write_version(tmp_path / "m", 2)
-            right = (folder / name).read_bytes()
+            sound = (folder / name).read_bytes()
             (folder / name).write_bytes(content) if content else (folder / name).unlink()
             for _ in range(3):
                 await models.reload()
             assert versions_of(models) == [1]
             assert words in models.refusals["m"]["2"].reason
             assert metrics.values({"model": "m", "entry": "2"}) == {"digits_model_refused": 1}
-            assert [each.getMessage().count("m/2") for each in caplog.records] == [1]
-            (folder / name).write_bytes(right)
+            assert [record.getMessage().count("m/2") for record in caplog.records] == [1]
+            (folder / name).write_bytes(sound)
             await models.reload()
             assert versions_of(models) == [1, 2]
             assert not models.refusals
@@ -425,7 +419,7 @@ def test_wrong_version_is_refused_once_and_taken_when_it_is_right(
     ],
     ids=["no graph", "eleven classes", "one image at a time", "no softmax"],
 )
-def test_graph_that_is_no_reader_of_digits_is_refused(graph: bytes, words: str, tmp_path: Path) -> None:
+def test_graph_that_does_not_classify_digits_is_refused(graph: bytes, words: str, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with repository(tmp_path, "m") as models:
             write_version(tmp_path / "m", 2, graph)
@@ -456,8 +450,8 @@ def test_refused_version_is_tried_again_on_demand(tmp_path: Path, monkeypatch: p
     asyncio.run(scenario())
 
 
-def test_last_version_is_served_on_when_nothing_sound_is_left(tmp_path: Path) -> None:
-    """A share that is not there for a while takes no model with it."""
+def test_loaded_version_is_still_served_when_no_sound_one_is_left_on_disk(tmp_path: Path) -> None:
+    """A network share that is away for a while unloads no model."""
 
     async def scenario() -> None:
         async with repository(tmp_path / "root", "m") as models:
@@ -468,14 +462,14 @@ def test_last_version_is_served_on_when_nothing_sound_is_left(tmp_path: Path) ->
             (tmp_path / "root").rename(tmp_path / "elsewhere")
             await models.reload()
             assert versions_of(models) == [1]
-            assert await reads(models) == 1
+            assert await predicted_digit(models) == 1
             assert "no version is left on disk" in models.refusals["m"]["."].reason
 
     write_version(tmp_path / "root/m", 1)
     asyncio.run(scenario())
 
 
-def test_what_a_client_unloaded_stays_so_until_a_client_loads_it(tmp_path: Path) -> None:
+def test_model_unloaded_by_a_client_stays_unloaded_until_a_client_loads_it(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with repository(tmp_path, "m") as models:
             await models.unload("m")
@@ -488,7 +482,7 @@ def test_what_a_client_unloaded_stays_so_until_a_client_loads_it(tmp_path: Path)
     asyncio.run(scenario())
 
 
-def test_failure_of_one_look_is_logged_and_another_one_follows(
+def test_failed_scan_is_logged_and_the_next_one_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
@@ -504,33 +498,33 @@ def test_failure_of_one_look_is_logged_and_another_one_follows(
         asyncio.run(scenario())
 
 
-def test_metrics_tell_which_versions_are_loaded(tmp_path: Path) -> None:
+def test_metrics_show_which_versions_are_loaded(tmp_path: Path) -> None:
     def loaded(version: int) -> float:
-        labels = {"model": "told", "version": str(version), "device": "cpu"}
+        labels = {"model": "reported", "version": str(version), "device": "cpu"}
         return metrics.values(labels)["digits_model_loaded"]
 
     async def scenario() -> None:
-        async with repository(tmp_path, "told", "latest:1") as models:
-            edit(tmp_path / "told/1", threshold=0.5)  # loaded anew in its own place
+        async with repository(tmp_path, "reported", "latest:1") as models:
+            edit_manifest(tmp_path / "reported/1", threshold=0.5)  # reloaded in its own place
             await models.reload()
             assert loaded(1) == 1
-            write_version(tmp_path / "told", 2)
+            write_version(tmp_path / "reported", 2)
             await models.reload()
             assert (loaded(1), loaded(2)) == (0, 1)
 
-    write_version(tmp_path / "told", 1)
+    write_version(tmp_path / "reported", 1)
     asyncio.run(scenario())
 
 
 # --- labels ----------------------------------------------------------------------------------------------------------
 
 
-def test_labels_on_disk_move_while_serving_and_those_set_beat_them(tmp_path: Path) -> None:
+def test_labels_on_disk_move_while_serving_and_those_of_the_settings_come_first(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with repository(tmp_path, "m", labels={("m", "fixed"): 1}) as models:
             (tmp_path / "m" / LABELS_FILE).write_text('{"stable": 1, "canary": 2, "fixed": 2}')
             await models.reload()
-            assert [models.version_of_label("m", each) for each in ("stable", "canary", "fixed")] == [1, 2, 1]
+            assert [models.version_of_label("m", label) for label in ("stable", "canary", "fixed")] == [1, 2, 1]
             assert models.labels_of(models.get("m", 1)) == ["fixed", "stable"]
             (tmp_path / "m" / LABELS_FILE).unlink()
             await models.reload()
@@ -543,13 +537,16 @@ def test_labels_on_disk_move_while_serving_and_those_set_beat_them(tmp_path: Pat
     asyncio.run(scenario())
 
 
-def test_labels_stay_where_they_are_until_all_they_name_is_served(tmp_path: Path) -> None:
+def test_labels_stay_until_all_versions_that_they_name_are_served(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with repository(tmp_path, "m") as models:
             (tmp_path / "m" / LABELS_FILE).write_text('{"stable": 2}')
             await models.reload()
             assert models.version_of_label("m", "stable") == 1
-            assert models.refusals["m"][LABELS_FILE].reason == "m/labels.json: 'stable' names version 2, which is not served"
+            assert (
+                models.refusals["m"][LABELS_FILE].reason
+                == "m/labels.json: 'stable' names version 2, which is not served"
+            )
             write_version(tmp_path / "m", 2)
             await models.reload()
             assert models.version_of_label("m", "stable") == 2

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from app.arrays import Images, Probabilities
 from app.errors import ModelRefused, Stopping
-from app.inference.batcher import BatchSettings
 from app.repository.manifest import read_version
 from app.repository.servable import Servable, retire
 from tests.support.constant_model import write_version
-
-BATCH = BatchSettings(max_batch_size=8, max_batch_delay_ms=0, max_queue_size=64)
+from tests.support.servables import BATCH, slow_down, zeros
 
 
 async def started(root: Path, name: str = "m", graph: bytes | None = None) -> Servable:
@@ -25,26 +20,10 @@ async def started(root: Path, name: str = "m", graph: bytes | None = None) -> Se
     return await Servable.start(manifest, graph, frozenset(), "cpu", BATCH)
 
 
-def zeros(count: int) -> Images:
-    return np.zeros((count, 28, 28), np.uint8)
-
-
-def slow_down(servable: Servable, seconds: float) -> None:
-    """Makes each run take so many seconds, in the batcher's thread."""
-    run = servable.batcher.run
-
-    def slow(images: Images) -> Probabilities:
-        time.sleep(seconds)
-        return run(images)
-
-    servable.batcher.run = slow
-    servable.batcher.queue.short_run = 0
-
-
 def test_it_starts_warm_and_answers_more_images_than_a_batch_holds(tmp_path: Path) -> None:
     async def scenario() -> None:
         servable = await started(tmp_path)
-        assert servable.model.seconds_per_image > 0  # known once it is warm
+        assert servable.model.seconds_per_image > 0  # measured by the warm-up
         assert (await servable.predict(zeros(20))).argmax(axis=1).tolist() == [2] * 20
         await servable.close()
 

@@ -1,4 +1,4 @@
-"""Only what the owner of a key has signed is served, where that is asked for."""
+"""If signatures are required, only versions signed by the owner of the key are served."""
 
 from __future__ import annotations
 
@@ -66,20 +66,20 @@ def refusal(content: bytes, files: dict[str, bytes] = FILES) -> str:
     return str(refused.value)
 
 
-def test_signed_files_are_taken_all_or_some_of_them() -> None:
+def test_all_or_some_of_the_signed_files_are_accepted() -> None:
     signer = Signer(KEY.public_key())
     signer.check(bundle(), FILES)
     signer.check(bundle(), {"b": b"second"})
 
 
-def test_other_file_bytes_or_key_are_refused() -> None:
+def test_another_file_other_bytes_and_another_key_are_refused() -> None:
     assert refusal(bundle(), FILES | {"b": b"Second"}) == "was made for another b"
     assert refusal(bundle(), FILES | {"c": b"third"}) == "does not cover c"
     other = ec.generate_private_key(ec.SECP256R1())
     assert refusal(bundle(key=other)) == "was not made with the required key"
 
 
-def test_one_bit_of_the_payload_or_of_its_type_breaks_it() -> None:
+def test_one_bit_of_the_payload_or_of_its_type_breaks_the_signature() -> None:
     document = json.loads(bundle())
     payload = bytearray(base64.b64decode(document["dsseEnvelope"]["payload"]))
     payload[-10] ^= 1
@@ -95,21 +95,21 @@ def test_one_bit_of_the_payload_or_of_its_type_breaks_it() -> None:
 def without(*path: str) -> bytes:
     document = json.loads(bundle())
     part = document
-    for each in path[:-1]:
-        part = part[each]
+    for key in path[:-1]:
+        part = part[key]
     del part[path[-1]]
     return json.dumps(document).encode()
 
 
-NO_SIGNATURES = [
+MALFORMED_SIGNATURES = [
     *(b"", b"{", b"[]", b"1", b"null", b"\xff", b'{"dsseEnvelope": 1}'),
-    *(without("dsseEnvelope", each) for each in ("payload", "signatures")),
+    *(without("dsseEnvelope", member) for member in ("payload", "signatures")),
     bundle().replace(b'"sig": "', b'"sig": "!'),
 ]
 
 
-@pytest.mark.parametrize("content", NO_SIGNATURES)
-def test_what_is_no_signature_is_refused(content: bytes) -> None:
+@pytest.mark.parametrize("content", MALFORMED_SIGNATURES)
+def test_malformed_signature_is_refused(content: bytes) -> None:
     assert refusal(content) == "is not a model signature"
 
 
@@ -121,12 +121,12 @@ def test_signature_of_something_else_is_refused(payload: bytes) -> None:
     assert refusal(json.dumps(signed(payload)).encode()) == "holds no statement about a model"
 
 
-def test_statement_of_another_kind_covers_nothing() -> None:
+def test_statement_of_another_kind_covers_no_file() -> None:
     payload = json.dumps(statement(predicateType="https://slsa.dev/provenance/v1")).encode()
     assert refusal(json.dumps(signed(payload)).encode()) == "does not cover a"
 
 
-def test_digest_of_another_algorithm_counts_for_nothing() -> None:
+def test_digest_of_another_algorithm_is_ignored() -> None:
     payload = json.dumps(statement()).replace("sha256", "blake2").encode()
     assert refusal(json.dumps(signed(payload)).encode()) == "does not cover a"
 
@@ -139,7 +139,7 @@ def write_public_key(path: Path, key: ec.EllipticCurvePrivateKey | ed25519.Ed255
     return path
 
 
-def test_key_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+def test_unusable_key_stops_the_start(tmp_path: Path) -> None:
     assert Signer.read(write_public_key(tmp_path / "key")).key == KEY.public_key()
     with pytest.raises(StartupError, match="cannot be read: No such file"):
         Signer.read(tmp_path / "nowhere")
@@ -152,7 +152,7 @@ def test_key_that_cannot_be_used_is_said(tmp_path: Path) -> None:
         Signer.read(tmp_path / "key")
 
 
-def test_who_asks_for_no_signatures_does_without_the_library() -> None:
+def test_library_is_not_imported_unless_signatures_are_required() -> None:
     code = "import app.main, sys; assert 'cryptography' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
@@ -161,40 +161,42 @@ def test_who_asks_for_no_signatures_does_without_the_library() -> None:
 
 
 def sign(folder: Path, key: ec.EllipticCurvePrivateKey = KEY) -> None:
-    (folder / SIGNATURE_FILE).write_bytes(bundle({each: (folder / each).read_bytes() for each in (GRAPH_FILE, MANIFEST_FILE)}, key))
+    (folder / SIGNATURE_FILE).write_bytes(
+        bundle({file: (folder / file).read_bytes() for file in (GRAPH_FILE, MANIFEST_FILE)}, key)
+    )
 
 
-def unsigned(folder: Path) -> None:
+def remove_signature(folder: Path) -> None:
     (folder / SIGNATURE_FILE).unlink()
 
 
-def signed_by_another(folder: Path) -> None:
+def sign_with_another_key(folder: Path) -> None:
     sign(folder, ec.generate_private_key(ec.SECP256R1()))
 
 
-def exchanged(folder: Path) -> None:
-    """Graph and manifest fit together, and are not what was signed."""
+def replace_files(folder: Path) -> None:
+    """Graph and manifest match each other, but are not the signed ones."""
     changed = write_version(folder.parent / "made/m", int(folder.name), graph_of(9))
-    for each in (GRAPH_FILE, MANIFEST_FILE):
-        (changed / each).rename(folder / each)
+    for file in (GRAPH_FILE, MANIFEST_FILE):
+        (changed / file).rename(folder / file)
 
 
-def passed_off(folder: Path) -> None:
-    """An older version, rightly signed, under a new number."""
-    for each in (GRAPH_FILE, MANIFEST_FILE, SIGNATURE_FILE):
-        (folder / each).write_bytes((folder.parent / "1" / each).read_bytes())
+def copy_older_version(folder: Path) -> None:
+    """An older version with a valid signature, under a new number."""
+    for file in (GRAPH_FILE, MANIFEST_FILE, SIGNATURE_FILE):
+        (folder / file).write_bytes((folder.parent / "1" / file).read_bytes())
 
 
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (unsigned, "m/2: model.sig cannot be read (No such file or directory)"),
-        (signed_by_another, "m/2: model.sig was not made with the required key"),
-        (exchanged, "m/2: model.sig was made for another manifest.json"),
-        (passed_off, "m/2: its manifest says it is m/1"),
+        (remove_signature, "m/2: model.sig cannot be read (No such file or directory)"),
+        (sign_with_another_key, "m/2: model.sig was not made with the required key"),
+        (replace_files, "m/2: model.sig was made for another manifest.json"),
+        (copy_older_version, "m/2: its manifest says it is m/1"),
     ],
 )
-def test_version_that_is_not_rightly_signed_is_refused_until_it_is(
+def test_version_without_a_valid_signature_is_refused_until_it_has_one(
     tmp_path: Path, spoil: Callable[[Path], None], words: str
 ) -> None:
     async def scenario() -> None:
@@ -206,7 +208,7 @@ def test_version_that_is_not_rightly_signed_is_refused_until_it_is(
             await models.reload()
             assert models.get().manifest.version == 1
             assert models.refusals["m"]["2"].reason == words
-            if spoil is passed_off:
+            if spoil is copy_older_version:
                 return
             sign(folder)
             await models.reload()
@@ -216,7 +218,7 @@ def test_version_that_is_not_rightly_signed_is_refused_until_it_is(
     asyncio.run(scenario())
 
 
-def test_reading_files_without_a_server_asks_for_the_signature_too(
+def test_predicting_files_without_a_server_requires_the_signature_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_version(tmp_path / "models/m", 3)

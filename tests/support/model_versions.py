@@ -1,0 +1,33 @@
+"""Copies of a committed version, in a models folder that a test may change."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from app.repository.manifest import MANIFEST_FILE
+from app.repository.version_folders import newest_version
+
+
+def copy_versions(models: Path, root: Path) -> Path:
+    """Writes versions 1, 2 and 10 of digits-mlp with the same graph under `root`."""
+    shutil.copytree(newest_version(models, "digits-mlp"), root / "digits-mlp/1")
+    edit_manifest(root / "digits-mlp/1", version=1)
+    for version in (2, 10):
+        add_version(root, version)
+    return root
+
+
+def add_version(root: Path, version: int) -> Path:
+    """A copy of version 1 as another version."""
+    folder = root / "digits-mlp" / str(version)
+    shutil.copytree(root / "digits-mlp/1", folder)
+    edit_manifest(folder, version=version)
+    return folder
+
+
+def edit_manifest(folder: Path, **changes: Any) -> None:
+    manifest = json.loads((folder / MANIFEST_FILE).read_text())
+    (folder / MANIFEST_FILE).write_text(json.dumps({**manifest, **changes}))
