@@ -1,12 +1,10 @@
-"""Every command and every piece of code that the documents show works.
+"""The commands and the code that the documents show work: what needs no more than this machine is run.
 
-What needs no more than this machine is run. What needs Docker, Kubernetes, a GPU, a download or hours is checked as far
-as it goes without: its options, files, targets and names exist.
+What needs more is checked in test_doc_names.py.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
@@ -15,39 +13,30 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from app import __main__ as app
 from app.settings import Settings
 from tests.conftest import ROOT
-from tests.support.documents import Shown, all_blocks, blocks, commands, inline_code, names, read
+from tests.support.documents import (
+    KINDS,
+    PYTHON,
+    Shown,
+    all_blocks,
+    blocks,
+    commands,
+    commands_of_kind,
+    inline_code,
+    read,
+)
 from tests.support.service import Service, serving
 from training import __main__ as training
 
-PYTHON = r"(?:\.venv/bin/)?python3? -m"
-KINDS = {
-    "curl": r"curl ",
-    "make": r"make ",
-    "app": rf"{PYTHON} app ",
-    "training": rf"{PYTHON} training ",
-    "tests": rf"{PYTHON} (pytest|ruff|tests\.)",
-    "pip": rf"({PYTHON} venv|{PYTHON} pip|\.venv/bin/pre-commit)",
-    "docker": r"docker ",
-    "kubectl": r"kubectl ",
-    "openssl": r"openssl ",
-    "ray": rf"(serve run|{PYTHON} deploy\.)",
-}
 KEY = "a key for the tests"
-
-
-def of_kind(kind: str) -> list[Shown]:
-    return [command for command in commands() if re.match(KINDS[kind], command.text)]
 
 
 @pytest.mark.parametrize("command", commands(), ids=str)
@@ -55,7 +44,7 @@ def test_command_is_of_a_kind_that_is_tested_here(command: Shown) -> None:
     assert [kind for kind, pattern in KINDS.items() if re.match(pattern, command.text)]
 
 
-# --- run: calls -------------------------------------------------------------------------------------------------------
+# --- calls ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +77,8 @@ def run(command: str, service: Service, folder: Path) -> bytes:
     return subprocess.run(bash, cwd=folder, env=environment, capture_output=True, check=True, timeout=60).stdout
 
 
-OPEN = [command for command in of_kind("curl") if "$KEY" not in command.text]
-GUARDED = [command for command in of_kind("curl") if "$KEY" in command.text]
+OPEN = [command for command in commands_of_kind("curl") if "$KEY" not in command.text]
+GUARDED = [command for command in commands_of_kind("curl") if "$KEY" in command.text]
 
 
 @pytest.mark.parametrize("command", OPEN, ids=str)
@@ -110,7 +99,11 @@ def test_curl_line_with_a_key_is_answered_because_of_the_key(
 
 
 def test_curl_lines_read_sevens(service: Service, folder: Path) -> None:
-    asks = [command.text for command in of_kind("curl") if "seven.png" in command.text and " -o " not in command.text]
+    asks = [
+        command.text
+        for command in commands_of_kind("curl")
+        if "seven.png" in command.text and " -o " not in command.text
+    ]
     assert len(asks) >= 10
     for ask in asks:
         if "digit=1" not in ask:
@@ -129,14 +122,14 @@ def digits_in(answer: dict[str, Any]) -> list[int]:
 
 
 def test_explanation_as_a_picture_is_one(service: Service, folder: Path) -> None:
-    (command,) = [command.text for command in of_kind("curl") if "explanation.png" in command.text]
+    (command,) = [command.text for command in commands_of_kind("curl") if "explanation.png" in command.text]
     run(command, service, folder)
     assert (folder / "explanation.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/api.md"])
 def test_answer_shown_has_the_members_of_a_real_one(document: str, service: Service, folder: Path) -> None:
-    asks = [command.text for command in of_kind("curl") if command.document == document]
+    asks = [command.text for command in commands_of_kind("curl") if command.document == document]
     for shown in map(json.loads, blocks("json", document)):
         route = "/predict" if "predictions" in shown else "/read"
         ask = next(ask for ask in asks if ask.endswith(f"--data-binary @seven.png http://localhost:8000{route}"))
@@ -155,14 +148,14 @@ def test_python_lines_read_a_seven(block: Shown, service: Service, folder: Path)
     assert subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout.strip() == "7"
 
 
-# --- run: the command lines -------------------------------------------------------------------------------------------
+# --- command lines ----------------------------------------------------------------------------------------------------
 
 
 def arguments_of(command: str) -> list[str]:
     return shlex.split(command.partition(" -m ")[2].partition(" > ")[0])[1:]
 
 
-@pytest.mark.parametrize("command", of_kind("app"), ids=str)
+@pytest.mark.parametrize("command", commands_of_kind("app"), ids=str)
 def test_command_of_the_service_works(command: Shown, tmp_path: Path) -> None:
     verb, *arguments = arguments_of(command.text)
     if verb == "serve":  # runs until it is stopped: its options are read as `serve` reads them
@@ -199,7 +192,7 @@ def test_signed_version_is_served_by_the_commands_that_are_shown(tmp_path: Path)
         assert service.get("/health")[1]["models"][0]["version"] == 7
 
 
-@pytest.mark.parametrize("command", of_kind("training"), ids=str)
+@pytest.mark.parametrize("command", commands_of_kind("training"), ids=str)
 def test_training_command_has_options_that_exist(command: Shown) -> None:
     """Training takes hours: the options are read as it reads them."""
     training.build_parser().parse_args(arguments_of(command.text))
@@ -217,7 +210,7 @@ def test_verbs_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    known = (ROOT / "deploy/ray/read.py").read_text() + "--gpus --version"
+    known = read("deploy/ray/read.py") + "--gpus --build-arg"  # the last two are Docker's
     for parser, verbs in (
         (app.build_parser(), ("serve", "predict", "read")),
         (training.build_parser(), ("train", "pictures", "average", "evaluate", "survey", "pages", "publish", "sign")),
@@ -225,82 +218,7 @@ def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
         for verb in verbs:
             with pytest.raises(SystemExit):
                 parser.parse_args([verb, "--help"])
-        known += capsys.readouterr().out
+        known += capsys.readouterr().out + parser.format_help()
     for code in inline_code():
-        if code.text.startswith("--"):
-            assert code.text.split()[0] in known, code
-
-
-# --- checked: what needs more than this machine -----------------------------------------------------------------------
-
-
-def test_make_commands_exist() -> None:
-    """Each is run by people and by CI; these tests are part of one of them."""
-    targets = re.findall(r"^([a-z-]+):.*## ", read("Makefile"), re.MULTILINE)
-    for document in names():
-        for command in re.findall(r"(?:^|`)make ([a-z-]+)", read(document), re.MULTILINE):
-            assert command in targets, f"{document}: make {command}"
-
-
-@pytest.mark.parametrize("command", of_kind("tests"), ids=str)
-def test_command_of_a_developer_names_files_that_exist(command: Shown) -> None:
-    for word in command.text.split():
-        if word.startswith("tests/"):
-            assert (ROOT / word).is_file()
-        if word.startswith("tests."):
-            assert (ROOT / word.replace(".", "/")).with_suffix(".py").is_file()
-
-
-@pytest.mark.parametrize("command", of_kind("pip"), ids=str)
-def test_installation_names_files_that_exist(command: Shown) -> None:
-    """Installing downloads; the locks themselves are tested in test_project.py."""
-    for file in re.findall(r"-r (\S+)", command.text):
-        assert (ROOT / file).is_file()
-
-
-def test_extras_that_are_named_exist() -> None:
-    extras = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]
-    for document in names():
-        assert set(re.findall(r"pip install\s+'\.\[(\w+)\]'", read(document))) <= set(extras), document
-
-
-@pytest.mark.parametrize("command", of_kind("docker"), ids=str)
-def test_docker_command_names_targets_files_and_profiles_that_exist(command: Shown) -> None:
-    """Images are built and run by hand: building one takes minutes and downloads."""
-    dockerfile = read("Dockerfile")
-    stages = re.findall(r"^FROM .* AS (\S+)$", dockerfile, re.MULTILINE)
-    assert stages[-1] == "gpu"  # what is built without --target
-    assert set(re.findall(r"--target (\S+)", command.text)) <= set(stages)
-    for port in re.findall(r"-p \d+:(\d+)", command.text):
-        assert f"EXPOSE {port}" in dockerfile
-    for file in re.findall(r"-f (\S+)", command.text):
-        services = yaml.safe_load((ROOT / file).read_text())["services"].values()
-        profiles = {profile for service in services for profile in service.get("profiles", ())}
-        assert set(re.findall(r"--profile (\S+)", command.text)) <= profiles
-    for image in re.findall(r"docker run .*?(digits\S*)$", command.text):
-        assert any(f"-t {image} " in built.text for built in of_kind("docker") if built.document == command.document)
-
-
-@pytest.mark.parametrize("command", of_kind("kubectl"), ids=str)
-def test_kubectl_command_names_a_kustomization(command: Shown) -> None:
-    """There is no cluster here; tests/deploy holds the files against Kubernetes' schemas."""
-    (path,) = re.findall(r"-k (\S+)", command.text)
-    assert (ROOT / path / "kustomization.yaml").is_file()
-
-
-@pytest.mark.parametrize("command", of_kind("ray"), ids=str)
-def test_ray_command_names_what_exists(command: Shown) -> None:
-    """tests/deploy runs both on a local Ray, which takes minutes."""
-    if match := re.search(r"run (\S+):(\w+)$", command.text):
-        tree = ast.parse((ROOT / match[1].replace(".", "/")).with_suffix(".py").read_text())
-        assigned = {
-            name.id
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Assign)
-            for name in node.targets
-            if isinstance(name, ast.Name)
-        }
-        assert match[2] in assigned
-    if match := re.search(r"-m (\S+)", command.text):
-        source = (ROOT / match[1].replace(".", "/")).with_suffix(".py").read_text()
-        assert all(f'"{option}"' in source for option in re.findall(r"--[a-z]+", command.text))
+        if option := re.match(rf"(?:{PYTHON} (?:app|training) )?(--[a-z-]+)", code.text):
+            assert option[1] in known, code

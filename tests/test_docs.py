@@ -114,6 +114,14 @@ def test_every_variable_that_is_named_is_a_setting() -> None:
         assert set(re.findall(r"DIGITS_[A-Z_]+\b", read(document))) - {"DIGITS_"} <= settings, document
 
 
+def test_defaults_in_the_text_are_those_of_the_settings() -> None:
+    shown = [pair for name in names() for pair in re.findall(r"`DIGITS_([A-Z_]+)` \((\d+)\)", read(name))]
+    assert len(shown) >= 3
+    shown += [("VERSION_POLICY", re.findall(r"^\| `(\S+)` \(default\)", read("docs/deployment.md"), re.MULTILINE)[0])]
+    for name, default in shown:
+        assert str(Settings.model_fields[name.lower()].default) == default, name
+
+
 def test_api_document_has_every_route() -> None:
     table = sections(ROOT / "docs/api.md")["routes"]
     shown = re.findall(r"`(?:[A-Z]+ )?(/[^`]*)`", table)

@@ -13,6 +13,20 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 
+PYTHON = r"(?:\.venv/bin/)?python3? -m"
+KINDS = {
+    "curl": r"curl ",
+    "make": r"make ",
+    "app": rf"{PYTHON} app ",
+    "training": rf"{PYTHON} training ",
+    "tests": rf"{PYTHON} (pytest|ruff|tests\.)",
+    "pip": rf"({PYTHON} venv|{PYTHON} pip|\.venv/bin/pre-commit)",
+    "docker": r"docker ",
+    "kubectl": r"kubectl ",
+    "openssl": r"openssl ",
+    "ray": rf"(serve run|{PYTHON} deploy\.)",
+}
+
 
 class Shown(NamedTuple):
     """Something that a document shows."""
@@ -48,6 +62,10 @@ def commands() -> list[Shown]:
         lines = [re.sub(r"\s+# .*", "", line) for line in block.splitlines()]
         shown += [Shown(name, line) for line in lines if line]
     return shown
+
+
+def commands_of_kind(kind: str) -> list[Shown]:
+    return [command for command in commands() if re.match(KINDS[kind], command.text)]
 
 
 def inline_code() -> list[Shown]:
