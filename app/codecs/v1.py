@@ -51,20 +51,20 @@ class Inputs(BaseModel):
 class RowPredictions(BaseModel):
     """The response to the row format."""
 
-    predictions: list[list[float]] = Field(description="Of each instance the probabilities of the digits 0 to 9.")
+    predictions: list[list[float]] = Field(description="For each instance the probabilities of the digits 0 to 9.")
 
 
 class Outputs(BaseModel):
     """The response to the column format."""
 
-    outputs: list[list[float]] = Field(description="Of each image the probabilities of the digits 0 to 9.")
+    outputs: list[list[float]] = Field(description="For each image the probabilities of the digits 0 to 9.")
 
 
 class Explanations(BaseModel):
     """The response of `:explain`."""
 
-    predictions: list[list[float]] = Field(description="Of each instance the probabilities of the digits 0 to 9.")
-    explanations: list[Explained] = Field(description="Of each instance: which pixels decided.")
+    predictions: list[list[float]] = Field(description="For each instance the probabilities of the digits 0 to 9.")
+    explanations: list[Explained] = Field(description="For each instance, which pixels decided.")
 
 
 class StatusCode(BaseModel):

@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import main
-from tests.app.api.test_read import sheet_of
-from tests.app.conftest import encode
+from tests.support.digit_pages import digit_page
+from tests.support.pictures import encode
 from training.datasets.mnist import Digits
 
 
 @pytest.fixture
 def folder(test_digits: Digits, tmp_path: Path) -> Path:
-    """Five digits 0.png ... 4.png, the last in a folder within, beside a text file."""
+    """Five digits 0.png ... 4.png, the last in a subfolder, beside a text file."""
     (tmp_path / "more").mkdir()
     for index in range(5):
-        place = tmp_path / "more" if index == 4 else tmp_path
-        (place / f"{index}.png").write_bytes(encode(test_digits.images[index]))
+        parent = tmp_path / "more" if index == 4 else tmp_path
+        (parent / f"{index}.png").write_bytes(encode(test_digits.images[index]))
     (tmp_path / "notes.txt").write_text("no picture")
     return tmp_path
 
@@ -36,26 +36,26 @@ def test_folder_is_read_as_a_table(
     assert run(models, folder) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[2] for line in lines] == [
-        str(folder / each) for each in ("0.png", "1.png", "2.png", "3.png", "more/4.png")
+        str(folder / name) for name in ("0.png", "1.png", "2.png", "3.png", "more/4.png")
     ]
     assert [int(line[0]) for line in lines] == test_digits.labels[:5].tolist()
 
 
-def test_json_lines_and_csv_tell_the_same(
+def test_json_lines_and_csv_hold_the_same(
     models: Path, folder: Path, test_digits: Digits, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(models, folder, "--format", "jsonl", "--max-batch-size", "2")
     from_json = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     run(models, folder, "--format", "csv")
     from_csv = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert [each["digit"] for each in from_json] == test_digits.labels[:5].tolist()
-    assert [int(each["digit"]) for each in from_csv] == test_digits.labels[:5].tolist()
-    assert [each["file"] for each in from_json] == [each["file"] for each in from_csv]
+    assert [result["digit"] for result in from_json] == test_digits.labels[:5].tolist()
+    assert [int(result["digit"]) for result in from_csv] == test_digits.labels[:5].tolist()
+    assert [result["file"] for result in from_json] == [result["file"] for result in from_csv]
     for one, other in zip(from_json, from_csv, strict=True):
         assert one["confidence"] == pytest.approx(float(other["confidence"]), abs=1e-5)
 
 
-def test_file_that_cannot_be_read_is_said_and_its_neighbours_are_read(
+def test_bad_file_is_reported_and_its_neighbours_are_read(
     models: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [folder / "0.png", folder / "notes.txt", folder / "missing.png", folder / "1.png"]
@@ -68,7 +68,7 @@ def test_file_that_cannot_be_read_is_said_and_its_neighbours_are_read(
     assert "2 could not be read" in printed.err
 
 
-def test_unknown_model_is_one_line(models: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_model_is_an_error_of_one_line(models: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(models, folder, "--model", "letters") == 1
     assert capsys.readouterr().err.startswith("error: ")
 
@@ -79,9 +79,9 @@ def read(models: Path, *arguments: str | Path) -> int:
 
 @pytest.fixture
 def pages(test_digits: Digits, tmp_path: Path) -> Path:
-    """7210 above 41, and 2, as b.png and a.png, beside one that is no picture."""
-    (tmp_path / "b.png").write_bytes(encode(sheet_of(test_digits, [[0, 1, 2, 3], [4, 5]])))
-    (tmp_path / "a.png").write_bytes(encode(sheet_of(test_digits, [[1]])))
+    """7210 above 41 in b.png, 2 in a.png, and c.png, which is not a picture."""
+    (tmp_path / "b.png").write_bytes(encode(digit_page(test_digits, [[0, 1, 2, 3], [4, 5]])))
+    (tmp_path / "a.png").write_bytes(encode(digit_page(test_digits, [[1]])))
     (tmp_path / "c.png").write_bytes(b"no picture")
     return tmp_path
 
@@ -94,18 +94,19 @@ def test_pages_are_read_as_a_table(models: Path, pages: Path, capsys: pytest.Cap
     assert str(pages / "c.png") in third
 
 
-def test_pages_in_json_lines_and_csv_tell_the_same(
+def test_pages_in_json_lines_and_csv_hold_the_same(
     models: Path, pages: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     read(models, pages, "--format", "jsonl", "--max-batch-size", "2")
     from_json = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     read(models, pages, "--format", "csv")
     from_csv = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert [each.get("text", "") for each in from_json] == [each["text"] for each in from_csv] == ["2", "7210\n41", ""]
+    texts = [result.get("text", "") for result in from_json]
+    assert texts == [result["text"] for result in from_csv] == ["2", "7210\n41", ""]
     assert from_json[1]["accepted"] is True
     assert "not a picture" in from_json[2]["error"]
 
 
-def test_page_of_too_many_digits_is_said(models: Path, pages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_of_too_many_digits_is_reported(models: Path, pages: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert read(models, pages / "b.png", "--max-pictures", "5") == 1
     assert "more than the 5 digits" in capsys.readouterr().out

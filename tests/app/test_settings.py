@@ -75,3 +75,34 @@ def test_new_keys_digest_is_a_setting(capsys: pytest.CaptureFixture[str]) -> Non
     assert len(made) >= 32
     assert main(["key"]) == 0
     assert made not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("route", ["health", "/a/{name}", "/a?b", "/a#b"])
+def test_route_of_the_platform_must_be_a_plain_path(monkeypatch: pytest.MonkeyPatch, route: str) -> None:
+    monkeypatch.setenv("AIP_PREDICT_ROUTE", route)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_our_own_port_beats_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAGEMAKER_BIND_TO_PORT", "8081")
+    assert Settings().port == 8081
+    monkeypatch.setenv("AIP_HTTP_PORT", "8082")
+    assert Settings().port == 8082
+    monkeypatch.setenv("DIGITS_PORT", "8083")
+    assert Settings().port == 8083
+    assert Settings(port=8084).port == 8084
+
+
+def test_version_labels_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITS_VERSION_LABELS", "digits/stable=1, digits/canary=2,")
+    assert Settings().version_labels == (("digits", "stable", 1), ("digits", "canary", 2))
+
+
+@pytest.mark.parametrize(
+    "labels", ["stable=1", "digits/stable", "digits/stable=new", "digits/stable=1,digits/stable=2", "a/b:c=1"]
+)
+def test_malformed_version_labels_are_refused(monkeypatch: pytest.MonkeyPatch, labels: str) -> None:
+    monkeypatch.setenv("DIGITS_VERSION_LABELS", labels)
+    with pytest.raises(ValidationError):
+        Settings()

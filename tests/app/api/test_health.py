@@ -1,4 +1,4 @@
-"""Alive, ready and what it is are three different answers."""
+"""Liveness, readiness and the summary of the service."""
 
 from __future__ import annotations
 
@@ -15,31 +15,33 @@ from tests.conftest import MLP_VERSIONS, VERSIONS
 from tests.support.constant_model import write_version
 
 
-def test_summary_names_the_device_really_used_and_the_models(client: TestClient) -> None:
+def test_summary_names_the_device_in_use_and_the_models(client: TestClient) -> None:
     health = client.get("/health").json()
     assert health["status"] == "ready"
     assert health["version"] == __version__
     assert health["device"] == "cpu"
     assert health["default_model"] == "digits"
-    assert [(each["name"], each["version"], each["device"], each["queued"]) for each in health["models"]] == [
+    assert [
+        tuple(model[member] for member in ("name", "version", "device", "queued")) for model in health["models"]
+    ] == [
         *(("digits", int(version), "cpu", 0) for version in VERSIONS),
         *(("digits-mlp", int(version), "cpu", 0) for version in MLP_VERSIONS),
     ]
 
 
-def test_summary_tells_labels_and_what_is_refused_without_a_path(tmp_path: Path) -> None:
+def test_summary_lists_labels_and_refused_versions_without_a_path(tmp_path: Path) -> None:
     write_version(tmp_path / "m", 1)
     (write_version(tmp_path / "m", 2) / GRAPH_FILE).write_bytes(b"damaged")
     (tmp_path / "m" / LABELS_FILE).write_text('{"stable": 1}')
     with TestClient(create_app(Settings(models=tmp_path, device="cpu", default_model="m"))) as client:
         health = client.get("/health").json()
         assert health["status"] == "ready"
-        assert [(each["version"], each["labels"]) for each in health["models"]] == [(1, ["stable"])]
+        assert [(model["version"], model["labels"]) for model in health["models"]] == [(1, ["stable"])]
         reason = "m/2: model.onnx is not the file its manifest describes (the sha256 differs)"
         assert health["refused"] == [{"name": "m", "entry": "2", "reason": reason}]
         assert 'digits_model_refused{entry="2",model="m"} 1.0' in client.get("/metrics").text
-        answer = client.post("/v1/models/m/labels/stable:predict", json={"instances": [[0] * 784]})
-        assert len(answer.json()["predictions"][0]) == 10
+        response = client.post("/v1/models/m/labels/stable:predict", json={"instances": [[0] * 784]})
+        assert len(response.json()["predictions"][0]) == 10
 
 
 def test_live_and_ready_while_serving(client: TestClient) -> None:
@@ -47,7 +49,7 @@ def test_live_and_ready_while_serving(client: TestClient) -> None:
     assert client.get("/health/ready").json() == {"status": "ready"}
 
 
-def test_stopping_is_alive_but_not_ready(models: Path) -> None:
+def test_stopping_service_is_alive_but_not_ready(models: Path) -> None:
     app = create_app(Settings(models=models, device="cpu"))
     with TestClient(app) as client:
         app.state.stopping = True

@@ -1,4 +1,4 @@
-"""Every example of the OpenAPI document is one that can be sent, and an answer that may come."""
+"""Every example request of the OpenAPI document can be sent, and every example response may be received."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tests.conftest import PREVIOUS
 from tests.support.served_client import ServedClient
 
 Document = dict[str, Any]
-Operation = tuple[str, str, Document]  # method, path, what is said of it
+Operation = tuple[str, str, Document]  # method, path, operation object
 
 JSON = "application/json"
-KEY = "an administrator's"
-LAST = "v2_unload_model"  # after it there is nothing to ask
+ADMIN_KEY = "an administrator's"
+LAST = "v2_unload_model"  # after it the model cannot answer
 
 
 @pytest.fixture(scope="module")
 def service(models: Path) -> Iterator[TestClient]:
-    """A client of a service that has what the examples speak of: a labelled version, an open repository."""
-    digest = hashlib.sha256(KEY.encode()).hexdigest()
+    """A client of a service as the examples presume it: with a labelled version, and an administrator's key."""
+    digest = hashlib.sha256(ADMIN_KEY.encode()).hexdigest()
     settings = Settings(models=models, device="cpu", version_labels=f"digits/stable={PREVIOUS}", admin_keys=digest)
     with ServedClient(create_app(settings)) as client:
         yield client
@@ -41,7 +41,11 @@ def document(service: TestClient) -> Document:
 
 @pytest.fixture(scope="module")
 def operations(document: Document) -> list[Operation]:
-    found = [(method, path, each) for path, of in document["paths"].items() for method, each in of.items()]
+    found = [
+        (method, path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
     return sorted(found, key=lambda operation: operation[2]["operationId"] == LAST)
 
 
@@ -49,31 +53,31 @@ GRAPH = "/models/{name}/{version}/model.onnx"
 
 
 def contents(operation: Document) -> Iterator[Document]:
-    """What a request may be and what is answered with 200, each by its media type."""
+    """The content of the request and of the response 200, by media type."""
     for part in (operation.get("requestBody", {}), operation["responses"]["200"]):
         if "content" in part:
             yield part["content"]
 
 
-def test_every_request_and_every_answer_has_an_example(operations: list[Operation]) -> None:
-    lacking = [
+def test_every_request_and_response_has_an_example(operations: list[Operation]) -> None:
+    missing = [
         (method, path, list(content))
         for method, path, operation in operations
         for content in contents(operation)
-        if not any("example" in each for each in content.values())
+        if not any("example" in media for media in content.values())
     ]
-    assert lacking == [("get", GRAPH, ["application/octet-stream"])]  # nothing that can be read
+    assert missing == [("get", GRAPH, ["application/octet-stream"])]  # binary
 
 
 def test_every_example_fits_its_schema(document: Document, operations: list[Operation]) -> None:
     for _, path, operation in operations:
         for content in contents(operation):
-            for each in content.values():
-                if "example" in each:
-                    check(each["example"], each["schema"], document, path)
+            for media in content.values():
+                if "example" in media:
+                    check(media["example"], media["schema"], document, path)
 
 
-def test_every_example_is_answered_as_its_example_says(
+def test_every_example_request_is_answered_like_its_example_response(
     service: TestClient, document: Document, operations: list[Operation]
 ) -> None:
     for method, path, operation in operations:
@@ -86,9 +90,13 @@ def test_every_example_is_answered_as_its_example_says(
 
 
 def send(service: TestClient, method: str, path: str, operation: Document) -> Any:
-    names = {each["name"]: each["example"] for each in operation.get("parameters", []) if each["in"] == "path"}
+    names = {
+        parameter["name"]: parameter["example"]
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "path"
+    }
     body = operation.get("requestBody", {}).get("content", {}).get(JSON, {}).get("example")
-    return service.request(method, path.format(**names), json=body, headers={"X-API-Key": KEY})
+    return service.request(method, path.format(**names), json=body, headers={"X-API-Key": ADMIN_KEY})
 
 
 def check(value: Any, schema: Document, document: Document, path: str) -> None:
@@ -99,7 +107,7 @@ def check(value: Any, schema: Document, document: Document, path: str) -> None:
 
 
 def shape(value: Any, at: str = "") -> set[str]:
-    """The paths of all members, those of an array's elements together."""
+    """The paths of all members; an array's elements share theirs."""
     if isinstance(value, dict):
-        return {at}.union(*(shape(each, f"{at}.{name}") for name, each in value.items()))
-    return set[str]().union(*(shape(each, at + "[]") for each in value)) if isinstance(value, list) else {at}
+        return {at}.union(*(shape(member, f"{at}.{name}") for name, member in value.items()))
+    return set[str]().union(*(shape(item, at + "[]") for item in value)) if isinstance(value, list) else {at}

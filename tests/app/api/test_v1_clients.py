@@ -1,4 +1,4 @@
-"""Clients that no one here wrote, against a real process."""
+"""KServe's own client against a real process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NVIDIA's client of the V2 protocol, which no one here wrote, against the running service."""
+"""Triton's own client of the V2 protocol against a real process."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.app.conftest import encode
 from tests.conftest import MLP_VERSIONS, NEWEST, ROOT, VERSIONS
+from tests.support.pictures import encode
 from tests.support.service import TIMEOUT_S, Service, serving
 from training.datasets.mnist import Digits
 
-# It runs in a process of its own: it brings gevent, whose patches and warnings are not for the other tests.
+# In a process of its own: the client loads gevent, whose patches and warnings would reach the other tests.
 SCRIPT = """
 import json
 import sys
@@ -85,7 +85,7 @@ def ask(service: Service, pictures: Path) -> Any:
 
 
 def answer_of(service: Service, pictures: Path, expression: str) -> Any:
-    """What the expression gives in a process with NVIDIA's client."""
+    """The value of the expression in a process with Triton's client."""
     script = SCRIPT + f"print(json.dumps({expression}))"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
     command = [sys.executable, "-c", script, service.address, str(pictures)]
@@ -124,7 +124,7 @@ def test_infer_with_floats_and_other_shapes(ask: Any) -> None:
     assert answer == [[7, 2, 1]] * 4
 
 
-def test_answer_carries_the_id_and_who_gave_it(ask: Any) -> None:
+def test_response_has_the_id_the_model_and_the_version(ask: Any) -> None:
     response = ask("infer(images, request_id='mine', priority=1, timeout=1000).get_response()")
     assert (response["id"], response["model_name"], response["model_version"]) == ("mine", "digits", NEWEST)
 
@@ -135,7 +135,7 @@ def test_picture_files_as_bytes(ask: Any) -> None:
 
 def test_classification_in_binary_and_json(ask: Any) -> None:
     answer = ask(
-        "[[[str(each, 'utf-8') if isinstance(each, bytes) else each for each in row]"
+        "[[[str(text, 'utf-8') if isinstance(text, bytes) else text for text in row]"
         " for row in infer(images, outputs=wanted(binary, 2)).as_numpy('probabilities').tolist()]"
         " for binary in (True, False)]"
     )
@@ -166,13 +166,13 @@ def test_statistics_grow(ask: Any) -> None:
     (*_, before), (after,) = before["model_stats"], after["model_stats"]
     assert after["inference_count"] - before["inference_count"] == 3
     assert after["execution_count"] - before["execution_count"] == 1
-    assert [each["name"] for each in everything["model_stats"]] == [
+    assert [version["name"] for version in everything["model_stats"]] == [
         *(["digits"] * len(VERSIONS)),
         *(["digits-mlp"] * len(MLP_VERSIONS)),
     ]
 
 
-def test_refusals_arrive_as_the_clients_exceptions(ask: Any) -> None:
+def test_problems_become_the_clients_exceptions(ask: Any) -> None:
     wrong_shape, unknown, unknown_input = ask(
         "[refusal(infer, images[:, :27]), refusal(infer, images, model='letters'),"
         " refusal(client.infer, 'digits', [triton.InferInput('x', [1], 'UINT8')])]"
@@ -196,13 +196,13 @@ def test_index_load_and_unload(ask: Any) -> None:
     assert answer[0][-1] == {"name": "digits-mlp", "version": MLP_VERSIONS[-1], "state": "READY", "reason": ""}
     assert answer[2] is False
     states = ["READY"] * len(VERSIONS) + ["UNAVAILABLE"] * len(MLP_VERSIONS)
-    assert [each["state"] for each in answer[3]] == states
+    assert [entry["state"] for entry in answer[3]] == states
     assert answer[4][0] == "404"
     assert answer[6:8] == [True, [7, 2, 1]]
-    assert [each[0] for each in answer[8:]] == ["400", "404", "401"]
+    assert [status for status, _ in answer[8:]] == ["400", "404", "401"]
 
 
-def test_closed_control_says_so(pictures: Path) -> None:
+def test_disabled_administration_says_so(pictures: Path) -> None:
     with serving("--device", "cpu") as service:
         status, message = answer_of(service, pictures, "refusal(client.unload_model, 'digits')")
     assert status == "403"

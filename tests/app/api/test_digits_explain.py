@@ -1,4 +1,4 @@
-"""POST /explain, and :explain as KServe's V1 clients ask for it."""
+"""POST /explain, and :explain of the V1 protocol."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from app.inference.explanation import MAX_IMAGES
-from tests.app.api.test_digits import assert_problem
-from tests.app.conftest import encode
 from tests.conftest import PREVIOUS
+from tests.support.pictures import encode
+from tests.support.problems import assert_problem
 
 
 def test_explanation_comes_with_the_prediction(client: TestClient, seven_png: bytes) -> None:
@@ -64,9 +64,6 @@ def test_bad_picture_or_model_is_refused_as_for_predict(client: TestClient, seve
     assert_problem(client.post("/explain", content=blank), 422, "blank-picture")
     assert_problem(client.post("/explain", content=b"a shopping list"), 415, "unsupported-picture")
     assert_problem(client.post("/explain?model=nobody", content=seven_png), 404, "model-not-found")
-
-
-# --- KServe's :explain ------------------------------------------------------------------------------------------------
 
 
 def test_kserve_gets_explanations_beside_the_predictions(client: TestClient, seven: NDArray[np.uint8]) -> None:

@@ -1,4 +1,4 @@
-"""A client that a generator makes of the OpenAPI document, and nobody edits, reads a digit from a running service."""
+"""A client generated from the OpenAPI document reads digits from a running service, unedited."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ def generated(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder / "client"
 
 
-def test_generated_client_reads_a_digit_and_is_told_of_problems(
-    service: Service, generated: Path, seven_png: bytes
-) -> None:
+def test_generated_client_reads_digits_and_parses_problems(service: Service, generated: Path, seven_png: bytes) -> None:
     picture = generated / "seven.png"
     picture.write_bytes(seven_png)
     command: list[str | Path] = [sys.executable, "-W", "error", "-c", USE, service.address, picture]

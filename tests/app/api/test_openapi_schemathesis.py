@@ -1,4 +1,4 @@
-"""schemathesis asks a real process what its OpenAPI document allows, and what it forbids; all its checks hold."""
+"""schemathesis sends a real process what its OpenAPI document allows and what it forbids; all its checks pass."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tests.support.service import serving
 CONFIGURATION = ROOT / "tests/app/schemathesis.toml"
 
 
-ALWAYS_THE_SAME = ("--seed", "0", "--max-examples", "3", "--phases", "examples,coverage,fuzzing")
+REPRODUCIBLE = ("--seed", "0", "--max-examples", "3", "--phases", "examples,coverage,fuzzing")
 TEN_MINUTES = ("--max-time", "600", "--max-examples", "1000")  # each run takes other examples
-BY_FASTAPI = ("--header", "Origin: http://a.page")  # such requests do not take the fast lane
+BY_FASTAPI = ("--header", "Origin: http://a.page")  # such requests do not take the fast path
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        ALWAYS_THE_SAME,
+        REPRODUCIBLE,
         pytest.param(TEN_MINUTES, marks=pytest.mark.slow),
         pytest.param(TEN_MINUTES + BY_FASTAPI, marks=pytest.mark.slow),
     ],
     ids=" ".join,
 )
-def test_answers_are_as_documented(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_responses_are_as_documented(tmp_path: Path, options: tuple[str, ...]) -> None:
     with serving("--device", "cpu", "--log-level", "error") as service:
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)),

@@ -1,0 +1,66 @@
+"""What is written straight from arrays fits the documented schemas."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from app.arrays import Probabilities
+from app.codecs.predictions import (
+    ExplainedPrediction,
+    Predictions,
+    ReadPage,
+    encode_explained,
+    encode_page,
+    encode_predictions,
+    line_texts,
+)
+from app.inference.explanation import Explanation
+
+
+class Model(NamedTuple):
+    name: str = "digits"
+    version: int = 7
+    labels: tuple[str, ...] = tuple("0123456789")
+    threshold: float = 0.5
+
+
+def probabilities(*confidences: float) -> Probabilities:
+    """Rows in which 7 has this probability and 1 has 0.2."""
+    rows = np.zeros((len(confidences), 10), np.float32)
+    rows[:, 7], rows[:, 1] = confidences, 0.2
+    return rows
+
+
+def test_predictions_fit_their_schema_and_are_accepted_from_the_threshold_on() -> None:
+    document = Predictions.model_validate_json(encode_predictions(Model(), probabilities(0.5, 0.49), None))
+    assert [(prediction.digit, prediction.accepted) for prediction in document.predictions] == [(7, True), (7, False)]
+    assert document.predictions[1].confidence == pytest.approx(0.49)
+    assert document.predictions[0].image is None
+
+
+def test_images_are_shown_on_request() -> None:
+    images = np.zeros((1, 28, 28), np.uint8)
+    document = Predictions.model_validate_json(encode_predictions(Model(), probabilities(0.8), images))
+    assert document.predictions[0].image
+
+
+def test_explained_prediction_fits_its_schema() -> None:
+    explanation = Explanation(7, 3.0, -1.0, np.ones((28, 28), np.float32))
+    document = ExplainedPrediction.model_validate_json(encode_explained(Model(), probabilities(0.8), None, explanation))
+    assert document.explanation.attributions[27][27] == 1
+
+
+def test_page_fits_its_schema_and_its_digits_are_in_reading_order() -> None:
+    lines = [[(7, 0.9, (0, 0, 8, 10)), (1, 0.4, (9, 0, 4, 10))], [(2, 0.8, (0, 12, 8, 10))]]
+    document = ReadPage.model_validate_json(encode_page(Model(), lines))
+    assert (document.text, document.lines) == ("71\n2", ["71", "2"])
+    assert [(digit.digit, digit.accepted) for digit in document.digits] == [(7, True), (1, False), (2, True)]
+    assert document.digits[1].box == (9, 0, 4, 10)
+
+
+def test_page_without_digits_has_no_lines() -> None:
+    assert json.loads(encode_page(Model(), []))["lines"] == line_texts([]) == []
