@@ -149,7 +149,7 @@ def add_routes(app: FastAPI, cloud: clouds.CloudRoutes) -> None:
     for router in (cloud.router, *ROUTERS):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
-    app.mount("/docs/files", StaticFiles(directory=pages.OF_DOCS), name="files of docs")
+    app.mount("/docs/files", StaticFiles(directory=pages.DOCS_FILES), name="files of docs")
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The pages for people: the one to draw on, and the API's description. Neither asks any other server for anything."""
+"""The web pages: the one to draw on, and the API documentation. Neither loads anything from another server."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from app.preprocessing.constants import as_es_module
 
 STATIC = Path(__file__).parent / "static"
-RUNTIME = STATIC / "runtime"  # what reads digits in a browser; made by `make runtime`, and may be absent
-OF_DOCS = Path(str(files("fastapi_offline") / "static"))
+RUNTIME = STATIC / "runtime"  # WebAssembly for reading in the browser; made by `make runtime`, and may be absent
+DOCS_FILES = Path(str(files("fastapi_offline") / "static"))
 
-# Files of our own and nothing else: no inline script or style, no string made into markup, no frame around it.
-OWN_FILES = (
+# Only files of this server: no inline script or style, no frame around the page.
+SAME_ORIGIN_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
-PAGE_POLICY = OWN_FILES + "; require-trusted-types-for 'script'; trusted-types ondevice"
-# Swagger UI draws its icons from data: addresses, styles its parts in place and shows the pictures it was answered.
-DOCS_POLICY = OWN_FILES.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
+# Trusted types: no string becomes markup or a script's address.
+PAGE_POLICY = SAME_ORIGIN_POLICY + "; require-trusted-types-for 'script'; trusted-types ondevice"
+# Swagger UI draws icons from data: URLs, sets inline styles and shows pictures of responses.
+DOCS_POLICY = SAME_ORIGIN_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
     "img-src 'self'", "img-src 'self' data: blob:"
 )
-# OpenCV's bindings make functions of strings, which the page itself forbids. The worker they run in is without a
-# document and can ask no server for anything, ours neither: what it is shown stays there.
+# OpenCV's bindings create functions from strings, which the page's own policy forbids. They run in a worker, which has
+# no document and may connect to no server, this one included: pictures cannot leave it.
 WORKER_POLICY = "default-src 'none'; script-src 'self' 'unsafe-eval'"
 
 router = APIRouter(include_in_schema=False)
@@ -34,7 +35,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 async def page(request: Request) -> Response:
-    """The page for a browser; for others what KServe's V1 clients ask here: whether the service is alive."""
+    """The page for browsers; for other clients KServe's V1 liveness response."""
     if "text/html" in request.headers.get("accept", ""):
         headers = {"Vary": "Accept", "Content-Security-Policy": PAGE_POLICY}
         return HTMLResponse(page_text(on_device=RUNTIME.is_dir()), headers=headers)
@@ -43,21 +44,21 @@ async def page(request: Request) -> Response:
 
 @functools.cache
 def page_text(*, on_device: bool) -> str:
-    """With the switch for reading in the browser, where that can be done."""
+    """`on_device`: with the switch for reading in the browser."""
     text = (STATIC / "index.html").read_text("utf-8")
     return text.replace('id="place" hidden', 'id="place"') if on_device else text
 
 
 @router.get("/docs")
 async def docs() -> Response:
-    """What /openapi.json says, to read and to try."""
-    return document("docs.html", DOCS_POLICY)
+    """The OpenAPI document in Swagger UI."""
+    return file_response("docs.html", DOCS_POLICY)
 
 
 @router.get("/static/ondevice/worker.js")
 async def worker() -> Response:
-    """What reads digits in the browser."""
-    return document("ondevice/worker.js", WORKER_POLICY)
+    """The web worker that reads digits in the browser."""
+    return file_response("ondevice/worker.js", WORKER_POLICY)
 
 
 @router.get("/static/ondevice/constants.js")
@@ -66,5 +67,5 @@ async def constants() -> Response:
     return Response(as_es_module(), media_type="text/javascript")
 
 
-def document(name: str, policy: str) -> Response:
+def file_response(name: str, policy: str) -> Response:
     return FileResponse(STATIC / name, headers={"Content-Security-Policy": policy})
