@@ -21,6 +21,7 @@ PEERS = {
     peer.name: peer
     for peer in (
         ours.PEER,
+        ours.WITHOUT_FAST_PATH,
         constant.PEER,
         tutorial.PEER,
         bentoml.PEER,

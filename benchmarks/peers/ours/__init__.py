@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,10 @@ def command(launch: Launch) -> Sequence[str | Path]:
     serve: list[str | Path] = [launch.python, "-m", "app", "serve", "--device", "cpu", "--port", str(launch.port)]
     serve += ["--drain-seconds", "0"]  # nobody waits for a load balancer here
     return serve if launch.workers == 1 else [*serve, "--workers", str(launch.workers)]
+
+
+def without_fast_path(launch: Launch) -> Sequence[str | Path]:
+    return [*command(launch), "--fast-path", "false"]
 
 
 def ask_picture(question: Question) -> Request:
@@ -55,4 +60,11 @@ PEER = Peer(
         "binary": Route(lambda question: v2_binary("/v2/models/digits-mlp/infer", question), from_v2_binary),
         "binary-cnn": Route(lambda question: v2_binary("/v2/models/digits/infer", question), from_v2_binary),
     },
+)
+WITHOUT_FAST_PATH = replace(
+    PEER,
+    name="digits, no fast path",
+    setup="`python -m app serve --fast-path false`: every request passes FastAPI",
+    command=without_fast_path,
+    routes={"png": PEER.routes["png"]},
 )
