@@ -1,1 +1,1 @@
-"""The routes, one module a protocol. Each is two translations around `Servable.predict`."""
+"""The routes, one module for each protocol. An endpoint is two translations around `Servable.predict`."""

@@ -37,9 +37,9 @@ PROBLEMS = problems(InvalidRequest, ModelNotFound, *PICTURE_ERRORS, Unavailable)
 
 
 def admit(request: ApiRequest) -> tuple[QueryParameters, Servable]:
-    """The query's parameters, and the servable that they name. Raises before any picture is decoded:
+    """The query's parameters, and the servable they name if its queue has room.
 
-    `InvalidRequest`, `ModelNotFound`, or `Overloaded` if the servable's queue is full.
+    Raises `InvalidRequest`, `ModelNotFound` or `Overloaded` before any picture is decoded.
     """
     query = request.query
     parameters = parse_query_cached(query) if len(query) < MAX_CACHED_QUERY else parse_query(query)

@@ -1,1 +1,1 @@
-"""Requests and answers as bytes: picture bodies, tensors, the V1 and V2 protocols."""
+"""Requests and responses in bytes: picture bodies, query parameters, tensors, NumPy files, the V1 and V2 protocols."""

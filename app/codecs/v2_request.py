@@ -105,8 +105,7 @@ def parse_request(body: bytes, json_length: bytes | None, max_pictures: int) -> 
     length = int(json_length) if json_length.isdigit() and len(json_length) < 12 else -1
     if not 0 <= length <= len(body):
         raise InvalidRequest(
-            "The header Inference-Header-Content-Length must be the length of the JSON in bytes, at most that of the "
-            f"body, {len(body)}."
+            f"Inference-Header-Content-Length must be the length of the JSON in bytes, at most the body's, {len(body)}."
         )
     if length == 0:
         return ParsedRequest(None, decode_raw_images(body), RequestedOutput(binary=True))
