@@ -1,7 +1,7 @@
-"""What is logged, and how: as text for people, or as a JSON object a line for whoever collects it.
+"""The log: text for people, or one JSON object a line for log collectors.
 
-With everything that is said while a request is answered stand its id and that of the trace it belongs to. What it holds
-never does: neither its body, nor its query, nor its headers, nor who sent it.
+Every line that is logged for a request has its request id and trace id. Nothing else of a request is logged: neither
+its body, query or headers, nor its client.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.observability.request_context import CURRENT_REQUEST
 from app.settings import LogFormat
 
 access = logging.getLogger("app.access")
-# What these say of a caller's bytes, some of it as errors, is answered to the caller.
+# What these log about a client's bytes, some of it as errors, is in the response to the client.
 SILENCED = ("PIL", "python_multipart")
 
 
@@ -33,15 +33,15 @@ def start_logging(level: str, log_format: LogFormat, *, access_log: bool) -> Non
 
 
 def note_access(method: str, path: str, status: int, seconds: float) -> None:
-    """One line for a request, where the operator wants them."""
+    """One line for each request, if the access log is on."""
     if access.isEnabledFor(logging.INFO):
-        # The path as it came: decoded it could hold line breaks, and with them made-up lines.
-        facts = {"method": method, "path": quote(path, safe="/:"), "status": status, "ms": round(seconds * 1000, 3)}
-        access.info("%(method)s %(path)s %(status)d %(ms)s ms", facts, extra={"facts": facts})
+        # The path stays encoded: decoded it could contain line breaks, and so forge lines of the log.
+        fields = {"method": method, "path": quote(path, safe="/:"), "status": status, "ms": round(seconds * 1000, 3)}
+        access.info("%(method)s %(path)s %(status)d %(ms)s ms", fields, extra={"fields": fields})
 
 
 def ids() -> dict[str, str]:
-    """Of the request that is being answered; none outside of one."""
+    """The ids of the current request and its trace; empty outside a request."""
     found = {}
     if context := CURRENT_REQUEST.get():
         found["request_id"] = context.request_id.decode()
@@ -63,17 +63,17 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One line: time, level, logger, message, what is known of the request, and of an error its trace."""
+    """One line: time, level, logger, message, the fields of the access log, the ids, and an error's traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **getattr(record, "facts", {}),
+            **getattr(record, "fields", {}),
             **ids(),
         }
         if record.exc_info:
-            told["error"] = self.formatException(record.exc_info)
-        return orjson.dumps(told).decode()
+            fields["error"] = self.formatException(record.exc_info)
+        return orjson.dumps(fields).decode()

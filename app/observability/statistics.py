@@ -1,4 +1,4 @@
-"""What a model has done so far, as V2 clients ask for it. Source: Triton's extension_statistics.md."""
+"""Statistics of a model for V2 clients. Source: Triton's extension_statistics.md."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pydantic import BaseModel, Field
 
 from app.observability import metrics
 
-DROPPED = ("left", "expired", "overloaded", "failed")  # the reasons, as app.metrics counts them
+DROPPED = ("left", "expired", "overloaded", "failed")  # the reasons in digits_dropped
 
 
 class Duration(BaseModel):
-    """How often something was done and how long it took, all times together."""
+    """How often something was done, and its total time."""
 
     count: int = 0
     ns: int = 0
 
 
 class InferStatistics(BaseModel):
-    """A request larger than a batch counts for each of its parts. What is not measured has a count of 0."""
+    """A request larger than a batch counts once for each of its parts. A count of 0: not measured."""
 
-    success: Duration = Field(description="Parts answered; the time is that of `queue` and `compute_infer`.")
-    fail: Duration = Field(description="Requests given up, for whatever reason; their time is not measured.")
+    success: Duration = Field(description="Parts answered; the time is the sum of `queue` and `compute_infer`.")
+    fail: Duration = Field(description="Requests without a prediction, for any reason; their time is not measured.")
     queue: Duration = Field(description="Waiting for a run.")
-    compute_infer: Duration = Field(description="Runs of the model, each once, however many requests it answered.")
+    compute_infer: Duration = Field(description="Runs of the model; one run may answer many requests.")
     compute_input: Duration = Duration()
     compute_output: Duration = Duration()
     cache_hit: Duration = Duration()
@@ -33,14 +33,14 @@ class InferStatistics(BaseModel):
 
 
 class ModelStatistics(BaseModel):
-    """Of one version, since the service started, of all workers together."""
+    """One version since the service started, all workers together."""
 
     name: str
     version: str
     inference_count: int = Field(description="Images.")
     execution_count: int = Field(description="Runs.")
     inference_stats: InferStatistics
-    batch_stats: list[Duration] = Field(default=[], description="Not measured for each size: see /metrics.")
+    batch_stats: list[Duration] = Field(default=[], description="Not measured by batch size: see /metrics.")
 
 
 def statistics_of(name: str, version: int) -> ModelStatistics:
@@ -66,7 +66,7 @@ def statistics_of(name: str, version: int) -> ModelStatistics:
 
 
 def dropped_requests(model: Mapping[str, str]) -> tuple[int, int]:
-    """Those whose run failed, and all that were given up."""
+    """The number of requests whose run failed, and of all without a prediction."""
     counts = {
         reason: int(metrics.values({**model, "reason": reason}).get("digits_dropped_total", 0)) for reason in DROPPED
     }

@@ -1,4 +1,4 @@
-"""Traces for OpenTelemetry: a span for each request, made by FastAPI and sent where the OTEL_ variables say."""
+"""OpenTelemetry traces: FastAPI makes a span for each request, the exporter sends it where the OTEL_ variables say."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from app.errors import StartupError
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-LAST_SECONDS = 2  # for the spans that are left at the end: the exporter would try for up to 10 to reach its collector
+SHUTDOWN_SECONDS = 2  # to send the last spans; the exporter would try up to 10 s to reach its collector
 
 
 def start_tracing() -> TracerProvider:
-    """Raises `StartupError` where the libraries for it are missing. Whoever has it stops it."""
+    """The caller ends it with `stop_tracing`. Raises `StartupError` if the libraries are missing."""
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace import TracerProvider
@@ -32,20 +32,20 @@ def start_tracing() -> TracerProvider:
 
 
 def stop_tracing(provider: TracerProvider) -> None:
-    """Sends what is left, for `LAST_SECONDS` at most: what is not sent by then ends with the process."""
+    """Sends the last spans, for at most `SHUTDOWN_SECONDS`; what is not sent by then is lost."""
     sending = threading.Thread(target=provider.shutdown, daemon=True)
     sending.start()
-    sending.join(LAST_SECONDS)
+    sending.join(SHUTDOWN_SECONDS)
 
 
 def telemetry(provider: TracerProvider | None, untraced_paths: Collection[str]) -> TelemetryConfig:
-    """FastAPI's, with spans alone: its metrics are ours already, and its logs would hold what callers sent."""
+    """FastAPI's telemetry with spans only: the metrics are our own, and its logs would contain what clients sent."""
     return {
         "tracer_provider": provider,
         "tracing": provider is not None,
         "metrics": False,
         "logs": False,
-        "operation_spans": False,  # one for each step inside FastAPI
+        "operation_spans": False,  # these would be one for each step inside FastAPI
         "auto_configure": False,
         "exclude": lambda scope: scope["path"] in untraced_paths,
     }

@@ -1,4 +1,4 @@
-"""Spans go to a collector, and belong to the caller's trace."""
+"""Spans are sent to a collector, and belong to the client's trace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from app.main import UNTRACED_PATHS, create_app
-from app.observability.tracing import LAST_SECONDS, stop_tracing
+from app.observability.tracing import SHUTDOWN_SECONDS, stop_tracing
 from app.settings import Settings
 from tests.app.observability.test_logs import TRACE, TRACEPARENT
 from tests.conftest import ROOT
@@ -26,10 +26,10 @@ SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 
 
 class Collector(ThreadingHTTPServer):
-    """What OTLP is sent to."""
+    """An OTLP collector."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), TakesSpans)
+        super().__init__(("127.0.0.1", 0), SpanHandler)
         self.received: list[ExportTraceServiceRequest] = []
 
     @property
@@ -38,11 +38,12 @@ class Collector(ThreadingHTTPServer):
 
     @property
     def spans(self) -> dict[str, Span]:
-        of_scopes = [each for sent in self.received for of in sent.resource_spans for each in of.scope_spans]
-        return {span.name: span for each in of_scopes for span in each.spans}
+        resources = [resource for request in self.received for resource in request.resource_spans]
+        scopes = [scope for resource in resources for scope in resource.scope_spans]
+        return {span.name: span for scope in scopes for span in scope.spans}
 
 
-class TakesSpans(BaseHTTPRequestHandler):
+class SpanHandler(BaseHTTPRequestHandler):
     server: Collector
 
     def do_POST(self) -> None:  # the library's name
@@ -70,7 +71,7 @@ def ask(service: Service, path: str, body: bytes | None = None, **headers: str) 
     return content
 
 
-def test_request_is_a_span_of_its_callers_trace_and_the_log_knows_it() -> None:
+def test_request_is_a_span_of_its_clients_trace_and_the_log_has_the_trace_id() -> None:
     traced = ("--device", "cpu", "--tracing", "true", "--access-log", "true", "--log-format", "json")
     with collecting() as collector, serving(*traced, OTEL_EXPORTER_OTLP_ENDPOINT=collector.address) as service:
         answer = ask(service, "/predict?model=digits", SEVEN, traceparent=TRACEPARENT)
@@ -87,13 +88,13 @@ def test_request_is_a_span_of_its_callers_trace_and_the_log_knows_it() -> None:
     assert spans["POST /predict"].trace_id.hex() == TRACE
     assert spans["POST /predict"].parent_span_id.hex() == "00f067aa0ba902b7"
     assert not spans["GET /models"].parent_span_id
-    (resource,) = {str(of.resource) for sent in collector.received for of in sent.resource_spans}
+    (resource,) = {str(spans.resource) for request in collector.received for spans in request.resource_spans}
     assert 'string_value: "digits"' in resource
-    said = {each["path"]: each for each in lines if each["logger"] == "app.access"}
-    assert said["/predict"]["trace_id"] == TRACE
+    access_log = {line["path"]: line for line in lines if line["logger"] == "app.access"}
+    assert access_log["/predict"]["trace_id"] == TRACE
 
 
-def test_nothing_of_a_picture_is_in_a_span() -> None:
+def test_no_part_of_a_picture_is_in_a_span() -> None:
     with (
         collecting() as collector,
         serving("--device", "cpu", "--tracing", "true", OTEL_EXPORTER_OTLP_ENDPOINT=collector.address) as service,
@@ -104,7 +105,7 @@ def test_nothing_of_a_picture_is_in_a_span() -> None:
         refused.value.close()
         service.process.terminate()
         assert service.process.wait(TIMEOUT_S) == 0
-        sent = b"".join(each.SerializeToString() for each in collector.received)
+        sent = b"".join(request.SerializeToString() for request in collector.received)
     assert b"POST /predict" in sent
     assert b"marked" not in sent
     assert SEVEN[40:60] not in sent
@@ -112,7 +113,7 @@ def test_nothing_of_a_picture_is_in_a_span() -> None:
 
 @contextmanager
 def silent() -> Iterator[str]:
-    """The address of one that takes connections and never answers."""
+    """The address of a collector that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -123,7 +124,7 @@ def absent() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("collector", [absent, silent])
-def test_collector_that_does_not_answer_stops_nothing(collector: Callable[[], AbstractContextManager[str]]) -> None:
+def test_collector_that_does_not_answer_delays_nothing(collector: Callable[[], AbstractContextManager[str]]) -> None:
     quiet = ("--device", "cpu", "--log-level", "error", "--drain-seconds", "0")
     with (
         collector() as address,
@@ -135,17 +136,17 @@ def test_collector_that_does_not_answer_stops_nothing(collector: Callable[[], Ab
         assert service.process.wait(TIMEOUT_S) == 0
         seconds = time.monotonic() - began
     print(f"ended after {seconds:.1f} s")
-    assert seconds < LAST_SECONDS + 4  # without a limit nearly 8, and 10 where it is silent
+    assert seconds < SHUTDOWN_SECONDS + 4  # without the limit nearly 8, and 10 if the collector is silent
 
 
-def test_there_are_no_spans_unless_asked_for() -> None:
+def test_there_are_no_spans_by_default() -> None:
     app = create_app(Settings(device="cpu"))
     assert app.state.tracing is None
     assert app.fast_path.routes
     assert "/health/ready" in UNTRACED_PATHS
 
 
-def test_with_spans_fastapi_which_makes_them_gets_every_request() -> None:
+def test_with_tracing_every_request_passes_fastapi_which_makes_the_spans() -> None:
     app = create_app(Settings(device="cpu", tracing=True))
     assert app.state.tracing
     stop_tracing(app.state.tracing)
