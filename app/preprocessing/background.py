@@ -19,6 +19,7 @@ MIN_CONTRAST = integer("MIN_CONTRAST")
 EVENLY_LIT_SIDE = integer("EVENLY_LIT_SIDE")
 HISTOGRAM_PIXELS = integer("HISTOGRAM_PIXELS")
 UNIFORM_TOLERANCE = integer("UNIFORM_TOLERANCE")
+TOLERANCE_BY_CONTRAST = number("TOLERANCE_BY_CONTRAST")
 UNIFORM_SHARE = number("UNIFORM_SHARE")
 TWO_TONE_SHARE = number("TWO_TONE_SHARE")
 POSSIBLE_SHADOW = number("POSSIBLE_SHADOW")
@@ -52,7 +53,7 @@ def uniform_background(picture: Grayscale) -> int | None:
     background = histogram_median(background_tone)
     if max(picture.shape) > EVENLY_LIT_SIDE:
         contrast = abs(background - histogram_median(ink_tone))
-        tolerance = max(UNIFORM_TOLERANCE, UNIFORM_TOLERANCE / 100 * contrast)
+        tolerance = max(UNIFORM_TOLERANCE, TOLERANCE_BY_CONTRAST * contrast)
         if not is_uniform(background_tone, tolerance, UNIFORM_SHARE) or has_shadow(picture, foreground, tolerance):
             return None
     return round(background)

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
+from tests.support.pictures import encode
 from tests.support.served_client import ServedClient
 from training.datasets.mnist import Digits
-
-Encode = Callable[..., bytes]
-
-
-def encode(pixels: NDArray[Any], kind: str = "PNG", **options: Any) -> bytes:
-    """The picture file of an array (H, W) or (H, W, channels)."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, **options)
-    return file.getvalue()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Pictures become MNIST images, of MNIST's geometry."""
+"""Pictures become images in MNIST's geometry."""
 
 from __future__ import annotations
 
@@ -10,19 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.arrays import Image
 from app.errors import ServiceError
-from app.preprocessing import decode as decoding
-from app.preprocessing import normalize as image
+from app.preprocessing.decode import open_picture
+from app.preprocessing.normalize import centre_of_mass, mnist_png_to_image, preprocess
 from app.segmentation import document
-from tests.app.conftest import encode
+from tests.support.pictures import MAX_PIXELS, assert_alike, encode, enlarged, image_of
 from training.datasets.mnist import Digits
-
-MAX_PIXELS = 50_000_000
-
-
-def read(content: bytes) -> Image:
-    return image.to_image(decoding.open_picture(content, MAX_PIXELS))
 
 
 def sheet_with_box(top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -32,36 +25,26 @@ def sheet_with_box(top: int, left: int, height: int, width: int) -> NDArray[np.u
     return sheet
 
 
-def enlarged(seven: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A seven of 280 x 280, black on white."""
-    return 255 - np.asarray(cv2.resize(seven, (280, 280), interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
-def assert_same_digit(seen: Image, seven: NDArray[np.uint8], tolerance: float = 12) -> None:
-    """The mean difference of two different digits is about 45 of 255, of one pixel's shift about 25."""
-    assert np.abs(seen.astype(int) - seven).mean() < tolerance
-
-
 def test_every_mnist_test_digit_passes_unchanged_in_either_polarity(test_digits: Digits) -> None:
     for digit in test_digits.images:
-        assert np.array_equal(read(encode(digit)), digit)
-        assert np.array_equal(read(encode(255 - digit)), digit)
+        assert np.array_equal(image_of(digit), digit)
+        assert np.array_equal(image_of(255 - digit), digit)
 
 
 def test_mnist_png_takes_the_short_way_and_nothing_else_does(seven: NDArray[np.uint8]) -> None:
-    assert np.array_equal(image.mnist_png_to_image(encode(seven)), seven)  # type: ignore[arg-type]
-    assert image.mnist_png_to_image(encode(255 - seven)) is None
-    assert image.mnist_png_to_image(encode(np.roll(seven, 3, axis=1))) is None
-    assert image.mnist_png_to_image(encode(enlarged(seven))) is None
-    assert image.mnist_png_to_image(encode(seven)[:-20]) is None
-    for at in range(33, len(encode(seven))):  # in its data, in a checksum, in the end
+    assert np.array_equal(mnist_png_to_image(encode(seven)), seven)  # type: ignore[arg-type]
+    assert mnist_png_to_image(encode(255 - seven)) is None
+    assert mnist_png_to_image(encode(np.roll(seven, 3, axis=1))) is None
+    assert mnist_png_to_image(encode(enlarged(seven))) is None
+    assert mnist_png_to_image(encode(seven)[:-20]) is None
+    for at in range(33, len(encode(seven))):  # in its data, in a checksum, at its end
         damaged = bytearray(encode(seven))
         damaged[at] ^= 1
-        assert image.mnist_png_to_image(bytes(damaged)) is None
+        assert mnist_png_to_image(bytes(damaged)) is None
 
 
 def test_longer_side_of_the_ink_becomes_20_pixels() -> None:
-    seen = read(encode(sheet_with_box(10, 20, 60, 30)))
+    seen = image_of(sheet_with_box(10, 20, 60, 30))
     rows, columns = np.nonzero(seen.max(axis=1))[0], np.nonzero(seen.max(axis=0))[0]
     assert len(rows) == 20
     assert len(columns) == 10
@@ -70,7 +53,7 @@ def test_longer_side_of_the_ink_becomes_20_pixels() -> None:
 def test_centre_of_mass_lands_on_pixel_14() -> None:
     lopsided = sheet_with_box(10, 20, 60, 10)
     lopsided[60:70, 20:60] = 0  # an L
-    y, x = image.centre_of_mass(read(encode(lopsided)))
+    y, x = centre_of_mass(image_of(lopsided))
     assert abs(y - 14.0) <= 0.5
     assert abs(x - 14.0) <= 0.5
 
@@ -80,40 +63,40 @@ def test_place_on_the_sheet_does_not_matter(seven: NDArray[np.uint8]) -> None:
     for top, left in ((0, 0), (20, 120), (10, 60)):
         sheet = np.full((300, 400), 255, np.uint8)
         sheet[top : top + 280, left : left + 280] = enlarged(seven)
-        seen.append(read(encode(sheet)))
+        seen.append(image_of(sheet))
     assert np.array_equal(seen[0], seen[1])
     assert np.array_equal(seen[0], seen[2])
-    assert_same_digit(seen[0], seven)
+    assert_alike(seen[0], seven, tolerance=12)
 
 
 def test_wide_and_narrow_pictures_keep_their_shape() -> None:
-    assert read(encode(sheet_with_box(50, 5, 4, 110))).max(axis=1).astype(bool).sum() == 1
-    assert read(encode(sheet_with_box(5, 50, 90, 3))).max(axis=0).astype(bool).sum() == 1
+    assert image_of(sheet_with_box(50, 5, 4, 110)).max(axis=1).astype(bool).sum() == 1
+    assert image_of(sheet_with_box(5, 50, 90, 3)).max(axis=0).astype(bool).sum() == 1
 
 
 def test_tiny_picture_is_enlarged(seven: NDArray[np.uint8]) -> None:
     tiny = cv2.resize(seven, (14, 14), interpolation=cv2.INTER_AREA)
-    assert_same_digit(read(encode(tiny)), seven, tolerance=20)
+    assert_alike(image_of(tiny), seven, tolerance=20)
 
 
 def test_thin_pen_leaves_a_stroke_as_wide_as_mnists() -> None:
     sheet = np.full((300, 300), 255, np.uint8)
     cv2.line(sheet, (60, 40), (240, 40), (0,), 2)
     cv2.line(sheet, (240, 40), (100, 260), (0,), 2)
-    seen = read(encode(sheet))
+    seen = image_of(sheet)
     assert seen.max() == 255
     assert 1.5 < seen[16].astype(float).sum() / 255 < 4  # across the slanted stroke
 
 
 @pytest.mark.parametrize("height", [1, 2, 3, 4, 12, 21, 64, 97, 321, 1025])
 def test_pictures_of_every_shape_are_read_or_refused(height: int) -> None:
-    chance = np.random.default_rng(height)
+    rng = np.random.default_rng(height)
     for width, kind in itertools.product([1, 2, 3, 4, 12, 21, 64, 97, 321, 1025], ["areas", "specks"]):
         picture = np.full((height, width), 240, np.uint8)
-        picture[: chance.integers(height + 1), : chance.integers(width + 1)] = chance.integers(256)
+        picture[: rng.integers(height + 1), : rng.integers(width + 1)] = rng.integers(256)
         if kind == "specks":
-            picture[chance.random(picture.shape) < 0.2] = chance.integers(256)
+            picture[rng.random(picture.shape) < 0.2] = rng.integers(256)
         with suppress(ServiceError):
-            assert image.preprocess(picture).shape == (28, 28)
+            assert preprocess(picture).shape == (28, 28)
         with suppress(ServiceError):
-            assert document.segment(decoding.open_picture(encode(picture), MAX_PIXELS), 64).images.shape[1:] == (28, 28)
+            assert document.segment(open_picture(encode(picture), MAX_PIXELS), 64).images.shape[1:] == (28, 28)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.app.conftest import encode
 from tests.conftest import ROOT
 from tests.support.constant_model import write_version
+from tests.support.pictures import encode
 from tests.support.service import CANNOT_WRITE, TWO_WORKERS, Service, serving, wait_until
 from tests.support.steady_client import SteadyClient, steady_load
 from tests.support.traffic import Response, post, send

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from starlette.testclient import TestClient
 
-from tests.app.conftest import encode
+from tests.support.pictures import encode
 from tests.support.service import serving, wait_until
 from tests.support.traffic import Response, post, send
 

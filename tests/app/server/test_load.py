@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from app.inference.session import Model
-from tests.app.conftest import encode
 from tests.conftest import MLP_VERSIONS, NEWEST
+from tests.support.pictures import encode
 from tests.support.service import serving, wait_until
 from training.datasets.mnist import Digits
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.app.conftest import encode
 from tests.conftest import ROOT
+from tests.support.pictures import encode
 from tests.support.service import Service, serving
 from tests.support.traffic import Response, during, get, post, send
 

@@ -12,6 +12,7 @@ import {
   POLARITY_STROKE,
   POSSIBLE_SHADOW,
   SOFT_EDGE_KERNEL,
+  TOLERANCE_BY_CONTRAST,
   TWO_TONE_SHARE,
   UNIFORM_SHARE,
   UNIFORM_TOLERANCE,
@@ -37,7 +38,7 @@ export function uniformBackground(picture) {
   const background = median(backgroundTone);
   if (longerSide(picture) > EVENLY_LIT_SIDE) {
     const contrast = Math.abs(background - median(valuesWithin(picture, foreground)));
-    const tolerance = Math.max(UNIFORM_TOLERANCE, (UNIFORM_TOLERANCE / 100) * contrast);
+    const tolerance = Math.max(UNIFORM_TOLERANCE, TOLERANCE_BY_CONTRAST * contrast);
     if (!isUniform(backgroundTone, tolerance, UNIFORM_SHARE) || hasShadow(picture, foreground, tolerance)) return null;
   }
   return round(background);

@@ -1,0 +1,55 @@
+"""Ruled lines are found and erased; strokes are not taken for lines."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from app.arrays import Ink
+from app.errors import BlankPicture
+from app.preprocessing.ruled_lines import find_level_lines
+from tests.support.pictures import image_of
+
+
+def ink_across(slope: float, thickness: int, end: int = 300) -> Ink:
+    """A line from the left edge on, through the middle of 200 x 300 pixels."""
+    strokes = np.zeros((200, 300), np.uint8)
+    rise = round(150 * slope)
+    cv2.line(strokes, (0, 100 - rise), (end, 100 + rise), (255,), thickness)
+    return strokes
+
+
+def two_ends() -> Ink:
+    """A thin line over six tenths of the width, and from the other edge a piece of another."""
+    return np.maximum(ink_across(0, 1, end=180), np.flip(ink_across(0.1, 1, end=30)))
+
+
+def dense_grain() -> Ink:
+    return np.where(np.random.default_rng(0).random((200, 300)) < 0.6, np.uint8(255), np.uint8(0))
+
+
+@pytest.mark.parametrize("slope", [-0.12, -0.03, 0, 0.07, 0.14])
+def test_line_across_the_picture_is_found_and_the_digit_beside_it_is_not(slope: float) -> None:
+    line, digit = ink_across(slope, 2), np.zeros((200, 300), np.uint8)
+    cv2.circle(digit, (150, 55), 30, (255,), 8)
+    found = find_level_lines(np.maximum(line, digit))
+    assert found is not None
+    assert found[line > 0].all()
+    assert not found[digit > 0].any()
+
+
+@pytest.mark.parametrize(
+    "strokes",
+    [ink_across(0, 12), ink_across(0.3, 2), ink_across(0, 2, end=280), two_ends(), dense_grain()],
+    ids=["a stroke of the pen", "too steep", "not to the edge", "two ends", "dense grain"],
+)
+def test_other_ink_is_not_a_line(strokes: Ink) -> None:
+    assert find_level_lines(strokes) is None
+
+
+def test_ruled_paper_without_ink_is_blank() -> None:
+    paper = np.full((200, 300), 220, np.uint8)
+    paper[20::25] = 90
+    with pytest.raises(BlankPicture):
+        image_of(paper)
