@@ -1,6 +1,6 @@
 """What the server uses of uvicorn beyond its documented interface: the one place that a new release can break.
 
-No other module of `app` imports uvicorn's submodules. pyproject.toml bounds uvicorn and httptools, and
+No other module of `app` imports uvicorn's submodules. pyproject.toml bounds uvicorn's version, and
 tests/app/server/test_uvicorn_internals.py names each attribute below that a release lacks.
 """
 
@@ -9,24 +9,24 @@ from __future__ import annotations
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-__all__ = ["CYCLE", "PARSER", "PROTOCOL", "SERVER", "SERVER_STATE", "HttpToolsProtocol", "ServerState"]
+__all__ = ["CYCLE", "PROTOCOL", "SERVER", "SERVER_STATE", "HttpToolsProtocol", "ServerState"]
 
 PROTOCOL = {
-    "connection_lost": "extended: cancels a request on the fast path",
-    "data_received": "extended: bounds the head of a request",
-    "on_message_begin": "postponed: it makes an ASGI scope, which the fast path does without",
-    "on_headers_complete": "extended: decides between the fast path and a cycle of uvicorn's",
-    "on_body": "extended",
-    "on_message_complete": "extended: starts the fast path",
-    "on_response_complete": "called after a response: counts it, starts the next request or the keep-alive timer",
-    "send_400_response": "replaced: a problem document instead of plain text",
     "config": "its `app` has the fast path",
+    "connection_lost": "extended: cancels a request on the fast path",
     "cycle": "the latest request; one on the fast path stands in for uvicorn's own",
+    "data_received": "extended: bounds the head of a request",
     "expect_100_continue": "set by on_header, reset by on_message_begin",
     "flow": "its `write_paused`: the client does not read its responses",
     "headers": "filled by on_header with (name in lower case, value); the scope shares the list",
+    "on_body": "extended: collects the body for the fast path",
+    "on_headers_complete": "extended: decides between the fast path and a cycle of uvicorn's",
+    "on_message_begin": "postponed: it makes an ASGI scope, which the fast path does without",
+    "on_message_complete": "extended: starts the fast path",
+    "on_response_complete": "called after a response: counts it, starts the next request or the keep-alive timer",
     "parser": "of httptools",
     "pipeline": "requests behind the one in progress",
+    "send_400_response": "replaced: a problem document instead of plain text",
     "server_state": "shared by all connections",
     "transport": "of asyncio",
     "url": "filled by on_url",
@@ -39,12 +39,8 @@ CYCLE = {
     "response_complete": "read before the next request and at shutdown",
     "response_started": "read before a refusal is written",
 }
-PARSER = {
-    "get_http_version": "of the request whose headers are complete",
-    "get_method": "of the same request",
-    "should_keep_alive": "as that request's version and Connection header say",
-}
 SERVER = {
+    "config": "handed to the connections that are accepted at shutdown",
     "force_exit": "True: exit without waiting for requests in progress",
     "handle_exit": "replaced: signals begin a graceful shutdown",
     "on_tick": "extended: every 100 ms, with a counter; True exits",
