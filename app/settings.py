@@ -1,4 +1,4 @@
-"""Every option of the service: its text, unit and default. An option of the command line beats its variable."""
+"""All settings of the service, with their units and defaults. An option of the command line overrides its variable."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ DeviceChoice = Literal["auto", "cuda", "tensorrt", "cpu"]
 LogFormat = Literal["text", "json"]
 Route = Annotated[str, Field(pattern="^(/[^{}?#]*)?$")]
 
-# Where a platform says for what is not set here. Its names are its own, without our prefix.
-OF_PLATFORMS = {
+# Variables of Vertex AI and SageMaker that are used for settings which are not set. They have no prefix.
+PLATFORM_VARIABLES = {
     "port": ("AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT"),
     "health_route": ("AIP_HEALTH_ROUTE",),
     "predict_route": ("AIP_PREDICT_ROUTE",),
 }
 
 
-# Of keys, hexadecimal. A key put here by mistake is not repeated in what is said about it.
+# SHA-256 of a key, hexadecimal. A key that is given instead by mistake is not repeated in the error message.
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Digests = Annotated[tuple[Digest, ...], NoDecode]
 
@@ -40,108 +40,122 @@ class VersionLabel(NamedTuple):
 
 
 class Settings(BaseSettings):
-    """Read once, at the start, from DIGITS_<NAME>; handed on as plain values."""
+    """Read once, at the start, from DIGITS_<NAME>, and passed on as plain values."""
 
     model_config = SettingsConfigDict(env_prefix="DIGITS_", extra="forbid", frozen=True)
 
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all interfaces.")
     port: int = Field(
         8000,
         ge=0,
         le=65535,
-        description="Port to listen on; where it is not set, AIP_HTTP_PORT or SAGEMAKER_BIND_TO_PORT.",
+        description="Port to listen on. If not set: AIP_HTTP_PORT or SAGEMAKER_BIND_TO_PORT.",
     )
-    workers: int = Field(
-        1, ge=1, description="Processes that serve: on a machine without a GPU, up to one for each core."
-    )
+    workers: int = Field(1, ge=1, description="Server processes. Without a GPU, up to one for each core.")
     worker_timeout_seconds: int = Field(
-        10, ge=1, description="Seconds without a sign of life after which one of several workers is replaced."
+        10, ge=1, description="Seconds without a heartbeat after which one of several workers is replaced."
     )
     device: DeviceChoice = Field(
         "auto",
-        description="cuda, tensorrt: a GPU or no start; cpu; auto: CUDA where it works, else the CPU, said in the log.",
+        description="cuda, tensorrt: a GPU, or the service does not start; cpu; auto: CUDA if available, else the CPU.",
     )
-    models: Path = Field(Path("models"), description="Folder of models/<name>/<version>/.")
-    default_model: str = Field("digits", description="The model that answers when a request names none.")
+    models: Path = Field(
+        Path("models"), description="Folder of the models, with a folder NAME/VERSION for each version."
+    )
+    default_model: str = Field("digits", description="Model for requests that name none.")
     version_policy: str = Field(
-        "all",
+        "latest:1",
         pattern=r"^(all|latest:[1-9][0-9]{0,8}|specific:[0-9]{1,9}(,[0-9]{1,9})*)$",
-        description="Versions of each model that are served: all, latest:2 (the two largest) or specific:1,3.",
+        description="Versions of each model that are served: all, latest:2 (the two newest) or specific:1,3.",
     )
     model_poll_seconds: float = Field(
-        2, ge=0, description="Seconds between looks for versions that came, changed or went; 0: only at the start."
+        2,
+        ge=0,
+        description="Seconds between scans for added, changed and deleted versions; 0: scan only at the start.",
     )
     require_signature_by: Path | None = Field(
-        None, description="A public key (PEM, elliptic): versions that its owner has not signed are refused."
+        None, description="Public key (PEM, elliptic curve). Versions that its owner has not signed are refused."
     )
     api_keys: Digests = Field(
-        (), description="SHA-256 digests, with commas between, of the keys that callers need; none: nobody needs one."
+        (), description="SHA-256 digests of the API keys, separated by commas. Empty disables authentication."
     )
     admin_keys: Digests = Field(
-        (), description="Such of the keys that may load and unload models too (V2 repository routes); none: nobody may."
+        (), description="SHA-256 digests of API keys that may also load and unload models. Empty: no key may."
     )
-    max_batch_size: int = Field(64, ge=1, description="Images in one run of a model.")
+    max_batch_size: int = Field(64, ge=1, description="Maximum images in one run of a model.")
     max_batch_delay_ms: float = Field(
-        0, ge=0, description="How long the first image of a batch may wait for company, in milliseconds."
+        0, ge=0, description="Milliseconds that the first image of a batch waits for others; 0: it does not wait."
     )
-    max_queue_size: int = Field(1024, ge=1, description="Images waiting for one model; beyond it: 503.")
+    max_queue_size: int = Field(1024, ge=1, description="Maximum images waiting for one model; beyond it: 503.")
     max_queue_ms: float = Field(
-        150, gt=0, description="How long an image would wait for its run, in milliseconds; beyond it: 503."
+        150, gt=0, description="Maximum milliseconds that an image would wait for its run; beyond it: 503."
     )
     timeout_ms: float = Field(
-        10_000, gt=0, description="How long a request may wait for its answer, in milliseconds; beyond it: 504."
+        10_000, gt=0, description="Maximum milliseconds that a request waits for its prediction; beyond it: 504."
     )
-    max_pictures: int = Field(256, ge=1, description="Pictures in one request, and digits on one page; beyond it: 413.")
-    max_pixels: int = Field(50_000_000, ge=784, description="Pixels of one picture; beyond it: 413 before decoding.")
-    max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Bytes of one request's body; beyond it: 413.")
+    max_pictures: int = Field(
+        256, ge=1, description="Maximum pictures in one request, and digits on one page; beyond it: 413."
+    )
+    max_pixels: int = Field(
+        50_000_000, ge=784, description="Maximum pixels of one picture; beyond it: 413, before decoding."
+    )
+    max_body_bytes: int = Field(
+        16 * 2**20, ge=1024, description="Maximum bytes of the body of a request; beyond it: 413."
+    )
     version_labels: Annotated[tuple[VersionLabel, ...], NoDecode] = Field(
         (),
-        description="Names for versions in the V1 protocol, with commas between: digits/stable=1. "
-        "They beat those in models/<name>/labels.json.",
+        description="Labels of versions in the V1 protocol, separated by commas: digits/stable=1. "
+        "They override those in NAME/labels.json.",
     )
     health_route: Route = Field(
-        "", description="A further address of /ping; where it is not set, AIP_HEALTH_ROUTE, Vertex AI's."
+        "", description="Additional path for /ping. If not set: AIP_HEALTH_ROUTE, of Vertex AI."
     )
     predict_route: Route = Field(
-        "", description="A further address of /invocations; where it is not set, AIP_PREDICT_ROUTE, Vertex AI's."
+        "", description="Additional path for /invocations. If not set: AIP_PREDICT_ROUTE, of Vertex AI."
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Origins, with commas between, whose pages may call the service; * for all."
+        (), description="Origins whose pages may call the service, separated by commas; * for all."
     )
     drain_seconds: float = Field(
-        5, ge=0, description="Seconds between SIGTERM (not ready any more) and the last new connection."
+        5,
+        ge=0,
+        description="Graceful shutdown: seconds from SIGTERM, when readiness turns to 503, to the last new connection.",
     )
-    shutdown_seconds: int = Field(20, ge=1, description="Seconds that requests under way have to end after that.")
+    shutdown_seconds: int = Field(
+        20, ge=1, description="Graceful shutdown: seconds after that for requests in progress to finish."
+    )
     fast_path: bool = Field(
         True,
         description="Answer hot routes without FastAPI's layers; false: all requests pass them, which is slower.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
-    log_format: LogFormat = Field("text", description="How: text, or json: an object a line.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Lowest level of the messages that are logged."
+    )
+    log_format: LogFormat = Field("text", description="text, or json: one object a line.")
     access_log: bool = Field(
-        False, description="A line for each request: method, path, status, time, its id and its trace's."
+        False, description="Log a line for each request: method, path, status, milliseconds, request id and trace id."
     )
     tracing: bool = Field(
         False,
-        description="A span for each request, sent where OTEL_EXPORTER_OTLP_ENDPOINT says; needs the extra otel, "
-        "and hot routes are slower.",
+        description="Send an OpenTelemetry span for each request to OTEL_EXPORTER_OTLP_ENDPOINT. Needs the extra otel; "
+        "hot routes are slower.",
     )
 
     @field_validator("cors_origins", "api_keys", "admin_keys", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return split(value) if isinstance(value, str) else value
+        return split_at_commas(value) if isinstance(value, str) else value
 
     @field_validator("version_labels", mode="before")
     @classmethod
-    def _read_labels(cls, value: Any) -> Any:
-        return tuple(read_label(each) for each in split(value)) if isinstance(value, str) else value
+    def _parse_labels(cls, value: Any) -> Any:
+        return tuple(parse_label(item) for item in split_at_commas(value)) if isinstance(value, str) else value
 
     @field_validator("version_labels")
     @classmethod
-    def _labels_once(cls, labels: tuple[VersionLabel, ...]) -> tuple[VersionLabel, ...]:
-        if len({(each.model, each.label) for each in labels}) < len(labels):
-            raise ValueError("a model has a label twice")
+    def _check_labels_are_unique(cls, labels: tuple[VersionLabel, ...]) -> tuple[VersionLabel, ...]:
+        if len({(label.model, label.label) for label in labels}) < len(labels):
+            raise ValueError("a model has the same label twice")
         return labels
 
     @classmethod
@@ -153,28 +167,32 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The first that knows a value gives it."""
-        return init_settings, env_settings, InitSettingsSource(settings_cls, of_platform())
+        """In order of precedence."""
+        return init_settings, env_settings, InitSettingsSource(settings_cls, platform_settings())
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _check_combinations(self) -> Self:
         if self.max_batch_size > self.max_queue_size:
             raise ValueError("max_batch_size is greater than max_queue_size: no batch could ever be full")
         if self.admin_keys and self.workers > 1:
-            raise ValueError("admin_keys need workers 1: a client's request to load reaches one worker alone")
+            raise ValueError("admin_keys need workers=1: a request to load a model reaches only one worker")
         return self
 
 
-def split(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, (each.strip() for each in text.split(","))))
+def split_at_commas(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (item.strip() for item in text.split(","))))
 
 
-def of_platform() -> dict[str, Any]:
-    found = {name: [os.environ[each] for each in names if os.environ.get(each)] for name, names in OF_PLATFORMS.items()}
-    return {name: values[0] for name, values in found.items() if values}
+def platform_settings() -> dict[str, Any]:
+    """The settings that the platform's variables give; of several variables the first that is set."""
+    values = {
+        name: [os.environ[variable] for variable in variables if os.environ.get(variable)]
+        for name, variables in PLATFORM_VARIABLES.items()
+    }
+    return {name: found[0] for name, found in values.items() if found}
 
 
-def read_label(text: str) -> VersionLabel:
+def parse_label(text: str) -> VersionLabel:
     if match := re.fullmatch(r"([^/:=]+)/([^/:=]+)=([0-9]{1,9})", text):
         return VersionLabel(match[1], match[2], int(match[3]))
-    raise ValueError(f"{text!r} is not written as model/label=version")
+    raise ValueError(f"{text!r} is not of the form model/label=version")

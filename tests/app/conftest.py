@@ -36,12 +36,14 @@ def plain_client(models: Path) -> Iterator[TestClient]:
 
     Errors come back as answers, as they do over the network.
     """
-    with TestClient(create_app(Settings(models=models, device="cpu")), raise_server_exceptions=False) as client:
+    with TestClient(
+        create_app(Settings(models=models, device="cpu", version_policy="all")), raise_server_exceptions=False
+    ) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def client(models: Path) -> Iterator[TestClient]:
     """A client of the whole service, our own server's protocol included, which answers the hot routes itself."""
-    with ServedClient(create_app(Settings(models=models, device="cpu"))) as client:
+    with ServedClient(create_app(Settings(models=models, device="cpu", version_policy="all"))) as client:
         yield client

@@ -122,7 +122,7 @@ def test_no_picture_is_in_the_log_or_on_the_disk(options: tuple[str, ...], test_
     scratch, home = tmp_path / "scratch", tmp_path / "home"
     scratch.mkdir()
     home.mkdir()
-    verbose = ("--device", "cpu", "--log-level", "debug", "--access-log", "true", *options)
+    verbose = ("--device", "cpu", "--log-level", "debug", "--access-log", "true", "--version-policy", "all", *options)
     with serving(*verbose, TMPDIR=str(scratch), HOME=str(home), PYTHONASYNCIODEBUG="1") as service:
         statuses = {(path, ask(service, path, body, headers)) for path, body, headers in requests(content, pixels)}
         assert {200, 400, 403, 405, 415} <= {status for _, status in statuses}

@@ -1,4 +1,4 @@
-"""Options of the command line, variables and defaults, in this order."""
+"""Settings come from the command line, variables and defaults, in this order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support import settings_table
 from tests.support.api_keys import digest_of
 
 
-def test_variable_beats_the_default_and_an_option_beats_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variable_overrides_the_default_and_an_option_overrides_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().port == 8000
     monkeypatch.setenv("DIGITS_PORT", "9000")
     assert Settings().port == 9000
@@ -41,12 +41,12 @@ def test_origins_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("policy", ["all", "latest:1", "latest:12", "specific:1", "specific:1,3"])
-def test_version_policy_is_what_it_is_called(policy: str) -> None:
+def test_version_policy_is_all_latest_or_specific(policy: str) -> None:
     assert Settings(version_policy=policy).version_policy == policy
 
 
 @pytest.mark.parametrize("policy", ["", "latest", "latest:0", "latest:-1", "specific:", "specific:1,", "newest:1"])
-def test_version_policy_of_no_sense_is_refused(policy: str) -> None:
+def test_malformed_version_policy_is_refused(policy: str) -> None:
     with pytest.raises(ValidationError):
         Settings(version_policy=policy)
 
@@ -62,19 +62,19 @@ def test_wrong_value_is_refused(wrong: dict[str, object]) -> None:
 def test_key_given_instead_of_its_digest_is_refused_and_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     for option in ("--api-keys", "--admin-keys"):
         assert main(["serve", option, "my-secret"]) == 1
-        said = capsys.readouterr()
-        assert option in said.err
-        assert "my-secret" not in said.err + said.out
+        printed = capsys.readouterr()
+        assert option in printed.err
+        assert "my-secret" not in printed.err + printed.out
 
 
-def test_new_keys_digest_is_a_setting(capsys: pytest.CaptureFixture[str]) -> None:
+def test_digest_of_a_new_key_is_a_setting(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["key"]) == 0
-    (_, made, *_), (_, digest, *_) = (line.split() for line in capsys.readouterr().out.splitlines())
+    (_, key, *_), (_, digest, *_) = (line.split() for line in capsys.readouterr().out.splitlines())
     assert Settings(api_keys=f"{digest}, {digest_of('another')}").api_keys == (digest, digest_of("another"))
-    assert digest == digest_of(made)
-    assert len(made) >= 32
+    assert digest == digest_of(key)
+    assert len(key) >= 32
     assert main(["key"]) == 0
-    assert made not in capsys.readouterr().out
+    assert key not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("route", ["health", "/a/{name}", "/a?b", "/a#b"])
@@ -84,7 +84,7 @@ def test_route_of_the_platform_must_be_a_plain_path(monkeypatch: pytest.MonkeyPa
         Settings()
 
 
-def test_our_own_port_beats_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_port_takes_precedence_over_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAGEMAKER_BIND_TO_PORT", "8081")
     assert Settings().port == 8081
     monkeypatch.setenv("AIP_HTTP_PORT", "8082")

@@ -29,7 +29,12 @@ def root(models: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def open_client(root: Path) -> Iterator[TestClient]:
     settings = Settings(
-        models=root, device="cpu", default_model="digits-mlp", admin_keys=(digest_of("admin"),), model_poll_seconds=0
+        models=root,
+        device="cpu",
+        version_policy="all",
+        default_model="digits-mlp",
+        admin_keys=(digest_of("admin"),),
+        model_poll_seconds=0,
     )
     with TestClient(create_app(settings), raise_server_exceptions=False, headers={"X-API-Key": "admin"}) as client:
         yield client

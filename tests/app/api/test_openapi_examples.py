@@ -28,7 +28,9 @@ LAST = "v2_unload_model"  # after it the model cannot answer
 def service(models: Path) -> Iterator[TestClient]:
     """A client of a service as the examples presume it: with a labelled version, and an administrator's key."""
     digest = hashlib.sha256(ADMIN_KEY.encode()).hexdigest()
-    settings = Settings(models=models, device="cpu", version_labels=f"digits/stable={PREVIOUS}", admin_keys=digest)
+    settings = Settings(
+        models=models, device="cpu", version_policy="all", version_labels=f"digits/stable={PREVIOUS}", admin_keys=digest
+    )
     with ServedClient(create_app(settings)) as client:
         yield client
 

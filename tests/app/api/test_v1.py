@@ -25,7 +25,10 @@ from tests.support.v1_requests import PREDICT, ZEROS, ask
 @pytest.fixture(scope="module", params=[ServedClient, TestClient], ids=["fast path", "FastAPI alone"])
 def client(models: Path, request: pytest.FixtureRequest) -> Iterator[TestClient]:
     settings = Settings(
-        models=models, device="cpu", version_labels=f"digits/stable={PREVIOUS},digits/canary={NEWEST},digits/next=99"
+        models=models,
+        device="cpu",
+        version_policy="all",
+        version_labels=f"digits/stable={PREVIOUS},digits/canary={NEWEST},digits/next=99",
     )
     with request.param(create_app(settings), raise_server_exceptions=False) as client:
         yield client

@@ -75,7 +75,8 @@ def pictures(test_digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with serving("--device", "cpu", DIGITS_ADMIN_KEYS=sha256(b"mine").hexdigest()) as service:
+    digest = sha256(b"mine").hexdigest()
+    with serving("--device", "cpu", "--version-policy", "all", "--admin-keys", digest) as service:
         yield service
 
 

@@ -157,7 +157,7 @@ def log_after_shutdown(service: Service) -> str:
 def test_every_worker_loads_new_versions_and_labels(tmp_path: Path) -> None:
     family = tmp_path / "m"
     write_version(family, 1)
-    with serving("--models", str(tmp_path), "--workers", "2", *WATCHING) as service:
+    with serving("--models", str(tmp_path), "--version-policy", "all", "--workers", "2", *WATCHING) as service:
         write_version(family, 2)
         (family / LABELS_FILE).write_text('{"canary": 2}')
         models: dict[int, list[str]] = {}  # by process
