@@ -1,4 +1,4 @@
-"""Images become probabilities: the session on its device, the batcher before it, explanations."""
+"""Images become probabilities: the session on its device, the batcher before it, and explanations."""
 
 import os
 

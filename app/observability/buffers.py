@@ -6,10 +6,8 @@ Buffers are filled in the event loop and flushed when they are full, once a seco
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
-
-from app.observability.bulk_histogram import BulkHistogram
 
 MAX_BUFFERED = 256  # observations of one buffer
 
@@ -18,6 +16,12 @@ T = TypeVar("T")
 
 class Buffer(Protocol):
     def flush(self) -> None: ...
+
+
+class Histogram(Protocol):
+    """As `bulk_histogram.BulkHistogram`."""
+
+    def observe_all(self, values: Sequence[float]) -> None: ...
 
 
 _buffers: list[Buffer] = []  # all of this process
@@ -45,7 +49,7 @@ def take_all(values: list[T]) -> list[T]:
 class HistogramBuffer:
     __slots__ = ("histogram", "values")
 
-    def __init__(self, histogram: BulkHistogram) -> None:
+    def __init__(self, histogram: Histogram) -> None:
         self.histogram = histogram
         self.values: list[float] = []
         register(self)
@@ -70,7 +74,7 @@ class StageBuffer:
 
     __slots__ = ("decode", "encode", "values")
 
-    def __init__(self, decode: BulkHistogram, encode: BulkHistogram) -> None:
+    def __init__(self, decode: Histogram, encode: Histogram) -> None:
         self.decode = decode
         self.encode = encode
         self.values: list[float] = []

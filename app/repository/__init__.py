@@ -1,1 +1,1 @@
-"""The models on disk, checked, loaded and exchanged while requests go on."""
+"""Models on disk: checked, loaded, and replaced while requests are answered."""

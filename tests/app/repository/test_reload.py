@@ -107,6 +107,12 @@ def refused(service: Service) -> list[str]:
     return [refusal["entry"] for refusal in service.get("/health")[1]["refused"]]
 
 
+def add_sound(service: Service, family: Path, version: int) -> None:
+    """Adds a version and waits until it alone is served."""
+    write_version(family, version)
+    wait_until(lambda: served(service) == [version])
+
+
 def add_damaged(service: Service, elsewhere: Path, family: Path, version: int) -> None:
     """Adds a damaged version, waits until it is refused, and removes it."""
     made = write_version(elsewhere / family.name, version)
@@ -131,8 +137,7 @@ def test_versions_are_reloaded_under_load_without_losing_a_request(tmp_path: Pat
                     add_damaged(service, tmp_path / "elsewhere", family, version)
                     assert served(service) == [sound]
                 else:
-                    write_version(family, version)
-                    wait_until(lambda version=version: served(service) == [version])
+                    add_sound(service, family, version)
                     shutil.rmtree(family / str(sound))
                     sound = version
                 resident.append(service.resident_kb())
