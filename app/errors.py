@@ -209,6 +209,9 @@ class Stopping(Unavailable):
     slug = "stopping"
     title = "The service is shutting down"
 
+    def __init__(self) -> None:
+        super().__init__("The service is shutting down: send the request to another instance.")
+
 
 class DeadlineExceeded(ServiceError):
     status = HTTPStatus.GATEWAY_TIMEOUT

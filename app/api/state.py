@@ -30,7 +30,7 @@ class AppState:
     def check_ready(self) -> None:
         """Raises `Stopping` once the service is shutting down."""
         if self.stopping:
-            raise Stopping("The service is shutting down: send requests to another instance.")
+            raise Stopping
 
 
 ApiRequest: TypeAlias = RawRequest[AppState]

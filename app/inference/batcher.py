@@ -120,12 +120,10 @@ class Batcher:
     def check_capacity(self, weight: int = 1) -> None:
         """Sheds load: raises `Overloaded` if the queue has no room for `weight` more images, `Stopping` at the end."""
         if self._stopping:
-            raise Stopping("The service is shutting down: send the request to another instance.")
+            raise Stopping
         if self.queue.weight + weight > self.queue_limit:
             self.metrics.overloaded.inc()
-            raise Overloaded(
-                f"The queue is full ({self.queue.weight} images are waiting): send the request again later."
-            )
+            raise Overloaded(f"The queue is full ({self.queue.weight} images are waiting): retry later.")
 
     # --- when the next batch runs ---
 
@@ -227,9 +225,7 @@ class Batcher:
         for entry in waiting:
             if now >= entry.queued_at + self.timeout_s and not entry.future.done():
                 self.metrics.expired.inc()
-                entry.future.set_exception(
-                    DeadlineExceeded(f"The request was not answered within {self.timeout_s:g} s: send it again later.")
-                )
+                entry.future.set_exception(DeadlineExceeded(f"No prediction within {self.timeout_s:g} s: retry later."))
         pending = [entry.queued_at for entry in waiting if not entry.future.done()]
         next_deadline = min(pending, default=now) + self.timeout_s
         self._deadline_timer = self._loop.call_later(next_deadline - now, self._expire) if pending else None
