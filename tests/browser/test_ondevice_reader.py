@@ -1,4 +1,4 @@
-"""ondevice_reader.js: the browser reads every kind of picture as the service does."""
+"""ondevice_reader.js: the browser makes the same image of every kind of picture as the service, and reads the same."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from app.web import pages
 from tests.conftest import NEWEST, ROOT
 from tests.support.mnist_pictures import encode_png
 from tests.support.picture_kinds import PICTURE_KINDS, PictureKind
+from tests.support.pictures import image_of_file
 
 PROBABILITY_TOLERANCE = 1e-4
 
@@ -59,6 +60,7 @@ def compare(page: Page, service: str, kind: PictureKind, indices: range) -> None
         in_browser, by_service = read_in_browser(page, picture), read_by_service(service, picture)
         assert (in_browser is None) == (by_service is None), f"only one of them finds the picture blank: {index}"
         if in_browser and by_service:
+            assert in_browser["seen"] == image_of_file(picture).ravel().tolist(), f"the images differ: {index}"
             assert in_browser["digit"] == by_service["digit"], index
             assert in_browser["accepted"] == by_service["accepted"], index
             difference = np.abs(np.subtract(in_browser["probabilities"], by_service["probabilities"])).max()
@@ -66,13 +68,16 @@ def compare(page: Page, service: str, kind: PictureKind, indices: range) -> None
 
 
 def read_in_browser(page: Page, picture: bytes) -> dict[str, Any] | None:
-    """The browser's prediction; None if the picture is blank."""
+    """The browser's prediction, with the values of the image as `seen`; None if the picture is blank."""
     prediction: dict[str, Any] | None = page.evaluate(
         """async (text) => {
             const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
             try {
                 const { predictions } = await reader.predict(new Blob([bytes], { type: "image/png" }));
-                return predictions[0];
+                const context = new OffscreenCanvas(28, 28).getContext("2d");
+                context.drawImage(predictions[0].seen, 0, 0);
+                const { data } = context.getImageData(0, 0, 28, 28);
+                return { ...predictions[0], seen: Array.from(data.filter((_, i) => i % 4 === 0)) };
             } catch (problem) {
                 if (problem.type !== "urn:digits:problem:blank-picture") throw problem;
                 return null;
