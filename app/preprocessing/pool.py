@@ -30,9 +30,9 @@ T = TypeVar("T")
 
 
 class BoundedThreadPool:
-    """A thread for each core. Backpressure: beyond `max_pending` calls, running or queued, further ones are refused.
+    """A thread for each core, and a bound on the calls that run or wait: backpressure, and load shedding beyond it.
 
-    So overload is shed here, before it takes memory, and not queued until it misses its deadline.
+    A call that is refused at once takes no memory. Queued, it would miss its deadline.
     """
 
     def __init__(self, max_pending: int) -> None:

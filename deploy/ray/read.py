@@ -59,11 +59,11 @@ class Reader:
 
     def __call__(self, batch: dict[str, NDArray[Any]]) -> pa.Table:
         """Columns `path` and `bytes` -> rows of `ROW`."""
-        prepared = [self.prepare(content) for content in batch["bytes"]]
-        readings = predict_images(batch["path"].tolist(), prepared, self.model, self.manifest)
+        images = [self.preprocess(content) for content in batch["bytes"]]
+        readings = predict_images(batch["path"].tolist(), images, self.model, self.manifest)
         return pa.Table.from_pylist([asdict(each) for each in readings], ROW)
 
-    def prepare(self, content: bytes) -> NDArray[np.uint8] | str:
+    def preprocess(self, content: bytes) -> NDArray[np.uint8] | str:
         """The (28, 28) image, or what is wrong with the picture."""
         try:
             return to_image(open_picture(content, self.settings.max_pixels))
