@@ -76,7 +76,7 @@ def test_wide_and_narrow_pictures_keep_their_shape() -> None:
 
 def test_tiny_picture_is_enlarged(seven: NDArray[np.uint8]) -> None:
     tiny = cv2.resize(seven, (14, 14), interpolation=cv2.INTER_AREA)
-    assert_alike(image_of(tiny), seven, tolerance=20)
+    assert_alike(image_of(np.asarray(tiny, np.uint8)), seven, tolerance=20)
 
 
 def test_thin_pen_leaves_a_stroke_as_wide_as_mnists() -> None:
