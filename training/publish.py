@@ -19,7 +19,7 @@ import onnx
 from app.inference.session import Model
 from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, Metric, Tensor
 from training.datasets.mnist import DIGESTS, Digits, Split
-from training.distillation.synthetic_dataset import CONTENTS
+from training.distillation.synthetic_dataset import CONTENTS_FILE
 from training.evaluation.metrics import CLASSES, Evaluation
 from training.evaluation.robustness import Outcome, survey
 from training.evaluation.testsets.base import Kind
@@ -140,7 +140,7 @@ def describe_data(run: Path, data: Split) -> dict[str, Any]:
         "licence": "CC BY-SA 3.0",
         "sha256": DIGESTS,
         "split": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
-        **({"bank": json.loads((Path(bank_folder) / CONTENTS).read_text())} if bank_folder else {}),
+        **({"bank": json.loads((Path(bank_folder) / CONTENTS_FILE).read_text())} if bank_folder else {}),
     }
 
 

@@ -17,26 +17,26 @@ from training.networks.train import train
 from training.synthesis.glyphs import Sources
 from training.synthesis.non_digits import texture
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """TensorFlow's tensors do not know NumPy 2's `copy` yet; Keras hands them to NumPy all the same."""
+    """Ignores a warning: Keras hands NumPy 2 TensorFlow's tensors, which do not take its keyword `copy` yet."""
     ignore = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
     for item in items:
-        if HERE in item.path.parents:
+        if FOLDER in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings(ignore))
 
 
 @pytest.fixture(scope="session")
 def data(test_digits: Digits) -> Split:
-    """A small split, made of the test digits: the training set is not part of the repository."""
+    """A small split, made of the test digits: the training digits are not in the repository."""
     return Split(train=test_digits[:2000], validation=test_digits[2000:3000], test=test_digits[3000:4000])
 
 
 @pytest.fixture(scope="session")
 def sources(test_digits: Digits) -> Sources:
-    """With the one font that Pillow brings along and a photo of nothing, so that nothing is fetched."""
+    """With Pillow's only font and a texture for a photo, so that nothing is downloaded."""
     font = ImageFont.load_default(size=256)
     assert isinstance(font, ImageFont.FreeTypeFont)
     return Sources(test_digits[:200], (font,), (texture(300, np.random.default_rng(0)),))
@@ -49,7 +49,7 @@ def config() -> TrainConfig:
 
 @pytest.fixture(scope="session")
 def run(config: TrainConfig, data: Split, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder. Not to be written to."""
+    """A run folder. Tests must not write to it."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     train(config, data, folder, verbose="0")
     return folder

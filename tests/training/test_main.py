@@ -10,11 +10,10 @@ from pathlib import Path
 import onnx
 import pytest
 
-from training import __main__ as command
+from training import __main__, command_line
 from training.config import PRESETS
 from training.datasets.mnist import Digits, Split
-from training.errors import DataError
-from training.evaluation import testsets as worlds
+from training.evaluation import testsets
 from training.evaluation.testsets.base import Kind
 
 ROOT = Path(__file__).parents[2]
@@ -22,18 +21,18 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def on_small_data(data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command's data is the small split, and its pictures few: the training digits are not in the repository."""
-    monkeypatch.setattr(command, "load_mnist", lambda _folder: data)
-    monkeypatch.setattr(worlds, "all_kinds", few_kinds)
+    """The small split for MNIST, whose training digits are not in the repository, and few test sets."""
+    monkeypatch.setattr(__main__, "load_mnist", lambda _folder: data)
+    monkeypatch.setattr(testsets, "all_kinds", few_kinds)
 
 
 def few_kinds(digits: Digits) -> list[Kind]:
-    """Of the evaluation's pictures: all of them take minutes, and some are others' and must be fetched."""
-    return [dataclasses.replace(each, each=1) for each in (worlds.files.kind(digits), worlds.ood.noise_kind())]
+    """Two test sets that need no download, with one picture of each variant: all of them take minutes."""
+    return [dataclasses.replace(kind, each=1) for kind in (testsets.files.kind(digits), testsets.ood.noise_kind())]
 
 
 def config_of(*options: str) -> object:
-    return command.config_from(command.build_parser().parse_args(["train", *options]))
+    return command_line.config_from(__main__.build_parser().parse_args(["train", *options]))
 
 
 def test_a_preset_alone_is_that_preset() -> None:
@@ -55,85 +54,82 @@ def test_an_option_overrides_the_preset_and_nothing_else() -> None:
 def test_train_then_publish_as_its_last_line_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     options = ["--preset", "textbook", "--epochs", "1", "--out", str(out), "--name", "mine"]
-    assert command.main(["train", *options]) == 0
+    assert __main__.main(["train", *options]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith(f"next: python -m training publish {out}")
-    assert command.main(["publish", str(out), "--models", str(tmp_path / "models")]) == 0
+    assert __main__.main(["publish", str(out), "--models", str(tmp_path / "models")]) == 0
     assert f"published: {tmp_path}/models/mine/1" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("on_small_data")
 def test_evaluate_uses_the_test_digits_only_when_asked(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["evaluate", str(run)]) == 0
-    said = capsys.readouterr().out
-    assert "MNIST validation" in said
-    assert "accuracy" in said
-    assert "MNIST test" not in said
-    assert command.main(["evaluate", str(run), "--test"]) == 0
+    assert __main__.main(["evaluate", str(run)]) == 0
+    output = capsys.readouterr().out
+    assert "MNIST validation" in output
+    assert "accuracy" in output
+    assert "MNIST test" not in output
+    assert __main__.main(["evaluate", str(run), "--test"]) == 0
     assert "MNIST test" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("on_small_data")
-def test_export_writes_a_checked_file_where_it_is_told(
+def test_export_writes_a_checked_file_to_the_path_given(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "deep" / "digit.onnx"
-    assert command.main(["export", str(run), "--out", str(out)]) == 0
+    assert __main__.main(["export", str(run), "--out", str(out)]) == 0
     onnx.checker.check_model(onnx.load(out))
     assert "differs from Keras by at most" in capsys.readouterr().out
     assert [path.name for path in out.parent.iterdir()] == ["digit.onnx"]
 
 
 @pytest.mark.usefixtures("on_small_data")
-def test_report_draws_into_the_folder_it_is_told(run: Path, tmp_path: Path) -> None:
-    assert command.main(["report", str(run), "--out", str(tmp_path)]) == 0
+def test_report_draws_into_the_folder_given(run: Path, tmp_path: Path) -> None:
+    assert __main__.main(["report", str(run), "--out", str(tmp_path)]) == 0
     assert "MNIST validation" in (tmp_path / "card.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("on_small_data")
 @pytest.mark.parametrize("verb", ["evaluate", "export", "report", "publish"])
-def test_a_folder_that_is_no_run_is_one_line_and_exit_status_one(
+def test_a_folder_that_is_not_a_run_is_one_line_and_exit_status_one(
     verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main([verb, str(tmp_path)]) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 1
-    assert said[0].startswith(f"error: {tmp_path} holds no trained model")
+    assert __main__.main([verb, str(tmp_path)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"error: {tmp_path} holds no trained model")
 
 
 @pytest.mark.usefixtures("on_small_data")
-def test_survey_prints_a_table_and_writes_figures_and_pictures_where_it_is_told(
+def test_survey_prints_a_table_and_writes_figures_and_pictures_into_the_folder_given(
     models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(["survey", str(models / "digits-mlp/1"), "--out", str(tmp_path / "deep")]) == 0
+    assert __main__.main(["survey", str(models / "digits-mlp/1"), "--out", str(tmp_path / "deep")]) == 0
     assert "noise" in capsys.readouterr().out
     figures = json.loads((tmp_path / "deep/survey.json").read_text())
-    assert [each["n"] for each in figures] == [29, 8]
+    assert [outcome["n"] for outcome in figures] == [29, 8]
     assert (tmp_path / "deep/kinds.png").exists()
 
 
 @pytest.mark.usefixtures("on_small_data")
-def test_surveying_what_is_no_version_is_one_line_and_exit_status_one(
+def test_surveying_a_folder_that_is_not_a_version_is_one_line_and_exit_status_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(["survey", str(tmp_path)]) == 1
+    assert __main__.main(["survey", str(tmp_path)]) == 1
     assert "manifest.json cannot be read" in capsys.readouterr().err
 
 
-def test_data_that_cannot_be_had_is_one_line_and_exit_status_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command.main(["train", "--data-dir", str(tmp_path), "--out", str(tmp_path / "run")]) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 1
-    assert said[0].startswith("error: train-images-idx3-ubyte")
+def test_missing_data_is_one_line_and_exit_status_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["train", "--data-dir", str(tmp_path), "--out", str(tmp_path / "run")]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: train-images-idx3-ubyte")
     assert not (tmp_path / "run").exists()
-    assert issubclass(DataError, Exception)
 
 
-def test_a_share_beyond_one_is_refused_with_what_to_give(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_share_above_one_is_refused_with_what_to_give(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        command.main(["pictures", "--judged", "1.5"])
-    assert "1.5 is no share: give a number from 0 to 1" in capsys.readouterr().err
+        __main__.main(["pictures", "--judged", "1.5"])
+    assert "1.5 is not a share: give a number from 0 to 1" in capsys.readouterr().err
 
 
 def test_a_distortion_is_changed_and_not_replaced() -> None:
@@ -158,5 +154,5 @@ def test_help_does_not_load_tensorflow(verb: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for word in ("--epochs", "--rotation") if verb else ("train", "evaluate", "export", "report", "survey", "publish"):
+    for word in ("--epochs", "--rotation") if verb else [command.name for command in __main__.COMMANDS]:
         assert word in done.stdout

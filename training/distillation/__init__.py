@@ -1,1 +1,1 @@
-"""The synthetic data set and its soft targets, made once from an ensemble of teachers."""
+"""Distillation: the synthetic dataset that networks learn from, and the soft targets that teachers give it."""

@@ -1,1 +1,1 @@
-"""The architectures, and how they are trained."""
+"""The networks: architectures, training alone or on several machines, weight averages, and starting from a version."""

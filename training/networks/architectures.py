@@ -1,4 +1,4 @@
-"""The networks, by name. Each maps `image` uint8 (batch, 28, 28) to logits float32 (batch, 10), or 11."""
+"""The architectures, by name: each maps `image` uint8 (batch, 28, 28) to logits float32 (batch, 10), or (batch, 11)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
+from app.arrays import Images
 from training.config import Options
 
 MLP_PARAMETERS = 111_146  # 784*128+128 + 128*64+64 + 64*32+32 + 32*10+10
@@ -19,27 +20,27 @@ MLP_PARAMETERS = 111_146  # 784*128+128 + 128*64+64 + 64*32+32 + 32*10+10
 
 @dataclass(frozen=True)
 class Standardisation:
-    """Per-pixel mean and deviation of the training images, as the textbook recipe wants them."""
+    """Per-pixel mean and standard deviation of the training images, which the textbook recipe normalises with."""
 
     mean: NDArray[np.float32]  # (784,)
     deviation: NDArray[np.float32]  # (784,)
 
     @classmethod
-    def of(cls, images: NDArray[np.uint8]) -> Standardisation:
+    def of(cls, images: Images) -> Standardisation:
         flat = images.reshape(len(images), -1).astype(np.float32) / 255
         return cls(flat.mean(axis=0), flat.std(axis=0))
 
     def layer(self) -> keras.layers.Layer:
         # 67 of MNIST's pixels never vary: a scale of zero leaves them at zero, on any picture.
         scale = np.divide(1, self.deviation, out=np.zeros_like(self.deviation), where=self.deviation > 0)
-        # Rescaling and not Normalization: the export takes Normalization's tensors for inputs of the graph.
+        # Rescaling instead of Normalization, whose tensors the export would turn into inputs of the graph.
         return layers.Rescaling(scale.tolist(), (-self.mean * scale).tolist(), name="standardise")
 
 
 def mlp(options: Options, standardisation: Standardisation | None = None) -> keras.Model:
-    """The textbook network: Dense 128, 64, 32 and 10 on the flattened image; 111,146 parameters."""
+    """The textbook's network: dense layers of 128, 64, 32 and 10 units on the flattened image; 111,146 parameters."""
     image = keras.Input((28, 28), dtype="uint8", name="image")
-    # ops.reshape and not Flatten: Flatten exports as a chain of shape operations (one node against seven).
+    # ops.reshape instead of Flatten, which is exported as seven nodes instead of one.
     x = ops.reshape(layers.Rescaling(1 / 255)(image), (-1, 784))
     if standardisation:
         x = standardisation.layer()(x)
@@ -51,12 +52,15 @@ def mlp(options: Options, standardisation: Standardisation | None = None) -> ker
 
 
 def cnn(options: Options, standardisation: Standardisation | None = None, *, width: int = 1) -> keras.Model:
-    """A small convolutional network: 5.9 million multiply-adds an image, under 1 MB as float32, at width 1."""
+    """A small convolutional network; at width 1, 5.9 million multiply-adds an image and under 1 MB as float32.
+
+    Raises `ValueError` for a standardisation.
+    """
     if standardisation:
-        raise ValueError("standardisation is the textbook recipe's, for the mlp; the cnn normalises its batches")
+        raise ValueError("standardisation is for the mlp; the cnn has batch normalisation instead")
     image = keras.Input((28, 28), dtype="uint8", name="image")
     x = ops.expand_dims(layers.Rescaling(1 / 255)(image), -1)
-    # Pooled before what follows, which then has a quarter of the work and, being monotonous, nearly the same maxima.
+    # Pooled before normalisation and activation: a quarter of their work, and nearly the same, as they are monotonic.
     x = _activate(layers.MaxPooling2D()(_convolve(x, 16 * width, 5, "same", options)), options)  # 28 x 28 -> 14 x 14
     x = _activate(_convolve(x, 32 * width, 3, "same", options), options)
     x = _activate(layers.MaxPooling2D()(_convolve(x, 32 * width, 3, "same", options)), options)  # -> 7 x 7
@@ -71,7 +75,7 @@ Architecture = Callable[[Options, Standardisation | None], keras.Model]
 ARCHITECTURES: dict[str, Architecture] = {
     "mlp": mlp,
     "cnn": cnn,
-    "cnn-wide": functools.partial(cnn, width=2),  # four times the work: it teaches and is not served
+    "cnn-wide": functools.partial(cnn, width=2),  # four times the work: for teachers, which are not served
 }
 
 
@@ -89,7 +93,7 @@ def _activate(x: Any, options: Options) -> Any:
 def _logits(x: Any, options: Options) -> Any:
     if options.dropout:
         x = layers.Dropout(options.dropout)(x)
-    # float32 whatever the policy: a softmax of half-precision logits loses what calibration needs
+    # float32 whatever the precision policy: logits in half precision are too coarse for calibration.
     return layers.Dense(11 if options.rejects else 10, dtype="float32", name="logits")(x)
 
 

@@ -1,13 +1,15 @@
-"""The mean of several runs' weights, where each went on from another: one network, often better than each of them.
+"""A model soup: one network whose weights are the mean of several runs' weights, often better than each of them.
 
-Source: Wortsman et al., Model soups, 2022. Batch normalisation's statistics are not averaged but measured anew, since
-those of the mean are not the mean of theirs.
+Each run must have started from another, or their weights have nothing in common. The statistics of batch normalisation
+are measured anew: those of the mean network are not the mean of theirs.
+
+Source: Wortsman et al., Model soups: averaging weights of multiple fine-tuned models improves accuracy without
+increasing inference time, 2022.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,37 +19,39 @@ import numpy as np
 from tqdm import tqdm
 
 from training.datasets.mnist import Split
-from training.networks.train import ALONE, batches_of, beginning
-from training.runs import read_config
+from training.networks.batches import make_batches
+from training.networks.distribute import SINGLE_WORKER
+from training.networks.train import load_trained
+from training.runs import HISTORY_FILE, MODEL_FILE, read_config, write_config
 
-MEASURED = 250  # batches
-MOMENTUM = 0.97  # of the statistics' moving mean: about the last hundred batches count
+STATISTICS_BATCHES = 250
+STATISTICS_MOMENTUM = 0.97  # of the statistics' moving mean: about the last hundred batches count
 
 
-def average(runs: Sequence[Path], data: Split, out: Path) -> keras.Model:
+def average_weights(runs: Sequence[Path], data: Split, out: Path) -> keras.Model:
     """Writes the run folder `out`, with the last run's config and history, and returns its model.
 
-    Those before it may be published versions too.
+    The last of `runs` must be a run; the others may be published versions. Raises `DataError` if one is neither.
     """
     config = read_config(runs[-1])
-    batches = batches_of(config, data, 0, ALONE)
-    models = [beginning(run, batches) for run in runs]
-    model = models[-1]
-    model.set_weights([np.mean(each, axis=0) for each in zip(*(m.get_weights() for m in models), strict=True)])
-    measure_statistics(model, batches)
-    out.mkdir(parents=True, exist_ok=True)
-    config = dataclasses.replace(config, mean_of=tuple(map(str, runs)))
-    (out / "config.json").write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-    shutil.copyfile(runs[-1] / "history.csv", out / "history.csv")
-    model.save(out / "model.keras")
-    return model
+    batches = make_batches(config, data, 0, SINGLE_WORKER)
+    models = [load_trained(run, batches) for run in runs]
+    soup = models[-1]
+    weights = zip(*(model.get_weights() for model in models), strict=True)
+    soup.set_weights([np.mean(weight, axis=0) for weight in weights])
+    measure_statistics(soup, batches)
+    write_config(out, dataclasses.replace(config, mean_of=tuple(map(str, runs))))
+    shutil.copyfile(runs[-1] / HISTORY_FILE, out / HISTORY_FILE)
+    soup.save(out / MODEL_FILE)
+    return soup
 
 
 def measure_statistics(model: keras.Model, batches: keras.utils.PyDataset) -> None:
+    """Sets the means and variances of batch normalisation to those of the batches."""
     momenta = {layer: layer.momentum for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
     for layer in momenta:
-        layer.momentum = MOMENTUM
-    for index in tqdm(range(min(MEASURED, len(batches))), "measuring statistics", unit="batch"):
+        layer.momentum = STATISTICS_MOMENTUM
+    for index in tqdm(range(min(STATISTICS_BATCHES, len(batches))), "measuring statistics", unit="batch"):
         model(batches[index][0], training=True)
     for layer, momentum in momenta.items():
         layer.momentum = momentum

@@ -52,7 +52,7 @@ def tiny(glyph: Ink, rng: Generator) -> Grayscale:
     if rng.random() < 0.5:
         ink = np.pad(ink, rng.integers(0, 3))
     if rng.random() < 0.5:  # 17 levels, as UCI's digits have
-        ink = np.round(ink * np.float32(16)) / np.float32(16)
+        ink = as_float32(np.round(ink * np.float32(16))) / np.float32(16)
     if rng.random() < 0.3:
         factor = int(rng.integers(2, 9))
         ink = as_float32(cv2.resize(ink, None, fx=factor, fy=factor, interpolation=int(rng.integers(3))))

@@ -6,13 +6,11 @@ import numpy as np
 
 from app.inference.session import Model
 from app.repository.manifest import read_version
-from training.config import Distortion, TrainConfig
-from training.datasets.mnist import Digits, Split
-from training.networks.distribute import Workers
-from training.networks.train import Batches
+from training.config import Distortion
+from training.datasets.mnist import Digits
 from training.synthesis.augment import distort
 
-STILL = Distortion(0, 0, 0, 0, (0, 0), (4, 6))
+NO_DISTORTION = Distortion(0, 0, 0, 0, (0, 0), (4, 6))
 
 
 def test_shape_and_type_stay_and_the_originals_are_untouched(test_digits: Digits) -> None:
@@ -25,7 +23,7 @@ def test_shape_and_type_stay_and_the_originals_are_untouched(test_digits: Digits
 
 def test_no_distortion_at_all_returns_the_digit_itself(test_digits: Digits) -> None:
     images = test_digits.images[:50]
-    assert np.array_equal(distort(images, STILL, np.random.default_rng(0)), images)
+    assert np.array_equal(distort(images, NO_DISTORTION, np.random.default_rng(0)), images)
 
 
 def test_each_image_of_a_batch_is_distorted_differently(test_digits: Digits) -> None:
@@ -43,8 +41,8 @@ def test_a_shift_moves_the_centre_of_mass_by_no_more_than_it_says(test_digits: D
     rows = np.arange(28)
     images = test_digits.images[:200]
     before, after = (
-        (each.sum(axis=2, dtype=float) @ rows) / each.sum(axis=(1, 2), dtype=float)
-        for each in (images, distort(images, shift, np.random.default_rng(0)))
+        (digits.sum(axis=2, dtype=float) @ rows) / digits.sum(axis=(1, 2), dtype=float)
+        for digits in (images, distort(images, shift, np.random.default_rng(0)))
     )
     moved = np.abs(after - before)
     assert moved.max() < 2.2  # a little ink may leave the image
@@ -53,26 +51,7 @@ def test_a_shift_moves_the_centre_of_mass_by_no_more_than_it_says(test_digits: D
 
 def test_distorted_digits_stay_recognisable(test_digits: Digits, models: Path) -> None:
     _, graph = read_version(models / "digits-mlp/1")
-    asked = test_digits[:500]
-    read = Model(graph, device="cpu").run(distort(asked.images, Distortion(), np.random.default_rng(0)))
-    assert (read.argmax(axis=1) == asked.labels).mean() > 0.95
-
-
-def test_batches_differ_between_epochs_and_return_with_the_seed(data: Split, config: TrainConfig) -> None:
-    first, again = Batches(data.train, config), Batches(data.train, config)
-    assert np.array_equal(first[3][0], again[3][0])
-    first.on_epoch_end()
-    assert not np.array_equal(first[3][0], again[3][0])
-    assert np.array_equal(first[3][0], Batches(data.train, config, epoch=1)[3][0])
-
-
-def test_an_epoch_shows_every_digit_once(data: Split, config: TrainConfig) -> None:
-    batches = Batches(data.train, config)
-    labels = np.concatenate([batches[i][1] for i in range(len(batches))])
-    assert np.array_equal(labels.sum(axis=0), np.bincount(data.train.labels, minlength=10))
-
-
-def test_workers_share_the_digits_without_overlap_in_equal_parts(data: Split, config: TrainConfig) -> None:
-    orders = [Batches(data.train, config, among=Workers(index, 3)).order for index in range(3)]
-    assert [len(order) for order in orders] == [666, 666, 666]
-    assert len(np.unique(np.concatenate(orders))) == 3 * 666
+    digits = test_digits[:500]
+    distorted = distort(digits.images, Distortion(), np.random.default_rng(0))
+    predicted = Model(graph, device="cpu").run(distorted).argmax(axis=1)
+    assert (predicted == digits.labels).mean() > 0.95

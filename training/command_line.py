@@ -1,0 +1,168 @@
+"""The options of each command, and the configuration that the options of `train` make."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from training.config import PRESETS, TEACHERS, Distortion, Options, TrainConfig
+
+# --- the options of each command ---
+
+
+def add_train(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument(
+        "--preset", choices=sorted(PRESETS), default="digits", help="configuration to start from (default: digits)"
+    )
+    parser.add_argument("--out", type=Path, help="run folder to write (default: runs/PRESET)")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in the run folder")
+    parser.add_argument("--no-distortion", action="store_true", help="do not distort MNIST's digits")
+    add_config(parser.add_argument_group("configuration", "Each option overrides the preset."))
+
+
+def add_pictures(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument("--out", type=Path, default=Path("runs/bank"), help="folder to write (default: runs/bank)")
+    parser.add_argument(
+        "--teachers",
+        nargs="+",
+        default=TEACHERS,
+        metavar="GRAPH",
+        help=f"ONNX graphs whose predictions become the soft targets (default: {' '.join(TEACHERS)})",
+    )
+    parser.add_argument(
+        "--judged",
+        type=parse_share,
+        default=0.5,
+        metavar="SHARE",
+        help="share of the teachers in the targets of pictures of digits; the rest is the label (default: 0.5)",
+    )
+
+
+def add_average(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="runs or published versions, each started from another"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="run folder to write")
+
+
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    add_run(parser)
+    add_test(parser)
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    add_run(parser)
+    parser.add_argument("--out", type=Path, help="file to write (default: RUN/model.onnx)")
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    add_run(parser)
+    add_test(parser)
+    parser.add_argument("--out", type=Path, help="folder to write (default: RUN/report)")
+
+
+def add_survey(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    add_model(parser)
+    parser.add_argument("--out", type=Path, help="folder for survey.json and kinds.png (default: write neither)")
+
+
+def add_pages(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    add_model(parser)
+    parser.add_argument("--pages", type=int, default=1000, help="number of pages of each layout (default: 1000)")
+    add_test(parser)
+
+
+def add_publish(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    add_run(parser)
+    parser.add_argument("--models", type=Path, default=Path("models"), help="folder of all models (default: models)")
+
+
+def add_sign(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("version", type=Path, metavar="VERSION", help="folder of the version, such as models/digits/7")
+    parser.add_argument(
+        "--private-key", type=Path, required=True, metavar="KEY", help="PEM file with a P-256, P-384 or P-521 key"
+    )
+
+
+# --- options that several commands share ---
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        help="folder of MNIST's four IDX files, gzipped or not (default: MNIST_DIR; without it, MNIST is downloaded)",
+    )
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="VERSION", help="folder of the version, such as models/digits/7")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder, such as runs/digits")
+
+
+def add_test(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--test",
+        action="store_true",
+        help="use the 10,000 test digits instead of the validation digits; choose nothing by the result",
+    )
+
+
+def parse_share(text: str) -> float:
+    """Raises `ArgumentTypeError` outside 0 to 1."""
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share: give a number from 0 to 1")
+    return share
+
+
+# --- the configuration ---
+
+
+def add_config(group: Any) -> None:
+    """One option for each setting of `TrainConfig`, of its `Options` and of its `Distortion`."""
+    for field in (*dataclasses.fields(TrainConfig), *dataclasses.fields(Options), *dataclasses.fields(Distortion)):
+        if field.metadata:
+            add_setting(group, field)
+
+
+def add_setting(group: Any, field: dataclasses.Field[Any]) -> None:
+    flag, text = "--" + field.name.replace("_", "-"), field.metadata["help"]
+    if field.type == "bool":
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
+    elif field.type == "tuple[float, float]":
+        group.add_argument(flag, type=float, nargs=2, metavar=("LOW", "HIGH"), help=text)
+    elif field.type == "tuple[str, ...]":
+        group.add_argument(flag, nargs="*", metavar="NAME", help=text)
+    else:
+        parse = {"int": int, "float": float, "str": str}[str(field.type)]
+        group.add_argument(flag, type=parse, choices=field.metadata["choices"], help=text)
+
+
+def config_from(arguments: argparse.Namespace) -> TrainConfig:
+    """The preset, with the settings that are given on the command line."""
+    preset = PRESETS[arguments.preset]
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(arguments).items()}
+    given = {name: value for name, value in values.items() if value is not None}
+
+    def override(part: Any) -> Any:
+        names = {field.name for field in dataclasses.fields(part)}
+        return dataclasses.replace(part, **{name: value for name, value in given.items() if name in names})
+
+    distortion = None if arguments.no_distortion else preset.distortion and override(preset.distortion)
+    config: TrainConfig = dataclasses.replace(override(preset), options=override(preset.options), distortion=distortion)
+    return config
