@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import MLP_VERSIONS, NEWEST, ROOT, VERSIONS
+from tests.conftest import MLP_VERSIONS, NEWEST, PREVIOUS, ROOT, VERSIONS
 from tests.support.pictures import encode
 from tests.support.service import TIMEOUT_S, Service, serving
 from training.datasets.mnist import Digits
@@ -100,8 +100,8 @@ def answer_of(service: Service, pictures: Path, expression: str) -> Any:
 def test_health_and_metadata(ask: Any) -> None:
     answer = ask(
         "[client.is_server_live(), client.is_server_ready(), client.is_model_ready('digits'),"
-        " client.is_model_ready('digits', '1'), client.is_model_ready('letters'),"
-        " client.get_server_metadata(), client.get_model_metadata('digits', '1')]"
+        f" client.is_model_ready('digits', '{PREVIOUS}'), client.is_model_ready('letters'),"
+        f" client.get_server_metadata(), client.get_model_metadata('digits', '{PREVIOUS}')]"
     )
     assert answer[:5] == [True, True, True, True, False]
     assert "binary_tensor_data" in answer[5]["extensions"]
@@ -120,7 +120,7 @@ def test_infer_with_floats_and_other_shapes(ask: Any) -> None:
     answer = ask(
         "[digits((images / 255).astype(np.float32).reshape(3, 784), 'FP32'),"
         " digits(images.astype(np.float16), 'FP16'), digits(images.astype(np.int64)[..., None], 'INT64'),"
-        " digits(images, model='digits-mlp', model_version='1')]"
+        f" digits(images, model='digits-mlp', model_version='{MLP_VERSIONS[0]}')]"
     )
     assert answer == [[7, 2, 1]] * 4
 
