@@ -1,24 +1,24 @@
--- wrk calls these: it sends the requests of the file BENCH_REQUESTS in turn and prints what came of it as JSON.
+-- Callbacks of wrk: cycle through the requests in the file BENCH_REQUESTS; at the end print a line of JSON.
 
-local requests, at = {}, 0
+local requests, index = {}, 0
 
 function init()
   local file = assert(io.open(os.getenv("BENCH_REQUESTS"), "rb"))
-  local size = file:read(4)
-  while size do
-    local a, b, c, d = size:byte(1, 4)
+  local length = file:read(4)  -- of the next request, a little-endian uint32; nil at the end of the file
+  while length do
+    local a, b, c, d = length:byte(1, 4)
     requests[#requests + 1] = file:read(a + 256 * (b + 256 * (c + 256 * d)))
-    size = file:read(4)
+    length = file:read(4)
   end
   file:close()
 end
 
 function request()
-  at = at % #requests + 1
-  return requests[at]
+  index = index % #requests + 1
+  return requests[index]
 end
 
-function done(summary, latency)
+function done(summary, latency)  -- both in microseconds
   local errors = summary.errors
   io.write(string.format(
     '{"requests":%d,"seconds":%.6f,"p50_ms":%.4f,"p90_ms":%.4f,"p99_ms":%.4f,' ..

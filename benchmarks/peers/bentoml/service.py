@@ -1,4 +1,4 @@
-"""BentoML: a service whose calls are batched adaptively, as its guide "Adaptive batching" shows."""
+"""BentoML: a service with adaptive batching, as its guide "Adaptive batching" shows."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""KServe's Python server with a model of one's own; pictures as base64 in V1, tensors in V2."""
+"""KServe: its Python server with a custom model; pictures as base64 in V1, tensors in V2."""
 
 import base64
 import functools
@@ -15,16 +15,16 @@ from PIL import Image
 
 MODEL = Path(__file__).parents[3] / "models/digits-mlp/1/model.onnx"
 
-make_config = uvicorn.Config.__init__
+original_init = uvicorn.Config.__init__
 
 
-@functools.wraps(make_config)
-def on_this_machine_alone(self, *args, **kwargs):
-    """The SDK binds every interface and has no option for it."""
-    make_config(self, *args, **{**kwargs, "host": "127.0.0.1"})
+@functools.wraps(original_init)
+def init_on_loopback(self, *args, **kwargs):
+    """Listens on the loopback address: the SDK binds every interface and has no option for it."""
+    original_init(self, *args, **{**kwargs, "host": "127.0.0.1"})
 
 
-uvicorn.Config.__init__ = on_this_machine_alone
+uvicorn.Config.__init__ = init_on_loopback
 
 
 class Digits(Model):
@@ -34,7 +34,7 @@ class Digits(Model):
         self.ready = True
 
     def run(self, images):
-        # Not at the start: with several workers the model is pickled for them, and a session cannot be.
+        # Loaded here and not in __init__: several workers get a pickled model, and a session cannot be pickled.
         if self.session is None:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = 1
@@ -44,7 +44,7 @@ class Digits(Model):
 
     def predict(self, payload, headers=None, response_headers=None):
         if isinstance(payload, dict):
-            images = [decode(each["image"]["b64"]) for each in payload["instances"]]
+            images = [decode(instance["image"]["b64"]) for instance in payload["instances"]]
             return {"predictions": self.run(np.stack(images)).tolist()}
         tensor: InferInput = payload.inputs[0]
         probabilities = self.run(tensor.as_numpy().astype(np.uint8).reshape(-1, 28, 28))
@@ -60,6 +60,6 @@ def decode(data):
 
 if __name__ == "__main__":
     port, workers = int(sys.argv[1]), int(sys.argv[2])
-    sys.argv = sys.argv[:1]  # the SDK reads the command line too
+    sys.argv = sys.argv[:1]  # the SDK parses the command line too
     server = ModelServer(http_port=port, workers=workers, enable_grpc=False, enable_latency_logging=False)
     server.start([Digits("digits-mlp")])

@@ -1,4 +1,4 @@
-"""LitServe: pictures as base64 in JSON and batches, as its guide to faster serving shows."""
+"""LitServe: pictures as base64 in JSON, with batching as its guide to faster serving shows."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""MLServer: a runtime of one's own with adaptive batching; V2 in JSON, pictures as base64."""
+"""MLServer: a custom runtime with adaptive batching; V2 in JSON, pictures as base64."""
 
 import io
 from pathlib import Path
@@ -23,7 +23,7 @@ class Digits(MLModel):
     async def predict(self, payload):
         tensor = payload.inputs[0]
         if tensor.datatype == "BYTES":
-            images = np.stack([decode(each) for each in Base64Codec.decode_input(tensor)])
+            images = np.stack([decode(picture) for picture in Base64Codec.decode_input(tensor)])
         else:
             images = NumpyCodec.decode_input(tensor)
         (probabilities,) = self.session.run(["probabilities"], {"image": images})

@@ -1,4 +1,4 @@
-"""mosec: one stage of workers with dynamic batching, bytes in, JSON or bytes out."""
+"""mosec: one stage of workers with dynamic batching; raw request bodies, JSON or raw responses."""
 
 import io
 import json
@@ -15,11 +15,11 @@ from PIL import Image
 MODEL = Path(__file__).parents[3] / "models/digits-mlp/1/model.onnx"
 
 
-def with_pillow(data):
+def decode_with_pillow(data):
     return np.asarray(Image.open(io.BytesIO(data)).convert("L").resize((28, 28)))
 
 
-def with_opencv(data):
+def decode_with_opencv(data):
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
     return picture if picture.shape == (28, 28) else cv2.resize(picture, (28, 28), interpolation=cv2.INTER_AREA)
 
@@ -37,13 +37,13 @@ class Digits(Worker):
 
 
 class Pictures(Digits):
-    decode = staticmethod(with_opencv if os.environ.get("BENCH_DECODER") == "opencv" else with_pillow)
+    decode = staticmethod(decode_with_opencv if os.environ.get("BENCH_DECODER") == "opencv" else decode_with_pillow)
 
     def deserialize(self, data):
         return self.decode(data)
 
     def forward(self, data):
-        return [{"probabilities": each} for each in self.run(np.stack(data)).tolist()]
+        return [{"probabilities": row} for row in self.run(np.stack(data)).tolist()]
 
 
 class JsonTensors(Digits):
@@ -66,7 +66,7 @@ class RawTensors(Digits):
 
 
 if __name__ == "__main__":
-    # Its command line is read by mosec itself; what is ours comes by the environment.
+    # mosec parses the command line itself, so the benchmark passes its own options as environment variables.
     workers, route = int(os.environ["BENCH_WORKERS"]), os.environ["BENCH_ROUTE"]
     server = Server()
     if route == "json":

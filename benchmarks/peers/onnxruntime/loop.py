@@ -1,6 +1,6 @@
-"""The model alone, in a loop, without any server: MODEL QUESTIONS SECONDS; prints what came of it as JSON.
+"""onnxruntime alone, without a server: `loop.py MODEL BATCHES SECONDS` prints its rate and latencies as JSON.
 
-QUESTIONS is an .npz file with `images` (batches, n, 28, 28) and their `labels` (batches, n).
+BATCHES is an .npz file with `images` (batches, n, 28, 28) and `labels` (batches, n).
 """
 
 import json
@@ -10,23 +10,23 @@ import time
 import numpy as np
 import onnxruntime
 
-WARM_UP = 0.3  # seconds
+WARM_UP_SECONDS = 0.3
 
 
-def main(model, questions, seconds):
+def main(model, batches_file, seconds):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    with np.load(questions) as file:
+    with np.load(batches_file) as file:
         batches, labels = list(file["images"]), file["labels"]
-    read = [session.run(["probabilities"], {"image": each})[0].argmax(axis=1) for each in batches]
-    loop(session, batches, WARM_UP)
-    times = loop(session, batches, seconds)
-    p50, p90, p99 = (float(each) for each in np.percentile(times, [50, 90, 99]) * 1000)
+    digits = [session.run(["probabilities"], {"image": images})[0].argmax(axis=1) for images in batches]
+    measure(session, batches, WARM_UP_SECONDS)
+    times = measure(session, batches, seconds)
+    p50, p90, p99 = (np.percentile(times, [50, 90, 99]) * 1000).tolist()
     print(
         json.dumps(
             {
-                "accuracy": float((np.stack(read) == labels).mean()),
+                "accuracy": float((np.stack(digits) == labels).mean()),
                 "requests": len(times),
                 "seconds": float(np.sum(times)),
                 "p50_ms": p50,
@@ -38,7 +38,8 @@ def main(model, questions, seconds):
     )
 
 
-def loop(session, batches, seconds):
+def measure(session, batches, seconds):
+    """Returns the duration of each call, in seconds."""
     times = []
     started = now = time.perf_counter()
     while now - started < seconds:

@@ -1,4 +1,4 @@
-"""Ray Serve: replicas with dynamic request batching, raw bodies in, JSON or bytes out."""
+"""Ray Serve: replicas with dynamic request batching; raw request bodies, JSON or raw responses."""
 
 import io
 import sys
@@ -23,10 +23,10 @@ class Digits:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(MODEL, options, providers=["CPUExecutionProvider"])
-        self.answer = {"json": self.json, "binary": self.binary}.get(route, self.picture)
+        self.respond = {"json": self.json, "binary": self.binary}.get(route, self.picture)
 
     async def __call__(self, request: Request):
-        return await self.answer(request)
+        return await self.respond(request)
 
     async def picture(self, request):
         data = await request.body()
@@ -34,7 +34,7 @@ class Digits:
 
     @serve.batch(max_batch_size=16, batch_wait_timeout_s=0.001)
     async def batch(self, pictures):
-        images = [np.asarray(Image.open(io.BytesIO(each)).convert("L").resize((28, 28))) for each in pictures]
+        images = [np.asarray(Image.open(io.BytesIO(picture)).convert("L").resize((28, 28))) for picture in pictures]
         return self.run(np.stack(images)).tolist()
 
     async def json(self, request):
@@ -59,6 +59,6 @@ if __name__ == "__main__":
         log_to_driver=False,
     )
     serve.start(http_options={"host": "127.0.0.1", "port": port})
-    quiet = LoggingConfig(enable_access_log=False)
-    serve.run(Digits.options(num_replicas=workers).bind(route), logging_config=quiet)
+    logging_config = LoggingConfig(enable_access_log=False)
+    serve.run(Digits.options(num_replicas=workers).bind(route), logging_config=logging_config)
     threading.Event().wait()

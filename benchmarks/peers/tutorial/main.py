@@ -1,4 +1,4 @@
-"""The application that tutorials build: FastAPI, UploadFile, Pillow, one run of the model for each request."""
+"""The application that tutorials build: FastAPI, UploadFile, Pillow, one inference for each request."""
 
 import io
 from pathlib import Path
