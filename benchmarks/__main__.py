@@ -1,4 +1,4 @@
-"""python -m benchmarks: one table, ours and the others side by side."""
+"""python -m benchmarks: measure this service and other servers on the same requests; one table, one chart."""
 
 from __future__ import annotations
 
@@ -9,34 +9,48 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import machine, measure, picture, table, wrk
-from benchmarks.peer import NoComparison
+from benchmarks import chart, machine, table, wrk
+from benchmarks.measurement import participants, run_scenario
+from benchmarks.peer import NotComparable
 from benchmarks.peers import OURS, PEERS
 from benchmarks.progress import Progress
 from benchmarks.results import Results
 from benchmarks.scenario import SCENARIOS, Scenario
 
+INTERRUPTED = 130  # exit status after Ctrl+C, as shells have it: 128 + SIGINT
+
 
 def main(argv: list[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, interrupt)  # as Ctrl+C: every server is stopped on the way out
+    signal.signal(signal.SIGTERM, interrupt)  # stops every server, as Ctrl+C does
     try:
         wrk.find()
         return run(arguments)
-    except (FileNotFoundError, NoComparison) as error:
+    except (FileNotFoundError, NotComparable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130  # as shells say it
+        return INTERRUPTED
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--scenario", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), help="default: all")
-    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS), help="beside ours; default: all")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=3, help="how long each time (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="for results.json, .md and .png")
+    parser.add_argument(
+        "--scenario", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), help="what is measured (default: all)"
+    )
+    parser.add_argument(
+        "--peers", nargs="*", choices=PEERS, default=list(PEERS), help="servers beside this service (default: all)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each server (default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=int, default=3, help="duration of a measurement in seconds (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/bench"),
+        help="folder for results.json, results.md and results.png (default: %(default)s)",
+    )
     return parser
 
 
@@ -45,37 +59,42 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 if everyone was measured, 1 if anyone was left out or answered with errors."""
-    scenarios = {name: chosen(SCENARIOS[name], arguments.peers) for name in arguments.scenario}
-    turns = sum(len(each.clients) * len(each.entries + each.loops) for each in scenarios.values())
-    with Progress(turns * arguments.rounds) as progress:
-        progress.say("making the environments of the peers, where they are missing")
-        results = Results(describe(list(scenarios.values()), progress), arguments.rounds, arguments.seconds)
+    """Returns the exit status: 1 if a server was left out or a request failed, otherwise 0."""
+    scenarios = {name: select_peers(SCENARIOS[name], arguments.peers) for name in arguments.scenario}
+    measurements = arguments.rounds * sum(count_rows(scenario) for scenario in scenarios.values())
+    with Progress(measurements) as progress:
+        progress.show("making missing virtual environments")
+        results = Results(describe_machine(list(scenarios.values()), progress), arguments.rounds, arguments.seconds)
         for scenario in scenarios.values():
-            measure.run(scenario, results, progress)
-    show(results, scenarios, arguments.out)
-    return int(any(row.refused or row.errors for row in results.rows))
+            run_scenario(scenario, results, progress)
+    report(results, scenarios, arguments.out)
+    return int(any(row.exclusion or row.errors for row in results.rows))
 
 
-def chosen(scenario: Scenario, peers: list[str]) -> Scenario:
-    return replace(scenario, entries=tuple(e for e in scenario.entries if e.peer is OURS or e.peer.name in peers))
+def select_peers(scenario: Scenario, names: list[str]) -> Scenario:
+    selected = tuple(entry for entry in scenario.entries if entry.peer is OURS or entry.peer.name in names)
+    return replace(scenario, entries=selected)
 
 
-def describe(scenarios: list[Scenario], progress: Progress) -> dict[str, object]:
-    found = machine.describe(measure.who(scenarios))
-    found["busy"] = found["load_before"] > machine.BUSY
-    if found["busy"]:
-        progress.note(f"The machine is busy (load {found['load_before']}): the figures will mean little.")
-    return found
+def count_rows(scenario: Scenario) -> int:
+    return len(scenario.clients) * len(scenario.entries + scenario.loops)
 
 
-def show(results: Results, scenarios: dict[str, Scenario], out: Path) -> None:
+def describe_machine(scenarios: list[Scenario], progress: Progress) -> dict[str, object]:
+    description = machine.describe(participants(scenarios))
+    if description["busy"]:
+        progress.note(f"The machine is busy (load average {description['load_before']}): the figures are not reliable.")
+    return description
+
+
+def report(results: Results, scenarios: dict[str, Scenario], out: Path) -> None:
+    """Prints the table and writes results.md, results.json and results.png to the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    said = table.markdown(results, scenarios.values())
-    print(said)
-    (out / "results.md").write_text(said + "\n")
+    markdown = table.to_markdown(results, scenarios.values())
+    print(markdown)
+    (out / "results.md").write_text(markdown + "\n")
     results.save(out / "results.json", scenarios)
-    picture.draw(results, scenarios.values(), out / "results.png")
+    chart.draw(results, scenarios.values(), out / "results.png")
 
 
 if __name__ == "__main__":

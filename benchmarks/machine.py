@@ -1,4 +1,4 @@
-"""Where it was measured."""
+"""The machine, the commit and the versions that were measured."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import install, wrk
-from benchmarks.peer import ROOT, Loop, Peer
+from benchmarks import environments, wrk
+from benchmarks.peer import ROOT, InferenceLoop, Peer
 
-BUSY = 0.5  # runnable processes, on average: more than that, and others take from what is measured
+BUSY_LOAD = 0.5  # load average of one minute; above it, other processes slow down what is measured
 
 
-def describe(peers: dict[str, Peer | Loop]) -> dict[str, Any]:
-    """The machine, and the versions of each peer; installs those that are not there yet."""
-    found = {name: versions(peer) for name, peer in peers.items()}
+def describe(peers: dict[str, Peer | InferenceLoop]) -> dict[str, Any]:
+    """The member `machine` of results.json. Installs the peers whose environments are missing.
+
+    Raises `NotComparable` if that fails.
+    """
+    versions = {name: environments.package_versions(peer) for name, peer in peers.items()}
+    load = round(os.getloadavg()[0], 2)
     return {
         "cpu": cpu(),
         "cores": len(os.sched_getaffinity(0)),
@@ -27,13 +31,10 @@ def describe(peers: dict[str, Peer | Loop]) -> dict[str, Any]:
         "load_generator": wrk.version(),
         "commit": commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "load_before": round(os.getloadavg()[0], 2),
-        "versions": found,
+        "load_before": load,
+        "versions": versions,
+        "busy": load > BUSY_LOAD,
     }
-
-
-def versions(peer: Peer | Loop) -> dict[str, str]:
-    return install.versions_of(peer, install.python_of(peer))
 
 
 def cpu() -> str:
@@ -46,12 +47,12 @@ def cpu() -> str:
 
 
 def commit() -> str:
-    """Of the service that was measured; marked where files differ from it."""
-    done = subprocess.run(
+    """The abbreviated commit of this service, with `-dirty` if tracked files differ; `unknown` outside of git."""
+    completed = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--exclude", "*"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    return done.stdout.strip() or "unknown"
+    return completed.stdout.strip() or "unknown"

@@ -1,4 +1,4 @@
-"""A process and all that came of it, as /proc tells."""
+"""A process and its descendants, read from /proc."""
 
 from __future__ import annotations
 
@@ -10,45 +10,47 @@ from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
+POLL_INTERVAL = 0.05  # seconds
 
 
-def parents() -> dict[int, int]:
-    """Of each process that lives, its parent."""
-    found = {}
+def live_parents() -> dict[int, int]:
+    """The parent's id of each process, by process id; zombies are left out."""
+    parents = {}
     for folder in PROC.iterdir():
         if folder.name.isdigit():
             with suppress(OSError):
-                # The name in brackets may hold anything, a bracket too: what follows the last one is well formed.
+                # The name is in brackets and may contain brackets itself: only what follows the last one is parsed.
                 state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
                 if state != "Z":
-                    found[int(folder.name)] = int(parent)
-    return found
+                    parents[int(folder.name)] = int(parent)
+    return parents
 
 
-def tree(root: int) -> list[int]:
-    """The process and its descendants, parents before their children."""
-    alive = parents()
+def process_tree(root: int) -> list[int]:
+    """The ids of the process and its descendants, parents before their children; empty if it has ended."""
+    parents = live_parents()
     children: dict[int, list[int]] = {}
-    for process, parent in alive.items():
+    for process, parent in parents.items():
         children.setdefault(parent, []).append(process)
-    found = [root] if root in alive else []
-    for process in found:
-        found += children.get(process, [])
-    return found
+    tree = [root] if root in parents else []
+    for process in tree:
+        tree += children.get(process, [])
+    return tree
 
 
-def tell(processes: Iterable[int], sign: signal.Signals) -> None:
+def send_signal(processes: Iterable[int], number: signal.Signals) -> None:
+    """Processes that have ended are skipped."""
     for process in processes:
         with suppress(ProcessLookupError):
-            os.kill(process, sign)
+            os.kill(process, number)
 
 
-def gone(processes: Iterable[int], seconds: float) -> bool:
-    """Whether they all end within that time."""
-    wanted = set(processes)
+def wait_until_ended(processes: Iterable[int], seconds: float) -> bool:
+    """Whether all of them end within `seconds`."""
+    awaited = set(processes)
     deadline = time.monotonic() + seconds
-    while wanted & parents().keys():
+    while awaited & live_parents().keys():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(POLL_INTERVAL)
     return True

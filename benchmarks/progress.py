@@ -1,4 +1,4 @@
-"""How far it is, on standard error."""
+"""A progress bar on standard error."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ FORMAT = "{n_fmt}/{total_fmt} [{elapsed}<{remaining}] {desc}"
 
 
 class Progress:
-    """A bar with a line of text before it; notes stay above it."""
+    """Counts measurements; the current activity is shown behind the counter, notes stay above it."""
 
-    def __init__(self, steps: int) -> None:
-        self._steps = steps
+    def __init__(self, measurements: int) -> None:
+        self._measurements = measurements
 
     def __enter__(self) -> Self:
-        self._bar = tqdm(total=self._steps, unit="turn", bar_format=FORMAT)
+        self._bar = tqdm(total=self._measurements, bar_format=FORMAT)
         return self
 
-    def step(self, text: str) -> None:
-        self.say(text)
+    def start_measurement(self, text: str) -> None:
+        self.show(text)
         self._bar.update()
 
-    def say(self, text: str) -> None:
+    def show(self, text: str) -> None:
         self._bar.set_description_str(text)
 
     def note(self, text: str) -> None:

@@ -1,115 +1,118 @@
-"""What is compared with what."""
+"""Which servers are compared on which request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import digits
-from benchmarks.digits import Question
-from benchmarks.peer import Loop, Peer, Route
+from benchmarks import payloads
+from benchmarks.payloads import Payload
+from benchmarks.peer import InferenceLoop, Peer, Route
 from benchmarks.peers import CNN_LOOP, MLP_LOOP, OURS, PEERS
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A server in a scenario, and how it is asked. `beside`: what one more client asks of it all the while."""
+    """A server in a scenario, and the route it is measured on."""
 
     peer: Peer
-    route: str
-    label: str
-    beside: str = ""
+    route_name: str  # a key of `peer.routes`
+    label: str  # of its row in the results
+    background_route: str = ""  # one more client sends large batches to it during the measurement; empty: none
 
     @property
-    def asked(self) -> Route:
-        return self.peer.routes[self.route]
+    def route(self) -> Route:
+        return self.peer.routes[self.route_name]
 
 
 @dataclass(frozen=True)
 class Scenario:
     name: str
     title: str
-    questions: Callable[[], list[Question]]
+    payloads: Callable[[], list[Payload]]
     entries: tuple[Entry, ...]
-    clients: tuple[int, ...]
-    loops: tuple[Loop, ...] = ()
-    images: int = 1  # in a request
-    workers: int = 1  # and cores; with one the load generator has the other core to itself
-    by: str = "per_second"  # or p99_ms: what ratios are made of
+    clients: tuple[int, ...]  # numbers of connections, each measured separately
+    loops: tuple[InferenceLoop, ...] = ()
+    images: int = 1  # of one request
+    workers: int = 1  # and cores of a server; one leaves the other core to the load generator
+    metric: str = "per_second"  # the attribute of `Timing` whose ratios are reported: per_second or p99_ms
 
     @property
     def unit(self) -> str:
         return "requests/s" if self.images == 1 else "images/s"
 
 
-def entries(route: str, *names: str) -> tuple[Entry, ...]:
-    """Ours and those of that name, each asked by the route; without names all that have it."""
-    wanted = names or tuple(name for name, peer in PEERS.items() if route in peer.routes and peer.routes[route].read)
-    return tuple(Entry(PEERS[name], route, name) for name in dict.fromkeys((OURS.name, *wanted)))
+def entries(route_name: str, *peer_names: str) -> tuple[Entry, ...]:
+    """This service first, then the named peers, all on the same route; without names every peer that has the route."""
+    names = peer_names or tuple(
+        name for name, peer in PEERS.items() if route_name in peer.routes and peer.routes[route_name].parse
+    )
+    return tuple(Entry(PEERS[name], route_name, name) for name in dict.fromkeys((OURS.name, *names)))
 
 
-EVERYONE = ("constant", *(entry.label for entry in entries("png")))
+# The route "png" of the constant has no parser, so it is named here.
+PNG_ENTRIES = entries("png", "constant", *(entry.label for entry in entries("png")))
 
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("png", "One PNG of 28 x 28", digits.pictures, entries("png", *EVERYONE), (1, 16, 64)),
+        Scenario("png", "One PNG of 28 x 28", payloads.small_pngs, PNG_ENTRIES, (1, 16, 64)),
         Scenario(
             "cores",
             "One PNG of 28 x 28, two cores and two workers",
-            digits.pictures,
-            entries("png", *EVERYONE),
+            payloads.small_pngs,
+            PNG_ENTRIES,
             (64,),
             workers=2,
         ),
         Scenario(
             "json",
             "64 images as JSON numbers",
-            digits.batches,
+            payloads.batches,
             (
                 Entry(OURS, "json", "digits, V1"),
                 Entry(OURS, "json-v2", "digits, V2"),
                 *(entry for entry in entries("json") if entry.peer is not OURS and "OpenCV" not in entry.label),
             ),
             (8,),
-            images=digits.BATCH,
+            images=payloads.BATCH_SIZE,
         ),
         Scenario(
             "binary",
             "64 images as a binary tensor",
-            digits.batches,
+            payloads.batches,
             entries("binary", "mosec", "Ray Serve", "KServe"),
             (8,),
             (MLP_LOOP,),
-            images=digits.BATCH,
+            images=payloads.BATCH_SIZE,
         ),
         Scenario(
             "sheet",
             "One PNG of 280 x 280",
-            digits.sheets,
+            payloads.sheets,
             entries("png", "tutorial", "mosec", "mosec-OpenCV"),
             (16,),
         ),
         Scenario(
             "cnn",
             "64 images as a binary tensor, the convolutional model",
-            digits.batches,
+            payloads.batches,
             (Entry(OURS, "binary-cnn", "digits"),),
             (8,),
             (CNN_LOOP,),
-            images=digits.BATCH,
+            images=payloads.BATCH_SIZE,
         ),
         Scenario(
             "large",
-            "One PNG of 28 x 28 beside requests of 4,096 images",
-            digits.pictures,
+            "One PNG of 28 x 28 while another client sends 4,096 images",
+            payloads.small_pngs,
             (
                 Entry(OURS, "png", "digits, alone"),
-                Entry(OURS, "png", "digits, beside 4,096", beside="binary"),
-                Entry(OURS, "png", "digits, beside 4,096 to the cnn", beside="binary-cnn"),
+                Entry(OURS, "png", "digits, beside 4,096", background_route="binary"),
+                Entry(OURS, "png", "digits, beside 4,096 to the cnn", background_route="binary-cnn"),
             ),
             (4,),
-            by="p99_ms",
+            metric="p99_ms",
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""Every server that is measured, ours first. A new one is a folder and a line here."""
+"""Every server that is measured, this service first. A new one is a folder here and a line in `PEERS`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from benchmarks.peers import (
 )
 
 OURS = ours.PEER
-MLP_LOOP, CNN_LOOP = onnxruntime.MLP_LOOP, onnxruntime.CNN_LOOP
-PEERS = {
+MLP_LOOP = onnxruntime.MLP_LOOP
+CNN_LOOP = onnxruntime.CNN_LOOP
+PEERS = {  # by name, as `--peers` takes them
     peer.name: peer
     for peer in (
         ours.PEER,

@@ -1,58 +1,49 @@
-"""A server that reads digits by looking into their pictures, to be measured in place of a real one."""
-
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from benchmarks import server as module
-from benchmarks.http import from_rows, raw_tensor
-from benchmarks.peer import Peer, Route
+from benchmarks import server
+from benchmarks.peer import Peer
+from benchmarks.results import Results, Row
+from benchmarks.wrk import Timing
+from tests.support.fake_peer import fake_peer
 
-PROGRAM = """
-import http.server, json, subprocess, sys
+MACHINE = {
+    "cpu": "A",
+    "cores": 2,
+    "memory_gb": 8,
+    "system": "S",
+    "python": "3",
+    "load_generator": "wrk",
+    "commit": "c",
+    "date": "today",
+    "load_before": 0.1,
+    "busy": False,
+    "versions": {"it": {"it": "1.0"}},
+}
 
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-shift = int(sys.argv[2])
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        images = self.rfile.read(int(self.headers["Content-Length"]))
-        digits = [(images[at] + shift) % 10 for at in range(0, len(images), 784)]
-        body = json.dumps([[float(digit == each) for each in range(10)] for digit in digits]).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
-"""
-
-MakePeer = Callable[[int], Peer]
+@pytest.fixture(autouse=True)
+def logs_in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOGS", tmp_path / "log")
+    monkeypatch.setattr(server, "ROOT", tmp_path)
 
 
 @pytest.fixture
-def make_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakePeer:
-    """A peer with a child process; it names the first pixel of an image plus the number given."""
-    program = tmp_path / "server.py"
-    program.write_text(PROGRAM)
-    monkeypatch.setattr(module, "LOGS", tmp_path / "log")
-    monkeypatch.setattr(module, "ROOT", tmp_path)
+def peer(tmp_path: Path) -> Peer:
+    return fake_peer(tmp_path / "server.py", shift=0)
 
-    def make(shift: int) -> Peer:
-        return Peer(
-            name="made up",
-            setup="",
-            command=lambda launch: [sys.executable, program, str(launch.port), str(shift)],
-            routes={"binary": Route(lambda question: raw_tensor("/", question), from_rows)},
-        )
 
-    return make
+@pytest.fixture
+def results() -> Results:
+    """Three rounds of the service and of another server, and a server that was left out."""
+    ours = Row("png", 1, "digits", "requests/s", 1, ours=True, timings=[timing(100), timing(400), timing(300)])
+    other = Row("png", 1, "it", "requests/s", 1, timings=[timing(50), timing(100), timing(300, failed=7)])
+    excluded = Row("png", 1, "out", "requests/s", 1, exclusion="its accuracy is only 10.0% on 256 digits")
+    return Results(MACHINE, 3, 1, [excluded, other, ours])
+
+
+def timing(requests: int, failed: int = 0) -> Timing:
+    return Timing(requests, 1.0, 2.0, 3.0, 4.0, {"status": failed})

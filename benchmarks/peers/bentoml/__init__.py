@@ -1,20 +1,20 @@
-"""BentoML."""
+"""BentoML, as service.py sets it up."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.http import from_rows, json_body, picture_form
-from benchmarks.peer import PEERS, Launch, Peer, Route
+from benchmarks.codecs import json_request, parse_rows, png_form_request
+from benchmarks.peer import PEERS_FOLDER, LaunchOptions, Peer, Route
 
 
-def command(launch: Launch) -> Sequence[str | Path]:
+def command(launch: LaunchOptions) -> Sequence[str | Path]:
     serve: list[str | Path] = [launch.python, "-m", "bentoml", "serve", "service:Digits"]
-    return [*serve, "--working-dir", PEERS / "bentoml", "--host", "127.0.0.1", "--port", str(launch.port)]
+    return [*serve, "--working-dir", PEERS_FOLDER / "bentoml", "--host", "127.0.0.1", "--port", str(launch.port)]
 
 
-def environment(launch: Launch) -> Mapping[str, str]:
+def environment(launch: LaunchOptions) -> Mapping[str, str]:
     return {"BENCH_WORKERS": str(launch.workers), "BENTOML_DO_NOT_TRACK": "True"}
 
 
@@ -26,10 +26,10 @@ PEER = Peer(
     packages=("bentoml", "pillow", "onnxruntime"),
     environment=environment,
     routes={
-        "png": Route(lambda question: picture_form("/classify", question, "pictures"), from_rows),
+        "png": Route(lambda payload: png_form_request("/classify", payload, "pictures"), parse_rows),
         "json": Route(
-            lambda question: json_body("/classify_tensor", {"images": question.images.tolist()}),
-            from_rows,
+            lambda payload: json_request("/classify_tensor", {"images": payload.images.tolist()}),
+            parse_rows,
         ),
     },
 )

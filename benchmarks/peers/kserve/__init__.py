@@ -1,33 +1,33 @@
-"""KServe's Python server."""
+"""KServe's Python server, as server.py sets it up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.digits import Question
-from benchmarks.http import (
-    Request,
-    base64_picture,
-    from_member,
-    from_v2_binary,
-    from_v2_json,
-    json_body,
-    v2_binary,
-    v2_json,
+from benchmarks.codecs import (
+    base64_png,
+    json_request,
+    parse_member,
+    parse_v2_binary,
+    parse_v2_json,
+    v2_binary_request,
+    v2_json_request,
 )
-from benchmarks.peer import PEERS, Launch, Peer, Route
+from benchmarks.http import Request
+from benchmarks.payloads import Payload
+from benchmarks.peer import PEERS_FOLDER, LaunchOptions, Peer, Route
 
-INFER = "/v2/models/digits-mlp/infer"
-
-
-def command(launch: Launch) -> Sequence[str | Path]:
-    return [launch.python, PEERS / "kserve/server.py", str(launch.port), str(launch.workers)]
+INFER_PATH = "/v2/models/digits-mlp/infer"
 
 
-def ask_picture(question: Question) -> Request:
-    instances = [{"image": {"b64": base64_picture(question)}}]
-    return json_body("/v1/models/digits-mlp:predict", {"instances": instances})
+def command(launch: LaunchOptions) -> Sequence[str | Path]:
+    return [launch.python, PEERS_FOLDER / "kserve/server.py", str(launch.port), str(launch.workers)]
+
+
+def build_png_request(payload: Payload) -> Request:
+    instances = [{"image": {"b64": base64_png(payload)}}]
+    return json_request("/v1/models/digits-mlp:predict", {"instances": instances})
 
 
 PEER = Peer(
@@ -37,8 +37,8 @@ PEER = Peer(
     folder="kserve",
     packages=("kserve", "pillow", "onnxruntime"),
     routes={
-        "png": Route(ask_picture, lambda answer: from_member(answer, "predictions")),
-        "json": Route(lambda question: v2_json(INFER, question), from_v2_json),
-        "binary": Route(lambda question: v2_binary(INFER, question), from_v2_binary),
+        "png": Route(build_png_request, lambda response: parse_member(response, "predictions")),
+        "json": Route(lambda payload: v2_json_request(INFER_PATH, payload), parse_v2_json),
+        "binary": Route(lambda payload: v2_binary_request(INFER_PATH, payload), parse_v2_binary),
     },
 )

@@ -1,16 +1,16 @@
-"""LitServe."""
+"""LitServe, as server.py sets it up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.http import base64_picture, from_member, json_body
-from benchmarks.peer import PEERS, Launch, Peer, Route
+from benchmarks.codecs import base64_png, json_request, parse_member
+from benchmarks.peer import PEERS_FOLDER, LaunchOptions, Peer, Route
 
 
-def command(launch: Launch) -> Sequence[str | Path]:
-    server = PEERS / "litserve/server.py"
+def command(launch: LaunchOptions) -> Sequence[str | Path]:
+    server = PEERS_FOLDER / "litserve/server.py"
     return [launch.python, server, str(launch.port), str(launch.workers), launch.route]
 
 
@@ -22,12 +22,12 @@ PEER = Peer(
     packages=("litserve", "pillow", "onnxruntime"),
     routes={
         "png": Route(
-            lambda question: json_body("/predict", {"image_data": base64_picture(question)}),
-            lambda answer: from_member(answer, "probabilities"),
+            lambda payload: json_request("/predict", {"image_data": base64_png(payload)}),
+            lambda response: parse_member(response, "probabilities"),
         ),
         "json": Route(
-            lambda question: json_body("/predict", {"instances": question.images.tolist()}),
-            lambda answer: from_member(answer, "probabilities"),
+            lambda payload: json_request("/predict", {"instances": payload.images.tolist()}),
+            lambda response: parse_member(response, "probabilities"),
         ),
     },
 )

@@ -1,38 +1,39 @@
-"""MLServer."""
+"""MLServer, as settings.json, model-settings.json and digits.py set it up."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.digits import Question
-from benchmarks.http import Request, base64_picture, from_v2_json, json_body, v2_json
-from benchmarks.peer import PEERS, Launch, Peer, Route
+from benchmarks.codecs import base64_png, json_request, parse_v2_json, v2_json_request
+from benchmarks.http import Request
+from benchmarks.payloads import Payload
+from benchmarks.peer import PEERS_FOLDER, LaunchOptions, Peer, Route
 
-INFER = "/v2/models/digits-mlp/infer"
-
-
-def command(launch: Launch) -> Sequence[str | Path]:
-    return [launch.python.with_name("mlserver"), "start", PEERS / "mlserver"]
+INFER_PATH = "/v2/models/digits-mlp/infer"
 
 
-def environment(launch: Launch) -> Mapping[str, str]:
+def command(launch: LaunchOptions) -> Sequence[str | Path]:
+    return [launch.python.with_name("mlserver"), "start", PEERS_FOLDER / "mlserver"]
+
+
+def environment(launch: LaunchOptions) -> Mapping[str, str]:
     return {
         "MLSERVER_HTTP_PORT": str(launch.port),
-        "MLSERVER_GRPC_PORT": str(launch.port - 10_000),  # it starts gRPC too, whatever one wants
+        "MLSERVER_GRPC_PORT": str(launch.port - 10_000),  # gRPC cannot be turned off
         "MLSERVER_PARALLEL_WORKERS": str(launch.workers),
     }
 
 
-def ask_picture(question: Question) -> Request:
+def build_png_request(payload: Payload) -> Request:
     tensor = {
         "name": "image",
         "shape": [1],
         "datatype": "BYTES",
         "parameters": {"content_type": "base64"},
-        "data": [base64_picture(question)],
+        "data": [base64_png(payload)],
     }
-    return json_body(INFER, {"inputs": [tensor]})
+    return json_request(INFER_PATH, {"inputs": [tensor]})
 
 
 PEER = Peer(
@@ -43,7 +44,7 @@ PEER = Peer(
     packages=("mlserver", "uvloop", "pillow", "onnxruntime"),
     environment=environment,
     routes={
-        "png": Route(ask_picture, from_v2_json),
-        "json": Route(lambda question: v2_json(INFER, question), from_v2_json),
+        "png": Route(build_png_request, parse_v2_json),
+        "json": Route(lambda payload: v2_json_request(INFER_PATH, payload), parse_v2_json),
     },
 )

@@ -1,4 +1,4 @@
-"""mosec, with Pillow as in its examples; and with OpenCV, the faster decoder, so that ours does not win by that."""
+"""mosec with Pillow, as in its examples; and with OpenCV, so that the faster decoder is not what makes ours faster."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.http import from_member, from_raw_tensor, json_body, picture_body, raw_tensor
-from benchmarks.peer import PEERS, Launch, Peer, Route
+from benchmarks.codecs import json_request, parse_member, parse_raw_tensor, png_request, raw_tensor_request
+from benchmarks.peer import PEERS_FOLDER, LaunchOptions, Peer, Route
 
 PATH = "/inference"
 
 
-def command(launch: Launch) -> Sequence[str | Path]:
-    serve: list[str | Path] = [launch.python, PEERS / "mosec/server.py", "--address", "127.0.0.1"]
+def command(launch: LaunchOptions) -> Sequence[str | Path]:
+    serve: list[str | Path] = [launch.python, PEERS_FOLDER / "mosec/server.py", "--address", "127.0.0.1"]
     return [*serve, "--port", str(launch.port), "--log-level", "warning"]
 
 
-def environment(launch: Launch) -> Mapping[str, str]:
+def environment(launch: LaunchOptions) -> Mapping[str, str]:
     return {"BENCH_WORKERS": str(launch.workers), "BENCH_ROUTE": launch.route}
 
 
@@ -30,20 +30,20 @@ PEER = Peer(
     environment=environment,
     routes={
         "png": Route(
-            lambda question: picture_body(PATH, question),
-            lambda answer: from_member(answer, "probabilities"),
+            lambda payload: png_request(PATH, payload),
+            lambda response: parse_member(response, "probabilities"),
         ),
         "json": Route(
-            lambda question: json_body(PATH, {"instances": question.images.tolist()}),
-            lambda answer: from_member(answer, "probabilities"),
+            lambda payload: json_request(PATH, {"instances": payload.images.tolist()}),
+            lambda response: parse_member(response, "probabilities"),
         ),
-        "binary": Route(lambda question: raw_tensor(PATH, question), from_raw_tensor),
+        "binary": Route(lambda payload: raw_tensor_request(PATH, payload), parse_raw_tensor),
     },
 )
 
 WITH_OPENCV = replace(
     PEER,
     name="mosec-OpenCV",
-    setup="the same, the pictures decoded by OpenCV",
+    setup="as mosec, with OpenCV as the decoder of pictures",
     environment=lambda launch: {**environment(launch), "BENCH_DECODER": "opencv"},
 )

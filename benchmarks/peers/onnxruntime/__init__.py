@@ -1,8 +1,8 @@
-"""onnxruntime called in a loop: no server can run the model faster than its own runtime does."""
+"""onnxruntime called in a loop: no server can run a model faster than its runtime does."""
 
 from __future__ import annotations
 
-from benchmarks.peer import CNN, MLP, Loop
+from benchmarks.peer import CNN, MLP, InferenceLoop
 
-MLP_LOOP = Loop("session.run", "onnxruntime alone in a loop, batches of 64, one core", MLP)
-CNN_LOOP = Loop("session.run", "onnxruntime alone in a loop, batches of 64, one core", CNN)
+MLP_LOOP = InferenceLoop("session.run", "onnxruntime alone in a loop, batches of 64, one core", MLP)
+CNN_LOOP = InferenceLoop("session.run", "onnxruntime alone in a loop, batches of 64, one core", CNN)

@@ -1,25 +1,25 @@
-"""Ray Serve."""
+"""Ray Serve, as server.py sets it up."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.http import from_member, from_raw_tensor, json_body, picture_body, raw_tensor
-from benchmarks.peer import PEERS, Launch, Peer, Route
+from benchmarks.codecs import json_request, parse_member, parse_raw_tensor, png_request, raw_tensor_request
+from benchmarks.peer import PEERS_FOLDER, LaunchOptions, Peer, Route
 
 
-def command(launch: Launch) -> Sequence[str | Path]:
-    server = PEERS / "ray_serve/server.py"
+def command(launch: LaunchOptions) -> Sequence[str | Path]:
+    server = PEERS_FOLDER / "ray_serve/server.py"
     return [launch.python, server, str(launch.port), str(launch.workers), launch.route]
 
 
-def environment(launch: Launch) -> Mapping[str, str]:
+def environment(launch: LaunchOptions) -> Mapping[str, str]:
     return {
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_SERVE_DEFAULT_HTTP_HOST": "127.0.0.1",  # of the replicas, which listen too
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # despite its name: its daemons listen on the loopback address alone
+        "RAY_SERVE_DEFAULT_HTTP_HOST": "127.0.0.1",  # of the replicas, which listen as well
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # its effect here: the daemons listen on the loopback address only
     }
 
 
@@ -32,13 +32,13 @@ PEER = Peer(
     environment=environment,
     routes={
         "png": Route(
-            lambda question: picture_body("/", question),
-            lambda answer: from_member(answer, "probabilities"),
+            lambda payload: png_request("/", payload),
+            lambda response: parse_member(response, "probabilities"),
         ),
         "json": Route(
-            lambda question: json_body("/", {"instances": question.images.tolist()}),
-            lambda answer: from_member(answer, "probabilities"),
+            lambda payload: json_request("/", {"instances": payload.images.tolist()}),
+            lambda response: parse_member(response, "probabilities"),
         ),
-        "binary": Route(lambda question: raw_tensor("/", question), from_raw_tensor),
+        "binary": Route(lambda payload: raw_tensor_request("/", payload), parse_raw_tensor),
     },
 )

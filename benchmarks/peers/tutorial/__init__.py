@@ -1,33 +1,33 @@
-"""The application that tutorials build."""
+"""The application that FastAPI tutorials for models build, as main.py sets it up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.http import from_member, json_body, picture_form
-from benchmarks.peer import PEERS, Launch, Peer, Route
+from benchmarks.codecs import json_request, parse_member, png_form_request
+from benchmarks.peer import PEERS_FOLDER, LaunchOptions, Peer, Route
 
 
-def command(launch: Launch) -> Sequence[str | Path]:
-    serve: list[str | Path] = [launch.python, "-m", "uvicorn", "--app-dir", PEERS / "tutorial", "main:app"]
+def command(launch: LaunchOptions) -> Sequence[str | Path]:
+    serve: list[str | Path] = [launch.python, "-m", "uvicorn", "--app-dir", PEERS_FOLDER / "tutorial", "main:app"]
     return [*serve, "--port", str(launch.port), "--workers", str(launch.workers), "--no-access-log"]
 
 
 PEER = Peer(
     name="tutorial",
-    setup="FastAPI, UploadFile, Pillow, session.run for each request",
+    setup="FastAPI, UploadFile, Pillow, one session.run for each request",
     command=command,
     folder="tutorial",
     packages=("fastapi", "uvicorn", "pillow", "onnxruntime"),
     routes={
         "png": Route(
-            lambda question: picture_form("/predict", question, "file"),
-            lambda answer: from_member(answer, "probabilities"),
+            lambda payload: png_form_request("/predict", payload, "file"),
+            lambda response: parse_member(response, "probabilities"),
         ),
         "json": Route(
-            lambda question: json_body("/predict_many", {"instances": question.images.tolist()}),
-            lambda answer: from_member(answer, "predictions"),
+            lambda payload: json_request("/predict_many", {"instances": payload.images.tolist()}),
+            lambda response: parse_member(response, "predictions"),
         ),
     },
 )
