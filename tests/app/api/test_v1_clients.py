@@ -29,7 +29,7 @@ def test_kserves_client_finds_the_service_ready_and_reads_digits(
 ) -> None:
     assert PYTHON.exists(), "KServe's client is not installed: make .cache/kserve/stamp"
     process = subprocess.run(
-        [PYTHON, ROOT / "tests/app/kserve_client.py", service.address, protocol, "digits"],
+        [PYTHON, ROOT / "tests/support/kserve_client.py", service.address, protocol, "digits"],
         input=json.dumps(test_digits.images[:5].tolist()),
         capture_output=True,
         text=True,
