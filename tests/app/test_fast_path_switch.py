@@ -16,6 +16,7 @@ PREDICT = b"/predict", {b"content-length": b"1"}  # eligible
 QUICK = ("tests/app/http/test_auth.py", "tests/app/api/test_digits.py", "-k", "not accuracy and not polarity")
 ALL = (
     "tests/app/api",
+    "tests/app/codecs",
     "tests/app/http",
     "tests/app/observability",
     "tests/app/repository",
