@@ -74,7 +74,7 @@ async def index(request: Request) -> list[IndexEntry]:
     openapi_extra=request_body(LoadRequest),
 )
 async def load(request: Request, name: str) -> Response:
-    """Serves the versions of a model that are on disk now. If one is refused, its predecessor is served on."""
+    """Serves the versions of a model that are on disk now. A refused version replaces none that is served."""
     check_admin(request)
     parameters = (await parse_object(request)).get("parameters") or {}
     if not isinstance(parameters, dict) or any(parameter.startswith(OVERRIDES) for parameter in parameters):
