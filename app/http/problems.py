@@ -120,12 +120,12 @@ def to_service_error(request: Request, error: HTTPException) -> ServiceError:
         return RouteNotFound(f"There is nothing at {path}: see /docs for the routes.")
     if error.status_code == 405:
         allow = (error.headers or {}).get("Allow", "")
-        return MethodNotAllowed(f"{path} does not take {request.method}: use {allow}.", allow=allow)
+        return MethodNotAllowed(f"{path} does not support {request.method}: use {allow}.", allow=allow)
     return InvalidRequest(str(error.detail))
 
 
 async def on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    invalid = InvalidRequest(f"The parameter {first['loc'][-1]!r} is wrong: {first['msg']}.")
+    invalid = InvalidRequest(f"The parameter {first['loc'][-1]!r} is invalid: {first['msg']}.")
     return problem_response(invalid, request.scope)

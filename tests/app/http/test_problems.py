@@ -48,7 +48,7 @@ def test_parameter_of_a_wrong_kind_is_named_in_a_problem(client: TestClient) -> 
     response = client.get("/models/digits/newest/model.onnx")
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/problem+json"
-    assert response.json()["detail"].startswith("The parameter 'version' is wrong: ")
+    assert response.json()["detail"].startswith("The parameter 'version' is invalid: ")
 
 
 def test_unknown_path_and_wrong_method_are_problems(client: TestClient) -> None:
