@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from app.arrays import CLASSES
 from app.errors import ModelRefused
 from app.runtime import configure_runtime
 from training import command_line
@@ -83,7 +84,7 @@ def run_pictures(arguments: argparse.Namespace) -> None:
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
-    from training.evaluation.metrics import CLASSES, Evaluation
+    from training.evaluation.metrics import Evaluation
     from training.export import fit_temperature, predict, read_run, softmax
 
     data = load_mnist(arguments.data_dir)
@@ -92,70 +93,71 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     name, digits = choose_digits(arguments, data)
     probabilities = softmax(predict(model, digits.images) / temperature)[:, :CLASSES]
     print(f"{name}, calibrated with temperature {temperature:.3f}")
-    print(Evaluation.of(probabilities, digits.labels))
+    print(Evaluation.from_predictions(probabilities, digits.labels))
 
 
 def run_export(arguments: argparse.Namespace) -> None:
-    from training.export import export, write
+    from training.export import export, write_atomically
 
     out = arguments.out or arguments.run / "model.onnx"
     exported = export(arguments.run, load_mnist(arguments.data_dir))
-    write(exported.graph, out)
+    write_atomically(exported.graph, out)
     print(f"exported: {out}, {len(exported.graph):,} bytes; differs from Keras by at most ", end="")
     print(f"{exported.parity.max_abs_difference:.1e} on {exported.parity.data}")
 
 
 def run_report(arguments: argparse.Namespace) -> None:
     from training.export import export
-    from training.publish import examine
-    from training.reporting.report import CARD, report
+    from training.reporting.report import CARD_FILE, write_report
+    from training.reporting.results import evaluate_export
 
     data = load_mnist(arguments.data_dir)
     exported = export(arguments.run, data)
     name, digits = choose_digits(arguments, data)
     out = arguments.out or arguments.run / "report"
-    report(examine(str(arguments.run), arguments.run, exported, name, digits), out)
-    print(f"reported: {out / CARD}")
+    write_report(evaluate_export(str(arguments.run), arguments.run, exported, name, digits), out)
+    print(f"reported: {out / CARD_FILE}")
 
 
 def run_survey(arguments: argparse.Namespace) -> None:
     from app.inference.session import Model
     from app.repository.manifest import read_version
     from training.evaluation import robustness
-    from training.evaluation.testsets import all_kinds
+    from training.evaluation.testsets import all_test_sets
     from training.reporting import contact_sheet
 
     digits = load_mnist(arguments.data_dir).test
     manifest, graph = read_version(arguments.model)
-    outcomes = robustness.survey(Model(graph, device="cpu"), manifest.threshold, digits, all_kinds(digits))
-    print(robustness.table(outcomes))
+    model = Model(graph, device="cpu")
+    results = robustness.evaluate_robustness(model, manifest.threshold, digits, all_test_sets(digits))
+    print(robustness.format_table(results))
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
-        figures = [outcome.to_dict() for outcome in outcomes]
+        figures = [result.to_dict() for result in results]
         (arguments.out / "survey.json").write_text(json.dumps(figures, indent=2) + "\n")
-        (arguments.out / contact_sheet.FILE).write_bytes(contact_sheet.contact_sheet(outcomes))
+        (arguments.out / contact_sheet.FILE).write_bytes(contact_sheet.draw_contact_sheet(results))
         print(f"written: {arguments.out}/survey.json and {contact_sheet.FILE}")
 
 
 def run_pages(arguments: argparse.Namespace) -> None:
     from app.inference.session import Model
     from app.repository.manifest import read_version
-    from training.evaluation.pages import measure
+    from training.evaluation.pages import evaluate_pages
 
     data = load_mnist(arguments.data_dir)
     name, digits = choose_digits(arguments, data)
     _, graph = read_version(arguments.model)
     print(f"whole pages read correctly, made of {name} digits")
-    for line in measure(Model(graph, device="cpu"), digits, arguments.pages):
+    for line in evaluate_pages(Model(graph, device="cpu"), digits, arguments.pages):
         print(line, flush=True)
 
 
 def run_publish(arguments: argparse.Namespace) -> None:
-    from training.evaluation.testsets import all_kinds
+    from training.evaluation.testsets import all_test_sets
     from training.publish import publish
 
     data = load_mnist(arguments.data_dir)
-    print(f"published: {publish(arguments.run, arguments.models, data, all_kinds(data.test))}")
+    print(f"published: {publish(arguments.run, arguments.models, data, all_test_sets(data.test))}")
 
 
 def run_sign(arguments: argparse.Namespace) -> None:

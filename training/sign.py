@@ -1,4 +1,4 @@
-"""Signs a version, for services with `require_signature_by`: OpenSSF's model signing, with a key and offline."""
+"""Signs a version for services with `require_signature_by`: OpenSSF model signing with a key pair, offline."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from training.errors import SigningError
 
 
 def sign(version: Path, private_key: Path) -> Path:
-    """Signs every file of models/<name>/<version>, cards and pictures too; the file of the signature.
+    """Signs every file of models/<name>/<version>, card and diagrams too. Returns the path of the signature.
 
-    The key is a PEM file of P-256, P-384 or P-521, without a password. Raises `SigningError`, also for a version that
-    no service would take.
+    The key is a PEM file with a P-256, P-384 or P-521 key, without a password. Raises `SigningError`, also for a
+    version that every service would refuse.
     """
     try:
         from model_signing import hashing, signing
@@ -25,8 +25,13 @@ def sign(version: Path, private_key: Path) -> Path:
         signer = signing.Config().use_elliptic_key_signer(private_key=private_key)  # type: ignore[no-untyped-call]
     except ModelRefused as error:
         raise SigningError(str(error)) from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:  # the last two: with a password, of no curve
-        raise SigningError(f"{private_key} is no private key that can be used: {error}") from error
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ) as error:  # the last two: with a password, not elliptic
+        raise SigningError(f"{private_key} is not a usable private key: {error}") from error
     signature = version / SIGNATURE_FILE
     files = hashing.Config().set_ignored_paths(paths=[SIGNATURE_FILE])  # type: ignore[no-untyped-call]
     signer.set_hashing_config(files).sign(version, signature)

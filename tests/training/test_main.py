@@ -14,7 +14,7 @@ from training import __main__, command_line
 from training.config import PRESETS
 from training.datasets.mnist import Digits, Split
 from training.evaluation import testsets
-from training.evaluation.testsets.base import Kind
+from training.evaluation.testsets.base import TestSet
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,12 +23,13 @@ ROOT = Path(__file__).parents[2]
 def on_small_data(data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     """The small split for MNIST, whose training digits are not in the repository, and few test sets."""
     monkeypatch.setattr(__main__, "load_mnist", lambda _folder: data)
-    monkeypatch.setattr(testsets, "all_kinds", few_kinds)
+    monkeypatch.setattr(testsets, "all_test_sets", few_test_sets)
 
 
-def few_kinds(digits: Digits) -> list[Kind]:
+def few_test_sets(digits: Digits) -> list[TestSet]:
     """Two test sets that need no download, with one picture of each variant: all of them take minutes."""
-    return [dataclasses.replace(kind, each=1) for kind in (testsets.files.kind(digits), testsets.ood.noise_kind())]
+    test_sets = (testsets.files.file_formats(digits), testsets.ood.noise())
+    return [dataclasses.replace(test_set, pictures_per_variant=1) for test_set in test_sets]
 
 
 def config_of(*options: str) -> object:

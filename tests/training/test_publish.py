@@ -28,18 +28,18 @@ def manifest(published: Path) -> Manifest:
     return read_version(published)[0]
 
 
-def test_a_version_holds_graph_manifest_card_and_pictures(published: Path) -> None:
+def test_a_version_holds_graph_manifest_card_and_diagrams(published: Path) -> None:
     assert (published.parent.name, published.name) == ("tiny", "1")
-    pictures = {f"{name}.png" for name in ("curves", "confusion", "misread", "reliability")}
-    assert {path.name for path in published.iterdir()} == {"model.onnx", "manifest.json", "card.md", *pictures}
+    diagrams = {f"{name}.png" for name in ("curves", "confusion", "misread", "reliability")}
+    assert {path.name for path in published.iterdir()} == {"model.onnx", "manifest.json", "card.md", *diagrams}
     assert [path.name for path in published.parents[1].iterdir()] == ["tiny"]
 
 
-def test_the_service_reads_it_and_it_reads_digits(published: Path, data: Split) -> None:
+def test_the_service_loads_the_version_and_it_reads_digits(published: Path, data: Split) -> None:
     manifest, graph = read_version(published)
-    read = Model(graph, "cpu").run(data.test.images).argmax(axis=1)
-    test = next(each for each in manifest.metrics if each.name == "accuracy" and "test" in each.data)
-    assert (read == data.test.labels).mean() == test.value
+    predicted = Model(graph, "cpu").run(data.test.images).argmax(axis=1)
+    accuracy = next(metric for metric in manifest.metrics if metric.name == "accuracy" and "test" in metric.data)
+    assert (predicted == data.test.labels).mean() == accuracy.value
 
 
 def test_the_manifest_describes_the_file_beside_it(published: Path, manifest: Manifest) -> None:
@@ -49,11 +49,11 @@ def test_the_manifest_describes_the_file_beside_it(published: Path, manifest: Ma
     assert manifest.parameters == 111_146
     (image,) = manifest.inputs
     assert (image.name, image.dtype, image.shape) == ("image", "uint8", ["batch", 28, 28])
-    outputs = {each.name: (each.dtype, each.shape) for each in manifest.outputs}
+    outputs = {tensor.name: (tensor.dtype, tensor.shape) for tensor in manifest.outputs}
     assert outputs == {"logits": ("float32", ["batch", 10]), "probabilities": ("float32", ["batch", 10])}
 
 
-def test_the_manifest_says_where_it_came_from(manifest: Manifest, config: TrainConfig) -> None:
+def test_the_manifest_says_how_the_version_was_made(manifest: Manifest, config: TrainConfig) -> None:
     assert TrainConfig.from_dict(manifest.config) == config
     assert manifest.seed == config.seed
     assert manifest.data["sha256"] == DIGESTS
@@ -63,21 +63,24 @@ def test_the_manifest_says_where_it_came_from(manifest: Manifest, config: TrainC
 
 
 def test_every_metric_names_the_data_it_was_measured_on(manifest: Manifest) -> None:
-    assert [(each.name, each.data) for each in manifest.metrics] == [
+    assert [(metric.name, metric.data) for metric in manifest.metrics] == [
         ("accuracy", "MNIST validation, 1,000 digits"),
         ("accuracy", "MNIST test, 1,000 digits"),
         ("expected_calibration_error", "MNIST test, 1,000 digits"),
     ]
-    for each in manifest.metrics[:2]:
-        assert each.interval is not None
-        assert each.interval[0] < each.value < each.interval[1]
+    for metric in manifest.metrics[:2]:
+        assert metric.interval is not None
+        assert metric.interval[0] < metric.value < metric.interval[1]
     assert manifest.parity.max_abs_difference <= 1e-5
 
 
-def test_a_model_tried_on_kinds_of_pictures_keeps_the_figures(run: Path, data: Split, tmp_path: Path) -> None:
-    kinds = [dataclasses.replace(each, each=1) for each in (files.kind(data.test), ood.noise_kind())]
-    folder = publish(run, tmp_path, data, kinds)
-    figures = {(each.name, each.data) for each in read_version(folder)[0].metrics}
+def test_the_manifest_has_the_figures_of_the_test_sets(run: Path, data: Split, tmp_path: Path) -> None:
+    test_sets = [
+        dataclasses.replace(test_set, pictures_per_variant=1)
+        for test_set in (files.file_formats(data.test), ood.noise())
+    ]
+    folder = publish(run, tmp_path, data, test_sets)
+    figures = {(metric.name, metric.data) for metric in read_version(folder)[0].metrics}
     assert {
         ("accuracy", "files, 29 pictures"),
         ("expected_calibration_error", "files, 29 pictures"),
@@ -92,22 +95,22 @@ def test_publishing_again_makes_the_next_version(run: Path, data: Split, tmp_pat
     assert [folder.name for folder in list_versions(tmp_path)] == ["1", "2"]
 
 
-def test_the_next_version_follows_the_largest_number_and_ignores_what_is_none(tmp_path: Path) -> None:
+def test_the_next_version_follows_the_largest_number_and_ignores_other_names(tmp_path: Path) -> None:
     for name in ("2", "10", "notes"):
         (tmp_path / name).mkdir()
     assert next_version(tmp_path) == 11
 
 
-def test_a_run_without_a_model_leaves_nothing(run: Path, data: Split, tmp_path: Path) -> None:
-    half = Path(shutil.copytree(run, tmp_path / "run"))
-    (half / "model.keras").unlink()
+def test_publishing_a_run_without_a_model_leaves_nothing(run: Path, data: Split, tmp_path: Path) -> None:
+    incomplete = Path(shutil.copytree(run, tmp_path / "run"))
+    (incomplete / "model.keras").unlink()
     with pytest.raises(ExportError):
-        publish(half, tmp_path / "models", data)
+        publish(incomplete, tmp_path / "models", data)
     assert not (tmp_path / "models").exists()
 
 
-def test_a_publish_that_fails_half_way_leaves_nothing(run: Path, data: Split, tmp_path: Path) -> None:
-    """The graph is proven and written, then the labels turn out not to belong to the images."""
+def test_publishing_that_fails_half_way_leaves_nothing(run: Path, data: Split, tmp_path: Path) -> None:
+    """The graph is proven; then there is a label too few for the evaluation."""
     broken = dataclasses.replace(data, validation=data.validation, test=Digits(data.test.images, data.test.labels[:-1]))
     with pytest.raises(ValueError, match="labels"):
         publish(run, tmp_path, broken)
@@ -115,8 +118,8 @@ def test_a_publish_that_fails_half_way_leaves_nothing(run: Path, data: Split, tm
 
 
 def test_a_history_that_cannot_be_drawn_leaves_nothing(run: Path, data: Split, tmp_path: Path) -> None:
-    spoilt = Path(shutil.copytree(run, tmp_path / "run"))
-    (spoilt / "history.csv").write_text("epoch,accuracy\n0,0.5\n")
+    damaged = Path(shutil.copytree(run, tmp_path / "run"))
+    (damaged / "history.csv").write_text("epoch,accuracy\n0,0.5\n")
     with pytest.raises(KeyError):
-        publish(spoilt, tmp_path / "models", data)
+        publish(damaged, tmp_path / "models", data)
     assert list((tmp_path / "models").iterdir()) == []

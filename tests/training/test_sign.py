@@ -1,4 +1,4 @@
-"""A version is signed by OpenSSF's library, and what it signs is what our services take."""
+"""Versions are signed by OpenSSF's library, and the service accepts these signatures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write_keys(
     key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | None = None,
     protection: KeySerializationEncryption | None = None,
 ) -> Path:
-    """A private key, with its public one beside it as key.pub."""
+    """Writes key.pem and key.pub. Returns the path of the private key."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection or NoEncryption())
     (folder / "key.pem").write_bytes(private)
@@ -51,14 +51,14 @@ def version(models: Path, tmp_path: Path) -> Path:
 
 
 def openssf_verifies(version: Path, public_key: Path) -> bool:
-    """By the library's own command, which looks at every file."""
+    """By the library's own command, which checks every file."""
     command = [sys.executable, "-m", "model_signing", "verify", "key", "--public_key", str(public_key)]
     command += ["--signature", str(version / SIGNATURE_FILE), str(version)]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda each: str(each.name))
-def test_signed_version_is_taken_by_us_and_by_openssf(version: Path, tmp_path: Path, curve: Curve) -> None:
+@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda curve: str(curve.name))
+def test_signed_version_is_accepted_by_the_service_and_by_openssf(version: Path, tmp_path: Path, curve: Curve) -> None:
     key = write_keys(tmp_path, ec.generate_private_key(curve))
     assert sign(version, key) == version / SIGNATURE_FILE
     assert read_version(version, Signer.read(tmp_path / "key.pub"))[0].name == "digits-mlp"
@@ -81,28 +81,28 @@ def test_version_may_be_signed_again(version: Path, tmp_path: Path) -> None:
         read_version(version, Signer.read(first))
 
 
-def test_version_that_no_service_would_take_is_not_signed(version: Path, tmp_path: Path) -> None:
+def test_version_that_every_service_would_refuse_is_not_signed(version: Path, tmp_path: Path) -> None:
     (version / GRAPH_FILE).write_bytes(b"damaged")
     with pytest.raises(SigningError, match="sha256"):
         sign(version, write_keys(tmp_path))
     assert not (version / SIGNATURE_FILE).exists()
 
 
-def test_key_that_cannot_be_used_is_said(version: Path, tmp_path: Path) -> None:
+def test_unusable_key_is_named_in_the_error(version: Path, tmp_path: Path) -> None:
     with pytest.raises(SigningError, match="No such file"):
         sign(version, tmp_path / "nowhere.pem")
-    with pytest.raises(SigningError, match="no private key that can be used"):
+    with pytest.raises(SigningError, match="is not a usable private key"):
         sign(version, version / MANIFEST_FILE)
     secret = write_keys(tmp_path, protection=BestAvailableEncryption(b"secret"))
     with pytest.raises(SigningError, match="Password was not given"):
         sign(version, secret)
-    with pytest.raises(SigningError, match="no private key that can be used"):
+    with pytest.raises(SigningError, match="is not a usable private key"):
         sign(version, write_keys(tmp_path, ec.generate_private_key(ec.SECP256K1())))
-    with pytest.raises(SigningError, match="no private key that can be used"):
+    with pytest.raises(SigningError, match="is not a usable private key"):
         sign(version, write_keys(tmp_path, ed25519.Ed25519PrivateKey.generate()))
 
 
-def test_command_signs_or_says_in_one_line_why_not(
+def test_command_signs_or_prints_one_line_with_the_reason(
     version: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = write_keys(tmp_path)
@@ -113,7 +113,7 @@ def test_command_signs_or_says_in_one_line_why_not(
 
 
 def test_signing_loads_no_tensorflow(version: Path, tmp_path: Path) -> None:
-    """It may be done where nothing is trained."""
+    """A machine that signs need not be able to train."""
     key = write_keys(tmp_path)
     code = (
         "import sys; from training.__main__ import main; "

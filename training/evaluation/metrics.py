@@ -1,73 +1,79 @@
-"""How good a classifier's probabilities are. Numbers only; `report` draws them."""
+"""Metrics of a classifier: accuracy with its confidence interval, precision, recall, calibration, AUROC."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-Probabilities = NDArray[np.floating[Any]]  # (n, 10), each row sums to 1
-Labels = NDArray[np.uint8]  # (n,), 0-9
-Confusion = NDArray[np.int64]  # (10, 10): row = the digit it is, column = the digit read
+from app.arrays import CLASSES, Probabilities
+from training.datasets.mnist import Labels
 
-CLASSES = 10
-BINS = 15
-Z_95 = 1.959964  # the normal distribution's 97.5 % quantile
+Confidences = NDArray[np.floating[Any]]  # (n,): the largest probability of each prediction
+Correct = NDArray[np.bool_]  # (n,): whether each prediction is correct
+Counts = NDArray[np.int64]  # (10,): by digit
+ConfusionMatrix = NDArray[np.int64]  # (10, 10): row = true digit, column = predicted digit
+
+CALIBRATION_BINS = 15  # as many as Guo et al. (2017) use
+Z_95 = 1.959964  # the 97.5 % quantile of the standard normal distribution
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The predictions whose confidence lies in (lower, upper]."""
+    """The predictions with a confidence in (lower, upper]."""
 
     lower: float
     upper: float
     count: int
-    confidence: float  # mean over the bin; 0 where it is empty
-    accuracy: float  # share that is right; 0 where it is empty
+    confidence: float  # mean; 0 in an empty bin
+    accuracy: float  # 0 in an empty bin
 
 
 @dataclass(frozen=True)
 class Evaluation:
+    """The metrics of one model on one set of digits."""
+
     n: int
     accuracy: float
-    interval: tuple[float, float]  # 95 %, of the accuracy
-    precision: tuple[float, ...]  # for each digit, 0-9; nan where it was never read
-    recall: tuple[float, ...]  # for each digit, 0-9; nan where there is none
-    confusion: tuple[tuple[int, ...], ...]
-    calibration_error: float
-    reliability: tuple[Bin, ...]
+    interval: tuple[float, float]  # 95 % confidence interval of the accuracy
+    precision: tuple[float, ...]  # by digit; nan for a digit that was never predicted
+    recall: tuple[float, ...]  # by digit; nan for a digit that does not occur
+    confusion: tuple[tuple[int, ...], ...]  # row = true digit, column = predicted digit
+    calibration_error: float  # expected calibration error, 0 to 1
+    reliability: tuple[Bin, ...]  # the bins of the reliability diagram
 
     @classmethod
-    def of(cls, probabilities: Probabilities, labels: Labels) -> Evaluation:
-        """Raises `ValueError` if there is nothing to evaluate or the two differ in length."""
+    def from_predictions(cls, probabilities: Probabilities, labels: Labels) -> Self:
+        """Raises `ValueError` if there are no predictions, or not one for each label."""
         if len(labels) == 0 or probabilities.shape != (len(labels), CLASSES):
-            raise ValueError(f"probabilities {probabilities.shape} do not belong to {len(labels)} labels")
-        read = probabilities.argmax(axis=1)
-        right = read == labels
-        matrix = confusion_matrix(labels, read)
-        bins = reliability(probabilities.max(axis=1), right)
+            raise ValueError(f"probabilities of shape {probabilities.shape} do not match {len(labels)} labels")
+        predicted = probabilities.argmax(axis=1)
+        correct = predicted == labels
+        matrix = confusion_matrix(labels, predicted)
+        bins = reliability_diagram(probabilities.max(axis=1), correct)
         return cls(
             n=len(labels),
-            accuracy=float(right.mean()),
-            interval=wilson_interval(int(right.sum()), len(labels)),
-            precision=shares(matrix.diagonal(), matrix.sum(axis=0)),
-            recall=shares(matrix.diagonal(), matrix.sum(axis=1)),
+            accuracy=float(correct.mean()),
+            interval=wilson_interval(int(correct.sum()), len(labels)),
+            precision=divide(matrix.diagonal(), matrix.sum(axis=0)),
+            recall=divide(matrix.diagonal(), matrix.sum(axis=1)),
             confusion=tuple(tuple(map(int, row)) for row in matrix),
             calibration_error=expected_calibration_error(bins),
             reliability=bins,
         )
 
     def __str__(self) -> str:
+        """A table for the terminal."""
         low, high = self.interval
         classes = zip(self.precision, self.recall, strict=True)
         return "\n".join(
             [
                 f"digits     {self.n:,}",
-                f"accuracy   {self.accuracy:.2%}, 95 % interval {low:.2%} to {high:.2%}",
+                f"accuracy   {self.accuracy:.2%}, 95 % confidence interval {low:.2%} to {high:.2%}",
                 f"expected calibration error  {self.calibration_error:.2%}",
                 "digit  precision  recall",
                 *(f"{digit:5}  {precision:9.2%}  {recall:6.2%}" for digit, (precision, recall) in enumerate(classes)),
@@ -75,7 +81,7 @@ class Evaluation:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that `json` can write; what is undefined is None."""
+        """Plain values that `json` can write; None for nan."""
         return {
             **dataclasses.asdict(self),
             "precision": [None if math.isnan(value) else value for value in self.precision],
@@ -83,46 +89,51 @@ class Evaluation:
         }
 
 
-def wilson_interval(right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson, 1927). Unlike the normal one it stays inside 0..1 near the ends."""
-    share, z2 = right / n, Z_95**2
+def wilson_interval(correct: int, n: int) -> tuple[float, float]:
+    """The 95 % confidence interval of a share (Wilson, 1927). Unlike the normal interval it stays within 0 to 1."""
+    share, z2 = correct / n, Z_95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z_95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def confusion_matrix(labels: Labels, read: NDArray[np.integer[Any]]) -> Confusion:
-    cells = np.bincount(labels.astype(np.int64) * CLASSES + read, minlength=CLASSES * CLASSES)
+def confusion_matrix(labels: Labels, predicted: NDArray[np.integer[Any]]) -> ConfusionMatrix:
+    cells = np.bincount(labels.astype(np.int64) * CLASSES + predicted, minlength=CLASSES * CLASSES)
     return cells.astype(np.int64).reshape(CLASSES, CLASSES)
 
 
-def shares(part: NDArray[np.int64], whole: NDArray[np.int64]) -> tuple[float, ...]:
-    return tuple(int(p) / int(w) if w else math.nan for p, w in zip(part, whole, strict=True))
+def divide(numerators: Counts, denominators: Counts) -> tuple[float, ...]:
+    """nan where the denominator is 0."""
+    return tuple(int(a) / int(b) if b else math.nan for a, b in zip(numerators, denominators, strict=True))
 
 
-def reliability(confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_], bins: int = BINS) -> tuple[Bin, ...]:
-    """Equal-width bins over 0..1, for the reliability diagram and the calibration error."""
+def reliability_diagram(confidences: Confidences, correct: Correct, bins: int = CALIBRATION_BINS) -> tuple[Bin, ...]:
+    """Accuracy against confidence in bins of equal width from 0 to 1 (DeGroot and Fienberg, 1983)."""
     edges = np.linspace(0, 1, bins + 1)
-    # A confidence on an edge belongs below it, so that 1.0 falls into the last bin.
-    where = np.searchsorted(edges[1:-1], confidence, side="left")
-    return tuple(bin_of(edges[i], edges[i + 1], confidence[where == i], right[where == i]) for i in range(bins))
+    # A confidence on an edge belongs to the bin below, so that 1.0 falls into the last bin.
+    index = np.searchsorted(edges[1:-1], confidences, side="left")
+    return tuple(fill_bin(edges[i], edges[i + 1], confidences[index == i], correct[index == i]) for i in range(bins))
 
 
-def bin_of(lower: float, upper: float, confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_]) -> Bin:
-    if not len(right):
+def fill_bin(lower: float, upper: float, confidences: Confidences, correct: Correct) -> Bin:
+    if not len(correct):
         return Bin(float(lower), float(upper), 0, 0.0, 0.0)
-    mean = float(confidence.mean(dtype=np.float64))
-    return Bin(float(lower), float(upper), len(right), mean, float(right.mean()))
+    mean = float(confidences.mean(dtype=np.float64))
+    return Bin(float(lower), float(upper), len(correct), mean, float(correct.mean()))
 
 
 def expected_calibration_error(bins: tuple[Bin, ...]) -> float:
-    """Mean distance of confidence and accuracy, each bin weighted by its predictions (Naeini et al., 2015)."""
-    n = sum(each.count for each in bins)
-    return sum(each.count * abs(each.confidence - each.accuracy) for each in bins) / n
+    """Mean distance between confidence and accuracy, weighted by the size of the bins (Naeini et al., 2015)."""
+    n = sum(group.count for group in bins)
+    return sum(group.count * abs(group.confidence - group.accuracy) for group in bins) / n
 
 
-def auroc(positives: NDArray[np.floating[Any]], negatives: NDArray[np.floating[Any]]) -> float:
-    """The chance that one of the positives has a greater score than one of the negatives; equal scores count half."""
+def auroc(positives: Confidences, negatives: Confidences) -> float:
+    """The probability that a positive scores above a negative, equal scores counted half (Hanley and McNeil, 1982).
+
+    For out-of-distribution detection by confidence, digits are the positives and non-digits the negatives (Hendrycks
+    and Gimpel, 2017).
+    """
     ordered = np.sort(negatives)
     below = np.searchsorted(ordered, positives, side="left")
     not_above = np.searchsorted(ordered, positives, side="right")

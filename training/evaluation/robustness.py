@@ -1,4 +1,8 @@
-"""What a model makes of every kind of picture, through the very pipeline that serves it."""
+"""Robustness: how a model does on every test set, through the preprocessing that serves.
+
+Digits count as correct where they are read correctly. Out-of-distribution pictures count as correct where the model
+refuses them: its confidence is below the threshold, or preprocessing finds no ink.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.arrays import Image
@@ -19,102 +22,112 @@ from app.inference.session import Model
 from app.preprocessing.decode import open_picture
 from app.preprocessing.normalize import to_image
 from training.datasets.mnist import Digits
-from training.evaluation.metrics import auroc, expected_calibration_error, reliability, wilson_interval
-from training.evaluation.testsets.base import Kind, Sample
+from training.evaluation.metrics import (
+    Confidences,
+    auroc,
+    expected_calibration_error,
+    reliability_diagram,
+    wilson_interval,
+)
+from training.evaluation.testsets.base import Sample, TestSet
 
-BATCH_SIZE = 64
-MAX_PIXELS = 50_000_000  # the service's default
-SHOWN = 12  # pictures of each kind that are kept to be looked at
+BATCH_SIZE = 64  # pictures in one run of the model
+MAX_PIXELS = 50_000_000  # of a picture: the service's default
+SAMPLES_SHOWN = 12  # pictures of a test set on the contact sheet
 
-Confidences = NDArray[np.float32]  # (n,)
+JSON_NAMES = {"test_set": "kind", "description": "about", "correct": "right"}  # of survey.json, where they differ
+COLUMN_WIDTHS = (-24, 7, 29, 42, 12, 9, 6, 6)  # characters; negative: aligned to the left
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What became of one picture."""
+class PictureResult:
+    """The prediction for one picture."""
 
     variant: str
     sample: Sample
-    milliseconds: float  # to decode it and to bring it into MNIST's geometry
-    digit: int | None  # None: refused before the model saw it
-    confidence: float  # 0 where it was refused
+    milliseconds: float  # to decode and preprocess the picture
+    digit: int | None  # None: refused by preprocessing
+    confidence: float  # 0 if refused by preprocessing
     accepted: bool
 
     @property
-    def is_right(self) -> bool:
+    def is_correct(self) -> bool:
         return self.digit == self.sample.label
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of all pictures of one kind. Of digits right is what was read rightly, of others what was refused."""
+class RobustnessResult:
+    """The metrics of one test set."""
 
-    kind: str
-    about: str
+    test_set: str
+    description: str
     n: int
-    right: float  # share
-    interval: tuple[float, float]  # 95 %, of `right`
+    correct: float  # share
+    interval: tuple[float, float]  # 95 % confidence interval of `correct`
     accepted: float  # share
-    blank: float  # share that was refused before the model saw it
-    milliseconds: float  # of the median picture, to decode and prepare it, on the machine that measured it
-    calibration_error: float | None  # None: they are no digits
-    auroc: float | None  # of the confidence, MNIST's test digits against these; None: they are digits
-    variants: dict[str, float]  # `right` of each
-    shown: list[Reading]
+    blank: float  # share refused by preprocessing
+    milliseconds: float  # median time to decode and preprocess a picture on the machine that measured
+    calibration_error: float | None  # None for non-digits
+    auroc: float | None  # of the confidence, MNIST's test digits against this test set; None for digits
+    variants: dict[str, float]  # `correct` by variant
+    shown: list[PictureResult]  # for the contact sheet
 
     @property
     def weakest(self) -> str:
-        """The variant with the least that is right."""
+        """The variant with the smallest share correct."""
         return min(self.variants, key=self.variants.__getitem__)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that `json` can write: all but the pictures."""
-        return {name: value for name, value in vars(self).items() if name != "shown"}
+        """One entry of survey.json: plain values, without the pictures."""
+        return {JSON_NAMES.get(name, name): value for name, value in vars(self).items() if name != "shown"}
 
 
-def survey(model: Model, threshold: float, digits: Digits, kinds: Sequence[Kind]) -> list[Outcome]:
-    """One outcome a kind, in order, with a progress bar on standard error where that is a terminal.
+def evaluate_robustness(
+    model: Model, threshold: float, digits: Digits, test_sets: Sequence[TestSet]
+) -> list[RobustnessResult]:
+    """One result a test set, in order. Shows a progress bar on standard error if that is a terminal.
 
-    A picture counts as accepted from a confidence of `threshold`. `digits` are MNIST's test digits.
+    A picture is accepted if its confidence reaches `threshold`. `digits` are MNIST's test digits, whose confidences
+    are the reference for AUROC.
     """
-    yardstick = confidences(model, digits)
-    outcomes = []
-    with tqdm(total=sum(map(len, kinds)), unit="picture", disable=None) as bar:
-        for kind in kinds:
-            bar.set_description(kind.name)
-            readings = list(counted(read(model, threshold, kind.samples()), bar))
-            outcomes.append(outcome(kind, readings, yardstick))
-    return outcomes
+    reference = compute_confidences(model, digits)
+    results = []
+    with tqdm(total=sum(map(len, test_sets)), unit="picture", disable=None) as bar:
+        for test_set in test_sets:
+            bar.set_description(test_set.name)
+            pictures = list(advance(bar, classify(model, threshold, test_set.samples())))
+            results.append(summarize(test_set, pictures, reference))
+    return results
 
 
-def confidences(model: Model, digits: Digits) -> Confidences:
-    chunks = (digits.images[start : start + BATCH_SIZE] for start in range(0, len(digits), BATCH_SIZE))
-    return np.concatenate([model.run(chunk).max(axis=1) for chunk in chunks])
+def compute_confidences(model: Model, digits: Digits) -> Confidences:
+    batches = (digits.images[start : start + BATCH_SIZE] for start in range(0, len(digits), BATCH_SIZE))
+    return np.concatenate([model.run(batch).max(axis=1) for batch in batches])
 
 
-def counted(readings: Iterable[Reading], bar: tqdm[Any]) -> Iterator[Reading]:
-    for reading in readings:
+def advance(bar: tqdm[Any], pictures: Iterable[PictureResult]) -> Iterator[PictureResult]:
+    for picture in pictures:
         bar.update()
-        yield reading
+        yield picture
 
 
-def read(model: Model, threshold: float, samples: Iterator[tuple[str, Sample]]) -> Iterator[Reading]:
+def classify(model: Model, threshold: float, samples: Iterator[tuple[str, Sample]]) -> Iterator[PictureResult]:
     """In batches, as the service does."""
     while chunk := list(itertools.islice(samples, BATCH_SIZE)):
-        images, times = zip(*(prepared(sample.file) for _, sample in chunk), strict=True)
-        seen = [image for image in images if image is not None]
-        rows: Iterator[Any] = iter(model.run(np.stack(seen)) if seen else [])
+        images, times = zip(*(preprocess(sample.file) for _, sample in chunk), strict=True)
+        batch = [image for image in images if image is not None]
+        rows: Iterator[Any] = iter(model.run(np.stack(batch)) if batch else [])
         for (variant, sample), image, milliseconds in zip(chunk, images, times, strict=True):
             if image is None:
-                yield Reading(variant, sample, milliseconds, digit=None, confidence=0.0, accepted=False)
+                yield PictureResult(variant, sample, milliseconds, digit=None, confidence=0.0, accepted=False)
                 continue
             row = next(rows)
             confidence = float(row.max())
-            yield Reading(variant, sample, milliseconds, int(row.argmax()), confidence, confidence >= threshold)
+            yield PictureResult(variant, sample, milliseconds, int(row.argmax()), confidence, confidence >= threshold)
 
 
-def prepared(file: bytes) -> tuple[Image | None, float]:
-    """The image the model sees, None where the service refuses the picture, and the milliseconds it took."""
+def preprocess(file: bytes) -> tuple[Image | None, float]:
+    """The image and the time it took in milliseconds; None where the service refuses the picture."""
     start = time.perf_counter()
     try:
         image = to_image(open_picture(file, MAX_PIXELS))
@@ -123,74 +136,73 @@ def prepared(file: bytes) -> tuple[Image | None, float]:
     return image, (time.perf_counter() - start) * 1000
 
 
-def outcome(kind: Kind, readings: list[Reading], yardstick: Confidences) -> Outcome:
-    is_digit = readings[0].sample.label is not None
-    confidence = np.array([each.confidence for each in readings])
-    accepted = np.array([each.accepted for each in readings])
-    seen = np.array([each.digit is not None for each in readings])
-    right = np.array([each.is_right for each in readings]) if is_digit else ~accepted
-    variants = np.array([each.variant for each in readings])
-    return Outcome(
-        kind=kind.name,
-        about=kind.about,
-        n=len(readings),
-        right=float(right.mean()),
-        interval=wilson_interval(int(right.sum()), len(readings)),
+def summarize(test_set: TestSet, pictures: list[PictureResult], reference: Confidences) -> RobustnessResult:
+    of_digits = pictures[0].sample.label is not None
+    confidences = np.array([picture.confidence for picture in pictures])
+    accepted = np.array([picture.accepted for picture in pictures])
+    has_image = np.array([picture.digit is not None for picture in pictures])
+    correct = np.array([picture.is_correct for picture in pictures]) if of_digits else ~accepted
+    variants = np.array([picture.variant for picture in pictures])
+    bins = reliability_diagram(confidences[has_image], correct[has_image]) if of_digits else ()
+    return RobustnessResult(
+        test_set=test_set.name,
+        description=test_set.description,
+        n=len(pictures),
+        correct=float(correct.mean()),
+        interval=wilson_interval(int(correct.sum()), len(pictures)),
         accepted=float(accepted.mean()),
-        blank=float(1 - seen.mean()),
-        milliseconds=statistics.median(each.milliseconds for each in readings),
-        calibration_error=calibration(confidence[seen], right[seen]) if is_digit else None,
-        auroc=None if is_digit else auroc(yardstick, confidence),
-        variants={name: float(right[variants == name].mean()) for name in kind.variants},
-        shown=spread(readings),
+        blank=float(1 - has_image.mean()),
+        milliseconds=statistics.median(picture.milliseconds for picture in pictures),
+        calibration_error=expected_calibration_error(bins) if of_digits else None,
+        auroc=None if of_digits else auroc(reference, confidences),
+        variants={name: float(correct[variants == name].mean()) for name in test_set.variants},
+        shown=select_evenly(pictures),
     )
 
 
-def calibration(confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_]) -> float:
-    return expected_calibration_error(reliability(confidence, right))
+def select_evenly(pictures: list[PictureResult]) -> list[PictureResult]:
+    """SAMPLES_SHOWN pictures, spread over all variants."""
+    indices = np.linspace(0, len(pictures) - 1, min(SAMPLES_SHOWN, len(pictures))).astype(int)
+    return [pictures[index] for index in indices]
 
 
-def spread(readings: list[Reading]) -> list[Reading]:
-    """As many as are shown, from all variants evenly."""
-    every = np.linspace(0, len(readings) - 1, min(SHOWN, len(readings))).astype(int)
-    return [readings[index] for index in every]
+# --- the table on the terminal ---
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """For a terminal: digits first, then what is none."""
-    digits = [line_of(each, f"{each.calibration_error:.2%}") for each in outcomes if each.auroc is None]
-    others = [line_of(each, f"{each.auroc:.4f}") for each in outcomes if each.auroc is not None]
+def format_table(results: Sequence[RobustnessResult]) -> str:
+    """The test sets of digits, then those of non-digits."""
+    digits = [result for result in results if result.auroc is None]
+    non_digits = [result for result in results if result.auroc is not None]
     return "\n".join(
         [
-            heading("digits", "read rightly", "calibration"),
-            *digits,
+            format_header("digits", "read correctly", "calibration"),
+            *(format_row(result, f"{result.calibration_error:.2%}") for result in digits),
             "",
-            heading("no digits", "refused", "AUROC"),
-            *others,
+            format_header("non-digits", "refused", "AUROC"),
+            *(format_row(result, f"{result.auroc:.4f}") for result in non_digits),
         ]
     )
 
 
-def heading(kind: str, right: str, figure: str) -> str:
-    return columns(kind, "n", f"{right} (95 %)", "weakest", figure, "accepted", "blank", "ms")
+def format_header(title: str, correct: str, figure: str) -> str:
+    return align(title, "n", f"{correct} (95 %)", "weakest variant", figure, "accepted", "blank", "ms")
 
 
-def line_of(each: Outcome, figure: str) -> str:
-    low, high = each.interval
-    return columns(
-        each.kind,
-        f"{each.n:,}",
-        f"{each.right:.2%} ({low:.2%} to {high:.2%})",
-        f"{each.variants[each.weakest]:.1%} {each.weakest}",
+def format_row(result: RobustnessResult, figure: str) -> str:
+    low, high = result.interval
+    return align(
+        result.test_set,
+        f"{result.n:,}",
+        f"{result.correct:.2%} ({low:.2%} to {high:.2%})",
+        f"{result.variants[result.weakest]:.1%} {result.weakest}",
         figure,
-        f"{each.accepted:.2%}",
-        f"{each.blank:.1%}",
-        f"{each.milliseconds:.2f}",
+        f"{result.accepted:.2%}",
+        f"{result.blank:.1%}",
+        f"{result.milliseconds:.2f}",
     )
 
 
-def columns(*cells: str) -> str:
-    widths = (-24, 7, 29, 42, 12, 9, 6, 6)
+def align(*cells: str) -> str:
     return " ".join(
-        each.ljust(-width) if width < 0 else each.rjust(width) for each, width in zip(cells, widths, strict=True)
+        cell.ljust(-width) if width < 0 else cell.rjust(width) for cell, width in zip(cells, COLUMN_WIDTHS, strict=True)
     )

@@ -1,4 +1,7 @@
-"""The model card: what a version is, what it learned from, what it reaches and where it fails. Markdown."""
+"""The model card: what a version is, what it was trained on, how well it does and where it fails, as Markdown.
+
+Source: Mitchell et al., Model Cards for Model Reporting, 2019.
+"""
 
 from __future__ import annotations
 
@@ -6,85 +9,93 @@ import math
 from collections.abc import Sequence
 
 from training.config import Distortion, TrainConfig
-from training.evaluation.robustness import Outcome
-from training.reporting.results import Findings, curves_note
+from training.evaluation.robustness import RobustnessResult
+from training.reporting.contact_sheet import FILE as CONTACT_SHEET_FILE
+from training.reporting.results import RunResults, curves_note
 
-OUTPUTS = """- Output `probabilities`: float32 `[batch, 10]`, calibrated. Output `logits`: float32 `[batch, 10]`,
-  already divided by the temperature {temperature:.3f}, so that their softmax is `probabilities`."""
-OUTPUTS_OF_ELEVEN = """- Output `probabilities`: float32 `[batch, 10]`, calibrated; what they lack to 1 is the
-  probability that it is no digit. Output `logits`: float32 `[batch, 11]`, no digit last, already divided by the
-  temperature {temperature:.3f}: the softmax of all eleven holds `probabilities`."""
+NETWORKS = {
+    "mlp": "a fully connected network (128-64-32)",
+    "cnn": "a small convolutional network",
+}
+
+OUTPUTS = """\
+- Output `probabilities`: float32 `[batch, 10]`, calibrated.
+- Output `logits`: float32 `[batch, 10]`, divided by the temperature {temperature:.3f}. Their softmax is
+  `probabilities`."""
+OUTPUTS_WITH_NON_DIGITS = """\
+- Output `probabilities`: float32 `[batch, 10]`, calibrated. The remainder to 1 is the probability that the picture is
+  not a digit.
+- Output `logits`: float32 `[batch, 11]`, the last one for non-digits, divided by the temperature {temperature:.3f}. The
+  first ten values of their softmax are `probabilities`."""
 
 DATA = """## Data
 
-MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, under CC BY-SA 3.0: 55,000 digits to learn from,
-5,000 to choose the epoch, the temperature and the threshold by, 10,000 test digits that chose nothing."""
+MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, under CC BY-SA 3.0: 55,000 digits for training,
+5,000 to choose the epoch, the temperature and the threshold, and 10,000 test digits that were used only to report."""
 
-PARTS = {
-    "plain": "the digits as they are",
-    "near": "the digits a little distorted",
-    "sent": "the digits a little distorted, as drawings of any size that went through the pipeline that serves",
-    "digits": "the digits much distorted",
-    "pictures": "pictures of digits, letters, shapes, scribbles, textures, pieces of photos and several digits\n"
-    "  at once, drawn with many pens, in fonts and on displays, on sheets, in forms and on photographs, small,\n"
-    "  cropped, damaged or obscured, sent through the pipeline that serves",
+DATASET_PARTS = {
+    "plain": "the digits unchanged",
+    "near": "the digits slightly distorted",
+    "sent": "the digits slightly distorted, rendered as drawings of any size, and preprocessed as in serving",
+    "digits": "the digits strongly distorted",
+    "pictures": "pictures of digits, letters, shapes, scribbles, textures, pieces of photos and several digits at\n"
+    "  once: drawn with many pens, in fonts and on displays; on sheets, in forms and on photographs; small, cropped,\n"
+    "  damaged or obscured; preprocessed as in serving",
 }
-TAUGHT = """\
-Of the digits it learned what other networks said of them; of pictures of digits their labels, or half
-these and half the word of those networks that know what is no digit; of other pictures that they are none."""
+TARGETS = """\
+The soft targets of the digits are predictions of other networks (distillation). The target of a picture of a digit is
+its label, or half its label and half the prediction of those networks that were trained on non-digits. The target of
+every other picture is "not a digit"."""
 
 LIMITS = """## Limits
 
-- MNIST's digits were written by American census employees and high-school students around 1990, one to a picture. How
-  it reads the hands of other countries and ages is known from no more than the kinds of picture named above.
-- Pen strokes, photos and damage were made by program out of MNIST's test digits: what a real phone or a real hand sends
-  may be harder. Deliberate attack was not measured.
-- What is the same shape as a digit (a circle, the letter l) is read as that digit.
-- An image that is not prepared as described above (size, centre, ink bright on 0) is not what it learned.
-- The figures are of one run with one seed; the intervals are of the finite number of pictures, not of other seeds."""
+- MNIST's digits were written by American census employees and high-school students around 1990, one to a picture. For
+  the handwriting of other countries and ages there are no figures beyond those above.
+- Pen strokes, photos and corruptions are simulated with MNIST's test digits: real phones and real handwriting may be
+  harder. Adversarial attacks were not measured.
+- A picture with the shape of a digit (a circle, the letter l) is read as that digit.
+- The model expects images prepared as described above (size, centre, light ink on 0). It was not trained on others.
+- The figures are of one run with one seed. The intervals account for the number of pictures, not for other seeds."""
 
 
-def card(findings: Findings) -> str:
-    """The model card, as Markdown."""
-    parts = [card_head(findings), card_data(findings.config), card_method(findings), card_figures(findings)]
-    kinds = [card_kinds(findings.outcomes)] if findings.outcomes else []
-    return "\n\n".join([*parts, *kinds, LIMITS]) + "\n"
+def model_card(results: RunResults) -> str:
+    """The whole card."""
+    sections = [describe_model(results), describe_data(results.config), describe_method(results)]
+    sections.append(describe_accuracy(results))
+    if results.robustness:
+        sections.append(describe_robustness(results.robustness))
+    return "\n\n".join([*sections, LIMITS]) + "\n"
 
 
-def card_head(findings: Findings) -> str:
-    kind = {"mlp": "a fully connected network (128-64-32)", "cnn": "a small convolutional network"}
-    outputs = OUTPUTS_OF_ELEVEN if findings.config.options.rejects else OUTPUTS
-    outputs = outputs.format(temperature=findings.exported.temperature)
-    return f"""# {findings.title}
+def describe_model(results: RunResults) -> str:
+    outputs = OUTPUTS_WITH_NON_DIGITS if results.config.options.rejects else OUTPUTS
+    return f"""# {results.title}
 
-Reads one handwritten digit, 0 to 9: {kind[findings.config.arch]} as an ONNX graph.
+Reads one handwritten digit, 0 to 9: {NETWORKS[results.config.arch]} as an ONNX graph.
 
-- Input `image`: uint8 `[batch, 28, 28]` as in MNIST: 0 is paper, 255 is ink, the digit's longer side 20 pixels, its
-  centre of mass in the middle. Scaling is in the graph.
-{outputs}
-- A digit counts as accepted from a confidence of {findings.exported.threshold}: 99.5 % of the validation
-  digits reach it."""
+- Input `image`: uint8 `[batch, 28, 28]` in MNIST's geometry: 0 is paper, 255 is ink, the longer side of the digit is
+  20 pixels, its centre of mass is in the middle. The graph scales the values itself.
+{outputs.format(temperature=results.exported.temperature)}
+- A digit is accepted if its confidence is at least {results.exported.threshold}: 99.5 % of the validation
+  digits reach that."""
 
 
-def card_data(config: TrainConfig) -> str:
+def describe_data(config: TrainConfig) -> str:
     if not config.bank:
         return DATA
-    parts = "\n".join(f"- {PARTS[part.partition(':')[0]]}" for part in config.bank_parts)
-    return f"{DATA}\n\nIt learned from a bank made of the 55,000 digits and of fonts:\n\n{parts}\n\n{TAUGHT}"
+    parts = "\n".join(f"- {DATASET_PARTS[part.partition(':')[0]]}" for part in config.bank_parts)
+    return f"{DATA}\n\nThe synthetic dataset was made of the 55,000 digits and of fonts:\n\n{parts}\n\n{TARGETS}"
 
 
-def card_method(findings: Findings) -> str:
-    config = findings.config
-    rows = "\n".join(f"| {name} | {value} |" for name, value in method(config))
-    kept = "the last" if config.keep == "last" else "the one of least validation loss"
-    taught = "the soft labels of a bank of pictures" if config.bank else "the digits' labels"
+def describe_method(results: RunResults) -> str:
+    config = results.config
+    kept = "last epoch" if config.keep == "last" else "epoch with the smallest validation loss"
+    targets = "the soft targets of the synthetic dataset" if config.bank else "the digits' labels"
     return f"""## Method
 
-Keras on TensorFlow, softmax cross-entropy with {taught}, {len(findings.history)} epochs; {kept} was kept.
+Keras on TensorFlow, softmax cross-entropy with {targets}, {len(results.history)} epochs; the {kept} was kept.
 
-| | |
-|---|---|
-{rows}
+{format_table(method(config))}
 
 ![Accuracy and loss of every epoch](curves.png)
 
@@ -93,22 +104,23 @@ Keras on TensorFlow, softmax cross-entropy with {taught}, {len(findings.history)
 
 def method(config: TrainConfig) -> list[tuple[str, str]]:
     options = config.options
-    cosine = f"cosine after {config.warmup_epochs} epochs of warm-up"
+    cosine = f"cosine decay after {config.warmup_epochs} epochs of warm-up"
     schedule = cosine if config.schedule == "cosine" else "constant"
-    decay = f"{config.weight_decay:g}" if config.optimizer == "adamw" else "none"
+    weight_decay = f"{config.weight_decay:g}" if config.optimizer == "adamw" else "none"
+    optimizer = f"{config.optimizer}, learning rate {config.learning_rate:g}, {schedule}; weight decay {weight_decay}"
     return [
         ("architecture", f"{config.arch}, {options.activation}"),
-        ("batch normalisation", "yes" if options.batch_normalization else "no"),
+        ("batch normalization", "yes" if options.batch_normalization else "no"),
         ("dropout; L2", f"{options.dropout:g}; {options.l2:g}"),
-        ("optimiser", f"{config.optimizer}, rate {config.learning_rate:g}, {schedule}; weight decay {decay}"),
+        ("optimizer", optimizer),
         ("batch size", str(config.batch_size)),
         ("label smoothing", f"{config.label_smoothing:g}"),
-        ("parts of the bank", ", ".join(config.bank_parts) or "none"),
-        ("average of the weights", f"momentum {config.ema_momentum:g}" if config.ema_momentum else "none"),
-        ("begins with the weights of", config.start_from or "none"),
-        ("is the mean of", ", ".join(config.mean_of) or "itself alone"),
-        ("distortion", "the bank's" if config.bank else describe_distortion(config.distortion)),
-        ("pixels", "standardised one by one" if config.standardise else "divided by 255"),
+        ("parts of the synthetic dataset", ", ".join(config.bank_parts) or "none"),
+        ("moving average of the weights", f"momentum {config.ema_momentum:g}" if config.ema_momentum else "none"),
+        ("started from the weights of", config.start_from or "none"),
+        ("mean of the weights of", ", ".join(config.mean_of) or "none"),
+        ("distortion", "that of the synthetic dataset" if config.bank else describe_distortion(config.distortion)),
+        ("pixels", "standardized one by one" if config.standardise else "divided by 255"),
         ("seed", str(config.seed)),
     ]
 
@@ -121,26 +133,23 @@ def describe_distortion(distortion: Distortion | None) -> str:
     )
     return (
         f"rotation ±{distortion.rotation:g}°, scale ±{100 * distortion.scale:g} %, "
-        f"shear ±{distortion.shear:g}, shift ±{distortion.shift:g} px, elastic of strength {strength} "
+        f"shear ±{distortion.shear:g}, shift ±{distortion.shift:g} px, elastic with strength {strength} "
         f"and smoothness {smoothness} px, strokes thicker or thinner by up to {distortion.thickness:g} px, "
-        f"a square of {100 * distortion.erased:g} % of the images erased"
+        f"a square erased in {100 * distortion.erased:g} % of the images"
     )
 
 
-def card_figures(findings: Findings) -> str:
-    found = findings.evaluation
-    figures = "\n".join(f"| {name} | {value} |" for name, value in figures_of(findings))
+def describe_accuracy(results: RunResults) -> str:
+    evaluation = results.evaluation
     classes = "\n".join(
-        f"| {digit} | {percent(found.precision[digit])} | {percent(found.recall[digit])} | {sum(row):,} |"
-        for digit, row in enumerate(found.confusion)
+        f"| {digit} | {percent(evaluation.precision[digit])} | {percent(evaluation.recall[digit])} | {sum(row):,} |"
+        for digit, row in enumerate(evaluation.confusion)
     )
     return f"""## Figures
 
-On {found.n:,} {findings.data} digits, read by the exported graph:
+On {evaluation.n:,} {results.data_name} digits, read by the exported graph:
 
-| | |
-|---|---|
-{figures}
+{format_table(figures(results))}
 
 | digit | precision | recall | digits |
 |---|---:|---:|---:|
@@ -153,59 +162,68 @@ On {found.n:,} {findings.data} digits, read by the exported graph:
 ![Reliability diagram](reliability.png)"""
 
 
-def figures_of(findings: Findings) -> list[tuple[str, str]]:
-    found, exported = findings.evaluation, findings.exported
-    low, high = found.interval
-    sizes = " and ".join(map(str, exported.parity.batch_sizes))
+def figures(results: RunResults) -> list[tuple[str, str]]:
+    evaluation, exported = results.evaluation, results.exported
+    low, high = map(percent, evaluation.interval)
+    bins, error = len(evaluation.reliability), 100 * evaluation.calibration_error
+    parity = exported.parity
+    batch_sizes = " and ".join(map(str, parity.batch_sizes))
     return [
-        ("accuracy", f"**{percent(found.accuracy)}** (95 % interval {percent(low)} to {percent(high)})"),
-        ("misread", f"{round(found.n * (1 - found.accuracy)):,}"),
-        (f"expected calibration error, {len(found.reliability)} bins", f"{100 * found.calibration_error:.2f} points"),
+        ("accuracy", f"**{percent(evaluation.accuracy)}** (95 % confidence interval {low} to {high})"),
+        ("misread", f"{round(evaluation.n * (1 - evaluation.accuracy)):,}"),
+        (f"expected calibration error, {bins} bins", f"{error:.2f} percentage points"),
         ("parameters", f"{exported.parameters:,}"),
         ("multiply-adds for one image", f"{exported.multiply_adds:,}"),
         ("size of `model.onnx`", f"{len(exported.graph):,} bytes"),
         (
             "largest difference of a probability from Keras",
-            f"{exported.parity.max_abs_difference:.1e} ({exported.parity.data}; batches of {sizes})",
+            f"{parity.max_abs_difference:.1e} ({parity.data}; batches of {batch_sizes})",
         ),
     ]
 
 
-def card_kinds(outcomes: Sequence[Outcome]) -> str:
-    digits = [
-        kind_row(each, percent(each.calibration_error)) for each in outcomes if each.calibration_error is not None
-    ]
-    others = [kind_row(each, f"{each.auroc:.4f}") for each in outcomes if each.auroc is not None]
-    about = "\n".join(f"- **{each.kind}**: {each.about}." for each in outcomes)
-    return f"""## What it reads, kind by kind, and where it fails
+def describe_robustness(results: Sequence[RobustnessResult]) -> str:
+    digits, non_digits = [], []
+    for result in results:
+        if result.calibration_error is not None:
+            digits.append(robustness_row(result, percent(result.calibration_error)))
+        if result.auroc is not None:
+            non_digits.append(robustness_row(result, f"{result.auroc:.4f}"))
+    descriptions = "\n".join(f"- **{result.test_set}**: {result.description}." for result in results)
+    return f"""## Robustness: what it reads, and where it fails
 
-Each picture is a file as people send it, read by the very code that serves. Training saw none of them, nor the fonts,
-the writers and the photos they are made of. In the first table a picture counts as read rightly whatever the
-confidence; in the second, of pictures that show no digit, as refused where the service accepts no digit, and AUROC is
-of the confidence, MNIST's test digits against these pictures.
+Each picture is a file as clients send it, read by the code that serves. Training used none of these pictures, and none
+of the fonts, writers and photos in them. In the first table a picture is read correctly if the digit is right, whatever
+its confidence. The second table is of out-of-distribution pictures, which show no digit: a picture is refused if the
+service accepts no digit in it. AUROC is that of the confidence, MNIST's test digits against these pictures.
 
-{table("digits", "read rightly", "calibration error", digits)}
+{robustness_table("digits", "read correctly", "calibration error", digits)}
 
-{table("no digit", "refused", "AUROC", others)}
+{robustness_table("non-digits", "refused", "AUROC", non_digits)}
 
-{about}
+{descriptions}
 
-![Samples of every kind, with what was read](kinds.png)
+![Samples of every test set with their predictions]({CONTACT_SHEET_FILE})
 
-Below each picture stands the digit read and its confidence: green is right, red is wrong and would have been accepted,
-grey was not accepted."""
-
-
-def table(kind: str, right: str, figure: str, rows: list[str]) -> str:
-    head = f"| {kind} | pictures | {right} (95 % interval) | weakest | {figure} | accepted |"
-    return "\n".join([head, "|---|---:|---:|---|---:|---:|", *rows])
+Below each picture are the predicted digit and its confidence. Green: correct, or a non-digit that was refused. Red:
+wrong and accepted. Grey: a digit that was not accepted."""
 
 
-def kind_row(outcome: Outcome, figure: str) -> str:
-    low, high = outcome.interval
-    right = f"{percent(outcome.right)} ({percent(low)} to {percent(high)})"
-    weakest = f"{outcome.weakest}: {percent(outcome.variants[outcome.weakest])}"
-    return f"| {outcome.kind} | {outcome.n:,} | {right} | {weakest} | {figure} | {percent(outcome.accepted)} |"
+def robustness_table(title: str, correct: str, figure: str, rows: list[str]) -> str:
+    header = f"| {title} | pictures | {correct} (95 % interval) | weakest variant | {figure} | accepted |"
+    return "\n".join([header, "|---|---:|---:|---|---:|---:|", *rows])
+
+
+def robustness_row(result: RobustnessResult, figure: str) -> str:
+    low, high = result.interval
+    correct = f"{percent(result.correct)} ({percent(low)} to {percent(high)})"
+    weakest = f"{result.weakest}: {percent(result.variants[result.weakest])}"
+    return f"| {result.test_set} | {result.n:,} | {correct} | {weakest} | {figure} | {percent(result.accepted)} |"
+
+
+def format_table(rows: Sequence[tuple[str, str]]) -> str:
+    """Two columns without titles."""
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
 
 
 def percent(share: float) -> str:

@@ -1,26 +1,23 @@
-"""A folder of pictures and a model card, for people."""
+"""The report of a run: a folder with a model card and diagrams."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from training.reporting import contact_sheet
-from training.reporting.model_card import card
-from training.reporting.plots import confusion, curves, misread, reliability
-from training.reporting.results import Findings
+from training.reporting import contact_sheet, plots
+from training.reporting.model_card import model_card
+from training.reporting.results import RunResults
 
-CARD = "card.md"
+CARD_FILE = "card.md"
 
 
-def report(findings: Findings, out: Path) -> None:
-    """Writes curves.png, confusion.png, misread.png, reliability.png and card.md into the folder `out`.
+def write_report(results: RunResults, out: Path) -> None:
+    """Writes card.md, curves.png, confusion.png, misread.png and reliability.png into the folder `out`.
 
-    And kinds.png, where it was tried on kinds of pictures.
+    And kinds.png, if robustness was measured.
     """
     out.mkdir(parents=True, exist_ok=True)
-    figures = {"curves": curves, "confusion": confusion, "misread": misread, "reliability": reliability}
-    for name, draw in figures.items():
-        draw(findings).savefig(out / f"{name}.png", metadata={"Software": None})
-    if findings.outcomes:
-        (out / contact_sheet.FILE).write_bytes(contact_sheet.contact_sheet(findings.outcomes))
-    (out / CARD).write_text(card(findings), encoding="utf-8")
+    plots.save_plots(results, out)
+    if results.robustness:
+        (out / contact_sheet.FILE).write_bytes(contact_sheet.draw_contact_sheet(results.robustness))
+    (out / CARD_FILE).write_text(model_card(results), encoding="utf-8")

@@ -1,35 +1,57 @@
-"""What a run reached, for its pictures and its card."""
+"""What a run achieved: its history, its export, and the metrics that plots, model card and manifest present."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from app.arrays import Probabilities
+from app.inference.session import Model
 from training.config import TrainConfig
 from training.datasets.mnist import Digits
 from training.evaluation.metrics import Evaluation
-from training.evaluation.robustness import Outcome
-from training.export import Export, Probabilities
+from training.evaluation.robustness import RobustnessResult
+from training.export import Export, run_in_batches
+from training.runs import read_config, read_history
+
+BATCH_SIZE = 64  # images in one run of the model
 
 
 @dataclass(frozen=True)
-class Findings:
-    """A run, its export, and what the exported graph made of some digits."""
+class RunResults:
+    """A run, its export, and the export's predictions for one set of digits."""
 
-    title: str  # e.g. "digits, version 1"
+    title: str  # for people, such as "digits, version 1"
     config: TrainConfig
-    history: list[dict[str, str]]  # as `train.read_history` gives it
+    history: list[dict[str, str]]  # as `read_history` returns it
     exported: Export
-    data: str  # which digits, e.g. "MNIST test"
+    data_name: str  # such as "MNIST test"
     digits: Digits
     probabilities: Probabilities
     evaluation: Evaluation
-    outcomes: Sequence[Outcome] = ()  # of every kind of picture it was tried on
+    robustness: Sequence[RobustnessResult] = ()  # empty: not measured
+
+
+def evaluate_export(title: str, run: Path, exported: Export, data_name: str, digits: Digits) -> RunResults:
+    """Predicts with the exported graph, in the class that serves it, and not with the Keras model."""
+    probabilities = run_in_batches(Model(exported.graph, device="cpu"), digits.images, BATCH_SIZE)
+    return RunResults(
+        title=title,
+        config=read_config(run),
+        history=read_history(run),
+        exported=exported,
+        data_name=data_name,
+        digits=digits,
+        probabilities=probabilities,
+        evaluation=Evaluation.from_predictions(probabilities, digits.labels),
+    )
 
 
 def curves_note(config: TrainConfig) -> str:
+    """Why the curves of training and validation differ, in one sentence."""
     if config.bank:
-        return "Training is measured on the bank's pictures and their soft labels, validation on digits as they are."
+        return "Training is measured on the synthetic dataset and its soft targets, validation on unchanged digits."
     if config.distortion:
-        return "Training is measured on distorted digits, validation on digits as they are."
-    return "Training and validation are both measured on digits as they are."
+        return "Training is measured on distorted digits, validation on unchanged digits."
+    return "Training and validation are both measured on unchanged digits."

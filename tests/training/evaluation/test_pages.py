@@ -1,4 +1,4 @@
-"""Pages of several digits: how they are made, and how many the served model reads right."""
+"""Synthetic pages of several digits, and how many of them the served models read correctly."""
 
 from __future__ import annotations
 
@@ -11,18 +11,36 @@ from app.inference.session import Model
 from app.repository.manifest import read_version
 from app.repository.version_folders import newest_version
 from tests.conftest import ROOT
-from training import __main__ as command
+from training import __main__
 from training.datasets.mnist import Digits, Split
-from training.evaluation.pages import LAYOUTS, Layout, contact, count_right, make_page, reader, written_line
+from training.evaluation.pages import (
+    LAYOUTS,
+    Layout,
+    count_correct,
+    make_page,
+    page_reader,
+    render_line,
+    touching_overlap,
+)
 
 APART, TOUCHING, ALONE = LAYOUTS.values()
-PLAIN = Layout(size=0, wave=0, slant=0, rotation=0, slope=0, specks=0, most_lines=1, gap=(0.3, 0.6), height=(60, 60))
+PLAIN = Layout(
+    size_variation=0,
+    baseline_jitter=0,
+    slant=0,
+    rotation=0,
+    skew=0,
+    max_specks=0,
+    max_lines=1,
+    gap=(0.3, 0.6),
+    height=(60, 60),
+)
 
 
-def parts(pixels: NDArray[np.uint8]) -> int:
-    """Connected parts of what differs from a page's corner."""
-    far = np.abs(pixels.astype(int) - pixels[0, 0]).max(axis=2) > 60
-    return int(cv2.connectedComponents(far.astype(np.uint8))[0]) - 1
+def count_components(pixels: NDArray[np.uint8]) -> int:
+    """Connected components of the pixels that differ from the page's corner."""
+    is_ink = np.abs(pixels.astype(int) - pixels[0, 0]).max(axis=2) > 60
+    return int(cv2.connectedComponents(is_ink.astype(np.uint8))[0]) - 1
 
 
 def ones(count: int) -> Digits:
@@ -46,58 +64,58 @@ def test_pages_hold_three_to_six_digits_on_one_to_three_lines(test_digits: Digit
     assert all(all(page.lines) for page in pages)
 
 
-def test_digits_apart_are_parts_of_their_own() -> None:
+def test_digits_apart_are_separate_components() -> None:
     page = make_page(ones(10), PLAIN, np.random.default_rng(0))
-    assert parts(page.pixels) == len(page.lines[0])
+    assert count_components(page.pixels) == len(page.lines[0])
 
 
-def test_two_digits_of_a_touching_page_are_one_part() -> None:
+def test_two_touching_digits_are_one_component() -> None:
     layout = Layout(**{**vars(PLAIN), "touching": True})
     page = make_page(ones(10), layout, np.random.default_rng(0))
-    assert parts(page.pixels) == len(page.lines[0]) - 1
+    assert count_components(page.pixels) == len(page.lines[0]) - 1
 
 
-def test_touching_digits_meet_and_no_more() -> None:
+def test_touching_digits_overlap_only_as_far_as_they_must() -> None:
     block = np.full((20, 10), 255, np.uint8)
-    line = written_line([block, block], [-1.0], 0.0, np.random.default_rng(0))
+    line = render_line([block, block], [-1.0], 0.0, np.random.default_rng(0))
     assert (line.max(axis=0) > 0).all()
     assert line.shape[1] == 19
-    assert contact(line, np.pad(block, ((1, 1), (0, 0)))) == 1
+    assert touching_overlap(line, np.pad(block, ((1, 1), (0, 0)))) == 1
 
 
-def test_ink_and_paper_differ_and_either_may_be_the_darker(test_digits: Digits) -> None:
+def test_ink_and_background_differ_and_either_may_be_the_darker(test_digits: Digits) -> None:
     rng = np.random.default_rng(1)
-    darker = []
+    is_ink_darker = set()
     for _ in range(20):
         grey = cv2.cvtColor(make_page(test_digits, APART, rng).pixels, cv2.COLOR_RGB2GRAY).astype(int)
-        paper = grey[0, 0]
-        assert max(paper - grey.min(), grey.max() - paper) > 80
-        darker.append(paper - grey.min() > grey.max() - paper)
-    assert {True, False} == set(darker)
+        background = grey[0, 0]
+        assert max(background - grey.min(), grey.max() - background) > 80
+        is_ink_darker.add(bool(background - grey.min() > grey.max() - background))
+    assert is_ink_darker == {True, False}
 
 
-def test_right_pages_are_those_read_to_the_last_line(test_digits: Digits) -> None:
+def test_a_page_is_correct_only_if_every_line_is(test_digits: Digits) -> None:
     rng = np.random.default_rng(7)
-    truths = [make_page(test_digits, APART, rng).lines for _ in range(5)]
-    answers = iter([truths[0], [*truths[1], "1"], truths[2][:-1], truths[3], ["x"]])
-    assert count_right(lambda _: next(answers), test_digits, APART, 5, seed=7) == 2
+    lines = [make_page(test_digits, APART, rng).lines for _ in range(5)]
+    answers = iter([lines[0], [*lines[1], "1"], lines[2][:-1], lines[3], ["x"]])
+    assert count_correct(lambda _: next(answers), test_digits, APART, 5, seed=7) == 2
 
 
 @pytest.mark.parametrize("name", ["digits", "digits-mlp"])
 def test_pages_are_read_by_the_served_models(name: str, test_digits: Digits) -> None:
-    """Connected parts alone, each read as a digit, reach 96 % where digits are apart and 1 % where they touch."""
+    """Connected components alone, one digit each, reach 96 % where digits are apart and 1 % where they touch."""
     _, graph = read_version(newest_version(ROOT / "models", name))
-    read = reader(Model(graph, "cpu"))
-    assert count_right(read, test_digits, APART, 60, seed=5) >= 58
-    assert count_right(read, test_digits, TOUCHING, 40, seed=5) >= 32
-    assert count_right(read, test_digits, ALONE, 40, seed=5) >= 32
+    read_page = page_reader(Model(graph, "cpu"))
+    assert count_correct(read_page, test_digits, APART, 60, seed=5) >= 58
+    assert count_correct(read_page, test_digits, TOUCHING, 40, seed=5) >= 32
+    assert count_correct(read_page, test_digits, ALONE, 40, seed=5) >= 32
 
 
-def test_verb_prints_a_line_for_each_layout(
+def test_the_command_prints_a_line_for_each_layout(
     data: Split, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "load", lambda _folder: data)
-    assert command.main(["pages", str(ROOT / "models/digits-mlp/1"), "--pages", "2", "--test"]) == 0
+    monkeypatch.setattr(__main__, "load_mnist", lambda _folder: data)
+    assert __main__.main(["pages", str(ROOT / "models/digits-mlp/1"), "--pages", "2", "--test"]) == 0
     first, *others = capsys.readouterr().out.splitlines()
     assert first.endswith("MNIST test digits")
     assert [line.split("  ")[0] for line in others] == list(LAYOUTS)

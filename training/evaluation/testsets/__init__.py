@@ -1,36 +1,36 @@
-"""The pictures that the evaluation makes: what people send, and what they should not.
+"""Test sets: what people send, and out-of-distribution pictures, which a model should refuse.
 
-They are made without a look at how training makes its own, and from what training never sees: MNIST's test digits, the
-fonts of `training.datasets.fonts.TEST`, Fashion-MNIST, the pictures that scikit-learn and scikit-image ship.
-`all_kinds` is the whole of it; no figure may be used to choose a model, or it is none any more.
+Made independently of the training pictures and from other material: MNIST's test digits, the fonts of
+`training.datasets.fonts.TEST`, Fashion-MNIST, and pictures of scikit-learn and scikit-image. Never choose a model by
+these figures: they would no longer say how it does on unseen pictures.
 """
 
 from __future__ import annotations
 
 from training.datasets.mnist import Digits
 from training.evaluation.testsets import corruptions, external, files, lettering, ood, photos, strokes
-from training.evaluation.testsets.base import Kind
+from training.evaluation.testsets.base import TestSet
 
 
-def all_kinds(digits: Digits) -> list[Kind]:
-    """With a digit, then without. Raises `PackageError` if what others collected cannot be fetched."""
+def all_test_sets(digits: Digits) -> list[TestSet]:
+    """The test sets of digits, then those of non-digits; `digits` are MNIST's test digits. Raises `PackageError`."""
     return [
-        files.plain_kind(digits),
-        files.kind(digits),
-        external.small_scans_kind(),
-        strokes.kind(digits),
-        photos.kind(digits),
-        photos.large_kind(digits),
-        lettering.printed_kind(),
-        lettering.handwriting_kind(),
-        corruptions.kind(digits),
-        lettering.letters_kind(),
-        lettering.letters_like_digits_kind(),
-        external.clothing_kind(),
-        ood.noise_kind(),
-        ood.shapes_kind(),
-        ood.shapes_like_digits_kind(),
-        ood.scribbles_kind(),
-        external.photos_kind(),
-        ood.several_kind(digits),
+        files.mnist_as_png(digits),
+        files.file_formats(digits),
+        external.small_scans(),
+        strokes.pen_strokes(digits),
+        photos.phone_photos(digits),
+        photos.large_phone_photos(digits),
+        lettering.printed_digits(),
+        lettering.handwriting_fonts(),
+        corruptions.corrupted_digits(digits),
+        lettering.letters(),
+        lettering.letters_like_digits(),
+        external.clothing(),
+        ood.noise(),
+        ood.shapes(),
+        ood.shapes_like_digits(),
+        ood.scribbles(),
+        external.photos_of_other_things(),
+        ood.several_digits(digits),
     ]

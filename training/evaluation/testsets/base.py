@@ -1,4 +1,4 @@
-"""A kind of picture that people send, as the evaluation makes it: some variants of it, each of so many pictures."""
+"""What a test set is: labelled pictures of one kind, in variants, made for evaluation only."""
 
 from __future__ import annotations
 
@@ -9,53 +9,60 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from app.arrays import Ink
 from training.datasets.mnist import Digits
-
-Ink = NDArray[np.uint8]  # (H, W), 0 = paper, 255 = ink
 
 
 class Sample(NamedTuple):
-    file: bytes  # a picture, as it is sent
-    label: int | None  # None: it is no digit
+    """A picture and its label."""
+
+    file: bytes  # the picture as a client sends it
+    label: int | None  # the digit; None: a non-digit
 
 
-Make = Callable[[Generator, int], Iterator[Sample]]  # at most so many pictures
+Variant = Callable[[Generator, int], Iterator[Sample]]  # yields at most this many samples
+RenderDigit = Callable[[Ink, Generator], bytes]  # a digit's ink -> a picture file
+RenderNonDigit = Callable[[Generator], bytes]  # -> a picture file
 
 
 @dataclass(frozen=True)
-class Kind:
+class TestSet:
+    """Pictures of one kind. Their names seed the random numbers: a renamed set or variant has other pictures."""
+
+    __test__ = False  # pytest would take it for a class of tests
+
     name: str
-    about: str  # in one line, for the table's reader
-    variants: Mapping[str, Make]
-    each: int  # pictures of a variant
+    description: str  # one line, for the model card
+    variants: Mapping[str, Variant]
+    pictures_per_variant: int
 
     def samples(self) -> Iterator[tuple[str, Sample]]:
-        """Variant and picture, in the order of the variants: always the same ones."""
-        for variant, make in self.variants.items():
-            rng = np.random.default_rng(zlib.crc32(f"{self.name}/{variant}".encode()))
-            yield from ((variant, sample) for sample in make(rng, self.each))
+        """The name of the variant and a sample, variant by variant; the same samples in every call."""
+        for name, variant in self.variants.items():
+            rng = np.random.default_rng(zlib.crc32(f"{self.name}/{name}".encode()))
+            yield from ((name, sample) for sample in variant(rng, self.pictures_per_variant))
 
     def __len__(self) -> int:
-        return self.each * len(self.variants)
+        """The number of pictures, if each variant can make `pictures_per_variant`."""
+        return self.pictures_per_variant * len(self.variants)
 
 
-def of_digits(digits: Digits, draw: Callable[[Ink, Generator], bytes]) -> Make:
-    """Pictures of some of these digits, none of them twice."""
+def digit_variant(digits: Digits, render: RenderDigit) -> Variant:
+    """Pictures of randomly chosen digits, each digit at most once."""
 
-    def make(rng: Generator, count: int) -> Iterator[Sample]:
+    def make_samples(rng: Generator, count: int) -> Iterator[Sample]:
         for index in rng.permutation(len(digits))[:count]:
-            yield Sample(draw(digits.images[index], rng), int(digits.labels[index]))
+            yield Sample(render(digits.images[index], rng), int(digits.labels[index]))
 
-    return make
+    return make_samples
 
 
-def of_no_digit(draw: Callable[[Generator], bytes]) -> Make:
-    """Pictures that show none."""
+def non_digit_variant(render: RenderNonDigit) -> Variant:
+    """Pictures without a digit."""
 
-    def make(rng: Generator, count: int) -> Iterator[Sample]:
+    def make_samples(rng: Generator, count: int) -> Iterator[Sample]:
         for _ in range(count):
-            yield Sample(draw(rng), None)
+            yield Sample(render(rng), None)
 
-    return make
+    return make_samples

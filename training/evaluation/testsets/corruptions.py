@@ -1,6 +1,7 @@
-"""MNIST's test digits spoilt in the fifteen ways of MNIST-C (Mu and Gilmer, 2019, arXiv 1906.02337), written anew.
+"""Test set of corruptions: MNIST's test digits damaged in the fifteen ways of MNIST-C, implemented anew.
 
-Strengths are like the paper's. Each takes and gives an image of 28 x 28, ink bright on 0, values from 0 to 1.
+Source: Mu and Gilmer, MNIST-C: A Robustness Benchmark for Computer Vision, arXiv 1906.02337, 2019. The strengths are
+close to the paper's.
 """
 
 from __future__ import annotations
@@ -13,115 +14,116 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from app.arrays import IMAGE_SIZE, Ink
 from training.datasets.mnist import Digits
-from training.evaluation.testsets.base import Ink, Kind, of_digits
-from training.evaluation.testsets.rendering import Levels, blurred, file_of
+from training.evaluation.testsets.base import TestSet, digit_variant
+from training.evaluation.testsets.rendering import Levels, blur, encode
 
-Image = Levels  # (28, 28)
-Corrupt = Callable[[Image, Generator], Image]
-
-SIZE = 28
+InkLevels = Levels  # (28, 28): 0 paper to 1 full ink
+Corruption = Callable[[InkLevels, Generator], InkLevels]
 
 
-def kind(digits: Digits) -> Kind:
-    return Kind(
+def corrupted_digits(digits: Digits) -> TestSet:
+    return TestSet(
         "corruptions",
-        "MNIST's test digits spoilt in fifteen ways, in the manner of MNIST-C",
-        {name: of_digits(digits, partial(spoilt, corrupt)) for name, corrupt in CORRUPT.items()},
-        each=400,
+        "MNIST's test digits corrupted in fifteen ways, modelled on MNIST-C",
+        {name: digit_variant(digits, partial(render, corrupt)) for name, corrupt in CORRUPTIONS.items()},
+        pictures_per_variant=400,
     )
 
 
-def spoilt(corrupt: Corrupt, ink: Ink, rng: Generator) -> bytes:
-    return file_of(np.rint(np.clip(corrupt(ink / 255, rng), 0, 1) * 255).astype(np.uint8))
+def render(corrupt: Corruption, ink: Ink, rng: Generator) -> bytes:
+    """A PNG of 28 x 28 pixels, light on dark."""
+    return encode(np.rint(np.clip(corrupt(ink / 255, rng), 0, 1) * 255).astype(np.uint8))
 
 
-def shot_noise(image: Image, rng: Generator) -> Image:
-    """As of so little light that a full pixel counts five grains."""
+def shot_noise(image: InkLevels, rng: Generator) -> InkLevels:
+    """Poisson noise of so little light that full ink counts five photons."""
     return rng.poisson(image * 5) / 5
 
 
-def impulse_noise(image: Image, rng: Generator) -> Image:
-    """One pixel in six is black or white."""
-    hit = rng.random(image.shape) < 0.17
-    return np.where(hit, rng.integers(0, 2, image.shape), image)
+def impulse_noise(image: InkLevels, rng: Generator) -> InkLevels:
+    """One pixel in six becomes black or white."""
+    is_hit = rng.random(image.shape) < 0.17
+    return np.where(is_hit, rng.integers(0, 2, image.shape), image)
 
 
-def glass_blur(image: Image, rng: Generator) -> Image:
-    """Each pixel shows one of its neighbours, between two soft blurs."""
-    rows, columns = np.clip(np.mgrid[:SIZE, :SIZE] + rng.integers(-1, 2, (2, SIZE, SIZE)), 0, SIZE - 1)
-    return blurred(blurred(image, 0.7)[rows, columns], 0.7)
+def glass_blur(image: InkLevels, rng: Generator) -> InkLevels:
+    """A blur, each pixel exchanged for a random neighbour, and a blur again."""
+    steps = rng.integers(-1, 2, (2, *image.shape))
+    rows, columns = np.clip(np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE] + steps, 0, IMAGE_SIZE - 1)
+    return blur(blur(image, 0.7)[rows, columns], 0.7)
 
 
-def motion_blur(image: Image, rng: Generator) -> Image:
-    """Along a line that falls off on one side, at up to 45 degrees."""
+def motion_blur(image: InkLevels, rng: Generator) -> InkLevels:
+    """A trail that fades on one side, along a line at up to 45 degrees."""
     weights = np.exp(-0.5 * (np.arange(10) / 3) ** 2)
     kernel = np.zeros((21, 21), np.float32)
     kernel[10, 10:20] = weights / weights.sum()
-    turn = cv2.getRotationMatrix2D((10, 10), rng.uniform(-45, 45), 1)
-    return np.asarray(cv2.filter2D(image, -1, cv2.warpAffine(kernel, turn, (21, 21)), borderType=cv2.BORDER_CONSTANT))
+    rotation = cv2.getRotationMatrix2D((10, 10), rng.uniform(-45, 45), 1)
+    rotated = cv2.warpAffine(kernel, rotation, (21, 21))
+    return np.asarray(cv2.filter2D(image, -1, rotated, borderType=cv2.BORDER_CONSTANT))
 
 
-def shear(image: Image, rng: Generator) -> Image:
-    return moved(image, [[1, rng.choice([-1, 1]) * rng.uniform(0.2, 0.5)], [0, 1]])
+def shear(image: InkLevels, rng: Generator) -> InkLevels:
+    return warp(image, [[1, rng.choice([-1, 1]) * rng.uniform(0.2, 0.5)], [0, 1]])
 
 
-def scale(image: Image, _: Generator) -> Image:
-    """To 0.6 of its size."""
-    return moved(image, [[0.6, 0], [0, 0.6]])
+def scale(image: InkLevels, _: Generator) -> InkLevels:
+    """Reduces the digit to 0.6 of its size."""
+    return warp(image, [[0.6, 0], [0, 0.6]])
 
 
-def rotate(image: Image, rng: Generator) -> Image:
+def rotate(image: InkLevels, rng: Generator) -> InkLevels:
     """By 11 to 30 degrees."""
     angle = rng.choice([-1, 1]) * rng.uniform(0.2, 0.52)
-    return moved(image, [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return warp(image, [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def brightness(image: Image, _: Generator) -> Image:
-    """The paper as bright as half the ink; what exceeds full ink is cut off."""
+def brightness(image: InkLevels, _: Generator) -> InkLevels:
+    """Adds half of full ink everywhere; the sum is clipped at full ink."""
     return image + 0.5
 
 
-def translate(image: Image, rng: Generator) -> Image:
-    """By up to 4 pixels each way, which is MNIST's margin."""
-    return moved(image, [[1, 0], [0, 1]], rng.uniform(-4, 4, 2))
+def translate(image: InkLevels, rng: Generator) -> InkLevels:
+    """By up to 4 pixels along each axis: MNIST's margin."""
+    return warp(image, [[1, 0], [0, 1]], rng.uniform(-4, 4, 2))
 
 
-def stripe(image: Image, _: Generator) -> Image:
-    """The outer quarters inverted."""
+def stripe(image: InkLevels, _: Generator) -> InkLevels:
+    """Inverts the left and the right quarter."""
     inverted = image.copy()
-    for columns in (slice(0, 7), slice(21, SIZE)):
+    for columns in (slice(0, 7), slice(21, IMAGE_SIZE)):
         inverted[:, columns] = 1 - image[:, columns]
     return inverted
 
 
-def fog(image: Image, rng: Generator) -> Image:
-    """Clouds of every size over it, so thick that the ink's contrast is halved and less."""
-    mist = clouds(rng)
-    return (image + 2 * mist) / 3
+def fog(image: InkLevels, rng: Generator) -> InkLevels:
+    """One third of the image under two thirds of clouds."""
+    return (image + 2 * cloud_noise(rng)) / 3
 
 
-def spatter(image: Image, rng: Generator) -> Image:
-    """Drops of ink and of something that covers ink."""
-    drops = blurred(rng.standard_normal(image.shape), 1.2)
-    wet, dry = np.quantile(drops, (0.93, 0.07))
-    return np.where(drops > wet, 1.0, np.where(drops < dry, 0.0, image))
+def spatter(image: InkLevels, rng: Generator) -> InkLevels:
+    """Drops of ink, and drops that erase ink."""
+    drops = blur(rng.standard_normal(image.shape), 1.2)
+    ink_above, paper_below = np.quantile(drops, (0.93, 0.07))
+    return np.where(drops > ink_above, 1.0, np.where(drops < paper_below, 0.0, image))
 
 
-def dotted_line(image: Image, rng: Generator) -> Image:
-    """From one side to the other."""
-    start, end = rng.uniform(0, SIZE - 1, 2)
-    columns = np.arange(0, SIZE, 3)
-    rows = np.rint(start + (end - start) * columns / (SIZE - 1)).astype(int)
+def dotted_line(image: InkLevels, rng: Generator) -> InkLevels:
+    """A dot in every third column, from the left to the right border."""
+    start, end = rng.uniform(0, IMAGE_SIZE - 1, 2)
+    columns = np.arange(0, IMAGE_SIZE, 3)
+    rows = np.rint(start + (end - start) * columns / (IMAGE_SIZE - 1)).astype(int)
     dotted = image.copy()
     dotted[rows, columns] = 1
     return dotted
 
 
-def zigzag(image: Image, rng: Generator) -> Image:
-    """From one side to the other, with teeth of 2 pixels."""
-    columns = np.arange(0, SIZE, 2)
-    start, end = rng.uniform(4, SIZE - 5, 2)
+def zigzag(image: InkLevels, rng: Generator) -> InkLevels:
+    """A line from the left to the right border, with an amplitude of 2 pixels."""
+    columns = np.arange(0, IMAGE_SIZE, 2)
+    start, end = rng.uniform(4, IMAGE_SIZE - 5, 2)
     middle = np.linspace(start, end, len(columns))
     rows = np.rint(middle + np.where(np.arange(len(columns)) % 2, 2, -2)).astype(int)
     line = np.zeros(image.shape, np.uint8)
@@ -129,29 +131,29 @@ def zigzag(image: Image, rng: Generator) -> Image:
     return np.maximum(image, line / 255)
 
 
-def canny_edges(image: Image, _: Generator) -> Image:
-    """Nothing but its outline."""
+def canny_edges(image: InkLevels, _: Generator) -> InkLevels:
+    """Only the outline, by the edge detector of Canny (1986)."""
     return np.asarray(cv2.Canny((image * 255).astype(np.uint8), 60, 150) / 255)
 
 
-def moved(image: Image, linear: list[list[float]], shift: NDArray[np.float64] | None = None) -> Image:
-    """Linearly, about the image's middle."""
+def warp(image: InkLevels, linear: list[list[float]], shift: NDArray[np.float64] | None = None) -> InkLevels:
+    """Maps a point p to linear @ p + shift, with the middle of the image as origin; `shift` is in pixels."""
     matrix = np.array(linear, float)
-    middle = np.full(2, (SIZE - 1) / 2)
+    middle = np.full(2, (IMAGE_SIZE - 1) / 2)
     offset = middle - matrix @ middle + (0 if shift is None else shift)
-    return np.asarray(cv2.warpAffine(image, np.column_stack([matrix, offset]), (SIZE, SIZE)))
+    return np.asarray(cv2.warpAffine(image, np.column_stack([matrix, offset]), (IMAGE_SIZE, IMAGE_SIZE)))
 
 
-def clouds(rng: Generator) -> Image:
-    """Noise of every size, the larger the stronger; 0 to 1."""
-    total = np.zeros((SIZE, SIZE))
+def cloud_noise(rng: Generator) -> InkLevels:
+    """(28, 28), 0 to 1: noise at four scales, stronger at the coarse ones."""
+    total = np.zeros((IMAGE_SIZE, IMAGE_SIZE))
     for cells in (2, 4, 8, 16):
-        noise = rng.random((cells, cells))
-        total += np.asarray(cv2.resize(noise, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC), float) / cells**0.8
+        noise = cv2.resize(rng.random((cells, cells)), total.shape, interpolation=cv2.INTER_CUBIC)
+        total += np.asarray(noise, float) / cells**0.8
     return np.asarray((total - total.min()) / (total.max() - total.min()))
 
 
-CORRUPT: dict[str, Corrupt] = {
+CORRUPTIONS: dict[str, Corruption] = {
     "shot noise": shot_noise,
     "impulse noise": impulse_noise,
     "glass blur": glass_blur,

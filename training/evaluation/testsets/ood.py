@@ -1,4 +1,7 @@
-"""What is no digit, or more than one: noise, shapes, scribbles, several digits on one picture."""
+"""Out-of-distribution test sets: noise, shapes, scribbles, and pictures of several digits.
+
+A model should refuse them, that is, give them confidences below its threshold.
+"""
 
 from __future__ import annotations
 
@@ -10,134 +13,143 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from app.arrays import Images, Ink
 from training.datasets.mnist import Digits
-from training.evaluation.testsets.base import Ink, Kind, Make, Sample, of_no_digit
+from training.evaluation.testsets.base import Sample, TestSet, Variant, non_digit_variant
 from training.evaluation.testsets.rendering import (
     Levels,
-    any_colours,
-    blurred,
-    file_of,
-    inked,
-    placed,
-    resized,
-    trimmed,
+    Size,
+    blur,
+    colour_ink,
+    crop_to_ink,
+    encode,
+    place,
+    random_colours,
+    resize_to_height,
 )
 
-Points = NDArray[np.float64]  # (n, 2): x, y, of a square from -1 to 1
+Points = NDArray[np.float64]  # (n, 2): x and y, -1 to 1
 Curves = list[Points]
+Noise = Callable[[Size, Generator], Levels]
+Drawing = Callable[[Generator], Curves]
 
-CANVAS = 200  # pixels of a square on which shapes and scribbles are drawn
+CANVAS_SIDE = 200  # pixels, of the square that shapes and scribbles are drawn on
+SUBPIXEL_BITS = 4  # OpenCV draws at sixteenths of a pixel
 
 
 # --- noise ---
 
 
-def noise_kind() -> Kind:
-    variants = {name: of_no_digit(partial(noise_file, make)) for name, make in NOISE.items()}
-    return Kind("noise", "noise of eight kinds, 28 to 300 pixels wide", variants, each=125)
+def noise() -> TestSet:
+    variants = {name: non_digit_variant(partial(render_noise, make)) for name, make in NOISES.items()}
+    return TestSet("noise", "eight kinds of noise, 28 to 300 pixels wide", variants, pictures_per_variant=125)
 
 
-def noise_file(make: Callable[[tuple[int, int], Generator], Levels], rng: Generator) -> bytes:
+def render_noise(make_noise: Noise, rng: Generator) -> bytes:
+    """A grayscale PNG: half of them have the size of an image, the others a random one."""
     size = (int(rng.integers(28, 301)), int(rng.integers(28, 301))) if rng.random() < 0.5 else (28, 28)
-    return file_of(np.clip(make(size, rng) * 255, 0, 255).astype(np.uint8))
+    return encode(np.clip(make_noise(size, rng) * 255, 0, 255).astype(np.uint8))
 
 
-def uniform(size: tuple[int, int], rng: Generator) -> Levels:
+def uniform(size: Size, rng: Generator) -> Levels:
     return rng.random(size)
 
 
-def normal(size: tuple[int, int], rng: Generator) -> Levels:
+def normal(size: Size, rng: Generator) -> Levels:
     return rng.normal(rng.uniform(0.2, 0.8), rng.uniform(0.02, 0.3), size)
 
 
-def salt(size: tuple[int, int], rng: Generator) -> Levels:
+def salt(size: Size, rng: Generator) -> Levels:
     return (rng.random(size) < rng.uniform(0.005, 0.2)).astype(float)
 
 
-def pepper(size: tuple[int, int], rng: Generator) -> Levels:
+def pepper(size: Size, rng: Generator) -> Levels:
     return 1 - salt(size, rng)
 
 
-def soft(size: tuple[int, int], rng: Generator) -> Levels:
-    """Clouds of one size."""
-    clouds = blurred(rng.standard_normal(size), rng.uniform(0.02, 0.15) * min(size))
-    return np.asarray((clouds - clouds.min()) / (clouds.max() - clouds.min()))
+def clouds(size: Size, rng: Generator) -> Levels:
+    """Blurred noise, scaled to 0 to 1."""
+    blurred = blur(rng.standard_normal(size), rng.uniform(0.02, 0.15) * min(size))
+    return np.asarray((blurred - blurred.min()) / (blurred.max() - blurred.min()))
 
 
-def blots(size: tuple[int, int], rng: Generator) -> Levels:
-    """Clouds cut to black and white."""
-    return (soft(size, rng) > rng.uniform(0.4, 0.8)).astype(float)
+def blots(size: Size, rng: Generator) -> Levels:
+    """Clouds, binarized."""
+    return (clouds(size, rng) > rng.uniform(0.4, 0.8)).astype(float)
 
 
-def stripes(size: tuple[int, int], rng: Generator) -> Levels:
+def stripes(size: Size, rng: Generator) -> Levels:
     y, x = np.mgrid[: size[0], : size[1]]
-    angle, length = rng.uniform(0, np.pi), rng.uniform(3, 0.5 * min(size))
-    return np.asarray((np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / length) + 1) / 2)
+    angle, wavelength = rng.uniform(0, np.pi), rng.uniform(3, 0.5 * min(size))
+    return np.asarray((np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / wavelength) + 1) / 2)
 
 
-def blocks(size: tuple[int, int], rng: Generator) -> Levels:
+def blocks(size: Size, rng: Generator) -> Levels:
     cells = rng.random(rng.integers(3, 9, 2))
     return np.asarray(cv2.resize(cells, size[::-1], interpolation=cv2.INTER_NEAREST))
 
 
-NOISE = {
+NOISES: dict[str, Noise] = {
     "uniform": uniform,
     "normal": normal,
     "salt": salt,
     "pepper": pepper,
-    "clouds": soft,
+    "clouds": clouds,
     "blots": blots,
     "stripes": stripes,
     "blocks": blocks,
 }
 
 
-# --- shapes and scribbles, drawn with a pen ---
+# --- drawings ---
 
 
-def shapes_kind() -> Kind:
-    about = "triangles, arrows, stars, ticks and the like, drawn with a pen, turned a little"
-    return drawn_kind("shapes", about, SHAPES, each=70)
+def shapes() -> TestSet:
+    description = "triangles, arrows, stars, ticks and other shapes, drawn with a pen and slightly rotated"
+    return drawings("shapes", description, SHAPES, pictures_per_variant=70)
 
 
-def shapes_like_digits_kind() -> Kind:
-    return drawn_kind("shapes like digits", "circles and upright lines, which are 0 and 1", LIKE_DIGITS, each=70)
+def shapes_like_digits() -> TestSet:
+    description = "circles and upright lines, the shapes of 0 and 1"
+    return drawings("shapes like digits", description, SHAPES_LIKE_DIGITS, pictures_per_variant=70)
 
 
-def scribbles_kind() -> Kind:
-    return drawn_kind("scribbles", "curves that cross themselves, and hatching", SCRIBBLES, each=200)
+def scribbles() -> TestSet:
+    return drawings("scribbles", "curves that cross themselves, and hatching", SCRIBBLES, pictures_per_variant=200)
 
 
-def drawn_kind(name: str, about: str, curves: dict[str, Callable[[Generator], Curves]], each: int) -> Kind:
-    return Kind(name, about, {each: of_no_digit(partial(drawn, make)) for each, make in curves.items()}, each)
+def drawings(name: str, description: str, makers: dict[str, Drawing], pictures_per_variant: int) -> TestSet:
+    variants = {variant: non_digit_variant(partial(render_drawing, draw)) for variant, draw in makers.items()}
+    return TestSet(name, description, variants, pictures_per_variant)
 
 
-def drawn(make: Callable[[Generator], Curves], rng: Generator) -> bytes:
-    """Turned by up to 12 degrees, stretched by up to a fifth, anywhere on the canvas, in any colours."""
+def render_drawing(draw: Drawing, rng: Generator) -> bytes:
+    """A PNG: rotated by up to 12 degrees, stretched by up to a fifth, anywhere on the canvas, in random colours."""
     angle, stretch = np.radians(rng.uniform(-12, 12)), rng.uniform(0.8, 1.2, 2)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    scale = CANVAS * rng.uniform(0.12, 0.24)
-    middle = rng.uniform(2 * scale, CANVAS - 2 * scale, 2)  # a square's corner, stretched, with its pen
-    ink = np.zeros((CANVAS, CANVAS), np.uint8)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    scale = CANVAS_SIDE * rng.uniform(0.12, 0.24)
+    margin = 2 * scale  # holds the corner of a square, stretched, and the width of the pen
+    middle = rng.uniform(margin, CANVAS_SIDE - margin, 2)
+    ink = np.zeros((CANVAS_SIDE, CANVAS_SIDE), np.uint8)
     width = max(1, round(scale * rng.uniform(0.06, 0.3)))
-    for curve in make(rng):
-        points = np.rint((curve * stretch @ turn * scale + middle) * 16).astype(np.int32)
-        cv2.polylines(ink, [points], False, 255, width, cv2.LINE_AA, shift=4)
-    return file_of(inked(ink, *any_colours(rng)))
+    for curve in draw(rng):
+        points = np.rint((curve * stretch @ rotation * scale + middle) * 2**SUBPIXEL_BITS).astype(np.int32)
+        cv2.polylines(ink, [points], False, 255, width, cv2.LINE_AA, shift=SUBPIXEL_BITS)
+    return encode(colour_ink(ink, *random_colours(rng)))
 
 
-def path(*points: tuple[float, float]) -> Points:
+def polyline(*points: tuple[float, float]) -> Points:
     return np.array(points, float)
 
 
 def arc(start: float, end: float, x: float = 0, y: float = 0, radius: float = 1) -> Points:
-    """In degrees, clockwise from the right."""
+    """From `start` to `end`, in degrees clockwise from the right."""
     angles = np.radians(np.linspace(start, end, 40))
     return np.column_stack([x + radius * np.cos(angles), y + radius * np.sin(angles)])
 
 
-def regular(corners: int, step: int = 1) -> Points:
-    """A polygon, or with a step of more than one a star, on its side's middle or on its point."""
+def regular_polygon(corners: int, step: int = 1) -> Points:
+    """With one corner at the top; with a step above 1 a star."""
     angles = -np.pi / 2 + 2 * np.pi * step / corners * np.arange(corners + 1)
     return np.column_stack([np.cos(angles), np.sin(angles)])
 
@@ -158,38 +170,42 @@ def heart(_: Generator) -> Curves:
     return [np.column_stack([np.sin(t) ** 3, -y / 16])]
 
 
+def hash_sign(_: Generator) -> Curves:
+    upright = [polyline((a, -1), (a, 1)) for a in (-0.4, 0.4)]
+    return upright + [polyline((-1, a), (1, a)) for a in (-0.4, 0.4)]
+
+
 def smiley(_: Generator) -> Curves:
     eyes = [arc(0, 360, x, -0.3, 0.08) for x in (-0.35, 0.35)]
     return [arc(0, 360), *eyes, arc(20, 160, 0, 0.1, 0.55)]
 
 
-SHAPES: dict[str, Callable[[Generator], Curves]] = {
-    "triangle": lambda _: [regular(3)],
-    "square": lambda _: [path((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))],
-    "star": lambda _: [regular(5, 2)],
-    "lying line": lambda _: [path((-1, 0), (1, 0))],
-    "two lines": lambda _: [path((-1, -0.4), (1, -0.4)), path((-1, 0.4), (1, 0.4))],
-    "plus": lambda _: [path((-1, 0), (1, 0)), path((0, -1), (0, 1))],
-    "cross": lambda _: [path((-1, -1), (1, 1)), path((1, -1), (-1, 1))],
-    "arrow": lambda _: [path((-1, 0), (1, 0)), path((0.4, -0.5), (1, 0), (0.4, 0.5))],
-    "tick": lambda _: [path((-1, 0), (-0.35, 0.8), (1, -1))],
+SHAPES: dict[str, Drawing] = {
+    "triangle": lambda _: [regular_polygon(3)],
+    "square": lambda _: [polyline((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))],
+    "star": lambda _: [regular_polygon(5, 2)],
+    "lying line": lambda _: [polyline((-1, 0), (1, 0))],
+    "two lines": lambda _: [polyline((-1, -0.4), (1, -0.4)), polyline((-1, 0.4), (1, 0.4))],
+    "plus": lambda _: [polyline((-1, 0), (1, 0)), polyline((0, -1), (0, 1))],
+    "cross": lambda _: [polyline((-1, -1), (1, 1)), polyline((1, -1), (-1, 1))],
+    "arrow": lambda _: [polyline((-1, 0), (1, 0)), polyline((0.4, -0.5), (1, 0), (0.4, 0.5))],
+    "tick": lambda _: [polyline((-1, 0), (-0.35, 0.8), (1, -1))],
     "smiley": smiley,
     "heart": heart,
     "wave": wave,
     "spiral": spiral,
-    "house": lambda _: [path((-1, 1), (-1, -0.1), (0, -1), (1, -0.1), (1, 1), (-1, 1))],
-    "hash": lambda _: [path((a, -1), (a, 1)) for a in (-0.4, 0.4)] + [path((-1, a), (1, a)) for a in (-0.4, 0.4)],
+    "house": lambda _: [polyline((-1, 1), (-1, -0.1), (0, -1), (1, -0.1), (1, 1), (-1, 1))],
+    "hash": hash_sign,
 }
-LIKE_DIGITS: dict[str, Callable[[Generator], Curves]] = {
+SHAPES_LIKE_DIGITS: dict[str, Drawing] = {
     "circle": lambda _: [arc(0, 360)],
-    "upright line": lambda _: [path((0, -1), (0, 1))],
+    "upright line": lambda _: [polyline((0, -1), (0, 1))],
 }
 
 
 def scribble(rng: Generator) -> Curves:
-    """One stroke through many places."""
-    stops = rng.uniform(-1, 1, (int(rng.integers(10, 18)), 2))
-    return [smooth(stops)]
+    """One stroke through many random points."""
+    return [round_corners(rng.uniform(-1, 1, (int(rng.integers(10, 18)), 2)))]
 
 
 def hatching(rng: Generator) -> Curves:
@@ -199,50 +215,56 @@ def hatching(rng: Generator) -> Curves:
 
 
 def tangle(rng: Generator) -> Curves:
-    """Loops one beside the other, as one tries a pen."""
+    """Overlapping loops, as from trying out a pen."""
     t = np.linspace(0, 2 * np.pi * rng.uniform(3, 6), 200)
     x = np.linspace(-0.8, 0.8, 200) + 0.4 * np.cos(t)
     return [np.column_stack([x, np.sin(t) * rng.uniform(0.4, 1)])]
 
 
-def smooth(stops: Points) -> Points:
-    """A curve near the stops: each third of a polygon's side, rounded off three times (Chaikin)."""
+def round_corners(corners: Points) -> Points:
+    """A smooth curve along a polyline: three rounds of corner cutting (Chaikin, 1974)."""
     for _ in range(3):
-        quarter, three_quarters = 0.75 * stops[:-1] + 0.25 * stops[1:], 0.25 * stops[:-1] + 0.75 * stops[1:]
-        stops = np.stack([quarter, three_quarters], axis=1).reshape(-1, 2)
-    return stops
+        near_start = 0.75 * corners[:-1] + 0.25 * corners[1:]
+        near_end = 0.25 * corners[:-1] + 0.75 * corners[1:]
+        corners = np.stack([near_start, near_end], axis=1).reshape(-1, 2)
+    return corners
 
 
-SCRIBBLES: dict[str, Callable[[Generator], Curves]] = {"scribble": scribble, "hatching": hatching, "tangle": tangle}
+SCRIBBLES: dict[str, Drawing] = {"scribble": scribble, "hatching": hatching, "tangle": tangle}
 
 
 # --- several digits ---
 
-
-def several_kind(digits: Digits) -> Kind:
-    about = "two to four of MNIST's test digits on one picture, side by side"
-    names = {2: "two", 3: "three", 4: "four"}
-    return Kind("several digits", about, {name: side_by_side(digits, count) for count, name in names.items()}, each=300)
+ROW_LENGTHS = {2: "two", 3: "three", 4: "four"}
 
 
-def side_by_side(digits: Digits, how_many: int) -> Make:
-    """On one line or nearly, about as high as each other, apart."""
+def several_digits(digits: Digits) -> TestSet:
+    description = "two to four of MNIST's test digits side by side in one picture"
+    variants = {name: row_variant(digits, length) for length, name in ROW_LENGTHS.items()}
+    return TestSet("several digits", description, variants, pictures_per_variant=300)
 
-    def make(rng: Generator, count: int) -> Iterator[Sample]:
+
+def row_variant(digits: Digits, length: int) -> Variant:
+    """Rows of `length` digits."""
+
+    def make_samples(rng: Generator, count: int) -> Iterator[Sample]:
         for _ in range(count):
-            yield Sample(row_of(digits.images[rng.integers(0, len(digits), how_many)], rng), None)
+            yield Sample(render_row(digits.images[rng.integers(0, len(digits), length)], rng), None)
 
-    return make
+    return make_samples
 
 
-def row_of(images: NDArray[np.uint8], rng: Generator) -> bytes:
+def render_row(images: Images, rng: Generator) -> bytes:
+    """A PNG of digits with gaps between them, of similar heights and nearly on one line."""
     height = int(rng.integers(24, 120))
-    inks: list[Ink] = [resized(trimmed(each), round(height * rng.uniform(0.85, 1.15))) for each in images]
+    inks: list[Ink] = [
+        resize_to_height(crop_to_ink(image), round(height * rng.uniform(0.85, 1.15))) for image in images
+    ]
     gap = max(2, round(height * rng.uniform(0.1, 0.5)))
     size = (round(1.6 * height), sum(ink.shape[1] + gap for ink in inks) + gap)
     sheet, left = np.zeros(size, np.uint8), gap
     for ink in inks:
         top = int(rng.integers(0, size[0] - ink.shape[0] + 1)) // 2 + (size[0] - ink.shape[0]) // 4
-        sheet |= placed(ink, size, (top, left))
+        sheet |= place(ink, size, (top, left))
         left += ink.shape[1] + gap
-    return file_of(inked(sheet, *any_colours(rng)))
+    return encode(colour_ink(sheet, *random_colours(rng)))

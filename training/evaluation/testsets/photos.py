@@ -1,4 +1,4 @@
-"""MNIST's test digits made to look like phone photos of pencil, pen and marker on plain, ruled and squared paper."""
+"""Test sets of simulated phone photos: MNIST's test digits in pencil, pen and marker on plain, ruled, squared paper."""
 
 from __future__ import annotations
 
@@ -9,175 +9,208 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from app.arrays import Ink
 from training.datasets.mnist import Digits
-from training.evaluation.testsets.base import Ink, Kind, of_digits
-from training.evaluation.testsets.centreline import centreline, drawn
-from training.evaluation.testsets.rendering import Levels, Place, blurred, file_of, placed, resized, trimmed
+from training.evaluation.testsets.base import TestSet, digit_variant
+from training.evaluation.testsets.centreline import draw_centreline, extract_centreline
+from training.evaluation.testsets.rendering import (
+    Levels,
+    Placement,
+    Size,
+    blur,
+    crop_to_ink,
+    encode,
+    place,
+    resize_to_height,
+)
 
-Sheet = Levels  # (H, W, 3), RGB: how much of the light comes back
-Cover = Levels  # (H, W): how much of the paper is covered
+Reflectance = Levels  # (H, W, 3), RGB: the share of the light that comes back
+Light = Levels  # (H, W, 3), RGB: 0 black to 1 white, as the sensor sees it
+Coverage = Levels  # (H, W): the share of the paper that ink covers
+InkColour = tuple[float, float, float]  # RGB reflectance
 
-SIZES = ((480, 640), (640, 480), (600, 800), (720, 540))  # height, width: as messengers send photos
-BEYOND = 1.2  # the sheet is larger than what is seen of it
-DARK, BLUE, RED, GREEN = (0.12, 0.12, 0.14), (0.12, 0.2, 0.6), (0.7, 0.12, 0.16), (0.1, 0.42, 0.22)
+PHOTO_SIZES: tuple[Size, ...] = ((480, 640), (640, 480), (600, 800), (720, 540))  # as messengers send photos
+SHEET_SCALE = 1.2  # sheet length per photo length: a turned camera still sees paper in all corners
+MARGIN = 0.1  # of the photo, between the digit and its border
+FINE_SPACING = 60  # pixels between printed lines: below it they are 1 pixel wide, else 2
+
+DARK: InkColour = (0.12, 0.12, 0.14)
+BLUE: InkColour = (0.12, 0.2, 0.6)
+RED: InkColour = (0.7, 0.12, 0.16)
+GREEN: InkColour = (0.1, 0.42, 0.22)
+GRAPHITE: InkColour = (0.25, 0.25, 0.27)
+RULING_COLOURS: list[InkColour] = [(0.45, 0.6, 0.9), (0.55, 0.55, 0.6)]  # blue, grey
 
 
-def kind(digits: Digits) -> Kind:
-    about = (
-        "MNIST's test digits made to look like photos of pencil, pen and marker on plain, ruled and squared paper: "
-        "uneven light, shadow, blur, noise, perspective, JPEG"
+def phone_photos(digits: Digits) -> TestSet:
+    photos = {f"{tool} on {paper} paper": Photo(tool, paper) for tool in TOOLS for paper in PAPERS}
+    return TestSet(
+        "phone photos",
+        "simulated photos of MNIST's test digits in pencil, pen and marker on plain, ruled and squared paper: "
+        "uneven light, shadow, blur, noise, perspective, JPEG",
+        {name: digit_variant(digits, photo.render) for name, photo in photos.items()},
+        pictures_per_variant=100,
     )
-    photos = {f"{pen} on {paper} paper": Photo(pen, paper) for pen in WRITE for paper in PRINTED}
-    return Kind("phone photos", about, {name: of_digits(digits, each.of) for name, each in photos.items()}, each=100)
 
 
-def large_kind(digits: Digits) -> Kind:
-    photo = Photo("pen", "plain", sizes=((600, 800),), enlarge=5)
-    variants = {"pen on plain paper": of_digits(digits, photo.of)}
-    return Kind("photos of 12 megapixels", "the same at a phone's full size, 4000 x 3000", variants, each=20)
+def large_phone_photos(digits: Digits) -> TestSet:
+    photo = Photo("pen", "plain", sizes=((600, 800),), enlargement=5)
+    return TestSet(
+        "photos of 12 megapixels",
+        "the same at the full size of a phone's camera, 4000 x 3000",
+        {"pen on plain paper": digit_variant(digits, photo.render)},
+        pictures_per_variant=20,
+    )
 
 
 @dataclass(frozen=True)
 class Photo:
-    pen: str
-    paper: str
-    sizes: tuple[tuple[int, int], ...] = SIZES
-    enlarge: int = 1
+    tool: str  # a key of TOOLS
+    paper: str  # a key of PAPERS
+    sizes: tuple[Size, ...] = PHOTO_SIZES
+    enlargement: int = 1  # of the photo at the end: most steps would be slow at full size
 
-    def of(self, digit: Ink, rng: Generator) -> bytes:
-        seen = self.sizes[rng.integers(len(self.sizes))]
-        place = anywhere(seen, rng)
-        sheet = blank(place, rng) * PRINTED[self.paper](place, rng) * WRITE[self.pen](digit, place, rng)
-        return developed(looked_at(sheet, seen, rng) * light(seen, rng), self.enlarge, rng)
-
-
-def anywhere(seen: tuple[int, int], rng: Generator) -> Place:
-    """On a sheet that reaches beyond what is seen; the digit within, a tenth of it off the border at least."""
-    side = rng.uniform(0.18, 0.6) * min(seen)
-    offset = [(BEYOND - 1) / 2 * length + rng.uniform(0.1, 0.9 - side / length) * length for length in seen]
-    height, width = (round(BEYOND * length) for length in seen)
-    return Place((height, width), side, (offset[1], offset[0]))
+    def render(self, digit: Ink, rng: Generator) -> bytes:
+        """A JPEG file."""
+        size = self.sizes[rng.integers(len(self.sizes))]
+        placement = choose_placement(size, rng)
+        sheet = blank_paper(placement, rng) * PAPERS[self.paper](placement, rng)
+        sheet = sheet * TOOLS[self.tool](digit, placement, rng)
+        return encode_photo(photograph(sheet, size, rng) * illuminate(size, rng), self.enlargement, rng)
 
 
-# --- the sheet ---
+def choose_placement(photo: Size, rng: Generator) -> Placement:
+    """Somewhere on a sheet that is larger than the photo; the digit is inside the photo."""
+    side = rng.uniform(0.18, 0.6) * min(photo)
+    offset = [
+        (SHEET_SCALE - 1) / 2 * length + rng.uniform(MARGIN, 1 - MARGIN - side / length) * length for length in photo
+    ]
+    height, width = (round(SHEET_SCALE * length) for length in photo)
+    return Placement((height, width), side, (offset[1], offset[0]))
 
 
-def blank(place: Place, rng: Generator) -> Sheet:
-    """White or yellowish paper with its fibres."""
-    fibres = blurred(rng.standard_normal(place.sheet, np.float32), rng.uniform(0.6, 1.5))
+# --- paper ---
+
+
+def blank_paper(placement: Placement, rng: Generator) -> Reflectance:
+    """White or yellowish paper with visible fibres."""
+    fibres = blur(rng.standard_normal(placement.sheet, np.float32), rng.uniform(0.6, 1.5))
     tint = np.array([1, rng.uniform(0.97, 1), rng.uniform(0.86, 1)], np.float32)
     grey = np.float32(rng.uniform(0.88, 0.98)) + np.float32(rng.uniform(0.005, 0.02)) * fibres
     return np.asarray(grey[:, :, np.newaxis] * tint, np.float32)
 
 
-def plain(place: Place, _: Generator) -> Sheet:
-    return np.ones((*place.sheet, 1), np.float32)
+def plain(placement: Placement, _: Generator) -> Reflectance:
+    return np.ones((*placement.sheet, 1), np.float32)
 
 
-def ruled(place: Place, rng: Generator) -> Sheet:
-    """Lines as far apart as the digit is high, or somewhat more; the digit may cross them."""
-    return with_lines(place, rng, spacing=rng.uniform(0.9, 1.6) * place.side, across=False)
+def ruled(placement: Placement, rng: Generator) -> Reflectance:
+    """Horizontal lines, 0.9 to 1.6 digit sides apart; the digit may cross them."""
+    return print_lines(placement, rng, spacing=rng.uniform(0.9, 1.6) * placement.side, vertical=False)
 
 
-def squared(place: Place, rng: Generator) -> Sheet:
-    return with_lines(place, rng, spacing=rng.uniform(0.3, 0.7) * place.side, across=True)
+def squared(placement: Placement, rng: Generator) -> Reflectance:
+    return print_lines(placement, rng, spacing=rng.uniform(0.3, 0.7) * placement.side, vertical=True)
 
 
-def with_lines(place: Place, rng: Generator, *, spacing: float, across: bool) -> Sheet:
-    cover = np.zeros(place.sheet, np.float32)
-    width = 1 if spacing < 60 else 2
-    for position in np.arange(rng.uniform(0, spacing), place.sheet[0], spacing):
-        cover[round(position) : round(position) + width] = 1
-    for position in np.arange(rng.uniform(0, spacing), place.sheet[1], spacing) if across else ():
-        cover[:, round(position) : round(position) + width] = 1
-    return let_through(cover * rng.uniform(0.25, 0.6), [(0.45, 0.6, 0.9), (0.55, 0.55, 0.6)][rng.integers(2)])
+def print_lines(placement: Placement, rng: Generator, *, spacing: float, vertical: bool) -> Reflectance:
+    """Horizontal and, if asked for, vertical lines, `spacing` pixels apart."""
+    coverage = np.zeros(placement.sheet, np.float32)
+    width = 1 if spacing < FINE_SPACING else 2
+    for position in np.arange(rng.uniform(0, spacing), placement.sheet[0], spacing):
+        coverage[round(position) : round(position) + width] = 1
+    for position in np.arange(rng.uniform(0, spacing), placement.sheet[1], spacing) if vertical else ():
+        coverage[:, round(position) : round(position) + width] = 1
+    return reflectance(coverage * rng.uniform(0.25, 0.6), RULING_COLOURS[rng.integers(2)])
 
 
-PRINTED: dict[str, Callable[[Place, Generator], Sheet]] = {"plain": plain, "ruled": ruled, "squared": squared}
+PAPERS: dict[str, Callable[[Placement, Generator], Reflectance]] = {"plain": plain, "ruled": ruled, "squared": squared}
 
 
-# --- the ink ---
+# --- writing tools ---
 
 
-def pencil(digit: Ink, place: Place, rng: Generator) -> Sheet:
+def pencil(digit: Ink, placement: Placement, rng: Generator) -> Reflectance:
     """Grey and grainy."""
-    cover = line(digit, place, rng.uniform(0.025, 0.05))
-    grain = blurred(rng.random(place.sheet, np.float32), 0.8)
-    return let_through(cover * (0.6 + 0.8 * (grain - 0.5)) * rng.uniform(0.9, 1.3), (0.25, 0.25, 0.27))
+    coverage = draw_stroke(digit, placement, rng.uniform(0.025, 0.05))
+    grain = blur(rng.random(placement.sheet, np.float32), 0.8)
+    return reflectance(coverage * (0.6 + 0.8 * (grain - 0.5)) * rng.uniform(0.9, 1.3), GRAPHITE)
 
 
-def pen(digit: Ink, place: Place, rng: Generator) -> Sheet:
-    cover = line(digit, place, rng.uniform(0.025, 0.055))
-    return let_through(cover * rng.uniform(0.8, 1), [DARK, BLUE, RED][rng.choice(3, p=[0.4, 0.45, 0.15])])
+def pen(digit: Ink, placement: Placement, rng: Generator) -> Reflectance:
+    coverage = draw_stroke(digit, placement, rng.uniform(0.025, 0.055))
+    return reflectance(coverage * rng.uniform(0.8, 1), [DARK, BLUE, RED][rng.choice(3, p=[0.4, 0.45, 0.15])])
 
 
-def marker(digit: Ink, place: Place, rng: Generator) -> Sheet:
-    """With MNIST's own stroke."""
-    shape = trimmed(digit)
-    ink = resized(shape, max(1, round(place.side * min(1, shape.shape[0] / shape.shape[1]))))
-    soft = blurred(ink, place.side / 50)  # without the stairs of 20 pixels
-    edged = np.clip((soft - 80) / 96, 0, 1)
-    x, y = (round(each) for each in place.corner)
-    cover = placed((edged * 255).astype(np.uint8), place.sheet, (y, x)) / np.float32(255)
-    return let_through(cover * rng.uniform(0.85, 1), [DARK, BLUE, RED, GREEN][rng.integers(4)])
+def marker(digit: Ink, placement: Placement, rng: Generator) -> Reflectance:
+    """MNIST's own stroke, enlarged."""
+    cropped = crop_to_ink(digit)
+    height = round(placement.side * min(1, cropped.shape[0] / cropped.shape[1]))
+    blurred = blur(resize_to_height(cropped, max(1, height)), placement.side / 50)  # no stairs of MNIST's 20 pixels
+    sharpened = np.clip((blurred - 80) / 96, 0, 1)
+    x, y = (round(coordinate) for coordinate in placement.corner)
+    coverage = place((sharpened * 255).astype(np.uint8), placement.sheet, (y, x)) / np.float32(255)
+    return reflectance(coverage * rng.uniform(0.85, 1), [DARK, BLUE, RED, GREEN][rng.integers(4)])
 
 
-WRITE: dict[str, Callable[[Ink, Place, Generator], Sheet]] = {"pencil": pencil, "pen": pen, "marker": marker}
+TOOLS: dict[str, Callable[[Ink, Placement, Generator], Reflectance]] = {"pencil": pencil, "pen": pen, "marker": marker}
 
 
-def line(digit: Ink, place: Place, width: float) -> Cover:
-    stroke = max(1, round(width * place.side))
-    return drawn(centreline(digit), place, stroke) / np.float32(255)
+def draw_stroke(digit: Ink, placement: Placement, width: float) -> Coverage:
+    """The digit's centre line; `width` is in the digit's side."""
+    pixels = max(1, round(width * placement.side))
+    return draw_centreline(extract_centreline(digit), placement, pixels) / np.float32(255)
 
 
-def let_through(cover: Cover, colour: tuple[float, float, float]) -> Sheet:
-    """How much light ink of this colour lets through."""
-    return 1 - np.clip(cover, 0, 1)[:, :, np.newaxis] * (1 - np.array(colour, np.float32))
+def reflectance(coverage: Coverage, colour: InkColour) -> Reflectance:
+    """(H, W) -> (H, W, 3): 1 where there is no ink, `colour` where it covers the paper."""
+    return 1 - np.clip(coverage, 0, 1)[:, :, np.newaxis] * (1 - np.array(colour, np.float32))
 
 
-# --- the photo ---
+# --- camera ---
 
 
-def looked_at(sheet: Sheet, seen: tuple[int, int], rng: Generator) -> Sheet:
-    """From somewhat aside, the phone not quite upright."""
-    height, width = seen
+def photograph(sheet: Reflectance, size: Size, rng: Generator) -> Reflectance:
+    """The part of the sheet that a camera sees which is turned by up to 8 degrees and not parallel to the paper."""
+    height, width = size
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     middle = np.array([width, height], np.float32) / 2
     angle = np.radians(rng.uniform(-8, 8))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    aside = rng.uniform(-0.04, 0.04, (4, 2)) * min(seen)
-    on_sheet = (corners - middle) @ turn + aside + np.array(sheet.shape[1::-1]) / 2
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    perspective = rng.uniform(-0.04, 0.04, (4, 2)) * min(size)
+    on_sheet = (corners - middle) @ rotation + perspective + np.array(sheet.shape[1::-1]) / 2
     view = cv2.getPerspectiveTransform(on_sheet.astype(np.float32), corners)
     return np.asarray(cv2.warpPerspective(sheet, view, (width, height), borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def light(seen: tuple[int, int], rng: Generator) -> Sheet:
-    """Brighter on one side, darker in the corners, often with the shadow of a hand; of a lamp's or a sky's tint."""
-    y, x = np.mgrid[-1 : 1 : seen[0] * 1j, -1 : 1 : seen[1] * 1j].astype(np.float32)
+def illuminate(size: Size, rng: Generator) -> Light:
+    """Tinted light: brighter on one side, darker in the corners, in 60 % of the photos with a shadow."""
+    y, x = np.mgrid[-1 : 1 : size[0] * 1j, -1 : 1 : size[1] * 1j].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
     slope = rng.uniform(0.05, 0.3) * (x * np.cos(angle) + y * np.sin(angle))
-    corners = rng.uniform(0, 0.15) * (x**2 + y**2)
-    bright = rng.uniform(0.6, 0.95) + slope - corners
+    vignette = rng.uniform(0, 0.15) * (x**2 + y**2)
+    brightness = rng.uniform(0.6, 0.95) + slope - vignette
     if rng.random() < 0.6:
-        bright *= 1 - rng.uniform(0.2, 0.5) * shadow(seen, rng)
+        brightness *= 1 - rng.uniform(0.2, 0.5) * cast_shadow(size, rng)
     tint = 1 + np.array([1, 0, -1], np.float32) * rng.uniform(-0.08, 0.12)
-    return np.asarray(bright[:, :, np.newaxis] * tint, np.float32)
+    return np.asarray(brightness[:, :, np.newaxis] * tint, np.float32)
 
 
-def shadow(seen: tuple[int, int], rng: Generator) -> Cover:
-    """Beyond a soft edge that crosses the picture somewhere."""
-    y, x = np.mgrid[-1 : 1 : seen[0] * 1j, -1 : 1 : seen[1] * 1j].astype(np.float32)
+def cast_shadow(size: Size, rng: Generator) -> Levels:
+    """(H, W): 1 in the shadow of a hand, 0 in the light, with a soft wavy edge."""
+    y, x = np.mgrid[-1 : 1 : size[0] * 1j, -1 : 1 : size[1] * 1j].astype(np.float32)
     angle, softness = rng.uniform(0, 2 * np.pi), rng.uniform(0.03, 0.3)
     edge = x * np.cos(angle) + y * np.sin(angle) + 0.1 * np.sin(rng.uniform(2, 6) * (x - y)) - rng.uniform(-0.6, 0.6)
     return np.asarray(1 / (1 + np.exp(np.clip(-edge / softness, -30, 30))), np.float32)
 
 
-def developed(seen: Sheet, enlarge: int, rng: Generator) -> bytes:
-    """Blurred by focus and hand, noisy, and a JPEG."""
-    picture = blurred(seen, rng.uniform(0.3, 1.6)) * np.float32(255)
-    noise = rng.standard_normal(seen.shape, np.float32) * np.float32(rng.uniform(1, 7))
-    if enlarge > 1:
-        picture = np.asarray(cv2.resize(picture, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_CUBIC))
-        noise = np.tile(noise, (enlarge, enlarge, 1))
+def encode_photo(light: Light, enlargement: int, rng: Generator) -> bytes:
+    """A JPEG with defocus and sensor noise."""
+    picture = blur(light, rng.uniform(0.3, 1.6)) * np.float32(255)
+    noise = rng.standard_normal(light.shape, np.float32) * np.float32(rng.uniform(1, 7))
+    if enlargement > 1:
+        scale = {"fx": enlargement, "fy": enlargement}
+        picture = np.asarray(cv2.resize(picture, None, **scale, interpolation=cv2.INTER_CUBIC))
+        noise = np.tile(noise, (enlargement, enlargement, 1))
     pixels = np.clip(picture + noise, 0, 255).astype(np.uint8)
-    return file_of(pixels, "JPEG", quality=int(rng.integers(45, 93)))
+    return encode(pixels, "JPEG", quality=int(rng.integers(45, 93)))

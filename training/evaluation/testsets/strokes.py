@@ -1,4 +1,4 @@
-"""The centre lines of MNIST's test digits, drawn again as on a canvas, with twelve kinds of pen, colour and place."""
+"""Test set of pen strokes: centre lines of MNIST's test digits, redrawn on canvases as of drawing programs."""
 
 from __future__ import annotations
 
@@ -8,64 +8,77 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from app.arrays import Ink
 from training.datasets.mnist import Digits
-from training.evaluation.testsets.base import Ink, Kind, of_digits
-from training.evaluation.testsets.centreline import Centreline, centreline, drawn
-from training.evaluation.testsets.rendering import BLACK, WHITE, Colour, Place, file_of, inked, on_nothing
+from training.evaluation.testsets.base import TestSet, digit_variant
+from training.evaluation.testsets.centreline import Centreline, draw_centreline, extract_centreline
+from training.evaluation.testsets.rendering import (
+    BLACK,
+    WHITE,
+    Colour,
+    Placement,
+    Size,
+    colour_ink,
+    encode,
+    ink_on_transparency,
+)
 
 
-def kind(digits: Digits) -> Kind:
-    return Kind(
+def pen_strokes(digits: Digits) -> TestSet:
+    return TestSet(
         "pen strokes",
-        "centre lines of MNIST's test digits drawn as on a canvas, with twelve kinds of pen, colour, place and size",
-        {name: of_digits(digits, canvas.picture) for name, canvas in CANVASES.items()},
-        each=250,
+        "centre lines of MNIST's test digits, redrawn with twelve combinations of pen, colour, place and size",
+        {name: digit_variant(digits, canvas.render) for name, canvas in CANVASES.items()},
+        pictures_per_variant=250,
     )
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """Lengths are in pixels; a length of the digit's own is in parts of its longer side."""
+    """A drawing canvas and the pen used on it."""
 
-    size: tuple[int, int] = (280, 280)  # height, width
-    height: tuple[float, float] = (0.5, 0.8)  # of the digit, in parts of the canvas's shorter side
-    pen: float = 0.08  # of the digit
-    paper: Colour | None = WHITE  # None: a transparent canvas
+    size: Size = (280, 280)
+    height: tuple[float, float] = (0.5, 0.8)  # range of the digit's longer side, in the canvas's shorter side
+    pen: float = 0.08  # width, in the digit's longer side
+    background: Colour | None = WHITE  # None: transparent
     ink: Colour = BLACK
-    centred: bool = True
-    smooth: bool = True  # whether edges are anti-aliased
-    wobble: float = 0.0  # of a mouse in an unsteady hand, in parts of the digit
-    nib: float = 0.0  # 0: a round pen; to 1: a broad one, thin along its edge
+    centred: bool = True  # otherwise anywhere on the canvas
+    antialiased: bool = True
+    wobble: float = 0.0  # amplitude of an unsteady hand, in the digit's longer side
+    nib: float = 0.0  # 0: a round pen; towards 1: a broad nib, thin along one diagonal
 
-    def picture(self, digit: Ink, rng: Generator) -> bytes:
+    def render(self, digit: Ink, rng: Generator) -> bytes:
+        """A PNG of the digit's centre line, drawn with this pen on this canvas."""
         side = rng.uniform(*self.height) * min(self.size)
-        line = wobbly(centreline(digit), self.wobble, rng)
-        ink = self.stroked(line, Place(self.size, side, self.corner(side, rng)))
-        if self.paper is None:
-            return file_of(on_nothing(ink, self.ink))
-        return file_of(inked(ink, self.paper, self.ink))
+        line = add_wobble(extract_centreline(digit), self.wobble, rng)
+        ink = self.draw(line, Placement(self.size, side, self.choose_corner(side, rng)))
+        if self.background is None:
+            return encode(ink_on_transparency(ink, self.ink))
+        return encode(colour_ink(ink, self.background, self.ink))
 
-    def corner(self, side: float, rng: Generator) -> tuple[float, float]:
-        """Where the digit's upper left corner is, x and y."""
+    def choose_corner(self, side: float, rng: Generator) -> tuple[float, float]:
+        """The upper left corner of a digit `side` pixels long, x and y."""
         room = np.array(self.size[::-1]) - side
         share = np.array([0.5, 0.5]) if self.centred else rng.uniform(0, 1, 2)
         x, y = room * share
         return float(x), float(y)
 
-    def stroked(self, line: Centreline, place: Place) -> Ink:
-        width = self.pen * place.side
-        ink = drawn(line, place, max(1, round(width * (1 - self.nib))), smooth=self.smooth)
-        nib = np.eye(1 + round(width * self.nib * 0.7), dtype=np.uint8)  # it is held at 45 degrees
+    def draw(self, line: Centreline, placement: Placement) -> Ink:
+        """(height, width) of the canvas."""
+        width = self.pen * placement.side
+        round_width = max(1, round(width * (1 - self.nib)))
+        ink = draw_centreline(line, placement, round_width, antialiased=self.antialiased)
+        nib = np.eye(1 + round(width * self.nib * 0.7), dtype=np.uint8)  # 0.7: held at 45 degrees
         return np.asarray(cv2.dilate(ink, nib), np.uint8)
 
 
-def wobbly(line: Centreline, strength: float, rng: Generator) -> Centreline:
-    """Each point moved by a smooth wave in x and in y."""
-    if not strength:
+def add_wobble(line: Centreline, amplitude: float, rng: Generator) -> Centreline:
+    """Moves each point by a sine wave in x and in y; `amplitude` is in the digit's longer side."""
+    if not amplitude:
         return line
-    phases, turns = rng.uniform(0, 2 * np.pi, 2), rng.uniform(8, 16, 2)
-    waves = np.sin(line.points[:, ::-1] * turns + phases)
-    return line._replace(points=line.points + strength * waves)
+    phases, frequencies = rng.uniform(0, 2 * np.pi, 2), rng.uniform(8, 16, 2)
+    waves = np.sin(line.points[:, ::-1] * frequencies + phases)
+    return line._replace(points=line.points + amplitude * waves)
 
 
 CANVASES: dict[str, Canvas] = {
@@ -74,11 +87,13 @@ CANVASES: dict[str, Canvas] = {
     "felt pen": Canvas(pen=0.1),
     "marker": Canvas(pen=0.15, ink=(190, 30, 30)),
     "thick brush": Canvas(pen=0.2),
-    "broad nib": Canvas(pen=0.13, nib=0.65, paper=(250, 244, 215), ink=(40, 30, 20)),
-    "dark mode": Canvas(pen=0.08, paper=(18, 18, 20), ink=(235, 235, 235)),
-    "transparent canvas, black": Canvas(pen=0.07, paper=None),
-    "transparent canvas, white": Canvas(pen=0.07, paper=None, ink=WHITE),
+    "broad nib": Canvas(pen=0.13, nib=0.65, background=(250, 244, 215), ink=(40, 30, 20)),
+    "dark mode": Canvas(pen=0.08, background=(18, 18, 20), ink=(235, 235, 235)),
+    "transparent canvas, black": Canvas(pen=0.07, background=None),
+    "transparent canvas, white": Canvas(pen=0.07, background=None, ink=WHITE),
     "small on a large canvas": Canvas(size=(600, 800), height=(0.06, 0.14), pen=0.09, centred=False),
     "up to the border": Canvas(size=(200, 200), height=(0.96, 1.0), pen=0.09),
-    "mouse, jagged": Canvas(size=(250, 250), height=(0.3, 0.6), pen=0.06, centred=False, smooth=False, wobble=0.012),
+    "mouse, jagged": Canvas(
+        size=(250, 250), height=(0.3, 0.6), pen=0.06, centred=False, antialiased=False, wobble=0.012
+    ),
 }

@@ -6,26 +6,26 @@ from collections.abc import Callable
 import pytest
 
 from training.errors import PackageError
-from training.evaluation.testsets.base import Kind, Sample
+from training.evaluation.testsets.base import Sample, TestSet
 
-Samples = Callable[[Kind, int], dict[str, list[Sample]]]
+Samples = Callable[[TestSet, int], dict[str, list[Sample]]]
 
 
 @pytest.fixture
 def samples() -> Samples:
-    """So many pictures of each variant of a kind."""
+    """The first samples of each variant of a test set, as many as asked for."""
 
-    def make(kind: Kind, each: int) -> dict[str, list[Sample]]:
-        made: dict[str, list[Sample]] = {name: [] for name in kind.variants}
-        for variant, sample in dataclasses.replace(kind, each=each).samples():
+    def make(test_set: TestSet, count: int) -> dict[str, list[Sample]]:
+        made: dict[str, list[Sample]] = {name: [] for name in test_set.variants}
+        for variant, sample in dataclasses.replace(test_set, pictures_per_variant=count).samples():
             made[variant].append(sample)
         return made
 
     return make
 
 
-def fetched(make: Callable[[], Kind]) -> Kind:
-    """A kind made of what others collected; the test is skipped where that cannot be fetched."""
+def fetch(make: Callable[[], TestSet]) -> TestSet:
+    """A test set of published data; skips the test where the data cannot be downloaded."""
     try:
         return make()
     except PackageError as error:

@@ -9,11 +9,13 @@ from PIL import Image
 from tests.training.evaluation.testsets.conftest import Samples
 from training.datasets.mnist import Digits
 from training.evaluation.testsets import corruptions
-from training.evaluation.testsets.corruptions import CORRUPT, stripe, translate
+from training.evaluation.testsets.corruptions import CORRUPTIONS, stripe, translate
 
 
-def test_there_are_fifteen_and_each_spoils_an_image_of_28_by_28(samples: Samples, test_digits: Digits) -> None:
-    made = samples(corruptions.kind(test_digits), 1)
+def test_there_are_fifteen_corruptions_and_each_changes_an_image_of_28_by_28(
+    samples: Samples, test_digits: Digits
+) -> None:
+    made = samples(corruptions.corrupted_digits(test_digits), 1)
     assert len(made) == 15
     for (sample,) in made.values():
         image = np.asarray(Image.open(io.BytesIO(sample.file)))
@@ -21,16 +23,16 @@ def test_there_are_fifteen_and_each_spoils_an_image_of_28_by_28(samples: Samples
         assert not (test_digits.images == image).all(axis=(1, 2)).any()
 
 
-@pytest.mark.parametrize("name", list(CORRUPT))
-def test_much_of_the_digit_is_left(name: str, test_digits: Digits) -> None:
-    """Of ten digits with each damage, the mean correlation with the digit, wherever it was moved to, is not small."""
+@pytest.mark.parametrize("name", list(CORRUPTIONS))
+def test_much_of_the_digit_remains(name: str, test_digits: Digits) -> None:
+    """The mean correlation with ten digits, at the shift where it is largest, is not small."""
     rng = np.random.default_rng(0)
-    likeness = []
+    correlations = []
     for ink in test_digits.images[:10]:
-        spoilt = np.clip(CORRUPT[name](ink / 255, rng), 0, 1)
-        by_shift = np.fft.ifft2(np.fft.fft2(spoilt - spoilt.mean()) * np.conj(np.fft.fft2(ink - ink.mean()))).real
-        likeness.append(np.abs(by_shift).max() / (784 * spoilt.std() * ink.std()))
-    assert 0.25 < np.mean(likeness) < 0.999
+        corrupted = np.clip(CORRUPTIONS[name](ink / 255, rng), 0, 1)
+        by_shift = np.fft.ifft2(np.fft.fft2(corrupted - corrupted.mean()) * np.conj(np.fft.fft2(ink - ink.mean()))).real
+        correlations.append(np.abs(by_shift).max() / (784 * corrupted.std() * ink.std()))
+    assert 0.25 < np.mean(correlations) < 0.999
 
 
 def test_stripes_are_the_inverted_outer_quarters() -> None:

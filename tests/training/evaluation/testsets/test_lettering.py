@@ -5,29 +5,29 @@ import string
 
 from PIL import Image
 
-from tests.training.evaluation.testsets.conftest import Samples, fetched
+from tests.training.evaluation.testsets.conftest import Samples, fetch
 from training.evaluation.testsets import lettering
-from training.evaluation.testsets.lettering import LIKE_DIGITS
+from training.evaluation.testsets.lettering import LETTERS_LIKE_DIGITS
 
 
-def test_digits_of_each_font_are_of_all_ten_and_of_every_height(samples: Samples) -> None:
-    kind = fetched(lettering.printed_kind)
-    assert len(kind) == 1000
-    made = samples(kind, 50)["open-sans"]
-    assert [each.label for each in made] == [*range(10)] * 5
-    heights = [Image.open(io.BytesIO(each.file)).height for each in made]
+def test_each_font_has_all_ten_digits_at_every_height(samples: Samples) -> None:
+    printed = fetch(lettering.printed_digits)
+    assert len(printed) == 1000
+    made = samples(printed, 50)["open-sans"]
+    assert [sample.label for sample in made] == [*range(10)] * 5
+    heights = [Image.open(io.BytesIO(sample.file)).height for sample in made]
     assert heights[0] < 30
     assert heights[-1] > 240
 
 
-def test_letters_and_those_like_digits_are_all_of_the_alphabet(samples: Samples) -> None:
-    letters, like = fetched(lettering.letters_kind), fetched(lettering.letters_like_digits_kind)
-    assert set(letters.variants) | set(like.variants) == set(string.ascii_letters)
-    assert set(like.variants) == set(LIKE_DIGITS)
-    assert letters.each == like.each == 39
-    assert all(sample.label is None for made in samples(like, 1).values() for sample in made)
+def test_letters_and_letters_like_digits_are_the_whole_alphabet(samples: Samples) -> None:
+    letters, like_digits = fetch(lettering.letters), fetch(lettering.letters_like_digits)
+    assert set(letters.variants) | set(like_digits.variants) == set(string.ascii_letters)
+    assert set(like_digits.variants) == set(LETTERS_LIKE_DIGITS)
+    assert letters.pictures_per_variant == like_digits.pictures_per_variant == 39
+    assert all(sample.label is None for made in samples(like_digits, 1).values() for sample in made)
 
 
-def test_a_letter_is_drawn_in_another_font_each_time(samples: Samples) -> None:
-    files = [each.file for each in samples(fetched(lettering.letters_kind), 39)["a"]]
+def test_each_picture_of_a_letter_has_another_font(samples: Samples) -> None:
+    files = [sample.file for sample in samples(fetch(lettering.letters), 39)["a"]]
     assert len(set(files)) == 39

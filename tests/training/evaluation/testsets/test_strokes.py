@@ -12,12 +12,12 @@ from training.evaluation.testsets.strokes import CANVASES, Canvas
 
 
 def ink_of(canvas: Canvas, digit: np.ndarray) -> np.ndarray:
-    picture = Image.open(io.BytesIO(canvas.picture(digit, np.random.default_rng(0)))).convert("L")
+    picture = Image.open(io.BytesIO(canvas.render(digit, np.random.default_rng(0)))).convert("L")
     return 255 - np.asarray(picture)
 
 
-def test_there_are_twelve_kinds_of_pen_and_each_leaves_ink(samples: Samples, test_digits: Digits) -> None:
-    made = samples(strokes.kind(test_digits), 2)
+def test_there_are_twelve_canvases_and_each_shows_ink(samples: Samples, test_digits: Digits) -> None:
+    made = samples(strokes.pen_strokes(test_digits), 2)
     assert len(made) == 12
     for name, pictures in made.items():
         for file, label in pictures:
@@ -34,7 +34,7 @@ def test_a_thicker_pen_leaves_more_ink(test_digits: Digits) -> None:
 
 
 def test_a_transparent_canvas_is_transparent(test_digits: Digits) -> None:
-    file = Canvas(paper=None).picture(test_digits.images[0], np.random.default_rng(0))
+    file = Canvas(background=None).render(test_digits.images[0], np.random.default_rng(0))
     alpha = np.asarray(Image.open(io.BytesIO(file)))[:, :, 3]
     assert (alpha.min(), alpha.max()) == (0, 255)
 
