@@ -7,7 +7,8 @@
     files -> bytes -> one actor for each core, with the model loaded -> one row for each picture -> files of rows
 
 All machines must have access to the folders. A picture that cannot be read gets a row with the reason, and the exit
-status is 1. Settings are read from the DIGITS_ variables of the environment (DIGITS_DEVICE=cuda gives each actor a GPU).
+status is 1. Settings are read from the DIGITS_ variables of the environment; DIGITS_DEVICE=cuda gives each actor a
+GPU.
 """
 
 from __future__ import annotations
@@ -94,7 +95,9 @@ def on_gpu(settings: Settings) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.ray.read", description="Reads folders of pictures.")
-    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="a folder of pictures, at any depth; local, s3:// or gs://")
+    parser.add_argument(
+        "folders", nargs="+", metavar="FOLDER", help="a folder of pictures, at any depth; local, s3:// or gs://"
+    )
     parser.add_argument("--out", required=True, help="the folder to write to")
     parser.add_argument("--format", choices=WRITERS, default="parquet", help="the format of the written files")
     arguments = parser.parse_args()

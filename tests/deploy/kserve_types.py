@@ -45,5 +45,7 @@ def class_of(document: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    found = [text for document in json.load(sys.stdin) for text in problems(document, class_of(document), document["kind"])]
+    found = [
+        text for document in json.load(sys.stdin) for text in problems(document, class_of(document), document["kind"])
+    ]
     print(json.dumps(found))
