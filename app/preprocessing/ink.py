@@ -125,8 +125,9 @@ def remove_edge_components(ink: Ink) -> Ink:
     """Without what the picture's edge cuts, a dark corner or the table's edge, where enough ink is inside."""
     if max(ink.shape) < EDGE_CUT_SIDE:
         return ink
-    labels, areas = labelled_components(ink)
-    is_cut = np.zeros(len(areas), bool)
+    count, labels = cv2.connectedComponents(binarize(ink), connectivity=8, ltype=cv2.CV_32S)
+    areas = strong_areas(ink, labels, count)
+    is_cut = np.zeros(count, bool)
     is_cut[np.unique(border(labels))] = True
     is_cut[0] = False
     inside = areas[1:][~is_cut[1:]]
@@ -151,25 +152,25 @@ def erase(ink: Ink, mask: Mask) -> Ink:
 def remove_specks(ink: Ink) -> Ink:
     """The ink's box without dust and noise. Where there are specks, all that surrounds the other components goes."""
     ink = crop(ink)
-    labels, areas = labelled_components(ink)
-    if len(areas) <= 2:
+    count, labels = cv2.connectedComponents(binarize(ink), connectivity=8, ltype=cv2.CV_32S)
+    if count <= 2:  # the background and the digit
         return ink
+    areas = strong_areas(ink, labels, count)
     is_kept = areas >= SPECK_SHARE * areas.max()
     is_kept[0] = False
-    if is_kept.sum() == len(areas) - 1:
+    if is_kept.sum() == count - 1:
         return ink
     kept = cv2.dilate(mask_of_components(labels, is_kept), SOFT_EDGE)
     return np.asarray(cv2.bitwise_and(ink, kept), np.uint8)
 
 
-def labelled_components(ink: Ink) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    """The connected component of each pixel, 0 for none, and how much strong ink each component has, in pixels."""
-    count, labels = cv2.connectedComponents(binarize(ink), connectivity=8, ltype=cv2.CV_32S)
-    return np.asarray(labels, np.int32), np.bincount(labels[ink > STRONG_INK], minlength=count)
+def strong_areas(ink: Ink, labels: cv2.typing.MatLike, count: int) -> NDArray[np.intp]:
+    """How much strong ink each connected component has, in pixels, given the label of each pixel, 0 for background."""
+    return np.bincount(labels[ink > STRONG_INK], minlength=count)
 
 
-def mask_of_components(labels: NDArray[np.int32], chosen: NDArray[np.bool_]) -> Mask:
-    return np.where(chosen, np.uint8(255), np.uint8(0))[labels]
+def mask_of_components(labels: cv2.typing.MatLike, chosen: NDArray[np.bool_]) -> Mask:
+    return np.asarray(np.where(chosen, np.uint8(255), np.uint8(0))[labels], np.uint8)
 
 
 def crop(ink: Ink) -> Ink:
