@@ -20,8 +20,8 @@ NETWORKS = {
 
 OUTPUTS = """\
 - Output `probabilities`: float32 `[batch, 10]`, calibrated.
-- Output `logits`: float32 `[batch, 10]`, divided by the temperature {temperature:.3f}. Their softmax is
-  `probabilities`."""
+- Output `logits`: float32 `[batch, 10]`, divided by the temperature {temperature:.3f}; `probabilities` is
+  their softmax."""
 OUTPUTS_WITH_NON_DIGITS = """\
 - Output `probabilities`: float32 `[batch, 10]`, calibrated. The remainder to 1 is the probability that the picture is
   not a digit.
@@ -31,7 +31,7 @@ OUTPUTS_WITH_NON_DIGITS = """\
 DATA = """## Data
 
 MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, under CC BY-SA 3.0: 55,000 digits for training,
-5,000 to choose the epoch, the temperature and the threshold, and 10,000 test digits that were used only to report."""
+5,000 to choose the epoch, the temperature and the threshold, and 10,000 test digits for evaluation only."""
 
 DATASET_PARTS = {
     "plain": "the digits unchanged",
@@ -76,8 +76,8 @@ Reads one handwritten digit, 0 to 9: {NETWORKS[results.config.arch]} as an ONNX 
 - Input `image`: uint8 `[batch, 28, 28]` in MNIST's geometry: 0 is paper, 255 is ink, the longer side of the digit is
   20 pixels, its centre of mass is in the middle. The graph scales the values itself.
 {outputs.format(temperature=results.exported.temperature)}
-- A digit is accepted if its confidence is at least {results.exported.threshold}: 99.5 % of the validation
-  digits reach that."""
+- A digit is accepted if its confidence is at least {results.exported.threshold}: 99.5 % of the validation digits
+  reach that."""
 
 
 def describe_data(config: TrainConfig) -> str:
@@ -93,7 +93,8 @@ def describe_method(results: RunResults) -> str:
     targets = "the soft targets of the synthetic dataset" if config.bank else "the digits' labels"
     return f"""## Method
 
-Keras on TensorFlow, softmax cross-entropy with {targets}, {len(results.history)} epochs; the {kept} was kept.
+Keras on TensorFlow, softmax cross-entropy with {targets}.
+{len(results.history)} epochs were trained; the {kept} was kept.
 
 {format_table(method(config))}
 

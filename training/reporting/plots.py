@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -21,7 +22,7 @@ from training.reporting.results import RunResults, curves_note
 
 Series = NDArray[np.float64]  # (n,): a value for each epoch
 
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib's rcParams
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -11,7 +11,7 @@ from training.evaluation.metrics import Bin, Evaluation, auroc, wilson_interval
 
 def probabilities(*rows: tuple[int, float]) -> np.ndarray:
     """A row for each predicted digit and its confidence; the remainder is spread over the other nine digits."""
-    result = np.empty((len(rows), 10))
+    result = np.empty((len(rows), 10), np.float32)
     for row, (digit, confidence) in zip(result, rows, strict=True):
         row[:] = (1 - confidence) / 9
         row[digit] = confidence
@@ -60,11 +60,11 @@ def test_the_calibration_error_weights_the_gap_of_each_bin_by_its_digits() -> No
 
 def test_a_classifier_that_is_certain_and_correct_has_no_calibration_error() -> None:
     labels = np.arange(10, dtype=np.uint8)
-    assert Evaluation.from_predictions(np.eye(10), labels).calibration_error == 0
+    assert Evaluation.from_predictions(np.eye(10, dtype=np.float32), labels).calibration_error == 0
 
 
 def test_there_are_fifteen_bins_and_certainty_falls_into_the_last() -> None:
-    bins = Evaluation.from_predictions(np.eye(10), np.arange(10, dtype=np.uint8)).reliability
+    bins = Evaluation.from_predictions(np.eye(10, dtype=np.float32), np.arange(10, dtype=np.uint8)).reliability
     assert len(bins) == 15
     assert bins[-1] == Bin(lower=bins[-2].upper, upper=1.0, count=10, confidence=1.0, accuracy=1.0)
     assert sum(group.count for group in bins) == 10
@@ -79,9 +79,9 @@ def test_an_evaluation_can_be_written_as_json_even_where_a_figure_is_undefined()
 
 def test_there_must_be_one_prediction_for_each_label() -> None:
     with pytest.raises(ValueError, match="labels"):
-        Evaluation.from_predictions(np.eye(10), np.zeros(9, np.uint8))
+        Evaluation.from_predictions(np.eye(10, dtype=np.float32), np.zeros(9, np.uint8))
     with pytest.raises(ValueError, match="labels"):
-        Evaluation.from_predictions(np.zeros((0, 10)), np.zeros(0, np.uint8))
+        Evaluation.from_predictions(np.zeros((0, 10), np.float32), np.zeros(0, np.uint8))
 
 
 def test_auroc_is_the_share_of_pairs_in_the_right_order() -> None:

@@ -209,8 +209,8 @@ def encode_photo(light: Light, enlargement: int, rng: Generator) -> bytes:
     picture = blur(light, rng.uniform(0.3, 1.6)) * np.float32(255)
     noise = rng.standard_normal(light.shape, np.float32) * np.float32(rng.uniform(1, 7))
     if enlargement > 1:
-        scale = {"fx": enlargement, "fy": enlargement}
-        picture = np.asarray(cv2.resize(picture, None, **scale, interpolation=cv2.INTER_CUBIC))
+        size = (enlargement * light.shape[1], enlargement * light.shape[0])
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC))
         noise = np.tile(noise, (enlargement, enlargement, 1))
     pixels = np.clip(picture + noise, 0, 255).astype(np.uint8)
     return encode(pixels, "JPEG", quality=int(rng.integers(45, 93)))
