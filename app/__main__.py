@@ -21,8 +21,8 @@ from app.errors import StartupError
 from app.inference.session import Model
 from app.observability.logs import start_logging
 from app.repository.manifest import Manifest, read_version
-from app.repository.version_folders import newest_version
 from app.repository.signature import Signer
+from app.repository.version_folders import newest_version
 from app.runtime import configure_runtime
 from app.server.listeners import bind
 from app.server.server import Server, run_server

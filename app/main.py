@@ -24,8 +24,8 @@ from app.http.security_headers import SecurityHeadersMiddleware
 from app.inference.batcher import BatchSettings
 from app.observability.request_context import RequestIdMiddleware
 from app.observability.tracing import start_tracing, stop_tracing, telemetry
-from app.repository.version_policy import VersionPolicy
 from app.repository.repository import ModelRepository, VersionSettings
+from app.repository.version_policy import VersionPolicy
 from app.runtime import configure_runtime
 from app.settings import Settings
 from app.web import pages
