@@ -140,7 +140,7 @@ def test_collector_that_does_not_answer_delays_nothing(collector: Callable[[], A
 
 
 def test_there_are_no_spans_by_default() -> None:
-    app = create_app(Settings(device="cpu"))
+    app = create_app(Settings(device="cpu", fast_path=True))
     assert app.state.tracing is None
     assert app.fast_path.routes
     assert "/health/ready" in UNTRACED_PATHS
