@@ -8,14 +8,16 @@ import re
 import subprocess
 import sys
 
+from app import __version__
 from tests.conftest import ROOT
 from tests.support.service import TIMEOUT_S, serving
 
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
 
 def test_image_leaves_the_port_open_and_its_health_check_finds_it() -> None:
-    dockerfile = (ROOT / "Dockerfile").read_text()
-    assert "DIGITS_PORT=" not in dockerfile
-    found = re.search(r"^HEALTHCHECK .*\n\s+CMD (\[.*\])$", dockerfile, re.MULTILINE)
+    assert "DIGITS_PORT=" not in DOCKERFILE
+    found = re.search(r"^HEALTHCHECK .*\n\s+CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
     assert found
     _, *arguments = ast.literal_eval(found[1])
     names = ("DIGITS_PORT", "AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT")
@@ -35,3 +37,9 @@ def test_image_leaves_the_port_open_and_its_health_check_finds_it() -> None:
                 timeout=TIMEOUT_S,
             )
             assert check.returncode == status, environment
+
+
+def test_image_is_labelled_with_the_version_and_the_source_revision() -> None:
+    assert re.search(rf"^ARG VERSION={re.escape(__version__)}$", DOCKERFILE, re.MULTILINE)
+    assert 'org.opencontainers.image.version="${VERSION}"' in DOCKERFILE
+    assert 'org.opencontainers.image.revision="${REVISION}"' in DOCKERFILE
