@@ -140,8 +140,13 @@ def parse_header(text: bytes, blob_size: int) -> Header:
     datatype = member(tensor, "datatype", str)
     if datatype not in DTYPES and datatype != BYTES:
         raise InvalidRequest(f"The datatype must be one of {', '.join(DTYPES)}, or BYTES for picture files.")
-    data = find_data(tensor, blob_size)
-    return Header(member(document, "id", str), parse_shape(tensor), datatype, data, parse_output(document))
+    return Header(
+        member(document, "id", str),
+        parse_shape(tensor),
+        datatype,
+        find_data(tensor, blob_size),
+        parse_output(document),
+    )
 
 
 # Clients send the same JSON before each binary tensor, and parsing it takes longer than decoding the tensor.

@@ -96,6 +96,7 @@ class FastPathCycle:
             self.refuse(error)
 
     def refuse(self, error: Exception) -> None:
+        self.delayed_refusal = None  # the handle refers to this cycle
         problem = problem_of(error, self.match.scope)
         error.__traceback__ = None  # its frames refer to it: a cycle that would hold the picture until it is collected
         self.respond(problem.status_code, to_raw_response(problem))
