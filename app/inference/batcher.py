@@ -140,7 +140,7 @@ class Batcher:
             self._loop.call_soon(self._gather, 0)
 
     def _gather(self, queued_before: int) -> None:
-        """Waits for another turn of the event loop as long as each brings more images.
+        """Waits for another turn of the event loop while every turn adds images to the queue.
 
         Every run reads all the model's weights, so a fuller batch is worth a turn. An image that is alone after the
         first turn is run at once.

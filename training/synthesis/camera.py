@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.arrays import Grayscale
 
-FloatImage = NDArray[np.float32]  # (H, W): brightness, 0 black to 1 white; or ink, 0 none to 1 full
+FloatImage = NDArray[np.float32]  # (H, W): brightness from 0 (black) to 1 (white), or ink from 0 (none) to 1 (full)
 
 
 def as_float32(values: Any) -> FloatImage:

@@ -25,7 +25,7 @@ from training.evaluation.testsets.rendering import (
 )
 
 Reflectance = Levels  # (H, W, 3), RGB: the share of the light that comes back
-Light = Levels  # (H, W, 3), RGB: 0 black to 1 white, as the sensor sees it
+Light = Levels  # (H, W, 3), RGB: the light on the sensor, from 0 (black) to 1 (white)
 Coverage = Levels  # (H, W): the share of the paper that ink covers
 InkColour = tuple[float, float, float]  # RGB reflectance
 
