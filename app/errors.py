@@ -7,6 +7,7 @@
     +-- RouteNotFound         404
     +-- ModelNotFound         404  no such model, or no such version of it
     +-- MethodNotAllowed      405  with Allow
+    +-- RequestTimeout        408  the request was not complete within `timeout_ms`
     +-- BodyTooLarge          413  known while reading
     +-- TooManyPixels         413  known from the picture's header, before decoding
     +-- TooManyPictures       413
@@ -138,6 +139,16 @@ class MethodNotAllowed(ServiceError):
     @property
     def headers(self) -> Mapping[str, str]:
         return {"Allow": self.allow}
+
+
+class RequestTimeout(ServiceError):
+    status = HTTPStatus.REQUEST_TIMEOUT
+    slug = "request-timeout"
+    title = "The request was not complete in time"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {"Connection": "close"}  # the rest of the request is not read
 
 
 class BodyTooLarge(ServiceError):

@@ -91,7 +91,10 @@ class Settings(BaseSettings):
         150, gt=0, description="Maximum milliseconds that an image would wait for its run; beyond it: 503."
     )
     timeout_ms: float = Field(
-        10_000, gt=0, description="Maximum milliseconds that a request waits for its prediction; beyond it: 504."
+        10_000,
+        gt=0,
+        description="Maximum milliseconds from the first byte of a request to its response; beyond it: 408 while the "
+        "request arrives, 504 after that.",
     )
     max_pictures: int = Field(
         256, ge=1, description="Maximum pictures in one request, and digits on one page; beyond it: 413."
@@ -101,6 +104,18 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(
         16 * 2**20, ge=1024, description="Maximum bytes of the body of a request; beyond it: 413."
+    )
+    max_inflight_bytes: int | None = Field(
+        None,
+        ge=2**20,
+        description="Maximum bytes of all bodies under way; beyond it: 503. If not set: an eighth of memory_bytes, "
+        "at most 256 MiB.",
+    )
+    memory_bytes: int | None = Field(
+        None,
+        ge=2**27,
+        description="Memory that the service may take, all workers together: large pictures wait until enough of it is "
+        "free. If not set: the limit of the control group (container), else the machine's memory.",
     )
     version_labels: Annotated[tuple[VersionLabel, ...], NoDecode] = Field(
         (),

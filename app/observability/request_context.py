@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -20,13 +21,17 @@ _count = itertools.count(1)
 
 
 class RequestContext:
-    """The request's ids, and when its images were decoded and predicted (by time.perf_counter; 0: they were not)."""
+    """The request's ids, its deadline, and when its images were decoded and predicted (0: they were not).
 
-    __slots__ = ("decoded_at", "headers", "number", "predicted_at")
+    All times are by time.perf_counter.
+    """
+
+    __slots__ = ("deadline", "decoded_at", "headers", "number", "predicted_at")
 
     def __init__(self, headers: Mapping[bytes, bytes]) -> None:
         self.headers = headers
         self.number = next(_count)
+        self.deadline = math.inf  # set by who knows `timeout_ms`
         self.decoded_at = 0.0
         self.predicted_at = 0.0
 
