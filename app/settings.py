@@ -16,6 +16,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from app.runtime import memory_limit
+
 DeviceChoice = Literal["auto", "cuda", "tensorrt", "cpu"]
 LogFormat = Literal["text", "json"]
 Route = Annotated[str, Field(pattern="^(/[^{}?#]*)?$")]
@@ -31,6 +33,8 @@ PLATFORM_VARIABLES = {
 # SHA-256 of a key, hexadecimal. A key that is given instead by mistake is not repeated in the error message.
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Digests = Annotated[tuple[Digest, ...], NoDecode]
+
+DEFAULT_INFLIGHT_BYTES = 2**28
 
 
 class VersionLabel(NamedTuple):
@@ -185,10 +189,26 @@ class Settings(BaseSettings):
         """In order of precedence."""
         return init_settings, env_settings, InitSettingsSource(settings_cls, platform_settings())
 
+    @property
+    def memory_bytes_per_worker(self) -> int:
+        """The part of each process; without the setting, of what this container or machine has."""
+        return (self.memory_bytes or memory_limit()[0]) // self.workers
+
+    @property
+    def inflight_bytes(self) -> int:
+        """The bytes of all bodies under way in one process. A body of the maximum size always fits."""
+        if self.max_inflight_bytes:
+            return self.max_inflight_bytes // self.workers
+        return max(self.max_body_bytes, min(DEFAULT_INFLIGHT_BYTES // self.workers, self.memory_bytes_per_worker // 8))
+
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
         if self.max_batch_size > self.max_queue_size:
             raise ValueError("max_batch_size is greater than max_queue_size: no batch could ever be full")
+        if self.inflight_bytes < self.max_body_bytes:
+            raise ValueError(
+                "max_inflight_bytes, shared by the workers, is less than max_body_bytes: no such body fits"
+            )
         if self.admin_keys and self.workers > 1:
             raise ValueError("admin_keys need workers=1: a request to load a model reaches only one worker")
         return self
