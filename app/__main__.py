@@ -16,10 +16,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from app import __version__, offline
+from app import __version__, offline, result_output
 from app.errors import StartupError
 from app.inference.session import Model
 from app.observability.logs import start_logging
+from app.picture_search import PictureSearch
 from app.repository.manifest import Manifest, read_version
 from app.repository.signature import Signer
 from app.repository.version_folders import newest_version
@@ -78,9 +79,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", type=Path, metavar="FILES", help="pictures, or folders of pictures")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="FILES",
+        help="pictures, folders of pictures, or - for a picture on standard input",
+    )
     parser.add_argument("--model", dest="default_model", help="name of the model")
-    parser.add_argument("--format", choices=sorted(offline.WRITERS), default="table", help="format of the output")
+    parser.add_argument("--format", choices=sorted(result_output.WRITERS), default="table", help="format of the output")
     add_settings(parser, "device", "models", "require_signature_by", "max_batch_size", "max_pixels")
 
 
@@ -144,18 +151,20 @@ def welcome(host: str, port: int, device: str) -> str:
 
 def predict(settings: Settings, arguments: argparse.Namespace) -> int:
     manifest, model = load_newest(settings)
-    readings = offline.read_files(
-        arguments.paths, model, manifest, batch_size=settings.max_batch_size, max_pixels=settings.max_pixels
+    files = PictureSearch(arguments.paths)
+    results = offline.read_files(
+        files, model, manifest, batch_size=settings.max_batch_size, max_pixels=settings.max_pixels
     )
-    return offline.write(readings, arguments.format)
+    return result_output.write(results, offline.DigitResult, arguments.format, files)
 
 
 def read(settings: Settings, arguments: argparse.Namespace) -> int:
     manifest, model = load_newest(settings)
-    readings = offline.read_pages(
-        arguments.paths, model, manifest, max_digits=settings.max_pictures, max_pixels=settings.max_pixels
+    files = PictureSearch(arguments.paths)
+    results = offline.read_pages(
+        files, model, manifest, max_digits=settings.max_pictures, max_pixels=settings.max_pixels
     )
-    return offline.write(readings, arguments.format)
+    return result_output.write(results, offline.PageResult, arguments.format, files)
 
 
 def key(settings: Settings, arguments: argparse.Namespace) -> int:

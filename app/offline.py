@@ -1,28 +1,30 @@
-"""Reads picture files and folders without a server."""
+"""Reads picture files without a server."""
 
 from __future__ import annotations
 
-import csv
-import json
+import itertools
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
 from app.arrays import Image, Probabilities
 from app.codecs.predictions import describe_prediction, line_texts
-from app.errors import ServiceError
+from app.errors import BodyTooLarge, ServiceError
 from app.inference.session import Model
+from app.picture_search import STANDARD_INPUT
 from app.preprocessing.decode import open_picture
 from app.preprocessing.normalize import to_image
 from app.repository.manifest import Manifest
-from app.segmentation.document import segment_file
+from app.segmentation.document import Document, RecognizedDigit, segment_file
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+FILE_BYTES_PER_PIXEL = 8  # RGBA of 16 bits, not compressed
+FILE_BYTES_BESIDE_PIXELS = 16 * 2**20  # profiles and previews
 
 
 @dataclass(frozen=True)
@@ -48,39 +50,63 @@ class PageResult:
 
 
 Result = DigitResult | PageResult
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def read_files(
-    paths: Iterable[Path], model: Model, manifest: Manifest, *, batch_size: int, max_pixels: int
+    files: Iterable[Path], model: Model, manifest: Manifest, *, batch_size: int, max_pixels: int
 ) -> Iterator[DigitResult]:
-    """One result for each file, in order, with a progress bar on standard error if that is a terminal."""
-    files = list(find_files(paths))
-    with tqdm(total=len(files), unit="file", disable=None) as bar:
-        for start in range(0, len(files), batch_size):
-            batch = files[start : start + batch_size]
-            images = [attempt(file, lambda content: to_image(open_picture(content, max_pixels))) for file in batch]
-            yield from predict_images([str(file) for file in batch], images, model, manifest)
+    """One result for each file, in order, with a progress bar."""
+    with progress_bar() as bar:
+        for batch in batches(files, batch_size):
+            images = [attempt(read_image, file, max_pixels) for file in batch]
+            yield from predict_images([unicode_name(file) for file in batch], images, model, manifest)
             bar.update(len(batch))
 
 
-def find_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as they are named; of folders all pictures in them, at any depth, sorted."""
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-        else:
-            yield path
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch
 
 
-def attempt(file: Path, process: Callable[[bytes], T]) -> T | str:
-    """The result of processing the file's bytes, or an error message."""
+def progress_bar() -> tqdm:
+    """Shown on a terminal, unless the results are already."""
+    terminals = [stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr)]
+    return tqdm(unit="file", disable=terminals != [False, True])
+
+
+def attempt(process: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T | str:
+    """The result of processing a picture, or an error message: no picture stops the run."""
     try:
-        return process(file.read_bytes())
+        return process(*arguments, **options)
     except OSError as error:
-        return f"The file cannot be read: {error.strerror}."
+        return f"The file cannot be read: {error.strerror or error}."
     except ServiceError as error:
         return error.detail
+    except Exception as error:  # noqa: BLE001  # whatever a picture makes a library raise
+        return f"The picture cannot be read because of an unexpected error: {type(error).__name__}: {error}."
+
+
+def read_image(file: Path, max_pixels: int) -> Image:
+    return to_image(open_picture(read_content(file, max_pixels), max_pixels))
+
+
+def read_content(file: Path, max_pixels: int) -> bytes:
+    """Raises `OSError`, and `BodyTooLarge` for more bytes than a picture of so many pixels has."""
+    max_bytes = FILE_BYTES_PER_PIXEL * max_pixels + FILE_BYTES_BESIDE_PIXELS
+    with open(0, "rb", closefd=False) if file == STANDARD_INPUT else file.open("rb") as opened:
+        size = os.fstat(opened.fileno()).st_size
+        content = opened.read() if 0 < size <= max_bytes else opened.read(max_bytes + 1)  # a pipe has no size
+    if len(content) > max_bytes:
+        raise BodyTooLarge(f"The file has more than {max_bytes:,} bytes: save the picture in a smaller file.")
+    return content
+
+
+def unicode_name(file: Path) -> str:
+    """The name in valid Unicode: its bytes that are not UTF-8 become \\xNN."""
+    return os.fsencode(file).decode("utf-8", "backslashreplace")
 
 
 def predict_images(
@@ -101,67 +127,31 @@ def predict_images(
 
 
 def read_pages(
-    paths: Iterable[Path], model: Model, manifest: Manifest, *, max_digits: int, max_pixels: int
+    files: Iterable[Path], model: Model, manifest: Manifest, *, max_digits: int, max_pixels: int
 ) -> Iterator[PageResult]:
     """As `read_files`, for pictures with several digits each."""
-    for file in tqdm(list(find_files(paths)), unit="file", disable=None):
-        document = attempt(file, lambda content: segment_file(content, max_pixels, max_digits))
-        if isinstance(document, str):
-            yield PageResult(str(file), error=document)
-            continue
-        images, size = document.images, model.max_batch_size
-        batches = [model.run(images[start : start + size]) for start in range(0, len(images), size)]
-        lines = document.decode(np.concatenate(batches))
-        confidence = min((digit.confidence for line in lines for digit in line), default=0.0)
-        text = "\n".join(line_texts(lines))
-        yield PageResult(str(file), text, confidence, accepted=confidence >= manifest.threshold)
+    with progress_bar() as bar:
+        for file in files:
+            document = attempt(read_document, file, max_pixels, max_digits)
+            lines = document if isinstance(document, str) else read_lines(document, model)
+            yield page_result(unicode_name(file), lines, manifest.threshold)
+            bar.update()
 
 
-# --- what is printed --------------------------------------------------------------------------------------------------
+def read_document(file: Path, max_pixels: int, max_digits: int) -> Document:
+    return segment_file(read_content(file, max_pixels), max_pixels, max_digits)
 
 
-def write_table(results: Iterable[Result], out: TextIO) -> None:
-    for result in results:
-        if result.error:
-            print(f"-           {result.file}: {result.error}", file=out)
-        else:
-            text = result.digit if isinstance(result, DigitResult) else (result.text or "").replace("\n", " / ")
-            doubt = "" if result.accepted else "  (not sure)"
-            print(f"{text}  {result.confidence:7.2%}  {result.file}{doubt}", file=out)
+def read_lines(document: Document, model: Model) -> list[list[RecognizedDigit]] | str:
+    """The digits of the document's lines, or an error message."""
+    images, size = document.images, model.max_batch_size
+    rows = [model.run(images[start : start + size]) for start in range(0, len(images), size)]
+    return attempt(document.decode, np.concatenate(rows))
 
 
-def write_jsonl(results: Iterable[Result], out: TextIO) -> None:
-    for result in results:
-        print(json.dumps({name: value for name, value in asdict(result).items() if value is not None}), file=out)
-
-
-def write_csv(results: Iterable[Result], out: TextIO) -> None:
-    """With a header line, unless there is no result."""
-    writer = csv.writer(out)
-    for index, result in enumerate(results):
-        if index == 0:
-            writer.writerow(asdict(result))
-        writer.writerow(asdict(result).values())
-
-
-WRITERS: dict[str, Callable[[Iterable[Result], TextIO], None]] = {
-    "table": write_table,
-    "jsonl": write_jsonl,
-    "csv": write_csv,
-}
-
-
-def write(results: Iterable[Result], output_format: str) -> int:
-    """Writes the results to standard output. Returns the exit status: 1 if a file could not be read."""
-    failed = 0
-
-    def counted() -> Iterator[Result]:
-        nonlocal failed
-        for result in results:
-            failed += result.error is not None
-            yield result
-
-    WRITERS[output_format](counted(), sys.stdout)
-    if failed:
-        print(f"{failed} could not be read", file=sys.stderr)
-    return 1 if failed else 0
+def page_result(name: str, lines: list[list[RecognizedDigit]] | str, threshold: float) -> PageResult:
+    """`lines`: the digits, or an error message in their place."""
+    if isinstance(lines, str):
+        return PageResult(name, error=lines)
+    confidence = min((digit.confidence for line in lines for digit in line), default=0.0)
+    return PageResult(name, "\n".join(line_texts(lines)), confidence, accepted=confidence >= threshold)

@@ -87,7 +87,7 @@ def pages(test_digits: Digits, tmp_path: Path) -> Path:
 
 
 def test_pages_are_read_as_a_table(models: Path, pages: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert read(models, pages) == 1
+    assert read(models, pages) == 3
     first, second, third = capsys.readouterr().out.splitlines()
     assert first.startswith("2  ")
     assert second.startswith("7210 / 41  ")
@@ -108,5 +108,5 @@ def test_pages_in_json_lines_and_csv_hold_the_same(
 
 
 def test_page_of_too_many_digits_is_reported(models: Path, pages: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert read(models, pages / "b.png", "--max-pictures", "5") == 1
+    assert read(models, pages / "b.png", "--max-pictures", "5") == 3
     assert "more than the 5 digits" in capsys.readouterr().out

@@ -1,0 +1,134 @@
+"""The results of reading without a server: as a table, CSV or JSON lines on standard output, and the exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, fields
+from typing import TextIO
+
+from app.errors import StartupError
+from app.offline import DigitResult, Result, unicode_name
+from app.picture_search import PictureSearch
+
+EXIT_COMPLETE = 0  # every picture was read
+EXIT_FAILED = 1  # the run failed, or did not reach all files and folders that are named
+EXIT_UNREADABLE = 3  # some pictures could not be read; 2 is a wrong command line
+EXIT_BROKEN_PIPE = 141  # as shells report SIGPIPE: the reader of the output, such as `head`, has ended
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # of a cell that spreadsheets execute. Source: OWASP, CSV Injection
+
+
+def write(results: Iterable[Result], kind: type[Result], output_format: str, search: PictureSearch) -> int:
+    """Writes the results to standard output, and what was not read to standard error. Returns the exit status.
+
+    Raises `StartupError` if standard output cannot be written.
+    """
+    unreadable = 0
+
+    def counted() -> Iterator[Result]:
+        nonlocal unreadable
+        for result in results:
+            unreadable += result.error is not None
+            yield result
+
+    try:
+        WRITERS[output_format](counted(), standard_output(output_format), kind)
+    except BrokenPipeError:
+        discard_output()
+        return EXIT_BROKEN_PIPE
+    except OSError as error:
+        discard_output()
+        raise StartupError(f"standard output cannot be written: {error.strerror}") from None
+    for line in not_read(unreadable, search):
+        report(line)
+    if search.missing or search.unlisted:
+        return EXIT_FAILED
+    return EXIT_UNREADABLE if unreadable else EXIT_COMPLETE
+
+
+def standard_output(output_format: str) -> TextIO:
+    """Raises `StartupError` if it is closed."""
+    if sys.stdout is None:
+        raise StartupError("standard output is closed: redirect it to a file")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a line is written when it is complete: nothing is lost
+        if output_format == "table":
+            sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
+        else:  # the same bytes on every system
+            sys.stdout.reconfigure(encoding="utf-8", newline="", line_buffering=True)
+    return sys.stdout
+
+
+def discard_output() -> None:
+    """Writing what is still buffered would fail again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def not_read(unreadable: int, search: PictureSearch) -> Iterator[str]:
+    """Lines for people: what was not read, and what to do about it."""
+    for path in search.empty:
+        yield f"{unicode_name(path)}: there is no picture in this folder"
+    for path, error in search.unlisted.items():
+        yield f"{unicode_name(path)}: the folder cannot be listed: {error.strerror}"
+    for path in search.links:
+        yield f"{unicode_name(path)}: a link to a folder, which is not followed; name it to read its pictures"
+    if kinds := search.unsupported:
+        names = ", ".join(f"{count} {suffix[1:].upper()}" for suffix, count in kinds.most_common())
+        yield f"{kinds.total()} files in unsupported formats were not read ({names}): convert them to PNG or JPEG"
+    if unreadable:
+        yield f"{unreadable} could not be read"
+
+
+def report(line: str) -> None:
+    if sys.stderr is not None:  # print would write to standard output instead
+        with contextlib.suppress(OSError):
+            print(printable(line), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """One line, whatever a file is called, and without the terminal's control characters."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def without_formula(name: str) -> str:
+    """The same file under a name that spreadsheets do not take for a formula."""
+    return f"./{name}" if name.startswith(FORMULA_STARTS) and name != "-" else name
+
+
+# --- the formats ------------------------------------------------------------------------------------------------------
+
+
+def write_table(results: Iterable[Result], out: TextIO, _: type[Result]) -> None:
+    for result in results:
+        name = printable(result.file)
+        if result.error:
+            print(f"-           {name}: {result.error}", file=out)
+        else:
+            text = result.digit if isinstance(result, DigitResult) else (result.text or "").replace("\n", " / ")
+            doubt = "" if result.accepted else "  (not sure)"
+            print(f"{text}  {result.confidence:7.2%}  {name}{doubt}", file=out)
+
+
+def write_jsonl(results: Iterable[Result], out: TextIO, _: type[Result]) -> None:
+    for result in results:
+        print(json.dumps({name: value for name, value in asdict(result).items() if value is not None}), file=out)
+
+
+def write_csv(results: Iterable[Result], out: TextIO, kind: type[Result]) -> None:
+    """With a header line."""
+    writer = csv.writer(out)
+    writer.writerow(field.name for field in fields(kind))
+    for result in results:
+        writer.writerow((asdict(result) | {"file": without_formula(result.file)}).values())
+
+
+WRITERS: dict[str, Callable[[Iterable[Result], TextIO, type[Result]], None]] = {
+    "table": write_table,
+    "jsonl": write_jsonl,
+    "csv": write_csv,
+}
