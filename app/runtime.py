@@ -36,9 +36,11 @@ def silence_libtiff() -> None:
         library.TIFFSetWarningHandler(None)
 
 
-# --- the machine, or the part of it that the container may use --------------------------------------------------------
+# --- the machine, or the part of it that the process may use ---------------------------------------------------------
 
-CGROUP = Path("/sys/fs/cgroup")  # as a container sees its own control group
+CGROUP = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
+MEMORY_LIMITS = ("memory.max", "memory.high", "memory.limit_in_bytes")  # the last one of version 1
 
 
 @functools.cache
@@ -48,31 +50,50 @@ def usable_cores() -> int:
     `os.cpu_count` is the machine's number, also in a container that may use one core of sixty-four.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = cpu_quota()
-    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+    return max(1, math.ceil(min(cores, cpu_quota())))
 
 
-def cpu_quota() -> float | None:
-    """Cores by the quota of the control group, version 2 or 1; None without a quota."""
-    quota, _, period = read_cgroup("cpu.max").partition(" ")
-    quota = quota or read_cgroup("cpu/cpu.cfs_quota_us")
-    period = period or read_cgroup("cpu/cpu.cfs_period_us")
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
+def cpu_quota() -> float:
+    """Cores by the smallest quota of the control groups; infinity without a quota."""
+    return min(map(quota_of, cgroup_folders("cpu")), default=math.inf)
+
+
+def quota_of(folder: Path) -> float:
+    quota, _, period = read(folder / "cpu.max").partition(" ")
+    quota = quota or read(folder / "cpu.cfs_quota_us")
+    period = period or read(folder / "cpu.cfs_period_us")
+    return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else math.inf
 
 
 def memory_limit() -> tuple[int, str]:
     """The bytes that this process may take, and whose limit that is: the control group's or the machine's."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**32
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        limit = read_cgroup(name)
-        if limit.isdigit() and int(limit) < machine:  # without a limit: "max", or in version 1 a huge number
-            return int(limit), "control group"
-    return machine, "machine"
+    texts = [read(folder / name) for folder in cgroup_folders("memory") for name in MEMORY_LIMITS]
+    limit = min((int(text) for text in texts if text.isdigit()), default=machine)
+    # Without a limit the file holds "max" or, in version 1, a huge number.
+    return (limit, "control group") if limit < machine else (machine, "machine")
 
 
-def read_cgroup(name: str) -> str:
-    """A file of the control group; empty if there is none."""
+def cgroup_folders(controller: str) -> list[Path]:
+    """The folders of this process's control group, version 2 and 1, and of the groups around it: their limits hold too.
+
+    A container sees its own group as the root. A systemd unit, or a container in its host's namespace, does not: its
+    path is in /proc/self/cgroup. Source: cgroups(7).
+    """
+    folders = [CGROUP, CGROUP / controller]
+    for line in read(MEMBERSHIP).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if ".." in path or (controllers and controller not in controllers.split(",")):
+            continue
+        root = CGROUP / controller if controllers else CGROUP
+        group = root / path.strip("/")
+        folders += [folder for folder in (group, *group.parents) if folder.is_relative_to(root)]
+    return folders
+
+
+def read(file: Path) -> str:
+    """Empty if it cannot be read."""
     try:
-        return (CGROUP / name).read_text().strip()
+        return file.read_text().strip()
     except OSError:
         return ""
