@@ -2,51 +2,39 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from app.environment import Origin, option_of, read_variables, variable_of
 from app.runtime import memory_limit
+from app.setting_values import (
+    DAY_SECONDS,
+    VERSION,
+    CorsOrigin,
+    Digest,
+    RootPath,
+    Route,
+    VersionLabel,
+    parse_label,
+    read_digests,
+    split_at_commas,
+    split_digests,
+)
 
 DeviceChoice = Literal["auto", "cuda", "tensorrt", "cpu"]
 LogFormat = Literal["text", "json"]
-Route = Annotated[str, Field(pattern="^(/[^{}?#]*)?$")]
 
-# Variables of Vertex AI and SageMaker that are used for settings which are not set. They have no prefix.
-PLATFORM_VARIABLES = {
-    "port": ("AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT"),
-    "health_route": ("AIP_HEALTH_ROUTE",),
-    "predict_route": ("AIP_PREDICT_ROUTE",),
-}
-
-
-# SHA-256 of a key, hexadecimal. A key that is given instead by mistake is not repeated in the error message.
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Digests = Annotated[tuple[Digest, ...], NoDecode]
-
+SECRETS = frozenset({"api_keys", "admin_keys"})  # never repeated in a message
 DEFAULT_INFLIGHT_BYTES = 2**28
-
-
-class VersionLabel(NamedTuple):
-    model: str
-    label: str
-    version: int
 
 
 class Settings(BaseSettings):
     """Read once, at the start, from DIGITS_<NAME>, and passed on as plain values."""
 
-    model_config = SettingsConfigDict(env_prefix="DIGITS_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all interfaces.")
     port: int = Field(
@@ -69,7 +57,7 @@ class Settings(BaseSettings):
     default_model: str = Field("digits", description="Model for requests that name none.")
     version_policy: str = Field(
         "latest:1",
-        pattern=r"^(all|latest:[1-9][0-9]{0,8}|specific:[0-9]{1,9}(,[0-9]{1,9})*)$",
+        pattern=f"^(all|latest:[1-9][0-9]{{0,8}}|specific:{VERSION}(,{VERSION})*)$",
         description="Versions of each model that are served: all, latest:2 (the two newest) or specific:1,3.",
     )
     model_poll_seconds: float = Field(
@@ -80,10 +68,10 @@ class Settings(BaseSettings):
     require_signature_by: Path | None = Field(
         None, description="Public key (PEM, elliptic curve). Versions that its owner has not signed are refused."
     )
-    api_keys: Digests = Field(
+    api_keys: tuple[Digest, ...] = Field(
         (), description="SHA-256 digests of the API keys, separated by commas. Empty disables authentication."
     )
-    admin_keys: Digests = Field(
+    admin_keys: tuple[Digest, ...] = Field(
         (), description="SHA-256 digests of API keys that may also load and unload models. Empty: no key may."
     )
     max_batch_size: int = Field(64, ge=1, description="Maximum images in one run of a model.")
@@ -121,7 +109,7 @@ class Settings(BaseSettings):
         description="Memory that the service may take, all workers together: large pictures wait until enough of it is "
         "free. If not set: the limit of the control group (container), else the machine's memory.",
     )
-    version_labels: Annotated[tuple[VersionLabel, ...], NoDecode] = Field(
+    version_labels: tuple[VersionLabel, ...] = Field(
         (),
         description="Labels of versions in the V1 protocol, separated by commas: digits/stable=1. "
         "They override those in NAME/labels.json.",
@@ -132,7 +120,11 @@ class Settings(BaseSettings):
     predict_route: Route = Field(
         "", description="Additional path for /invocations. If not set: AIP_PREDICT_ROUTE, of Vertex AI."
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    root_path: RootPath = Field(
+        "",
+        description="Path under which a proxy serves the service, such as /ml/digits. The proxy may remove it or not.",
+    )
+    cors_origins: tuple[CorsOrigin, ...] = Field(
         (), description="Origins whose pages may call the service, separated by commas; * for all."
     )
     drain_seconds: float = Field(
@@ -213,21 +205,3 @@ class Settings(BaseSettings):
             raise ValueError("admin_keys need workers=1: a request to load a model reaches only one worker")
         return self
 
-
-def split_at_commas(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, (item.strip() for item in text.split(","))))
-
-
-def platform_settings() -> dict[str, Any]:
-    """The settings that the platform's variables give; of several variables the first that is set."""
-    values = {
-        name: [os.environ[variable] for variable in variables if os.environ.get(variable)]
-        for name, variables in PLATFORM_VARIABLES.items()
-    }
-    return {name: found[0] for name, found in values.items() if found}
-
-
-def parse_label(text: str) -> VersionLabel:
-    if match := re.fullmatch(r"([^/:=]+)/([^/:=]+)=([0-9]{1,9})", text):
-        return VersionLabel(match[1], match[2], int(match[3]))
-    raise ValueError(f"{text!r} is not of the form model/label=version")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +35,7 @@ from app.repository.version_folders import (
     scan,
 )
 from app.repository.version_policy import ALL_VERSIONS, VersionPolicy
-from app.settings import DeviceChoice
+from app.settings import DeviceChoice, parse_version
 
 logger = logging.getLogger(__name__)
 
@@ -122,9 +122,20 @@ class ModelRepository:
         if version is None:
             return versions[max(versions)]
         if version not in versions:
-            served = ", ".join(map(str, sorted(versions)))
-            raise ModelNotFound(f"There is no version {version} of {name or self.default_model}. Served: {served}.")
+            raise ModelNotFound(
+                f"There is no version {version} of {name or self.default_model}. {self._choices(name, versions)}"
+            )
         return versions[version]
+
+    def resolve(self, name: str | None = None, version: str | None = None) -> Servable:
+        """The named or the default model in the version that a client names by its number or by a label.
+
+        Without a version: the newest. Raises `ModelNotFound`, which names the versions and labels that there are.
+        """
+        if version is None:
+            return self.get(name)
+        number = parse_version(version)
+        return self.get(name, self.version_of_label(name or self.default_model, version) if number is None else number)
 
     def versions(self, name: str | None = None) -> dict[int, Servable]:
         """All served versions of the named or the default model. Raises `ModelNotFound`."""
@@ -138,14 +149,23 @@ class ModelRepository:
         """Raises `ModelNotFound`."""
         version = self.settings.labels.get((name, label)) or self.labels.get(name, {}).get(label)
         if version is None:
-            raise ModelNotFound(f"Unrecognized servable version label: {label}")
+            choices = self._choices(name, self.versions(name))
+            raise ModelNotFound(f"There is no version or label {label!r} of {name}. {choices}")
         return version
 
-    def labels_of(self, servable: Servable) -> list[str]:
-        name, version = servable.manifest.name, servable.manifest.version
+    def _choices(self, name: str | None, versions: Iterable[int]) -> str:
+        """For clients that asked for something else."""
+        labels = self._all_labels(name or self.default_model)
+        return f"Served: {', '.join(map(str, sorted(versions)))}; labels: {', '.join(sorted(labels)) or 'none'}."
+
+    def _all_labels(self, name: str) -> dict[str, int]:
+        """The version of each label; those of the settings come before those of labels.json."""
         from_settings = {label: number for (model, label), number in self.settings.labels.items() if model == name}
-        labels = {**self.labels.get(name, {}), **from_settings}
-        return sorted(label for label, number in labels.items() if number == version)
+        return {**self.labels.get(name, {}), **from_settings}
+
+    def labels_of(self, servable: Servable) -> list[str]:
+        labels = self._all_labels(servable.manifest.name)
+        return sorted(label for label, number in labels.items() if number == servable.manifest.version)
 
     def __iter__(self) -> Iterator[Servable]:
         """By name, then version."""

@@ -30,6 +30,7 @@ class Servable:
     batcher: Batcher
     resources: AsyncExitStack  # closed with it: the batcher
     drift: DriftMetrics
+    labels: tuple[str, str]  # name and version, as metrics have them
     retired: bool = False  # it is no longer served: replaced or unloaded
 
     @classmethod
@@ -43,7 +44,7 @@ class Servable:
         resources = AsyncExitStack()
         await resources.enter_async_context(batcher)
         drift = DriftMetrics.of(manifest.name, manifest.version)
-        return cls(manifest, files, model, batcher, resources, drift)
+        return cls(manifest, files, model, batcher, resources, drift, (manifest.name, str(manifest.version)))
 
     def check_capacity(self) -> None:
         """Sheds load before pictures are decoded. Raises `Overloaded` or `Stopping` if not one image is accepted."""
@@ -52,11 +53,13 @@ class Servable:
 
     async def predict(self, images: Images) -> Probabilities:
         """(n, 28, 28) -> (n, 10). Raises `Overloaded`, `Stopping`, `DeadlineExceeded` or `InternalError`."""
-        decoded_at = time.perf_counter()
+        context = CURRENT_REQUEST.get()
+        if context:
+            context.model, context.decoded_at = self.labels, time.perf_counter()
         probabilities = await self.run(images)
         self.drift.observe(images, probabilities)
-        if context := CURRENT_REQUEST.get():
-            context.decoded_at, context.predicted_at = decoded_at, time.perf_counter()
+        if context:
+            context.predicted_at = time.perf_counter()
         return probabilities
 
     def run(self, images: Images) -> Awaitable[Probabilities]:
