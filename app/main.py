@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from app.http.auth import PROBE_PATHS, ApiKeyMiddleware, Authenticator
 from app.http.body_limit import BodyLimitMiddleware
 from app.http.fast_path import FastPath
 from app.http.problems import ProblemMiddleware, add_error_handlers
+from app.http.routing import CanonicalPathMiddleware, HeadMiddleware, canonical_path, on_method_not_allowed
 from app.http.security_headers import SecurityHeadersMiddleware
 from app.inference.batcher import BatchSettings
 from app.observability.request_context import RequestIdMiddleware
@@ -39,7 +41,7 @@ EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length", "WWW-Authen
 class Service(FastAPI):
     """FastAPI inside the service's own middleware, the outermost first:
 
-    RequestId( CORS( SecurityHeaders( Problem( ApiKey( BodyLimit( FastAPI ))))))
+    CanonicalPath( RequestId( CORS( SecurityHeaders( Problem( ApiKey( BodyLimit( Head( FastAPI ))))))))
 
     Problems are inside CORS, so that a page of another origin can read them. Our own server answers eligible requests
     on the fast path; all other requests, and every request under another server, pass these layers.
@@ -50,9 +52,9 @@ class Service(FastAPI):
     fast_path: FastPath[AppState]
 
     def add_layers(self, settings: Settings) -> None:
-        inner: ASGIApp = BodyLimitMiddleware(super().__call__, settings.max_body_bytes)
+        inner: ASGIApp = BodyLimitMiddleware(HeadMiddleware(super().__call__), settings.max_body_bytes)
         if settings.api_keys:
-            inner = ApiKeyMiddleware(inner, self.state.authenticator, settings.health_route)
+            inner = ApiKeyMiddleware(inner, self.state.authenticator, platform_path(settings.health_route))
         cors = CORSMiddleware(
             SecurityHeadersMiddleware(ProblemMiddleware(inner)),
             allow_origins=settings.cors_origins,
@@ -60,7 +62,7 @@ class Service(FastAPI):
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
-        self.layers = RequestIdMiddleware(cors)
+        self.layers = CanonicalPathMiddleware(RequestIdMiddleware(cors), settings.root_path)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -88,10 +90,12 @@ def create_app(settings: Settings | None = None) -> Service:
         openapi_tags=[{"name": "digits", "description": "Our own API: start here."}],  # first on the page for that
         docs_url=None,  # FastAPI's pages fetch their scripts from a public server; `pages` serves ours
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state = state
     cloud = cloud_routes(settings)
     add_error_handlers(app)
+    app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, on_method_not_allowed)
     add_routes(app, cloud)
     app.add_layers(settings)
     app.fast_path = fast_path(state, settings, cloud)
@@ -130,8 +134,15 @@ def model_repository(settings: Settings) -> ModelRepository:
 
 def cloud_routes(settings: Settings) -> clouds.CloudRoutes:
     return clouds.routes(
-        digits.predict, v1.predict, health_route=settings.health_route, predict_route=settings.predict_route
+        digits.predict,
+        v1.predict,
+        health_route=platform_path(settings.health_route),
+        predict_route=platform_path(settings.predict_route),
     )
+
+
+def platform_path(path: str) -> str:
+    return path and canonical_path(path, root_path="")
 
 
 def fast_path(state: AppState, settings: Settings, cloud: clouds.CloudRoutes) -> FastPath[AppState]:
@@ -142,6 +153,7 @@ def fast_path(state: AppState, settings: Settings, cloud: clouds.CloudRoutes) ->
         state,
         max_body_bytes=settings.max_body_bytes,
         authenticator=state.authenticator if settings.api_keys else None,
+        root_path=settings.root_path,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from app.environment import Origin, option_of, read_variables, variable_of
+from app.environment import read_variables, variable_of
 from app.runtime import memory_limit
 from app.setting_values import (
     DAY_SECONDS,
@@ -36,16 +36,33 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all interfaces.")
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6 and IPv4.",
+    )
     port: int = Field(
         8000,
         ge=0,
         le=65535,
         description="Port to listen on. If not set: AIP_HTTP_PORT or SAGEMAKER_BIND_TO_PORT.",
     )
+    uds: Path | None = Field(
+        None, description="Path of a Unix socket to listen on instead of a port. Access to its folder is access to it."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Additional port for /metrics, /health/live and /health/ready, without API keys. The main port "
+        "has them too.",
+    )
     workers: int = Field(1, ge=1, description="Server processes. Without a GPU, up to one for each core.")
     worker_timeout_seconds: int = Field(
-        10, ge=1, description="Seconds without a heartbeat after which one of several workers is replaced."
+        10,
+        ge=1,
+        le=DAY_SECONDS,
+        description="Seconds without a heartbeat after which one of several workers is replaced.",
     )
     device: DeviceChoice = Field(
         "auto",
@@ -63,17 +80,22 @@ class Settings(BaseSettings):
     model_poll_seconds: float = Field(
         2,
         ge=0,
+        le=DAY_SECONDS,
         description="Seconds between scans for added, changed and deleted versions; 0: scan only at the start.",
     )
     require_signature_by: Path | None = Field(
         None, description="Public key (PEM, elliptic curve). Versions that its owner has not signed are refused."
     )
     api_keys: tuple[Digest, ...] = Field(
-        (), description="SHA-256 digests of the API keys, separated by commas. Empty disables authentication."
+        (), description="SHA-256 digests of the API keys, separated by commas. If not set, everyone may call."
+    )
+    api_keys_file: Path | None = Field(
+        None, description="File with the digests instead, separated by commas or line breaks; # begins a comment."
     )
     admin_keys: tuple[Digest, ...] = Field(
-        (), description="SHA-256 digests of API keys that may also load and unload models. Empty: no key may."
+        (), description="SHA-256 digests of API keys that may also load and unload models. If not set, no key may."
     )
+    admin_keys_file: Path | None = Field(None, description="File with these digests instead, as for the API keys.")
     max_batch_size: int = Field(64, ge=1, description="Maximum images in one run of a model.")
     max_batch_delay_ms: float = Field(
         0, ge=0, description="Milliseconds that the first image of a batch waits for others; 0: it does not wait."
@@ -85,6 +107,7 @@ class Settings(BaseSettings):
     timeout_ms: float = Field(
         10_000,
         gt=0,
+        le=DAY_SECONDS * 1000,
         description="Maximum milliseconds from the first byte of a request to its response; beyond it: 408 while the "
         "request arrives, 504 after that.",
     )
@@ -130,10 +153,15 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         5,
         ge=0,
+        le=DAY_SECONDS,
         description="Graceful shutdown: seconds from SIGTERM, when readiness turns to 503, to the last new connection.",
     )
     shutdown_seconds: int = Field(
-        20, ge=1, description="Graceful shutdown: seconds after that for requests in progress to finish."
+        20,
+        ge=1,
+        le=DAY_SECONDS,
+        description="Graceful shutdown: seconds after that for requests in progress to finish. Then the process ends, "
+        "whatever it still does.",
     )
     fast_path: bool = Field(
         True,
@@ -152,10 +180,27 @@ class Settings(BaseSettings):
         "hot routes are slower.",
     )
 
-    @field_validator("cors_origins", "api_keys", "admin_keys", mode="before")
+    @field_validator("device", "log_level", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return split_at_commas(value) if isinstance(value, str) else value
+
+    @field_validator("api_keys", "admin_keys", mode="before")
+    @classmethod
+    def _split_digests(cls, value: Any) -> Any:
+        return split_digests(value) if isinstance(value, str) else value
+
+    @field_validator("api_keys_file", "admin_keys_file", mode="before")
+    @classmethod
+    def _refuse_blank_path(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("is blank: without a key everyone may call")
+        return value
 
     @field_validator("version_labels", mode="before")
     @classmethod
@@ -174,12 +219,22 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """In order of precedence."""
-        return init_settings, env_settings, InitSettingsSource(settings_cls, platform_settings())
+        variables = {name: origin.value for name, origin in read_variables(cls.model_fields).items()}
+        return init_settings, InitSettingsSource(settings_cls, variables)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_key_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name in SECRETS:
+            path = values.get(f"{name}_file")
+            if path and values.get(name):
+                raise ValueError(f"{variable_of(name)} and {variable_of(name)}_FILE are both set: remove one of them")
+            if path:
+                values = {**values, name: read_digests(Path(path), variable_of(f"{name}_file"))}
+        return values
 
     @property
     def memory_bytes_per_worker(self) -> int:
@@ -196,12 +251,16 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
         if self.max_batch_size > self.max_queue_size:
-            raise ValueError("max_batch_size is greater than max_queue_size: no batch could ever be full")
+            raise ValueError("DIGITS_MAX_BATCH_SIZE is greater than DIGITS_MAX_QUEUE_SIZE: no batch could ever be full")
         if self.inflight_bytes < self.max_body_bytes:
             raise ValueError(
-                "max_inflight_bytes, shared by the workers, is less than max_body_bytes: no such body fits"
+                "DIGITS_MAX_INFLIGHT_BYTES, shared by DIGITS_WORKERS, is less than DIGITS_MAX_BODY_BYTES: "
+                "a body of that size would never fit"
             )
         if self.admin_keys and self.workers > 1:
-            raise ValueError("admin_keys need workers=1: a request to load a model reaches only one worker")
+            raise ValueError(
+                "DIGITS_ADMIN_KEYS needs DIGITS_WORKERS=1: a request to load a model reaches one worker only"
+            )
+        if self.metrics_port and self.metrics_port == self.port and not self.uds:
+            raise ValueError("DIGITS_METRICS_PORT and DIGITS_PORT are the same")
         return self
-

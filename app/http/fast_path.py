@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from app.http.auth import Authenticator
 from app.http.endpoint import HotRoute, State
+from app.http.routing import canonical_path
 
 MAX_URL_BYTES = 256  # the routes of up to 1,024 URLs stay in memory; a longer URL is left to FastAPI
 # FastAPI's layers handle what these ask for: CORS headers, decompression, bodies of unknown length, 100-continue.
@@ -38,11 +39,13 @@ class FastPath(Generic[State]):
         *,
         max_body_bytes: int,
         authenticator: Authenticator | None = None,
+        root_path: str = "",
     ) -> None:
         """With an `authenticator`, only requests whose key it accepts match."""
         self.state = state
         self.max_body_bytes = max_body_bytes
         self.authenticator = authenticator
+        self.root_path = root_path
         self.routes = [(re.compile(path_pattern(route.path)), route) for route in routes]
         self.cached_route = functools.lru_cache(maxsize=1024)(self.route)
 
@@ -57,7 +60,7 @@ class FastPath(Generic[State]):
     def route(self, url: bytes) -> RouteMatch[State] | None:
         try:
             parsed = httptools.parse_url(url)
-            path = unquote(parsed.path.decode("ascii"))
+            path = canonical_path(unquote(parsed.path.decode("ascii")), self.root_path)
         except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):  # uvicorn refuses it
             return None
         for pattern, route in self.routes:

@@ -17,7 +17,6 @@ from app.errors import (
     PROBLEM_CONTENT_TYPE,
     InternalError,
     InvalidRequest,
-    MethodNotAllowed,
     RouteNotFound,
     ServiceError,
 )
@@ -118,9 +117,6 @@ def to_service_error(request: Request, error: HTTPException) -> ServiceError:
     path = request.url.path
     if error.status_code == 404:
         return RouteNotFound(f"There is nothing at {path}: see /docs for the routes.")
-    if error.status_code == 405:
-        allow = (error.headers or {}).get("Allow", "")
-        return MethodNotAllowed(f"{path} does not support {request.method}: use {allow}.", allow=allow)
     return InvalidRequest(str(error.detail))
 
 

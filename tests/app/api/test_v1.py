@@ -138,7 +138,6 @@ def test_classify_and_regress_are_refused(client: TestClient, path: str) -> None
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/v1/models/"),
         ("GET", "/v1/models/digits/versions/latest"),
         ("GET", f"/v1/models/digits/versions/{PREVIOUS}/labels/stable"),
         ("GET", "/v1/models/digits/labels"),
