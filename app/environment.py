@@ -1,0 +1,115 @@
+"""The environment variables that settings come from: our own, DIGITS_<NAME>, and those of platforms."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from app.errors import StartupError
+
+PREFIX = "DIGITS_"
+
+# Variables of Vertex AI and SageMaker that are used for settings which are not set. They have no prefix.
+PLATFORM_VARIABLES = {
+    "port": ("AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT"),
+    "health_route": ("AIP_HEALTH_ROUTE",),
+    "predict_route": ("AIP_PREDICT_ROUTE",),
+}
+
+# White space alone does not unset these: a Secret that holds a line break by mistake must not open the service.
+KEY_SETTINGS = frozenset({"api_keys", "api_keys_file", "admin_keys", "admin_keys_file"})
+
+# Kubernetes describes every Service to every pod. One named `digits` gives DIGITS_PORT=tcp://10.0.0.1:8000,
+# DIGITS_SERVICE_HOST, DIGITS_PORT_8000_TCP_ADDR and others, and one named `digits-metrics` DIGITS_METRICS_PORT=tcp://...
+SERVICE_LINK = re.compile(r"\w+_SERVICE_(HOST|PORT(_\w+)?)|\w+_PORT_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?")
+SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")
+
+# What templates write for a value that they do not have.
+PLACEHOLDERS = frozenset({"none", "null", "nil", "<nil>", "<no value>", "undefined"})
+
+
+class Origin(NamedTuple):
+    """Where a setting comes from, and what stands there."""
+
+    source: str  # DIGITS_WORKERS or --workers
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.value}" if self.source.startswith("--") else f"{self.source}={self.value}"
+
+
+def variable_of(setting: str) -> str:
+    return PREFIX + setting.upper()
+
+
+def option_of(setting: str) -> str:
+    return "--" + setting.replace("_", "-")
+
+
+def read_variables(settings: Collection[str]) -> dict[str, Origin]:
+    """The settings that variables give, by name. Our own variables go before a platform's; an empty one is unset.
+
+    Raises `StartupError` if a variable is unknown, set twice, or holds a placeholder.
+    """
+    found: dict[str, Origin] = {}
+    unknown = []
+    for setting, origin in own_variables():
+        if setting not in settings:
+            unknown.append(f"{origin.source} is not a setting{nearest(setting, settings)}")
+        elif setting in found:
+            raise StartupError(f"{origin.source} and {found[setting].source} are the same setting: remove one of them")
+        elif origin.value.lower() in PLACEHOLDERS:
+            raise StartupError(f"{origin}: leave the variable empty, or out, for the default")
+        else:
+            found[setting] = origin
+    if unknown:
+        raise StartupError("; ".join(unknown) + ". `python -m app serve --help` lists all settings")
+    return platform_variables() | found
+
+
+def own_variables() -> Iterator[tuple[str, Origin]]:
+    """The variables with our prefix, in any case, that are set and no service links."""
+    for variable, text in sorted(os.environ.items()):
+        setting, value = variable[len(PREFIX) :].lower(), clean(text)
+        is_set = value or (text and setting in KEY_SETTINGS)
+        if variable.upper().startswith(PREFIX) and is_set and not is_service_link(variable, value):
+            yield setting, Origin(variable, value)
+
+
+def clean(text: str) -> str:
+    """Without the white space and the quotes around a value that env files leave."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1].strip()
+    return text
+
+
+def is_service_link(variable: str, value: str) -> bool:
+    return bool(SERVICE_LINK.fullmatch(variable.upper()) or SERVICE_ADDRESS.fullmatch(value))
+
+
+def service_links() -> list[str]:
+    """The variables with our prefix that Kubernetes has set."""
+    return [
+        variable
+        for variable, text in sorted(os.environ.items())
+        if variable.upper().startswith(PREFIX) and is_service_link(variable, clean(text))
+    ]
+
+
+def nearest(setting: str, settings: Collection[str]) -> str:
+    matches = difflib.get_close_matches(setting, settings, n=1)
+    return f": did you mean {variable_of(matches[0])}?" if matches else ""
+
+
+def platform_variables() -> dict[str, Origin]:
+    """Of several variables for one setting, the first that is set."""
+    found = {}
+    for setting, variables in PLATFORM_VARIABLES.items():
+        for variable in reversed(variables):
+            if value := clean(os.environ.get(variable, "")):
+                found[setting] = Origin(variable, value)
+    return found

@@ -1,0 +1,124 @@
+"""The values of settings that are more than a number or a text: digests of keys, origins, paths, labels of versions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+DAY_SECONDS = 86_400  # the longest time that a setting may ask for
+
+Route = Annotated[str, Field(pattern="^(/[^{}?#]*)?$")]
+RootPath = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*/?$"), AfterValidator(lambda path: path.rstrip("/"))]
+
+
+def split_at_commas(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (item.strip() for item in text.split(","))))
+
+
+# --- API keys ---------------------------------------------------------------------------------------------------------
+
+
+def check_digest(text: str) -> str:
+    """The error does not repeat the text, which may be a key that was given by mistake."""
+    if not re.fullmatch("[0-9A-Fa-f]{64}", text):
+        raise ValueError("not the SHA-256 digest of a key, 64 hexadecimal digits: `python -m app key` makes both")
+    return text.lower()
+
+
+Digest = Annotated[str, AfterValidator(check_digest)]
+
+
+def split_digests(text: str) -> tuple[str, ...]:
+    """Separated by commas or line breaks, with comments from # to the end of a line."""
+    lines = [line.partition("#")[0] for line in text.splitlines()]
+    digests = split_at_commas(",".join(lines))
+    if not digests:
+        raise ValueError("holds no key, and without one everyone may call: if that is intended, leave the setting out")
+    return digests
+
+
+def read_digests(path: Path, variable: str) -> tuple[str, ...]:
+    """Raises `ValueError` that names the variable if the file cannot be read or holds no key."""
+    try:
+        return split_digests(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ValueError(f"{variable}: the file cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{variable}: the file is not text") from error
+    except ValueError as error:
+        raise ValueError(f"{variable}: the file {error}") from error
+
+
+# --- origins (RFC 6454) -----------------------------------------------------------------------------------------------
+
+
+def check_origin(text: str) -> str:
+    """An origin exactly as browsers send it, or * for all."""
+    if text == "*":
+        return text
+    right = browser_origin(text)
+    if not right:
+        raise ValueError(f"{text!r} is not an origin such as https://app.example, and not * for all")
+    if text != right:
+        raise ValueError(f"{text!r} is not an origin as browsers send it: write {right}")
+    return text
+
+
+def browser_origin(text: str) -> str | None:
+    """The origin of an address: scheme and host in lower case, and the port unless it is the scheme's own."""
+    has_scheme = "://" in text
+    if not has_scheme:
+        local = text.lower().startswith(("localhost", "127.", "[::1]"))
+        text = f"{'http' if local else 'https'}://{text}"
+    try:
+        address = urlsplit(text)
+        host, port = ascii_host(address.hostname or ""), address.port
+    except ValueError:
+        return None
+    if not re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", host) or (not has_scheme and host == "null"):
+        return None
+    return f"{address.scheme}://{host}" + (f":{port}" if port not in (None, DEFAULT_PORTS.get(address.scheme)) else "")
+
+
+def ascii_host(host: str) -> str:
+    """As browsers write a host: international names in Punycode, IPv6 addresses in brackets."""
+    if ":" in host:
+        return f"[{host}]"
+    return host if host.isascii() else host.encode("idna").decode()
+
+
+CorsOrigin = Annotated[str, AfterValidator(check_origin)]
+
+
+# --- versions of models -----------------------------------------------------------------------------------------------
+
+# A version of a model: a positive 64-bit integer without leading zeros, as people count (7) or as timestamps
+# (1767225600). Triton has the same rule; TensorFlow Serving would take 007 for 7.
+VERSION = "[1-9][0-9]{0,18}"
+MAX_VERSION = 2**63 - 1
+
+
+def parse_version(text: str) -> int | None:
+    """None if the text is not a version."""
+    return int(text) if re.fullmatch(VERSION, text) and int(text) <= MAX_VERSION else None
+
+
+class VersionLabel(NamedTuple):
+    model: str
+    label: str
+    version: int
+
+
+def parse_label(text: str) -> VersionLabel:
+    match = re.fullmatch(r"([^/:=]+)/([^/:=]+)=(.*)", text)
+    version = parse_version(match[3]) if match else None
+    if not match or version is None:
+        raise ValueError(f"{text!r} is not of the form model/label=version")
+    if match[2].isdigit():
+        raise ValueError(f"{text!r}: a label that is a number could not be told from a version")
+    return VersionLabel(match[1], match[2], version)
