@@ -20,6 +20,7 @@ from app import __version__, offline, result_output
 from app.errors import StartupError
 from app.inference.session import Model
 from app.observability.logs import start_logging
+from app.observability.process_metrics import share_pid
 from app.picture_search import PictureSearch
 from app.repository.manifest import Manifest, read_version
 from app.repository.signature import Signer
@@ -131,6 +132,7 @@ def serve_as_worker(settings: Settings, spec: WorkerSpec) -> int:
         spec.send_heartbeat(on_orphaned=server.retire)
 
     spec.share_metrics()
+    share_pid()
     try:
         run_server(settings, spec.open_sockets(), report)
     except StartupError as error:

@@ -106,6 +106,7 @@ async def ready(request: Request, response: Response) -> Ready:
 
 
 @router.get("/metrics", operation_id="metrics", response_class=PlainTextResponse)
-def exposition() -> Response:
-    """Metrics of all workers in Prometheus's text format."""
-    return Response(metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
+def exposition(request: Request) -> Response:
+    """Metrics of all workers in Prometheus's text format, or as OpenMetrics if `Accept` asks for it."""
+    body, content_type = metrics.exposition(request.headers.get("accept", ""))
+    return Response(body, headers={"Content-Type": content_type})

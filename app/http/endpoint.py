@@ -73,7 +73,7 @@ def fastapi_endpoint(endpoint: Endpoint[State]) -> Callable[[Request], Awaitable
 
 def observe_stages(route: str, context: RequestContext | None, started: float) -> None:
     """Records how long decoding took, from `started` to the images, and encoding, from the prediction until now."""
-    if context and context.decoded_at:
+    if context and context.predicted_at:
         metrics.observe_stages(route, context.decoded_at - started, time.perf_counter() - context.predicted_at)
 
 

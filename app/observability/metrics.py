@@ -12,16 +12,15 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest, openmetrics
 from prometheus_client.registry import REGISTRY
 
 from app.observability.buffers import MAX_BUFFERED, HistogramBuffer, StageBuffer, flush, register, take_all
 from app.observability.bulk_histogram import BulkHistogram
+from app.observability.process_metrics import WorkersCollector
+from app.observability.request_context import CURRENT_REQUEST, NO_MODEL
 
 __all__ = [
-    "CONTENT_TYPE",
     "DriftMetrics",
     "RunMetrics",
     "exposition",
@@ -45,8 +44,9 @@ ROUTE = ("route",)
 MODEL = ("model", "version")
 REQUEST_SECONDS = BulkHistogram(
     "digits_request_seconds",
-    "Seconds from the first byte of a request to the last byte of its response.",
-    ("route", "status"),
+    "Seconds from the first byte of a request to the last byte of its response; model and version are empty where no "
+    "model was asked.",
+    ("route", "status", *MODEL),
     buckets=SECONDS,
 )
 DECODE_SECONDS = BulkHistogram(
@@ -168,14 +168,17 @@ class DriftMetrics:
 
 _runs: dict[tuple[str, str], RunMetrics] = {}
 _drifts: dict[tuple[str, str], DriftMetrics] = {}
-_requests: dict[tuple[str, int], HistogramBuffer] = {}
+_requests: dict[tuple[str, int, tuple[str, str]], HistogramBuffer] = {}
 _stages: dict[str, StageBuffer] = {}
 
 
 def observe_request(route: str, status: int, seconds: float) -> None:
-    buffer = _requests.get((route, status))  # `labels` takes as long as decoding a small picture
+    context = CURRENT_REQUEST.get()
+    model = context.model if context else NO_MODEL
+    buffer = _requests.get((route, status, model))  # `labels` takes as long as decoding a small picture
     if buffer is None:
-        buffer = _requests[route, status] = HistogramBuffer(REQUEST_SECONDS.labels(route, str(status)))
+        buffer = HistogramBuffer(REQUEST_SECONDS.labels(route, str(status), *model))
+        _requests[route, status, model] = buffer
     buffer.observe(seconds)
 
 
@@ -204,13 +207,15 @@ def registry() -> CollectorRegistry:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     all_workers = CollectorRegistry()
-    MultiProcessCollector(all_workers)  # type: ignore[no-untyped-call]  # the library annotates only in part
+    all_workers.register(WorkersCollector())
     return all_workers
 
 
-def exposition() -> bytes:
-    """The body of `GET /metrics`, in Prometheus's text format."""
-    return generate_latest(registry())
+def exposition(accept: str = "") -> tuple[bytes, str]:
+    """The body of `GET /metrics` and its type: OpenMetrics where `accept` names it, else Prometheus's text format."""
+    if "application/openmetrics-text" in accept:
+        return openmetrics.exposition.generate_latest(registry()), openmetrics.exposition.CONTENT_TYPE_LATEST
+    return generate_latest(registry()), CONTENT_TYPE_LATEST
 
 
 def values(labels: Mapping[str, str]) -> dict[str, float]:

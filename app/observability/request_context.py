@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUEST_ID = b"x-request-id"
 SAFE_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")  # it is sent back and written to the log
+NO_MODEL = ("", "")
 TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}.*")
 
 
@@ -21,17 +22,18 @@ _count = itertools.count(1)
 
 
 class RequestContext:
-    """The request's ids, its deadline, and when its images were decoded and predicted (0: they were not).
+    """The request's ids and deadline, its model, and when its images were decoded and predicted (0: they were not).
 
     All times are by time.perf_counter.
     """
 
-    __slots__ = ("deadline", "decoded_at", "headers", "number", "predicted_at")
+    __slots__ = ("deadline", "decoded_at", "headers", "model", "number", "predicted_at")
 
     def __init__(self, headers: Mapping[bytes, bytes]) -> None:
         self.headers = headers
         self.number = next(_count)
         self.deadline = math.inf  # set by who knows `timeout_ms`
+        self.model = NO_MODEL  # name and version, once its images are asked for
         self.decoded_at = 0.0
         self.predicted_at = 0.0
 

@@ -16,6 +16,7 @@ from app.errors import StartupError
 from app.inference.memory import return_large_blocks, trim_memory
 from app.main import Service, create_app
 from app.observability import metrics
+from app.observability.process_metrics import ConnectionMetrics
 from app.server.http_protocol import CONNECTION_CLOSE, HttpProtocol
 from app.server.listeners import accept_pending, drop_new_connections
 from app.settings import Settings
@@ -115,6 +116,7 @@ class Server(uvicorn.Server):
             await super().startup(sockets)
         except OSError as error:  # another process had bound the port too, and was the first to listen
             raise StartupError(f"cannot listen: {error.strerror}") from error
+        ConnectionMetrics(self.server_state.connections)
         self.on_ready(self)
 
     async def on_tick(self, counter: int) -> bool:
