@@ -66,7 +66,8 @@ class Service(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            self.openapi_schema = openapi.complete(super().openapi(), keys=bool(self.state.authenticator.digests))
+            keys, root_path = bool(self.state.authenticator.digests), self.state.root_path
+            self.openapi_schema = openapi.complete(super().openapi(), keys=keys, root_path=root_path)
         return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,6 +108,7 @@ def app_state(settings: Settings) -> AppState:
         repository=model_repository(settings),
         authenticator=Authenticator(api_keys=settings.api_keys, admin_keys=settings.admin_keys),
         limits=Limits(max_pictures=settings.max_pictures, max_pixels=settings.max_pixels),
+        root_path=settings.root_path,
         tracing=start_tracing() if settings.tracing else None,
     )
 

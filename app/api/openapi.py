@@ -43,12 +43,14 @@ def problems(*errors: type[ServiceError]) -> Responses:
     return {status: {"model": Problem, "description": " / ".join(names)} for status, names in titles.items()}
 
 
-def complete(document: Document, *, keys: bool = False) -> Document:
+def complete(document: Document, *, keys: bool = False, root_path: str = "") -> Document:
     """Completes it in place: schemas become components, problems get their media type, everything gets an example.
 
     `keys`: the service needs API keys, and /docs can send one. The response 401 is documented in any case, so that a
-    client generated from one deployment fits the others.
+    client generated from one deployment fits the others. Without `root_path` the server's URL is relative to the
+    document's (OpenAPI 3.1, 4.8.5), so that requests go through the same proxies as the document came.
     """
+    document["servers"] = [{"url": root_path or "."}]
     schemas = document["components"]["schemas"]
     for path, operation in operations(document):
         hoist_definitions(operation, schemas)

@@ -24,6 +24,7 @@ class AppState:
     repository: ModelRepository
     authenticator: Authenticator
     limits: Limits
+    root_path: str = ""  # the prefix of a proxy
     tracing: TracerProvider | None = None
     stopping: bool = False  # set at SIGTERM: readiness probes get 503, other requests are still answered
 

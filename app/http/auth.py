@@ -54,7 +54,7 @@ def is_known(key: bytes, digests: Sequence[str]) -> bool:
 
 # Probes send no keys; the page and the API description hold only public information.
 PROBE_PATHS = ("/", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/ping")
-PUBLIC_PATHS = (*PROBE_PATHS, "/docs", "/openapi.json")
+PUBLIC_PATHS = (*PROBE_PATHS, "/docs", "/openapi.json", "/favicon.ico", "/robots.txt")
 PUBLIC_FOLDERS = ("/static/", "/docs/files/")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import re
 from importlib.resources import files
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
 
 from app.preprocessing.constants import as_es_module
 
@@ -38,7 +39,8 @@ async def page(request: Request) -> Response:
     """The page for browsers; for other clients KServe's V1 liveness response."""
     if "text/html" in request.headers.get("accept", ""):
         headers = {"Vary": "Accept", "Content-Security-Policy": PAGE_POLICY}
-        return HTMLResponse(page_text(on_device=RUNTIME.is_dir()), headers=headers)
+        text = page_text(on_device=RUNTIME.is_dir())
+        return HTMLResponse(with_links(text, link_prefix(request)), headers=headers)
     return JSONResponse({"status": "alive"}, headers={"Vary": "Accept"})
 
 
@@ -50,9 +52,36 @@ def page_text(*, on_device: bool) -> str:
 
 
 @router.get("/docs")
-async def docs() -> Response:
+async def docs(request: Request) -> Response:
     """The OpenAPI document in Swagger UI."""
-    return file_response("docs.html", DOCS_POLICY)
+    text = (STATIC / "docs.html").read_text("utf-8")
+    return HTMLResponse(with_links(text, link_prefix(request)), headers={"Content-Security-Policy": DOCS_POLICY})
+
+
+def link_prefix(request: Request) -> str:
+    """What leads from the requested URL to the root: known from `root_path`, else relative, since a proxy may have
+    removed a prefix. The URL may be /docs/, where a relative link has to go one level up.
+    """
+    root_path: str = request.app.state.root_path
+    requested: bytes = request.scope.get("raw_path") or b"/"  # ASGI: servers need not give it
+    return f"{root_path}/" if root_path else "../" * (requested.count(b"/") - 1)
+
+
+def with_links(html: str, prefix: str) -> str:
+    """A <base> would do the same, but would change what Swagger UI's links within its page mean."""
+    return re.sub(r'(?<= href=")|(?<= src=")', prefix, html)
+
+
+@router.get("/favicon.ico")
+async def icon() -> Response:
+    """Browsers ask for it where a response is no page of ours."""
+    return FileResponse(STATIC / "icon.svg")
+
+
+@router.get("/robots.txt")
+async def robots() -> Response:
+    """Nothing here is for search engines."""
+    return PlainTextResponse("User-agent: *\nDisallow: /\n")
 
 
 @router.get("/static/ondevice/worker.js")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from starlette.testclient import TestClient
@@ -91,6 +92,14 @@ def test_wrong_parameter_is_documented_as_400(document: Document, client: TestCl
     assert "HTTPValidationError" not in str(document)
     for path, operation in operations(document):
         assert "422" not in operation["responses"] or "requestBody" in operation, path
+
+
+def test_server_is_named_relative_to_the_document(document: Document) -> None:
+    """As a client resolves it: the URL of the server against that of the document, then the path behind it."""
+    (server,) = document["servers"]
+    for folder in ("https://host/", "https://host/ml/digits/"):
+        assert urljoin(folder + "openapi.json", server["url"] + "/predict") == folder + "predict"
+        assert urljoin(folder + "openapi.json", server["url"]) == folder
 
 
 def test_nested_definitions_become_components() -> None:

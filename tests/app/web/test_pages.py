@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
 
 
 @pytest.fixture(params=["client", "plain_client"])
@@ -19,3 +25,28 @@ def test_root_is_the_page_for_browsers_and_a_liveness_probe_for_kserve(either_cl
     assert "<canvas" in page.text
     for response in (alive, page):
         assert "Accept" in response.headers["vary"]
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix"),
+    [("/", ""), ("//", "../"), ("/docs", ""), ("/docs/", "../"), ("//docs", "../"), ("/docs//", "../../")],
+)
+def test_links_of_a_page_lead_to_the_root(either_client: TestClient, path: str, prefix: str) -> None:
+    """Whatever prefix a proxy has removed: links are relative to what the browser asked for."""
+    page = either_client.get(f"http://testserver{path}", headers={"Accept": "text/html"}).text
+    assert set(re.findall(r'(?:href|src)="((?:\.\./)*)', page)) == {prefix}
+    assert f'"{prefix}static/' in page
+
+
+def test_links_of_a_page_lead_to_a_known_prefix(models: Path) -> None:
+    """The page may be asked for without the slash at its end, from where no relative link leads below the prefix."""
+    with TestClient(create_app(Settings(models=models, device="cpu", root_path="/ml/digits"))) as client:
+        for path in ("/", "/ml/digits", "/ml/digits/", "/docs", "/ml/digits/docs/"):
+            page = client.get(path, headers={"Accept": "text/html"}).text
+            assert set(re.findall(r'(?:href|src)="(/ml/digits/)?', page)) == {"/ml/digits/"}, path
+        assert client.get("/openapi.json").json()["servers"] == [{"url": "/ml/digits"}]
+
+
+def test_browsers_and_search_engines_find_what_they_ask_every_site_for(either_client: TestClient) -> None:
+    assert either_client.get("/favicon.ico").headers["content-type"] == "image/svg+xml"
+    assert "Disallow: /" in either_client.get("/robots.txt").text
