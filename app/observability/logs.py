@@ -21,6 +21,8 @@ from app.settings import LogFormat
 access = logging.getLogger("app.access")
 # What these log about a client's bytes, some of it as errors, is in the response to the client.
 SILENCED = ("PIL", "python_multipart")
+# Requested every few seconds, and of no interest unless they fail. A platform's own path is added to them.
+probe_paths = {"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/ping", "/metrics"}
 
 
 def start_logging(level: str, log_format: LogFormat, *, access_log: bool) -> None:
@@ -29,15 +31,16 @@ def start_logging(level: str, log_format: LogFormat, *, access_log: bool) -> Non
     logging.basicConfig(level=level.upper(), handlers=[handler])
     for parser in SILENCED:
         logging.getLogger(parser).setLevel(logging.CRITICAL)
-    access.setLevel(logging.INFO if access_log else logging.WARNING)
+    access.setLevel(min(logging.INFO, logging.getLevelName(level.upper())) if access_log else logging.WARNING)
 
 
 def note_access(method: str, path: str, status: int, seconds: float) -> None:
-    """One line for each request, if the access log is on."""
+    """One line for each request, if the access log is on; for a probe that succeeds only if the level is debug."""
     if access.isEnabledFor(logging.INFO):
+        level = logging.DEBUG if path in probe_paths and status < 400 else logging.INFO
         # The path stays encoded: decoded it could contain line breaks, and so forge lines of the log.
         fields = {"method": method, "path": quote(path, safe="/:"), "status": status, "ms": round(seconds * 1000, 3)}
-        access.info("%(method)s %(path)s %(status)d %(ms)s ms", fields, extra={"fields": fields})
+        access.log(level, "%(method)s %(path)s %(status)d %(ms)s ms", fields, extra={"fields": fields})
 
 
 def ids() -> dict[str, str]:

@@ -92,3 +92,26 @@ def test_there_is_no_access_log_by_default() -> None:
         log = service.process.stderr.read()
     assert "app.access" not in log
     assert "INFO app.repository.repository: loaded digits" in log
+
+
+@pytest.mark.parametrize(
+    ("level", "lines"), [("info", ["/models"]), ("debug", ["/health/ready", "/metrics", "/models"])]
+)
+def test_probes_and_scrapes_are_in_the_access_log_at_the_level_debug_alone(level: str, lines: list[str]) -> None:
+    with serving("--device", "cpu", "--access-log", "true", "--log-format", "json", "--log-level", level) as service:
+        connection = service.connect()
+        for path in ("/health/ready", "/metrics", "/models"):
+            connection.request("GET", path)
+            connection.getresponse().read()
+        connection.close()
+        service.process.terminate()
+        assert service.process.stderr
+        log = [json.loads(line) for line in service.process.stderr.read().splitlines()]
+    assert [line["path"] for line in log if line["logger"] == "app.access"] == lines
+
+
+def test_probe_that_fails_is_in_the_access_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "app.access"):
+        logs.note_access("GET", "/health/ready", 200, 0.001)
+        logs.note_access("GET", "/health/ready", 503, 0.001)
+    assert [line.message for line in caplog.records] == ["GET /health/ready 503 1.0 ms"]
