@@ -17,13 +17,15 @@ from app import __version__
 from app.api import clouds, control, digits, health, models, openapi, v1, v2
 from app.api.state import AppState
 from app.codecs.bodies import Limits
-from app.http.auth import PROBE_PATHS, ApiKeyMiddleware, Authenticator
+from app.http.auth import ApiKeyMiddleware, Authenticator
 from app.http.body_limit import BodyLimitMiddleware
 from app.http.fast_path import FastPath
 from app.http.problems import ProblemMiddleware, add_error_handlers
 from app.http.routing import CanonicalPathMiddleware, HeadMiddleware, canonical_path, on_method_not_allowed
 from app.http.security_headers import SecurityHeadersMiddleware
 from app.inference.batcher import BatchSettings
+from app.observability.logs import probe_paths
+from app.observability.process_metrics import observe_build
 from app.observability.request_context import RequestIdMiddleware
 from app.observability.tracing import start_tracing, stop_tracing, telemetry
 from app.repository.repository import ModelRepository, VersionSettings
@@ -34,7 +36,6 @@ from app.web import pages
 
 ROUTERS = (digits.router, models.router, health.router, v1.router, v2.router, control.router, pages.router)
 HOT_ROUTES = (*digits.HOT_ROUTES, *v1.HOT_ROUTES, *v2.HOT_ROUTES)
-UNTRACED_PATHS = frozenset((*PROBE_PATHS, "/metrics"))  # requested every few seconds, and of no interest
 EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length", "WWW-Authenticate", "X-Request-ID")
 
 
@@ -82,12 +83,13 @@ def create_app(settings: Settings | None = None) -> Service:
     configure_runtime()
     settings = settings or Settings()
     state = app_state(settings)
+    probe_paths.add(platform_path(settings.health_route))
     app = Service(
         title="Digits",
         version=__version__,
         summary="Reads handwritten digits.",
         lifespan=lifespan,
-        telemetry=telemetry(state.tracing, UNTRACED_PATHS),
+        telemetry=telemetry(state.tracing, {*probe_paths, "/"}),
         openapi_tags=[{"name": "digits", "description": "Our own API: start here."}],  # first on the page for that
         docs_url=None,  # FastAPI's pages fetch their scripts from a public server; `pages` serves ours
         redoc_url=None,
@@ -110,6 +112,7 @@ def app_state(settings: Settings) -> AppState:
         limits=Limits(max_pictures=settings.max_pictures, max_pixels=settings.max_pixels),
         root_path=settings.root_path,
         tracing=start_tracing() if settings.tracing else None,
+        revision=settings.revision,
     )
 
 
@@ -170,6 +173,7 @@ def add_routes(app: FastAPI, cloud: clouds.CloudRoutes) -> None:
 async def lifespan(app: Service) -> AsyncIterator[None]:
     try:
         async with app.state.repository:
+            observe_build(app.state.revision, app.state.repository.device)
             yield
     finally:
         if app.state.tracing:

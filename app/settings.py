@@ -176,9 +176,10 @@ class Settings(BaseSettings):
     )
     tracing: bool = Field(
         False,
-        description="Send an OpenTelemetry span for each request to OTEL_EXPORTER_OTLP_ENDPOINT. Needs the extra otel; "
-        "hot routes are slower.",
+        description="Send an OpenTelemetry span for each request to OTEL_EXPORTER_OTLP_ENDPOINT. Hot routes are "
+        "slower.",
     )
+    revision: str = Field("", description="Source revision that /metrics names. The images set it.")
 
     @field_validator("device", "log_level", "log_format", mode="before")
     @classmethod

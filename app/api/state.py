@@ -26,6 +26,7 @@ class AppState:
     limits: Limits
     root_path: str = ""  # the prefix of a proxy
     tracing: TracerProvider | None = None
+    revision: str = ""  # of the source
     stopping: bool = False  # set at SIGTERM: readiness probes get 503, other requests are still answered
 
     def check_ready(self) -> None:

@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from app.main import UNTRACED_PATHS, create_app
+from app.main import create_app
 from app.observability.tracing import SHUTDOWN_SECONDS, stop_tracing
 from app.settings import Settings
 from tests.app.observability.test_logs import TRACE, TRACEPARENT
@@ -143,7 +143,6 @@ def test_there_are_no_spans_by_default() -> None:
     app = create_app(Settings(device="cpu", fast_path=True))
     assert app.state.tracing is None
     assert app.fast_path.routes
-    assert "/health/ready" in UNTRACED_PATHS
 
 
 def test_with_tracing_every_request_passes_fastapi_which_makes_the_spans() -> None:
