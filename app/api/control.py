@@ -14,6 +14,7 @@ from app.api.openapi import problems
 from app.api.state import state_of
 from app.codecs.bodies import parse_json
 from app.errors import Forbidden, InvalidRequest, ModelNotFound, ModelRefused, Unauthorized
+from app.http.auth import combine
 
 router = APIRouter(tags=["open inference protocol v2"])
 
@@ -102,7 +103,7 @@ async def unload(request: Request, name: str) -> Response:
 
 
 def check_admin(request: Request) -> None:
-    state_of(request).authenticator.check_admin(dict(request.scope["headers"]))
+    state_of(request).authenticator.check_admin(combine(request.scope["headers"]))
 
 
 async def parse_object(request: Request) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import Forbidden, Unauthorized
 
 Headers = Mapping[bytes, bytes]  # names in lower case
+MAX_KEYS = 8  # of one request: each is compared with every digest
 
 
 class Authenticator:
@@ -25,7 +28,7 @@ class Authenticator:
         self.digests = (*api_keys, *admin_keys)
 
     def accepts(self, headers: Headers) -> bool:
-        return is_known(key_of(headers), self.digests)
+        return any_known(keys_of(headers), self.digests)
 
     def check(self, headers: Headers) -> None:
         """Raises `Unauthorized`."""
@@ -37,19 +40,43 @@ class Authenticator:
         if not self.admin_digests:
             raise Forbidden("Administration is disabled: the operator enables it with admin_keys.")
         self.check(headers)
-        if not is_known(key_of(headers), self.admin_digests):
+        if not any_known(keys_of(headers), self.admin_digests):
             raise Forbidden("This key has no administrator rights: send an administrator's key.")
 
 
-def key_of(headers: Headers) -> bytes:
-    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    return token.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
+def combine(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name; the values of one name are joined by commas, as proxies do too (RFC 9110, 5.3)."""
+    combined: dict[bytes, bytes] = {}
+    for name, value in headers:
+        combined[name] = combined[name] + b"," + value if name in combined else value
+    return combined
 
 
-def is_known(key: bytes, digests: Sequence[str]) -> bool:
-    """Constant-time: compares the key with every digest, so that the response time reveals nothing."""
-    key_digest = hashlib.sha256(key).hexdigest()
-    return sum([hmac.compare_digest(key_digest, digest) for digest in digests]) > 0
+def keys_of(headers: Headers) -> list[bytes]:
+    """All that may be a key: a proxy between client and service may have added credentials of its own."""
+    keys = headers.get(b"x-api-key", b"").split(b",")
+    for value in headers.get(b"authorization", b"").split(b","):
+        scheme, *credentials = value.split(None, 1) or [b""]
+        if scheme.lower() == b"bearer":
+            keys += credentials
+        elif scheme.lower() == b"basic" and credentials:
+            keys += user_and_password(credentials[0])
+    return [key for key in map(bytes.strip, keys) if key][:MAX_KEYS]
+
+
+def user_and_password(credentials: bytes) -> tuple[bytes, ...]:
+    """Of HTTP's Basic scheme (RFC 7617); empty if they are malformed."""
+    try:
+        user, _, password = base64.b64decode(credentials.strip(), validate=True).partition(b":")
+    except binascii.Error:
+        return ()
+    return user, password
+
+
+def any_known(keys: Sequence[bytes], digests: Sequence[str]) -> bool:
+    """Constant-time: compares every key with every digest, so that the response time reveals nothing."""
+    key_digests = [hashlib.sha256(key).hexdigest() for key in keys]
+    return sum([hmac.compare_digest(key, digest) for key in key_digests for digest in digests]) > 0
 
 
 # Probes send no keys; the page and the API description hold only public information.
@@ -59,7 +86,7 @@ PUBLIC_FOLDERS = ("/static/", "/docs/files/")
 
 
 class ApiKeyMiddleware:
-    """Refuses requests without a known key, except GET and HEAD of public paths."""
+    """Refuses requests without a known key, except GET, HEAD and OPTIONS of public paths."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator, health_route: str) -> None:
         """`health_route` is a platform's own path of a probe, or empty."""
@@ -69,9 +96,11 @@ class ApiKeyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self.is_public(scope):
-            self.authenticator.check(dict(scope["headers"]))
+            self.authenticator.check(combine(scope["headers"]))
         await self.app(scope, receive, send)
 
     def is_public(self, scope: Scope) -> bool:
         path = scope["path"]
-        return scope["method"] in ("GET", "HEAD") and (path in self.public_paths or path.startswith(PUBLIC_FOLDERS))
+        return scope["method"] in ("GET", "HEAD", "OPTIONS") and (
+            path in self.public_paths or path.startswith(PUBLIC_FOLDERS)
+        )

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from app.http.auth import is_known, key_of
+from app.http.auth import MAX_KEYS, Authenticator, any_known, keys_of
 from app.main import create_app
 from app.settings import Settings
 from tests.support.api_keys import digest_of
 from tests.support.served_client import ServedClient
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
 
 ORIGIN = {"Origin": "https://app.example"}
 
@@ -46,11 +53,23 @@ def keyed(request: pytest.FixtureRequest, models: Path) -> Iterator[TestClient]:
         {"Authorization": "bearer  first"},
         {"X-API-Key": "first"},
         {"X-API-Key": "admin"},
+        {"Authorization": "BEARER\t first "},
+        {"X-API-Key": " first "},
         {"Authorization": "Basic Zm9v", "X-API-Key": "first"},  # a proxy may have added its own
+        {"Authorization": "Bearer of-a-proxy", "X-API-Key": "first"},
+        {"Authorization": "Bearer first", "X-API-Key": "of-a-gateway"},
+        {"Authorization": basic("first", ""), "X-API-Key": "of-a-gateway"},
+        {"Authorization": basic("", "first")},
+        {"Authorization": basic("somebody", "admin").replace("Basic", "basic")},
+        [("X-API-Key", "first"), ("X-API-Key", "of-a-gateway")],
+        [("X-API-Key", "of-a-gateway"), ("X-API-Key", "first")],
+        [("Authorization", "Bearer first"), ("Authorization", "Bearer of-a-proxy")],
+        {"X-API-Key": "of-a-gateway, first"},  # two headers, joined by a proxy
+        {"Authorization": "Basic Zm9v, Bearer first"},
     ],
     ids=str,
 )
-def test_request_with_a_key_is_answered(keyed: TestClient, seven_png: bytes, headers: dict[str, str]) -> None:
+def test_request_with_a_key_is_answered(keyed: TestClient, seven_png: bytes, headers: Any) -> None:
     assert keyed.post("/predict", content=seven_png, headers=headers).json()["predictions"][0]["digit"] == 7
     assert keyed.get("/models", headers=headers).status_code == 200
 
@@ -66,6 +85,13 @@ def test_request_with_a_key_is_answered(keyed: TestClient, seven_png: bytes, hea
         {"X-API-Key": "FIRST"},
         {"X-API-Key": digest_of("first")},  # what the settings hold is no key
         {"Authorization": "Bearer third", "X-API-Key": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": "", "X-API-Key": ","},
+        {"Authorization": basic("", "")},
+        {"Authorization": "Basic first="},
+        {"Authorization": "Basic"},
+        {"Authorization": "Digest username=first, Bearer"},
+        {"X-API-Key": "x," * MAX_KEYS + "first"},
     ],
     ids=str,
 )
@@ -126,9 +152,25 @@ def test_description_tells_where_the_key_goes_if_one_is_needed(closed: TestClien
     assert "security" not in client.get("/openapi.json").json()
 
 
-def test_key_is_found_in_either_header_and_compared_with_all() -> None:
-    assert key_of({b"authorization": b"Bearer a", b"x-api-key": b"b"}) == b"a"
-    assert key_of({b"authorization": b"Digest a", b"x-api-key": b"b"}) == b"b"
-    assert key_of({}) == b""
-    assert is_known(b"a", [digest_of("b"), digest_of("a")])
-    assert not is_known(b"", [digest_of("b"), digest_of("a")])
+def test_administrators_key_is_found_beside_another(keyed: TestClient) -> None:
+    headers = {"Authorization": "Bearer of-a-proxy", "X-API-Key": "admin"}
+    assert keyed.post("/v2/repository/models/digits/load", headers=headers).status_code == 200
+
+
+def test_probes_by_options_need_no_key(closed: TestClient) -> None:
+    """HAProxy's default."""
+    assert closed.options("/").status_code == 204
+    assert closed.options("/models").status_code == 401
+
+
+def test_all_keys_of_a_request_are_compared_with_all_that_are_known() -> None:
+    assert keys_of({b"authorization": b"Bearer a", b"x-api-key": b"b"}) == [b"b", b"a"]
+    assert keys_of({}) == []
+    digests = [digest_of("b"), digest_of("a")]
+    assert any_known([b"c", b"a"], digests)
+    assert not any_known([b"c", b""], digests)
+
+
+def test_empty_key_is_none_even_if_its_digest_is_listed() -> None:
+    """A script that makes the digest from an unset variable opens nothing."""
+    assert not Authenticator([digest_of("")], ()).accepts({b"x-api-key": b"", b"authorization": b"Bearer "})
