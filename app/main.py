@@ -105,6 +105,20 @@ def create_app(settings: Settings | None = None) -> Service:
     return app
 
 
+def create_operations_app(service: Service, settings: Settings) -> Service:
+    """Metrics and probes of the service, for a port of their own that needs no API key."""
+    app = Service(
+        docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, telemetry=telemetry(None, ())
+    )
+    app.state = service.state
+    add_error_handlers(app)
+    app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, on_method_not_allowed)
+    app.include_router(health.router)
+    app.add_layers(settings.model_copy(update={"api_keys": ()}))
+    app.fast_path = FastPath((), service.state, max_body_bytes=settings.max_body_bytes)
+    return app
+
+
 def app_state(settings: Settings) -> AppState:
     return AppState(
         repository=model_repository(settings),
