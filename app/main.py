@@ -10,7 +10,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
@@ -19,6 +18,7 @@ from app.api.state import AppState
 from app.codecs.bodies import Limits
 from app.http.auth import ApiKeyMiddleware, Authenticator
 from app.http.body_limit import BodyLimitMiddleware
+from app.http.cors import CorsMiddleware
 from app.http.fast_path import FastPath
 from app.http.problems import ProblemMiddleware, add_error_handlers
 from app.http.routing import CanonicalPathMiddleware, HeadMiddleware, canonical_path, on_method_not_allowed
@@ -36,13 +36,12 @@ from app.web import pages
 
 ROUTERS = (digits.router, models.router, health.router, v1.router, v2.router, control.router, pages.router)
 HOT_ROUTES = (*digits.HOT_ROUTES, *v1.HOT_ROUTES, *v2.HOT_ROUTES)
-EXPOSED_HEADERS = ("Retry-After", "Inference-Header-Content-Length", "WWW-Authenticate", "X-Request-ID")
 
 
 class Service(FastAPI):
     """FastAPI inside the service's own middleware, the outermost first:
 
-    CanonicalPath( RequestId( CORS( SecurityHeaders( Problem( ApiKey( BodyLimit( Head( FastAPI ))))))))
+    CanonicalPath( RequestId( SecurityHeaders( Cors( Problem( ApiKey( BodyLimit( Head( FastAPI ))))))))
 
     Problems are inside CORS, so that a page of another origin can read them. Our own server answers eligible requests
     on the fast path; all other requests, and every request under another server, pass these layers.
@@ -56,14 +55,8 @@ class Service(FastAPI):
         inner: ASGIApp = BodyLimitMiddleware(HeadMiddleware(super().__call__), settings.max_body_bytes)
         if settings.api_keys:
             inner = ApiKeyMiddleware(inner, self.state.authenticator, platform_path(settings.health_route))
-        cors = CORSMiddleware(
-            SecurityHeadersMiddleware(ProblemMiddleware(inner)),
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["*"],
-            expose_headers=EXPOSED_HEADERS,
-        )
-        self.layers = CanonicalPathMiddleware(RequestIdMiddleware(cors), settings.root_path)
+        cors = CorsMiddleware(ProblemMiddleware(inner), settings.cors_origins)
+        self.layers = CanonicalPathMiddleware(RequestIdMiddleware(SecurityHeadersMiddleware(cors)), settings.root_path)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
