@@ -134,6 +134,7 @@ def model_repository(settings: Settings) -> ModelRepository:
             max_batch_delay_ms=settings.max_batch_delay_ms,
             timeout_ms=settings.timeout_ms,
             max_queue_ms=settings.max_queue_ms,
+            traced=settings.tracing,
         ),
         versions=VersionSettings(
             policy=VersionPolicy.parse(settings.version_policy),

@@ -19,6 +19,7 @@ from starlette.types import Receive
 
 from app.observability import metrics
 from app.observability.request_context import CURRENT_REQUEST, RequestContext
+from app.observability.tracing import stage_spans
 
 State = TypeVar("State")  # the application's, whose class stands above this room
 State_co = TypeVar("State_co", covariant=True)
@@ -61,7 +62,8 @@ def fastapi_endpoint(endpoint: Endpoint[State]) -> Callable[[Request], Awaitable
         headers = dict(scope["headers"])
         raw = RawRequest(request.app.state, path_params, scope["query_string"], headers, await request.body())
         started = time.perf_counter()
-        answered = await cancel_on_disconnect(request.receive, endpoint(raw))
+        with stage_spans():
+            answered = await cancel_on_disconnect(request.receive, endpoint(raw))
         observe_stages(scope["route"].path, CURRENT_REQUEST.get(), started)
         response = Response(answered.body)
         response.raw_headers += [(b"content-type", answered.content_type), *answered.headers]

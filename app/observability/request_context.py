@@ -6,9 +6,12 @@ import itertools
 import math
 import os
 import re
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
+from typing import NamedTuple
 
+from opentelemetry.trace import Tracer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUEST_ID = b"x-request-id"
@@ -21,13 +24,33 @@ _process = os.urandom(6).hex().encode()  # random numbers for each request would
 _count = itertools.count(1)
 
 
+class TracedRun(NamedTuple):
+    """One run of a model for a request. Times are by time.perf_counter."""
+
+    queued_at: float
+    began: float
+    ended: float
+    batch_images: int
+
+
+class RequestTrace:
+    """What becomes the spans of a request. Times are by time.perf_counter; 0: not reached."""
+
+    def __init__(self, tracer: Tracer, trace_id: str) -> None:
+        self.tracer = tracer
+        self.trace_id = trace_id  # the client's, or a new one
+        self.preparing_at = 0.0  # the first picture
+        self.queued_at = 0.0  # the first images
+        self.runs: list[TracedRun] = []
+
+
 class RequestContext:
     """The request's ids and deadline, its model, and when its images were decoded and predicted (0: they were not).
 
     All times are by time.perf_counter.
     """
 
-    __slots__ = ("deadline", "decoded_at", "headers", "model", "number", "predicted_at")
+    __slots__ = ("deadline", "decoded_at", "headers", "model", "number", "predicted_at", "trace")
 
     def __init__(self, headers: Mapping[bytes, bytes]) -> None:
         self.headers = headers
@@ -36,6 +59,7 @@ class RequestContext:
         self.model = NO_MODEL  # name and version, once its images are asked for
         self.decoded_at = 0.0
         self.predicted_at = 0.0
+        self.trace: RequestTrace | None = None  # while tracing, from the request's span on
 
     @property
     def request_id(self) -> bytes:
@@ -45,7 +69,9 @@ class RequestContext:
 
     @property
     def trace_id(self) -> str | None:
-        """The client's trace id, from its header traceparent. Source: W3C Trace Context."""
+        """The id of the request's trace, or the client's from its header traceparent. Source: W3C Trace Context."""
+        if self.trace:
+            return self.trace.trace_id
         match = TRACEPARENT.fullmatch(self.headers.get(b"traceparent", b""))
         return match[1].decode() if match else None
 
@@ -58,6 +84,13 @@ def enter_request(headers: Mapping[bytes, bytes]) -> RequestContext:
     context = RequestContext(headers)
     CURRENT_REQUEST.set(context)
     return context
+
+
+def note_preparing() -> None:
+    """The body of the current request is read: what follows is preprocessing. Only traces need it."""
+    context = CURRENT_REQUEST.get()
+    if context and context.trace and not context.trace.preparing_at:
+        context.trace.preparing_at = time.perf_counter()
 
 
 class RequestIdMiddleware:

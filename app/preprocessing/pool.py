@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 
 from app.arrays import IMAGE_SIZE, Images
 from app.errors import Overloaded, ServiceError
+from app.observability.request_context import note_preparing
 from app.preprocessing.decode import Picture, open_picture
 from app.preprocessing.normalize import mnist_png_to_image, to_image
 
@@ -47,9 +49,11 @@ class BoundedThreadPool:
                 f"{self.pending} requests with large pictures are waiting already: send yours again later."
             )
         self.pending += 1
+        note_preparing()
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._executor, functools.partial(work, *args, **kwargs))
+            context = contextvars.copy_context()  # lines that are logged in the thread have the request's ids
+            return await loop.run_in_executor(self._executor, functools.partial(context.run, work, *args, **kwargs))
         finally:
             self.pending -= 1
 
@@ -69,6 +73,7 @@ def preprocess_small(content: bytes, max_pixels: int) -> Images | None:
     mnist = mnist_png_to_image(content)
     if mnist is not None:
         return mnist[np.newaxis]
+    note_preparing()
     picture = open_picture(content, max_pixels)
     if picture.width * picture.height > INLINE_PIXELS:
         return None
@@ -80,6 +85,7 @@ async def preprocess_files(contents: Sequence[bytes], max_pixels: int) -> Images
 
     Raises `Overloaded`, and the errors of `open_picture` and `to_image` with the index of the picture they are about.
     """
+    note_preparing()
     if sum(map(len, contents)) > INLINE_BYTES:
         pictures = await thread_pool.run(open_all, contents, max_pixels)
     else:

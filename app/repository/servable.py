@@ -13,6 +13,7 @@ from app.arrays import Images, Probabilities
 from app.inference.batcher import Batcher, BatchSettings
 from app.inference.memory import trim_memory
 from app.inference.session import Model
+from app.inference.traced_batcher import TracedBatcher
 from app.observability.metrics import DriftMetrics, RunMetrics
 from app.observability.request_context import CURRENT_REQUEST
 from app.repository.manifest import Manifest
@@ -40,7 +41,8 @@ class Servable:
         """Loaded, warmed up and accepting images. Raises `DeviceUnavailable` or `ModelRefused`."""
         model = await asyncio.to_thread(load_model, graph, device, batch.max_batch_size)
         metrics = RunMetrics.of(manifest.name, manifest.version)
-        batcher = Batcher(model.run, batch, metrics, seconds_per_image=model.seconds_per_image)
+        batcher_class = TracedBatcher if batch.traced else Batcher
+        batcher = batcher_class(model.run, batch, metrics, seconds_per_image=model.seconds_per_image)
         resources = AsyncExitStack()
         await resources.enter_async_context(batcher)
         drift = DriftMetrics.of(manifest.name, manifest.version)
