@@ -8,15 +8,27 @@ import os
 # memory, 8 MB on two cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import sys
+
+from app.server.process_end import end_on_signals, open_standard_streams, run_clean_ups
+
+if __name__ == "__main__":  # before the imports, which take a second
+    open_standard_streams()
+    end_on_signals(interrupt="serve" in sys.argv[1:2])
+    if "--worker" not in sys.argv:  # another program's folder: prometheus_client uses it from its import on
+        os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        os.environ.pop("prometheus_multiproc_dir", None)
+
 import argparse
 import hashlib
 import secrets
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from app import __version__, offline, result_output
+from app.environment import Origin, explain, option_of, read_variables, variable_of
 from app.errors import StartupError
 from app.inference.session import Model
 from app.observability.logs import start_logging
@@ -26,11 +38,12 @@ from app.repository.manifest import Manifest, read_version
 from app.repository.signature import Signer
 from app.repository.version_folders import newest_version
 from app.runtime import configure_runtime
-from app.server.listeners import bind
+from app.server.listeners import Listeners
 from app.server.server import Server, run_server
+from app.server.startup import log_start, print_line, welcome
 from app.server.supervisor import supervise
 from app.server.worker import WorkerSpec
-from app.settings import Settings
+from app.settings import SECRETS, Settings
 
 EXIT_INTERRUPTED = 130  # as shells report SIGINT
 
@@ -39,20 +52,27 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     arguments = build_parser().parse_args(argv)
     arguments.argv = argv
-    options = {name: value for name, value in vars(arguments).items() if name in Settings.model_fields}
+    options = {
+        name: value for name, value in vars(arguments).items() if name in Settings.model_fields and value is not None
+    }
     configure_runtime()
     try:
-        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+        arguments.origins = origins_of(options)
+        settings = Settings(**options)
         return arguments.run_verb(settings, arguments)  # type: ignore[no-any-return]  # argparse's namespace is untyped
     except ValidationError as error:
-        first = error.errors()[0]
-        option = f"--{str(first['loc'][0]).replace('_', '-')}: " if first["loc"] else ""
-        print(f"error: {option}{first['msg']}", file=sys.stderr)
+        print(f"error: {explain(error, arguments.origins, SECRETS)}", file=sys.stderr)
     except StartupError as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return 1
+
+
+def origins_of(options: Mapping[str, object]) -> dict[str, Origin]:
+    """Where each setting that is not a default comes from."""
+    variables = read_variables(Settings.model_fields)
+    return variables | {name: Origin(option_of(name), str(value)) for name, value in options.items()}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -83,7 +103,7 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths",
         nargs="+",
-        type=Path,
+        type=file_argument,
         metavar="FILES",
         help="pictures, folders of pictures, or - for a picture on standard input",
     )
@@ -92,35 +112,38 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, "device", "models", "require_signature_by", "max_batch_size", "max_pixels")
 
 
+def file_argument(text: str) -> Path:
+    if not text:  # Path("") is the current folder
+        raise argparse.ArgumentTypeError("a path is empty")
+    return Path(text)
+
+
 def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
     """Each setting as an option with the setting's description. `Settings` checks the values."""
     for name in names:
         field = Settings.model_fields[name]
-        option = "--" + name.replace("_", "-")
-        text = f"{field.description} (default: {field.default or field.get_default()}; DIGITS_{name.upper()})"
-        parser.add_argument(option, help=text.replace("%", "%%"), metavar=name.upper())
+        text = f"{field.description} (default: {field.default or field.get_default()}; {variable_of(name)})"
+        flag: dict[str, str] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
+        parser.add_argument(option_of(name), help=text.replace("%", "%%"), metavar=name.upper(), **flag)
 
 
 def serve(settings: Settings, arguments: argparse.Namespace) -> int:
     start_logging(settings.log_level, settings.log_format, access_log=settings.access_log)
     if arguments.worker:
         return serve_as_worker(settings, arguments.worker)
-    sockets = bind(settings.host, settings.port)
+    log_start(settings, arguments.origins)
+    listeners = Listeners.bind(settings)
 
     def print_welcome(device: str) -> None:
-        host, port = sockets[0].getsockname()[:2]
-        print(welcome(host, port, device), flush=True)
+        print_line(welcome(listeners, device))
 
-    if settings.workers > 1:
-        supervise(
-            arguments.argv,
-            sockets,
-            count=settings.workers,
-            timeout_seconds=settings.worker_timeout_seconds,
-            on_ready=print_welcome,
-        )
-    else:
-        run_server(settings, sockets, lambda server: print_welcome(server.device))
+    try:
+        if settings.workers > 1:
+            supervise(arguments.argv, listeners, settings, print_welcome)
+        else:
+            run_server(settings, listeners, lambda server: print_welcome(server.device))
+    finally:
+        run_clean_ups()
     return 0
 
 
@@ -134,21 +157,11 @@ def serve_as_worker(settings: Settings, spec: WorkerSpec) -> int:
     spec.share_metrics()
     share_pid()
     try:
-        run_server(settings, spec.open_sockets(), report)
+        run_server(settings, spec.open_listeners(), report)
     except StartupError as error:
         spec.send(f"error {error}")
         return 1
     return 0
-
-
-def welcome(host: str, port: int, device: str) -> str:
-    if host in ("127.0.0.1", "0.0.0.0", "::1", "::"):  # noqa: S104  # only compared
-        host = "localhost"
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    return (
-        f"Digits is reading on {address} ({device}); draw on that page, see {address}/docs, or try:\n"
-        f"  curl -s {address}/static/seven.png | curl -s --data-binary @- {address}/predict"
-    )
 
 
 def predict(settings: Settings, arguments: argparse.Namespace) -> int:

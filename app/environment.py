@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
+
+from pydantic import ValidationError
 
 from app.errors import StartupError
 
@@ -113,3 +115,29 @@ def platform_variables() -> dict[str, Origin]:
             if value := clean(os.environ.get(variable, "")):
                 found[setting] = Origin(variable, value)
     return found
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def explain(error: ValidationError, origins: Mapping[str, Origin], secrets: Collection[str]) -> str:
+    """The first of the errors in one line, which names where the wrong value stands, and the value if it is none of
+    the secrets.
+    """
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    message = re.sub(rf"{PREFIX}([A-Z_]+)", lambda match: place(match[1].lower(), origins, secrets), message)
+    if not first["loc"]:
+        return message
+    name, *item = first["loc"]
+    position = f", item {item[0] + 1}" if item and isinstance(item[0], int) else ""
+    return f"{place(str(name), origins, secrets)}{position}: {message}"
+
+
+def place(setting: str, origins: Mapping[str, Origin], secrets: Collection[str]) -> str:
+    """Where a setting's value comes from; its variable if it has its default."""
+    origin = origins.get(setting)
+    if origin is None:
+        origin = origins.get(f"{setting}_file")
+        return str(origin) if origin else variable_of(setting)
+    return origin.source if setting in secrets else str(origin)

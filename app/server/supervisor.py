@@ -4,6 +4,7 @@ supervisor  binds the port, starts the workers, answers no request
 worker      runs the supervisor's own command line with a `WorkerSpec`: the sockets and a pipe to the supervisor
 pipe        "ready DEVICE" or "error TEXT", then an empty line as heartbeat; closed when either process has ended
 signals     SIGTERM and SIGINT are forwarded to every worker; SIGHUP restarts the workers one by one
+end         a second signal, or `shutdown_seconds` after the drain: the workers that are left are killed
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import asyncio
 import itertools
 import logging
 import os
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,33 +25,29 @@ from pathlib import Path
 from prometheus_client.multiprocess import mark_process_dead
 
 from app.errors import StartupError
+from app.server.listeners import Listeners
+from app.server.process_end import end_at_once, end_timer, exit_status, on_end
 from app.server.worker import HEARTBEAT_SECONDS, METRICS_VARIABLE, Worker, WorkerSpec
+from app.settings import Settings
 
 RETRY_DELAYS_S = (0, 1, 2, 4, 8, 16)  # before each attempt to start a replacement; the last one repeats
+KILL_SECONDS = 0.6  # after the time at which a worker ends itself
+END_SECONDS = 0.8  # then the supervisor ends, even if a killed worker does not: its disk may hang
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # only a folder of our own is made in it
 
 logger = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Keeps `count` workers, each started with `command`, serving the sockets."""
+    """Keeps `settings.workers` workers, each started with `command`, serving the listeners."""
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        sockets: Sequence[socket.socket],
-        *,
-        count: int,
-        timeout_seconds: int,
-        metrics_folder: str,
-    ) -> None:
-        """A worker without a heartbeat for longer than `timeout_seconds` is killed."""
+    def __init__(self, command: Sequence[str], listeners: Listeners, settings: Settings, metrics_folder: str) -> None:
         self.command = command
-        self.sockets = sockets
-        self.count = count
-        self.timeout_seconds = timeout_seconds
+        self.listeners = listeners
+        self.settings = settings
         self.metrics_folder = metrics_folder
         self.workers: set[Worker] = set()  # alive: some are not ready yet, some are retired
+        self.ready = False  # all of the first workers were
         self.stopping = asyncio.Event()
         self.restart_requested = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,25 +58,53 @@ class Supervisor:
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, self._stop, signum)
         loop.add_signal_handler(signal.SIGHUP, self.restart_requested.set)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # for workers; elsewhere it opens the log again
         self._tasks |= {loop.create_task(self._kill_unresponsive()), loop.create_task(self._restart_on_request())}
         try:
-            devices = await asyncio.gather(*[self._start().ready for _ in range(self.count)])
+            devices = await asyncio.gather(*[self._start().ready for _ in range(self.settings.workers)])
+            self.ready = True
             on_ready(devices[0])
             await self.stopping.wait()
-        except StartupError:
-            if not self.stopping.is_set():
-                raise
         finally:
             if not self.stopping.is_set():
-                self._stop(signal.SIGKILL)
+                self.stopping.set()
+                self._kill_workers()
             await asyncio.gather(*[worker.exit_status for worker in self.workers])
 
     def _stop(self, signum: signal.Signals) -> None:
-        self.stopping.set()
-        for listener in self.sockets:  # the port closes with the last worker's copy
-            listener.close()
+        """Graceful the first time, if the service was ready; else at once."""
+        if not self.ready:
+            self._kill_workers()
+            end_at_once(signum)
+        elif self.stopping.is_set():
+            self._kill_workers()
+            end_timer.set(0, exit_status(signum))
+        else:
+            self.stopping.set()
+            drain_seconds = self.settings.drain_seconds if signum == signal.SIGTERM else 0
+            self._set_times(drain_seconds)
+            logger.info("%s: %d workers stop, within %g s", signum.name, len(self.workers), drain_seconds)
+            for worker in self.workers:
+                worker.process.send_signal(signum if worker.was_ready else signal.SIGKILL)
+
+    def _set_times(self, drain_seconds: float) -> None:
+        """When the port closes, and when what is left is killed."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(drain_seconds, self._close_port)
+        ends_in = drain_seconds + self.settings.shutdown_seconds
+        loop.call_later(ends_in + KILL_SECONDS, self._kill_workers)
+        end_timer.set(ends_in + END_SECONDS)
+
+    def _close_port(self) -> None:
+        """It is closed with the last worker's copy. A worker that stops alone leaves it open for the others."""
+        self.listeners.refuse_new_connections()
+        self.listeners.close()
+
+    def _kill_workers(self) -> None:
         for worker in self.workers:
-            worker.process.send_signal(signum if worker.was_ready else signal.SIGKILL)
+            if self.ready:
+                logger.error("worker %d is killed", worker.process.pid)
+            worker.process.kill()
 
     def _start(self) -> Worker:
         if self.stopping.is_set():
@@ -88,7 +113,11 @@ class Supervisor:
         number = next(number for number in itertools.count() if number not in taken)
         read, write = os.pipe()
         os.set_blocking(write, False)
-        spec = WorkerSpec(number, write, tuple(listener.fileno() for listener in self.sockets))
+        service, operations = (
+            tuple(listener.fileno() for listener in listeners)
+            for listeners in (self.listeners.service, self.listeners.operations)
+        )
+        spec = WorkerSpec(number, write, service, operations)
         pipe = os.fdopen(read, "rb", 0)
         try:
             worker = Worker(number, self._spawn(spec), pipe)
@@ -104,7 +133,7 @@ class Supervisor:
         return subprocess.Popen(
             [*self.command, "--worker", str(spec)],
             env=os.environ | {METRICS_VARIABLE: self.metrics_folder},
-            pass_fds=(spec.pipe, *spec.sockets),
+            pass_fds=(spec.pipe, *spec.service, *spec.operations),
             process_group=0,  # a terminal sends Ctrl+C to the supervisor alone, which forwards it
         )
 
@@ -150,30 +179,23 @@ class Supervisor:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             for worker in self.workers:
                 worker.seconds_since_heartbeat += HEARTBEAT_SECONDS
-                if worker.was_ready and worker.seconds_since_heartbeat > self.timeout_seconds:
+                if worker.was_ready and worker.seconds_since_heartbeat > self.settings.worker_timeout_seconds:
                     logger.error("worker %d is unresponsive: killing it", worker.process.pid)
                     worker.process.kill()
 
 
 def supervise(
-    arguments: Sequence[str],
-    sockets: Sequence[socket.socket],
-    *,
-    count: int,
-    timeout_seconds: int,
-    on_ready: Callable[[str], None],
+    arguments: Sequence[str], listeners: Listeners, settings: Settings, on_ready: Callable[[str], None]
 ) -> None:
-    """Serves with `count` processes of `python -m app ARGUMENTS` until a signal ends it. Raises `StartupError`."""
+    """Serves with several processes of `python -m app ARGUMENTS` until a signal ends it. Raises `StartupError`."""
     if sys.platform == "win32":
         raise StartupError("several workers need signals and inherited sockets, which Windows lacks: use --workers 1")
+    end_timer.start()
     with temporary_metrics_folder() as folder:
 
         async def run() -> None:
             command = [sys.executable, "-m", "app", *arguments]
-            supervisor = Supervisor(
-                command, sockets, count=count, timeout_seconds=timeout_seconds, metrics_folder=folder
-            )
-            await supervisor.run(on_ready)
+            await Supervisor(command, listeners, settings, folder).run(on_ready)
 
         asyncio.run(run())
 
@@ -187,4 +209,5 @@ def temporary_metrics_folder() -> Iterator[str]:
     except OSError as error:
         raise StartupError(f"several workers need a folder for their metrics: {error}") from error
     with made as folder:
+        on_end(lambda: shutil.rmtree(folder, ignore_errors=True))
         yield folder

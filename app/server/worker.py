@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import json
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from typing import IO, NamedTuple, Self
 from prometheus_client import values
 
 from app.errors import StartupError
+from app.server.listeners import Listeners
 
 HEARTBEAT_SECONDS = 1
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's: the folder of all workers' metrics
@@ -25,22 +27,27 @@ class WorkerSpec(NamedTuple):
 
     number: int  # unique among the workers alive; names the files of its metrics
     pipe: int  # file descriptor
-    sockets: tuple[int, ...]  # file descriptors
+    service: tuple[int, ...]  # file descriptors of the listening sockets
+    operations: tuple[int, ...]
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        number, pipe, *sockets = map(int, text.split(","))
-        return cls(number, pipe, tuple(sockets))
+        number, pipe, service, operations = json.loads(text)
+        return cls(number, pipe, tuple(service), tuple(operations))
 
     def __str__(self) -> str:
-        return ",".join(map(str, (self.number, self.pipe, *self.sockets)))
+        return json.dumps(self)
 
     def share_metrics(self) -> None:
         """Must be called before the first metric is created. A worker adds to the files of the one it replaces."""
         values.ValueClass = values.MultiProcessValue(lambda: self.number)  # type: ignore[no-untyped-call]
 
-    def open_sockets(self) -> list[socket.socket]:
-        return [socket.socket(fileno=descriptor) for descriptor in self.sockets]
+    def open_listeners(self) -> Listeners:
+        service, operations = (
+            [socket.socket(fileno=descriptor) for descriptor in descriptors]
+            for descriptors in (self.service, self.operations)
+        )
+        return Listeners(service, operations, shared=True)
 
     def send(self, line: str) -> bool:
         """Whether the supervisor is alive."""
