@@ -17,12 +17,14 @@
     +-- InternalError         500  unexpected: logged with its trace; the client gets a generic text
     +-- Unavailable           503  with Retry-After
     |   +-- Overloaded             the queue is full
+    |   +-- NotReady               the model cannot run: every run fails, or one does not end
     |   +-- Stopping               the service is shutting down
     +-- DeadlineExceeded      504  no answer within `timeout_ms`
 
     StartupError                   the service does not start; one line that says why
     +-- DeviceUnavailable          `cuda` or `tensorrt` was requested and is not available
     +-- ModelRefused               a version on disk is damaged or does not match its manifest
+        +-- ModelUnreadable            the disk does not give it: this may pass
 
 A problem's member `error` repeats `detail`: clients of TensorFlow Serving and the Open Inference Protocol read only it.
 """
@@ -216,6 +218,11 @@ class Overloaded(Unavailable):
     title = "The service is overloaded"
 
 
+class NotReady(Unavailable):
+    slug = "not-ready"
+    title = "The model cannot run"
+
+
 class Stopping(Unavailable):
     slug = "stopping"
     title = "The service is shutting down"
@@ -240,3 +247,7 @@ class DeviceUnavailable(StartupError):
 
 class ModelRefused(StartupError):
     """A model version on disk is damaged, incomplete or does not match its manifest."""
+
+
+class ModelUnreadable(ModelRefused):
+    """The disk does not give a file, or not in time."""

@@ -6,19 +6,15 @@ There is no timer by default. A short run is done in the event loop, once all re
 it are queued; a longer one in a thread, and the next batch forms meanwhile.
 
 Backpressure: the queue is bounded by the time its images would wait for their run. Beyond that bound load is shed:
-`submit` raises `Overloaded`. Each request has a deadline, after which its future raises `DeadlineExceeded`.
+`submit` raises `Overloaded`. Small requests have a bound of their own, so that large ones never crowd them out. Each
+request has a deadline, after which its future raises `DeadlineExceeded`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import sys
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -26,17 +22,18 @@ from typing import Self
 import numpy as np
 
 from app.arrays import Images, Probabilities
-from app.errors import DeadlineExceeded, InternalError, Overloaded, Stopping
+from app.errors import DeadlineExceeded, InternalError, NotReady, Overloaded, Stopping
+from app.inference.daemon_thread import DaemonThread
 from app.inference.fair_queue import BatchSlice, FairQueue, QueueEntry
+from app.inference.run_health import RunHealth
 from app.observability.metrics import RunMetrics
-
-logger = logging.getLogger(__name__)
 
 # Runs of at most this many seconds are done in the event loop: handing one to a thread and its results back costs about
 # half as much.
 SHORT_RUN_S = 300e-6
 RECENT_RUNS = 8  # runs over which the time of a run is averaged
-RUN_NICENESS = 10  # by which the thread's priority is lower than the event loop's, on Linux's scale from -20 to 19
+SMALL_SHARE = 8  # a request of at most this part of a batch is small: large ones leave it its room in the queue
+CLOSE_SECONDS = 1  # for the run in progress at the end, for which nobody waits any more
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,7 @@ class BatchSettings:
     max_batch_delay_ms: float = 0  # how long the first request of a batch waits for others; 0: not at all
     timeout_ms: float = 10_000  # the deadline of a request, counted from when it is queued
     max_queue_ms: float = 150  # how long the queue may take to run; a request beyond that is refused
+    traced: bool = False  # `TracedBatcher` notes waits and runs for the requests' traces
 
 
 class Batcher:
@@ -69,32 +67,40 @@ class Batcher:
         self.metrics = metrics
         self.timeout_s = settings.timeout_ms / 1000
         short_run = int(SHORT_RUN_S / seconds_per_image) if seconds_per_image else 0  # images
-        self.queue = FairQueue(settings.max_batch_size, short_run, metrics)
+        small = max(short_run, settings.max_batch_size // SMALL_SHARE)
+        self.queue = FairQueue(settings.max_batch_size, short_run, metrics, small=small)
+        self.health = RunHealth(run, metrics)
         self.queue_limit = settings.max_queue_size  # images, at this time
         self.run_seconds = seconds_per_image * settings.max_batch_size  # a moving average, with the way to the thread
         self._running: list[BatchSlice] = []  # the batch in the thread
+        self._running_since = 0.0  # by time.perf_counter
+        self._run: asyncio.Future[None] | None = None  # the last one in the thread
         self._scheduled = False  # `_run_next` follows once all callbacks that are ready have run
         self._delay_timer: asyncio.TimerHandle | None = None  # ends the wait for a fuller batch
         self._deadline_timer: asyncio.TimerHandle | None = None  # fires at the next deadline
         self._stopping = False
-        self._idle = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batcher", initializer=lower_thread_priority)
+        self._thread = DaemonThread("batcher")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Graceful shutdown: accepts no more requests, answers those that wait, then ends."""
+        """Graceful shutdown: accepts no more requests, answers those that wait, then ends.
+
+        A stuck run is not waited for once all its requests have expired.
+        """
         self._stopping = True
         self._schedule()
-        while self.queue.entries or self._running:
-            self._idle.clear()
-            await self._idle.wait()
+        if waiting := [entry.future for entry in self._waiting() if not entry.future.done()]:
+            await asyncio.wait(waiting, timeout=self.timeout_s)
+        if self._run:
+            await asyncio.wait((self._run,), timeout=CLOSE_SECONDS)
         if self._deadline_timer:
             self._deadline_timer.cancel()
+        self.health.close()
         self._thread.shutdown()
 
     @property
@@ -102,13 +108,20 @@ class Batcher:
         """Images waiting; a request larger than a batch counts as one batch."""
         return self.queue.weight
 
+    @property
+    def problem(self) -> str:
+        """Why the model cannot run now; empty if it can."""
+        if self._is_stuck():
+            return f"a run has not ended for {time.perf_counter() - self._running_since:.0f} s"
+        return self.health.problem
+
     def submit(self, images: Images) -> asyncio.Future[Probabilities]:
         """(n, 28, 28) -> (n, 10), to be awaited.
 
         Raises as `check_capacity` does. The future raises `DeadlineExceeded`, or `InternalError` if a run failed.
         """
+        self.check_capacity(len(images))
         weight = min(len(images), self.queue.max_batch_size)
-        self.check_capacity(weight)
         entry = QueueEntry(images, weight, self._loop.create_future(), time.perf_counter())
         self.queue.put(entry)
         if not self._scheduled:
@@ -117,13 +130,29 @@ class Batcher:
             self._deadline_timer = self._loop.call_later(self.timeout_s, self._expire)
         return entry.future
 
-    def check_capacity(self, weight: int = 1) -> None:
-        """Sheds load: raises `Overloaded` if the queue has no room for `weight` more images, `Stopping` at the end."""
+    def check_capacity(self, images: int = 1) -> None:
+        """Sheds load: raises `Overloaded` if the queue has no room for so many images.
+
+        Only other small requests can leave a small one without room. Raises `Stopping` at the end, and `NotReady` while
+        a run is stuck.
+        """
         if self._stopping:
             raise Stopping
-        if self.queue.weight + weight > self.queue_limit:
+        queue = self.queue
+        waiting = queue.small_weight if images <= queue.small else queue.weight
+        if waiting + min(images, queue.max_batch_size) > self.queue_limit:
             self.metrics.overloaded.inc()
-            raise Overloaded(f"The queue is full ({self.queue.weight} images are waiting): retry later.")
+            raise Overloaded(f"The queue is full ({queue.weight} images are waiting): retry later.")
+        if self._running and self._is_stuck():
+            queue.drop_disconnected()
+            raise NotReady(f"The model does not answer: {self.problem}. Retry later.")
+
+    def _is_stuck(self) -> bool:
+        return bool(self._running) and time.perf_counter() - self._running_since > self.timeout_s
+
+    def _waiting(self) -> list[QueueEntry]:
+        """Running or queued. A large request may be both."""
+        return [*(entry for entry, _ in self._running), *self.queue.entries]
 
     # --- when the next batch runs ---
 
@@ -159,22 +188,20 @@ class Batcher:
             return
         batch, size = self.queue.take_batch()
         if not batch:
-            self._idle.set()
-        elif size <= self.queue.short_run:
+            return
+        if size <= self.queue.short_run:
             self._finish(batch, *self._timed_run(batch))
         else:
-            self._running = batch
-            self._loop.run_in_executor(self._thread, self._run_in_thread, batch, time.perf_counter())
+            self._running, self._running_since = batch, time.perf_counter()
+            self._run = self._loop.run_in_executor(self._thread, self._run_in_thread, batch)
 
     # --- one run ---
 
-    def _run_in_thread(self, batch: list[BatchSlice], began: float) -> None:
-        self._loop.call_soon_threadsafe(self._finish_in_loop, batch, began, *self._timed_run(batch))
+    def _run_in_thread(self, batch: list[BatchSlice]) -> None:
+        self._loop.call_soon_threadsafe(self._finish_in_loop, batch, *self._timed_run(batch))
 
-    def _finish_in_loop(
-        self, batch: list[BatchSlice], began: float, rows: Probabilities | None, seconds: float
-    ) -> None:
-        self._adapt_queue_limit(time.perf_counter() - began)
+    def _finish_in_loop(self, batch: list[BatchSlice], rows: Probabilities | Exception, seconds: float) -> None:
+        self._adapt_queue_limit(time.perf_counter() - self._running_since)
         self._finish(batch, rows, seconds)
 
     def _adapt_queue_limit(self, seconds: float) -> None:
@@ -183,30 +210,31 @@ class Batcher:
         runs = max(1.0, self.settings.max_queue_ms / 1000 / self.run_seconds)
         self.queue_limit = min(self.settings.max_queue_size, int(runs * self.queue.max_batch_size))
 
-    def _timed_run(self, batch: list[BatchSlice]) -> tuple[Probabilities | None, float]:
-        """The batch's rows, or None if the run failed, and its seconds."""
+    def _timed_run(self, batch: list[BatchSlice]) -> tuple[Probabilities | Exception, float]:
+        """The batch's rows, or why the run failed, and its seconds."""
         images = batch[0][1] if len(batch) == 1 else np.concatenate([images for _, images in batch])
         start = time.perf_counter()
         try:
             return self.run(images), time.perf_counter() - start
-        except Exception:
-            logger.exception("a batch of %d images failed", len(images))
-            return None, time.perf_counter() - start
+        except Exception as error:  # noqa: BLE001  # of whatever kind: the callers get an `InternalError`
+            return error, time.perf_counter() - start
 
-    def _finish(self, batch: list[BatchSlice], rows: Probabilities | None, seconds: float) -> None:
+    def _finish(self, batch: list[BatchSlice], rows: Probabilities | Exception, seconds: float) -> None:
         self._running = []
+        if isinstance(rows, Exception):
+            self.health.failed(rows)
+        elif self.health.failed_runs:
+            self.health.succeeded()
         start = 0
         for entry, images in batch:
             end = start + len(images)
-            if rows is None:
+            if isinstance(rows, Exception):
                 self._fail(entry)
             else:
                 entry.deliver(rows[start:end])
             start = end
         self._observe(batch, start, seconds)
         self._schedule()
-        if not self.queue.entries:
-            self._idle.set()
 
     def _fail(self, entry: QueueEntry) -> None:
         self.metrics.failed.inc()
@@ -221,7 +249,7 @@ class Batcher:
     def _expire(self) -> None:
         """Fails requests past their deadline, queued or running, and sets the timer to the next deadline."""
         now = time.perf_counter()
-        waiting = [*(entry for entry, _ in self._running), *self.queue.entries]  # a large request may be in both
+        waiting = self._waiting()
         for entry in waiting:
             if now >= entry.queued_at + self.timeout_s and not entry.future.done():
                 self.metrics.expired.inc()
@@ -229,13 +257,3 @@ class Batcher:
         pending = [entry.queued_at for entry in waiting if not entry.future.done()]
         next_deadline = min(pending, default=now) + self.timeout_s
         self._deadline_timer = self._loop.call_later(next_deadline - now, self._expire) if pending else None
-
-
-def lower_thread_priority() -> None:
-    """Lets the event loop, which has little to do, go before the runs on a core that both want.
-
-    One core, small requests beside a convolutional model's 4,096 images: p99 8.0 ms without it, 4.3 ms with.
-    """
-    if sys.platform == "linux":  # where each thread has a priority of its own
-        niceness = os.getpriority(os.PRIO_PROCESS, 0) + RUN_NICENESS
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

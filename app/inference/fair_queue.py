@@ -30,13 +30,14 @@ SMALL_RECENTLY_S = 0.1  # seconds after a small request in which large ones get 
 class QueueEntry:
     """A queued request and the future of its result. The future is done early if the client has disconnected."""
 
-    __slots__ = ("future", "images", "queued_at", "remaining", "rows", "weight")
+    __slots__ = ("future", "images", "queued_at", "remaining", "rows", "small", "weight")
 
     def __init__(self, images: Images, weight: int, future: asyncio.Future[Probabilities], queued_at: float) -> None:
         self.images = images
         self.future = future
         self.queued_at = queued_at  # by time.perf_counter
         self.weight = weight  # images by which it fills the queue: one batch of them at most
+        self.small = False  # set by the queue
         self.remaining = len(images)  # images that are in no batch yet
         self.rows: list[Probabilities] = []  # results of the batches so far, if it takes several
 
@@ -68,20 +69,33 @@ BatchSlice = tuple[QueueEntry, Images]  # what one batch holds of one request
 class FairQueue:
     """Entries in the order in which they are served. `Batcher.check_capacity` bounds how many there are."""
 
-    def __init__(self, max_batch_size: int, short_run: int, metrics: RunMetrics) -> None:
-        """`short_run` is the size of the largest small request, in images; 0: all requests are large."""
+    def __init__(self, max_batch_size: int, short_run: int, metrics: RunMetrics, *, small: int = 0) -> None:
+        """`short_run` images are run in little time, 0: not even one is; a request of up to `small` images is small."""
         self.max_batch_size = max_batch_size
         self.short_run = short_run
+        self.small = small
         self.metrics = metrics
         self.entries: deque[QueueEntry] = deque()
         self.weight = 0  # images waiting, of each request one batch at most
+        self.small_weight = 0  # those of small requests
         self._small_at = -math.inf  # when the last small request arrived, by time.perf_counter
 
     def put(self, entry: QueueEntry) -> None:
+        entry.small = entry.weight <= self.small
         if entry.weight <= self.short_run:
             self._small_at = entry.queued_at
+        self._append(entry)
+
+    def _append(self, entry: QueueEntry) -> None:
         self.entries.append(entry)
         self.weight += entry.weight
+        if entry.small:
+            self.small_weight += entry.weight
+
+    def drop_disconnected(self) -> None:
+        """Frees the memory of requests whose result nobody waits for, while no batch is taken."""
+        for entry in list(self._pop_connected()):
+            self._append(entry)
 
     def take_batch(self) -> tuple[list[BatchSlice], int]:
         """From each entry in turn what fits, and how many images that is; what does not fit is queued again."""
@@ -114,6 +128,8 @@ class FairQueue:
         while self.entries:
             entry = self.entries.popleft()
             self.weight -= entry.weight
+            if entry.small:
+                self.small_weight -= entry.weight
             if entry.future.done():
                 self.metrics.disconnected.inc()
             else:
@@ -123,8 +139,7 @@ class FairQueue:
         """Policy 2: what is left of a request waits until all others have had their turn."""
         for entry in entries:
             entry.weight = min(entry.remaining, self.max_batch_size)
-            self.entries.append(entry)
-            self.weight += entry.weight
+            self._append(entry)
 
     def _room_for_large(self) -> int:
         """Policy 3: how many images of a batch large requests may take, all together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from typing import Literal
@@ -133,6 +134,9 @@ def session_options() -> ort.SessionOptions:
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a waiting thread burns no CPU
     options.log_severity_level = 4  # failures are raised, and logged by us in one line
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    # Weights outside the graph (external data) would come from the working directory, whose files no manifest describes.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     return options
 
 
@@ -140,6 +144,8 @@ def open_session(graph: bytes, options: ort.SessionOptions) -> ort.InferenceSess
     try:
         return ort.InferenceSession(graph, options, ["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base of their own
+        if os.devnull in str(error):
+            raise ModelRefused("the graph has weights in other files (external data): save it as one file") from error
         raise ModelRefused(f"onnxruntime cannot load the graph: {first_line(error)}") from error
 
 

@@ -72,6 +72,7 @@ DROPPED = Counter(
     "Requests without a prediction, by reason: left (client disconnected), expired, overloaded, failed.",
     (*MODEL, "reason"),
 )
+FAILED_RUNS = Counter("digits_failed_runs", "Runs of a model that failed.", MODEL)
 MODEL_LOADED = Gauge(
     "digits_model_loaded",
     "Processes that have loaded the version, by the device that runs it.",
@@ -106,6 +107,7 @@ class RunMetrics:
         self.expired = DROPPED.labels(*model, "expired")
         self.overloaded = DROPPED.labels(*model, "overloaded")
         self.failed = DROPPED.labels(*model, "failed")
+        self.failed_runs = FAILED_RUNS.labels(*model)
         self.queued = 0
         self._queued_images = QUEUED_IMAGES.labels(*model)
         register(self)
