@@ -97,11 +97,10 @@ class PictureSearch:
             return
         mode = file_mode(entry)
         suffix = Path(entry.name).suffix.lower()
-        if stat.S_ISDIR(mode):
-            if entry.is_symlink():
-                self.links.append(Path(entry.path))
-            else:
-                folders.add(entry.name)
+        if entry.is_dir(follow_symlinks=False):
+            folders.add(entry.name)
+        elif stat.S_ISDIR(mode):
+            self.links.append(Path(entry.path))
         elif suffix in UNSUPPORTED_SUFFIXES:
             self.unsupported[suffix] += 1
         elif suffix in SUFFIXES and (stat.S_ISREG(mode) or not mode):  # opening a named pipe would wait for its writer

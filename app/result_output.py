@@ -72,7 +72,7 @@ def discard_output() -> None:
 def not_read(unreadable: int, search: PictureSearch) -> Iterator[str]:
     """Lines for people: what was not read, and what to do about it."""
     for path in search.empty:
-        yield f"{unicode_name(path)}: there is no picture in this folder"
+        yield f"{unicode_name(path)}: there is no picture in this folder that can be read"
     for path, error in search.unlisted.items():
         yield f"{unicode_name(path)}: the folder cannot be listed: {error.strerror}"
     for path in search.links:
