@@ -17,7 +17,7 @@ JAVASCRIPT := .cache/javascript
 RUNTIME := app/web/static/runtime
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check train bench lock runtime clean browser npm wrk
+.PHONY: help serve test test-all check train bench lock runtime clean browser npm wrk nginx clients
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,10 +27,10 @@ serve: $(VENV)/serve.stamp ## Start the service on the committed models
 		echo "The page will not offer to read digits in the browser itself."
 	@exec $(RUN) -m app serve $(ARGS)
 
-test: $(VENV)/test.stamp $(KSERVE)/stamp $(JAVASCRIPT)/stamp browser runtime ## Run all tests except the slow ones and those that need a GPU
+test: $(VENV)/test.stamp $(KSERVE)/stamp $(JAVASCRIPT)/stamp browser nginx runtime ## Run all tests except the slow ones and those that need a GPU
 	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow and not gpu" $(ARGS)
 
-test-all: $(VENV)/test.stamp $(KSERVE)/stamp $(JAVASCRIPT)/stamp browser runtime ## Run every test
+test-all: $(VENV)/test.stamp $(KSERVE)/stamp $(JAVASCRIPT)/stamp browser nginx clients runtime ## Run every test
 	@$(RUN) -m pytest $(ARGS)
 
 check: $(VENV)/test.stamp $(JAVASCRIPT)/stamp ## Check linting, formatting, types, imports, JavaScript and the Dockerfile
@@ -112,6 +112,13 @@ npm:
 
 wrk:
 	@command -v wrk >/dev/null || $(call install,wrk,The load generator wrk)
+
+nginx:
+	@command -v nginx >/dev/null || $(call install,nginx,The proxy nginx)
+
+CLIENTS := apache2-utils curl default-jdk-headless golang-go libmono-system-net-http4.0-cil libwww-perl mono-mcs mono-runtime php-cli php-curl ruby wget
+clients:
+	@type ab curl go java mcs mono perl php ruby wget >/dev/null 2>&1 || $(call install,$(CLIENTS),A program that sends requests in the tests)
 
 # $(call install,PACKAGE,WHAT IT IS): installs a Debian package as root, else says which package is missing.
 install = { \
