@@ -17,8 +17,9 @@ from app.api import clouds, control, digits, health, models, openapi, v1, v2
 from app.api.state import AppState
 from app.codecs.bodies import Limits
 from app.http.auth import ApiKeyMiddleware, Authenticator
-from app.http.body_limit import BodyLimitMiddleware
+from app.http.body_limit import BodyLimitMiddleware, InflightBytes, RequestLimits
 from app.http.cors import CorsMiddleware
+from app.http.deadline import DeadlineMiddleware
 from app.http.fast_path import FastPath
 from app.http.problems import ProblemMiddleware, add_error_handlers
 from app.http.routing import CanonicalPathMiddleware, HeadMiddleware, canonical_path, on_method_not_allowed
@@ -28,8 +29,8 @@ from app.observability.logs import probe_paths
 from app.observability.process_metrics import observe_build
 from app.observability.request_context import RequestIdMiddleware
 from app.observability.tracing import start_tracing, stop_tracing, telemetry
-from app.repository.repository import ModelRepository, VersionSettings
-from app.repository.version_policy import VersionPolicy
+from app.repository.repository import ModelRepository
+from app.repository.version_policy import VersionPolicy, VersionSettings
 from app.runtime import configure_runtime
 from app.settings import Settings
 from app.web import pages
@@ -41,7 +42,7 @@ HOT_ROUTES = (*digits.HOT_ROUTES, *v1.HOT_ROUTES, *v2.HOT_ROUTES)
 class Service(FastAPI):
     """FastAPI inside the service's own middleware, the outermost first:
 
-    CanonicalPath( RequestId( SecurityHeaders( Cors( Problem( ApiKey( BodyLimit( Head( FastAPI ))))))))
+    CanonicalPath( RequestId( SecurityHeaders( Cors( Problem( Deadline( ApiKey( BodyLimit( Head( FastAPI )))))))))
 
     Problems are inside CORS, so that a page of another origin can read them. Our own server answers eligible requests
     on the fast path; all other requests, and every request under another server, pass these layers.
@@ -52,10 +53,11 @@ class Service(FastAPI):
     fast_path: FastPath[AppState]
 
     def add_layers(self, settings: Settings) -> None:
-        inner: ASGIApp = BodyLimitMiddleware(HeadMiddleware(super().__call__), settings.max_body_bytes)
+        limits = self.state.request_limits
+        inner: ASGIApp = BodyLimitMiddleware(HeadMiddleware(super().__call__), limits)
         if settings.api_keys:
             inner = ApiKeyMiddleware(inner, self.state.authenticator, platform_path(settings.health_route))
-        cors = CorsMiddleware(ProblemMiddleware(inner), settings.cors_origins)
+        cors = CorsMiddleware(ProblemMiddleware(DeadlineMiddleware(inner, limits.timeout_s)), settings.cors_origins)
         self.layers = CanonicalPathMiddleware(RequestIdMiddleware(SecurityHeadersMiddleware(cors)), settings.root_path)
 
     def openapi(self) -> dict[str, Any]:
@@ -108,7 +110,7 @@ def create_operations_app(service: Service, settings: Settings) -> Service:
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, on_method_not_allowed)
     app.include_router(health.router)
     app.add_layers(settings.model_copy(update={"api_keys": ()}))
-    app.fast_path = FastPath((), service.state, max_body_bytes=settings.max_body_bytes)
+    app.fast_path = FastPath((), service.state, limits=service.state.request_limits)
     return app
 
 
@@ -117,6 +119,11 @@ def app_state(settings: Settings) -> AppState:
         repository=model_repository(settings),
         authenticator=Authenticator(api_keys=settings.api_keys, admin_keys=settings.admin_keys),
         limits=Limits(max_pictures=settings.max_pictures, max_pixels=settings.max_pixels),
+        request_limits=RequestLimits(
+            max_body_bytes=settings.max_body_bytes,
+            inflight=InflightBytes(settings.inflight_bytes),
+            timeout_s=settings.timeout_ms / 1000,
+        ),
         root_path=settings.root_path,
         tracing=start_tracing() if settings.tracing else None,
         revision=settings.revision,
@@ -139,6 +146,7 @@ def model_repository(settings: Settings) -> ModelRepository:
         versions=VersionSettings(
             policy=VersionPolicy.parse(settings.version_policy),
             poll_seconds=settings.model_poll_seconds,
+            load_timeout_s=settings.load_timeout_seconds,
             signer=settings.require_signature_by,
             labels={(label.model, label.label): label.version for label in settings.version_labels},
         ),
@@ -164,7 +172,7 @@ def fast_path(state: AppState, settings: Settings, cloud: clouds.CloudRoutes) ->
     return FastPath(
         (*cloud.HOT_ROUTES, *HOT_ROUTES) if enabled else (),
         state,
-        max_body_bytes=settings.max_body_bytes,
+        limits=state.request_limits,
         authenticator=state.authenticator if settings.api_keys else None,
         root_path=settings.root_path,
     )

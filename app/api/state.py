@@ -10,8 +10,10 @@ from fastapi import Request
 from app.codecs.bodies import Limits
 from app.errors import Stopping
 from app.http.auth import Authenticator
+from app.http.body_limit import RequestLimits
 from app.http.endpoint import RawRequest
 from app.repository.repository import ModelRepository
+from app.repository.servable import Servable
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -24,15 +26,20 @@ class AppState:
     repository: ModelRepository
     authenticator: Authenticator
     limits: Limits
+    request_limits: RequestLimits
     root_path: str = ""  # the prefix of a proxy
     tracing: TracerProvider | None = None
     revision: str = ""  # of the source
     stopping: bool = False  # set at SIGTERM: readiness probes get 503, other requests are still answered
 
-    def check_ready(self) -> None:
-        """Raises `Stopping` once the service is shutting down."""
+    def check_ready(self, servable: Servable | None = None) -> None:
+        """Raises `Stopping` once the service is shutting down, and `NotReady` while the model cannot run.
+
+        Without a servable: the newest version of the default model.
+        """
         if self.stopping:
             raise Stopping
+        self.repository.check_ready(servable)
 
 
 ApiRequest: TypeAlias = RawRequest[AppState]

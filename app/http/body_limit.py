@@ -1,73 +1,146 @@
-"""Request bodies: bounded in bytes, and compressed ones decompressed within the same bound."""
+"""Request bodies: bounded in bytes, alone and together, and compressed ones decompressed within the same bounds."""
 
 from __future__ import annotations
 
+import asyncio
 import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge, InvalidRequest
+from app.errors import BodyTooLarge, InvalidRequest, Overloaded
+
+SMALL_BODY = 2**16  # bytes
+SHARE_OF_LARGE = 7 / 8  # of the bytes under way; the rest is for small bodies
+DECOMPRESSED_AT_ONCE = 2**18  # bytes: a small chunk may decompress to a thousand times its size
+MAX_GZIP_MEMBERS = 1000  # some tools write one for each block; an empty one of 20 bytes takes 5 us to read
+CODINGS = (b"gzip", b"x-gzip", b"deflate")
+
+
+class InflightBytes:
+    """The bytes of all bodies under way, from the first one read to the response.
+
+    Large bodies leave a part of the limit to small ones: uploads that stall do not shut out the others.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.limit_of_large = int(limit * SHARE_OF_LARGE)
+        self.taken = 0
+
+    def reserve(self, count: int, body_bytes: int) -> None:
+        """Takes `count` bytes of a body that is `body_bytes` long so far. Raises `Overloaded`."""
+        if self.taken + count > (self.limit if body_bytes <= SMALL_BODY else self.limit_of_large):
+            raise Overloaded(f"Bodies of {self.taken:,} bytes are under way already: send the request again later.")
+        self.taken += count
+
+    def release(self, count: int) -> None:
+        self.taken -= count
+
+
+class RequestLimits(NamedTuple):
+    """What any request may take before it is understood."""
+
+    max_body_bytes: int
+    inflight: InflightBytes
+    timeout_s: float  # from the first byte of the request to its response
 
 
 class BodyLimitMiddleware:
-    """Refuses a body larger than `max_bytes`: by its Content-Length, or while reading if that header is absent.
+    """Refuses a body that is too large, by its Content-Length or while reading, or for which there is no room.
 
-    A body with Content-Encoding gzip or deflate is decompressed here, to at most `max_bytes` too.
+    A body with Content-Encoding gzip or deflate is decompressed here, within the same limits.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, limits: RequestLimits) -> None:
         self.app = app
-        self.max_bytes = max_bytes
+        self.limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        length, encoding = None, b""
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                length = value
-            elif name == b"content-encoding":
-                encoding = value
-        if length is None or not length.isdigit():
-            receive = self._counting(receive)
-        elif int(length) > self.max_bytes:
-            raise self._too_large()
-        if encoding and encoding != b"identity":
-            receive = await self._decompressed(encoding, scope, receive)
-        await self.app(scope, receive, send)
+        body = BoundedBody(self.limits)
+        try:
+            await self.app(scope, await self._bounded(body, scope, receive), send)
+        finally:
+            body.release()
 
-    def _counting(self, receive: Receive) -> Receive:
-        received = 0
+    async def _bounded(self, body: BoundedBody, scope: Scope, receive: Receive) -> Receive:
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length):
+            body.declare(int(length))
+        encodings = [value.strip() for name, value in scope["headers"] if name == b"content-encoding"]
+        encoding = b",".join(encodings).lower()
+        if encoding in (b"", b"identity"):
+            return body.counting(receive)
+        return await body.decompressed(encoding, scope, receive)
 
+
+class BoundedBody:
+    """The bytes that one request's body takes of the limits, compressed and decompressed."""
+
+    def __init__(self, limits: RequestLimits) -> None:
+        self.limits = limits
+        self.reserved = 0
+        self.received = 0
+
+    def reserve(self, count: int) -> None:
+        """Raises `Overloaded`."""
+        self.limits.inflight.reserve(count, self.reserved + count)
+        self.reserved += count
+
+    def release(self) -> None:
+        self.limits.inflight.release(self.reserved)
+
+    def declare(self, length: int) -> None:
+        """Raises `BodyTooLarge` or `Overloaded`."""
+        if length > self.limits.max_body_bytes:
+            raise self.too_large()
+        self.reserve(length)
+
+    def receive(self, chunk: bytes) -> None:
+        """Counts a chunk as it came. Raises `BodyTooLarge` or `Overloaded`."""
+        self.received += len(chunk)
+        if self.received > self.limits.max_body_bytes:
+            raise self.too_large()
+        if self.received > self.reserved:
+            self.reserve(self.received - self.reserved)
+
+    def counting(self, receive: Receive) -> Receive:
         async def receive_counting() -> Message:
-            nonlocal received
             message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.max_bytes:
-                raise self._too_large()
+            self.receive(message.get("body", b""))
             return message
 
         return receive_counting
 
-    async def _decompressed(self, encoding: bytes, scope: Scope, receive: Receive) -> Receive:
+    async def decompressed(self, encoding: bytes, scope: Scope, receive: Receive) -> Receive:
         """Reads the whole body and returns a `receive` that delivers it in one message."""
-        decompressor = Decompressor(encoding, self.max_bytes)
+        decompressor = Decompressor(encoding, self.limits.max_body_bytes)
         chunks: list[bytes] = []
         more = True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
-            chunks.append(decompressor.feed(message.get("body", b"")))
-            more = message.get("more_body", False)
+            chunk = message.get("body", b"")
+            self.receive(chunk)
+            for piece in decompressor.feed(chunk):
+                self.reserve(len(piece))
+                chunks.append(piece)
+                await asyncio.sleep(0)  # other requests have their turn between two pieces
             if decompressor.exceeded:
-                raise self._too_large()
+                raise self.too_large()
+            more = message.get("more_body", False)
         if not decompressor.complete:
             raise InvalidRequest(f"The body is incomplete {encoding.decode('latin-1')} data: send it again.")
         body: list[Message] = [{"type": "http.request", "body": b"".join(chunks), "more_body": False}]
+        del chunks
         headers = MutableHeaders(scope=scope)
         del headers["content-encoding"], headers["content-length"]
 
@@ -76,32 +149,53 @@ class BodyLimitMiddleware:
 
         return receive_decompressed
 
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"The body is larger than {self.max_bytes:,} bytes: send less in one request.")
+    def too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"The body is larger than {self.limits.max_body_bytes:,} bytes: send less in one request.")
 
 
 class Decompressor:
     """gzip or deflate, to at most one byte more than `max_bytes`. Raises `InvalidRequest`."""
 
     def __init__(self, encoding: bytes, max_bytes: int) -> None:
-        if encoding not in (b"gzip", b"x-gzip", b"deflate"):
-            raise InvalidRequest("Content-Encoding must be gzip or deflate: send the body as one of them, or plain.")
+        if encoding not in CODINGS:
+            name = encoding.decode("latin-1")
+            raise InvalidRequest(f"Content-Encoding {name[:40]!r} is not supported: send gzip or deflate, or plain.")
+        self.gzip = encoding != b"deflate"
         self.remaining_bytes = max_bytes
         self.exceeded = False
-        self.complete = False
-        # RFC 9110, 8.4.1.2: deflate means zlib's format. Some clients send the bare stream; the first byte tells which.
-        self.stream = None if encoding == b"deflate" else zlib.decompressobj(wbits=31)
+        self.members = 0
+        self.stream: zlib._Decompress | None = None
 
-    def feed(self, chunk: bytes) -> bytes:
-        if not chunk:
-            return b""
-        if self.stream is None:
-            self.stream = zlib.decompressobj(wbits=15 if chunk[0] & 0x0F == 8 else -15)
+    @property
+    def complete(self) -> bool:
+        return self.stream is not None and self.stream.eof
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """What the chunk decompresses to, in pieces."""
+        while chunk and not self.exceeded:
+            piece, chunk = self.decompress(self.open_stream(chunk), chunk)
+            self.remaining_bytes -= len(piece)
+            self.exceeded = self.remaining_bytes < 0
+            yield piece
+
+    def open_stream(self, chunk: bytes) -> zlib._Decompress:
+        """The open stream, or one for the next member of a gzip file: RFC 1952, 2.2."""
+        if self.stream is None or self.stream.eof:
+            self.members += 1
+            if self.members > (MAX_GZIP_MEMBERS if self.gzip else 1):
+                raise InvalidRequest("More follows behind the end of the compressed body: send it as one stream.")
+            self.stream = zlib.decompressobj(wbits=31 if self.gzip else deflate_window(chunk))
+        return self.stream
+
+    def decompress(self, stream: zlib._Decompress, chunk: bytes) -> tuple[bytes, bytes]:
+        """A piece, and the rest of the chunk."""
         try:
-            decompressed = self.stream.decompress(chunk, self.remaining_bytes + 1)
+            piece = stream.decompress(chunk, min(self.remaining_bytes + 1, DECOMPRESSED_AT_ONCE))
         except zlib.error as error:
             raise InvalidRequest("The body does not match its Content-Encoding: send it again.") from error
-        self.remaining_bytes -= len(decompressed)
-        self.exceeded = self.remaining_bytes < 0
-        self.complete = self.stream.eof
-        return decompressed
+        return piece, stream.unused_data if stream.eof else stream.unconsumed_tail
+
+
+def deflate_window(chunk: bytes) -> int:
+    """RFC 9110, 8.4.1.2: deflate means zlib's format. Some clients send the bare stream; the first byte tells which."""
+    return 15 if chunk[0] & 0x0F == 8 else -15

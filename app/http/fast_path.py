@@ -12,6 +12,7 @@ import httptools
 from starlette.types import Scope
 
 from app.http.auth import Authenticator
+from app.http.body_limit import RequestLimits
 from app.http.endpoint import HotRoute, State
 from app.http.routing import canonical_path
 
@@ -37,13 +38,13 @@ class FastPath(Generic[State]):
         routes: Sequence[HotRoute[State]],
         state: State,
         *,
-        max_body_bytes: int,
+        limits: RequestLimits,
         authenticator: Authenticator | None = None,
         root_path: str = "",
     ) -> None:
         """With an `authenticator`, only requests whose key it accepts match."""
         self.state = state
-        self.max_body_bytes = max_body_bytes
+        self.limits = limits
         self.authenticator = authenticator
         self.root_path = root_path
         self.routes = [(re.compile(path_pattern(route.path)), route) for route in routes]
@@ -52,7 +53,7 @@ class FastPath(Generic[State]):
     def match(self, url: bytes, headers: Mapping[bytes, bytes]) -> RouteMatch[State] | None:
         """The hot route that a POST asks for, or None if the request is for FastAPI."""
         length = headers.get(b"content-length", b"")
-        plain = length.isdigit() and int(length) <= self.max_body_bytes and LAYERED_HEADERS.isdisjoint(headers)
+        plain = length.isdigit() and int(length) <= self.limits.max_body_bytes and LAYERED_HEADERS.isdisjoint(headers)
         if not plain or len(url) > MAX_URL_BYTES or (self.authenticator and not self.authenticator.accepts(headers)):
             return None
         return self.cached_route(url)

@@ -9,11 +9,12 @@ from typing import Any, Protocol
 
 from starlette.responses import Response
 
-from app.errors import Overloaded
+from app.errors import DeadlineExceeded, Overloaded, ServiceError
 from app.http.endpoint import RawRequest, RawResponse, observe_stages
 from app.http.fast_path import FastPath, RouteMatch
 from app.http.problems import CLIENT_CLOSED_REQUEST, problem_of, record_request
 from app.observability.request_context import CURRENT_REQUEST, REQUEST_ID, RequestContext, enter_request
+from app.server.connection_clock import ConnectionClock
 
 # Load shedding must cost the client time too. Eight clients that were refused at once asked again at once, and left the
 # model 2,000 images/s of the 8,000 that it processes without them.
@@ -25,6 +26,7 @@ class Connection(Protocol):
 
     fast_path: FastPath[object]
     transport: asyncio.Transport
+    clock: ConnectionClock
 
     def write(self, status: int, response: RawResponse, *headers: tuple[bytes, bytes], closing: bool) -> None: ...
 
@@ -52,21 +54,29 @@ class FastPathCycle:
     coroutine: Coroutine[Any, Any, RawResponse]
     awaited: asyncio.Future[Any] | None = None
     delayed_refusal: asyncio.TimerHandle | None = None
+    expired: DeadlineExceeded | None = None
 
-    def __init__(self, protocol: Connection, match: RouteMatch[object], headers: Mapping[bytes, bytes]) -> None:
+    def __init__(
+        self, protocol: Connection, match: RouteMatch[object], headers: Mapping[bytes, bytes], body_bytes: int
+    ) -> None:
+        """Raises `Overloaded` if the bodies under way leave no room for this one."""
+        protocol.fast_path.limits.inflight.reserve(body_bytes, body_bytes)
         self.protocol = protocol
         self.match = match
         self.headers = headers
+        self.body_bytes = body_bytes
         self.chunks: list[bytes] = []
-        self.started_at = time.perf_counter()
+        self.began_at = protocol.clock.began_at
 
     def start(self) -> None:
         """Calls the endpoint once the body is complete."""
         route, path_params, query, _ = self.match
         body, self.chunks, self.more_body = b"".join(self.chunks), [], False
+        fast_path = self.protocol.fast_path
         self.context = enter_request(self.headers)
+        self.context.deadline = self.began_at + fast_path.limits.timeout_s
         self.body_complete_at = time.perf_counter()
-        request = RawRequest(self.protocol.fast_path.state, path_params, query, self.headers, body)
+        request = RawRequest(fast_path.state, path_params, query, self.headers, body)
         self.coroutine = route.endpoint(request)
         self.step()
         CURRENT_REQUEST.set(None)  # what follows in this turn of the event loop belongs to other requests
@@ -80,7 +90,10 @@ class FastPathCycle:
         except StopIteration as returned:
             self.succeed(returned.value)
         except asyncio.CancelledError:
-            self.end(CLIENT_CLOSED_REQUEST)
+            if self.expired:
+                self.refuse(self.expired)
+            else:
+                self.end(CLIENT_CLOSED_REQUEST)
         except Exception as error:  # noqa: BLE001  # every exception becomes a problem document
             self.fail(error)
 
@@ -100,6 +113,20 @@ class FastPathCycle:
         problem = problem_of(error, self.match.scope)
         error.__traceback__ = None  # its frames refer to it: a cycle that would hold the picture until it is collected
         self.respond(problem.status_code, to_raw_response(problem))
+
+    def refuse_body(self, error: ServiceError) -> None:
+        """Refuses the request while its body arrives."""
+        self.context = enter_request(self.headers)
+        self.keep_alive = False
+        self.chunks = []
+        self.refuse(error)
+        CURRENT_REQUEST.set(None)
+
+    def expire(self, error: DeadlineExceeded) -> None:
+        """Cancels the endpoint, and answers in its place."""
+        if self.awaited:
+            self.expired = error
+            self.awaited.cancel()  # and `step` gets the CancelledError
 
     def respond(self, status: int, response: RawResponse) -> None:
         if self.protocol.transport.is_closing():
@@ -123,7 +150,9 @@ class FastPathCycle:
 
     def end(self, status: int) -> None:
         self.response_complete = True
-        record_request(self.match.scope, self.match.route.path, status, time.perf_counter() - self.started_at)
+        self.chunks = []
+        self.protocol.fast_path.limits.inflight.release(self.body_bytes)
+        record_request(self.match.scope, self.match.route.path, status, time.perf_counter() - self.began_at)
 
 
 def to_raw_response(problem: Response) -> RawResponse:

@@ -1,35 +1,44 @@
 """uvicorn's HTTP protocol, which answers hot routes itself.
 
-    bytes -> llhttp -> head -+- `FastPath` matches: a FastPathCycle: body -> endpoint -> one write
-                             +- no match: uvicorn's cycle and task, our layers, FastAPI
+    bytes -> framing -> llhttp -> head -+- `FastPath` matches: a FastPathCycle: body -> endpoint -> one write
+                                        +- no match: uvicorn's cycle and task, our layers, FastAPI
 
-A connection has one request in progress. Requests that arrive behind one on the fast path wait in uvicorn's queue.
+A connection has one request in progress. Backpressure: what a client sends behind it is neither parsed nor read further
+before the response, and each request has a turn of the event loop of its own.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from app.errors import InvalidRequest, ServiceError
+import httptools
+
+from app.errors import InvalidRequest, MethodNotAllowed, ServiceError
 from app.http.endpoint import RawResponse
 from app.http.fast_path import FastPath
-from app.http.problems import problem_response
+from app.http.problems import problem_response, record_request
 from app.http.security_headers import SECURITY_HEADERS
+from app.server.connection_clock import ConnectionClock
 from app.server.fast_path_cycle import FastPathCycle, to_raw_response
-from app.server.uvicorn_internals import HttpToolsProtocol
+from app.server.request_framing import RequestFraming
+from app.server.uvicorn_internals import FlowControl, HttpToolsProtocol
 
 Header = tuple[bytes, bytes]
 
 CONNECTION_CLOSE = (b"connection", b"close")
-MAX_HEAD_BYTES = 2**16  # of a head, a chunk's extension or a trailer: neither uvicorn nor llhttp has a limit
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+UPGRADE_LINE = re.compile(rb"^upgrade:.*\r\n", re.IGNORECASE | re.MULTILINE)
+MAX_PIECES = 500  # of a request, parsed in one turn of the event loop: a body may come in chunks of one byte
 
 
 class HttpProtocol(HttpToolsProtocol):
     """One connection. The application in uvicorn's configuration must have a `fast_path`."""
+
+    flow: HoldableFlowControl
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -37,15 +46,92 @@ class HttpProtocol(HttpToolsProtocol):
         self.fast_path: FastPath[object] = app.fast_path
         self.fast_cycle: FastPathCycle | None = None  # the latest one, in progress or complete
         self.receiving: FastPathCycle | None = None  # the same one while its body arrives
-        self.fast_path_taken = False  # since data_received was called
-        self.head_bytes = 0  # since the latest chunk of a body or end of a request
+        self.framing = RequestFraming()
+        self.clock = ConnectionClock(self)
+        self.unread = b""  # received, and not parsed yet
+        self.upgrade_offered = False  # by the head that llhttp parsed last
+        self.request_complete = False  # the last piece that llhttp parsed ended it
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.flow = HoldableFlowControl(transport)
+
+    # --- from bytes to requests ---
 
     def data_received(self, data: bytes) -> None:
-        self.fast_path_taken = False
-        self.head_bytes += len(data)
-        super().data_received(data)
-        if self.head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self.refuse(InvalidRequest(f"The headers are longer than {MAX_HEAD_BYTES:,} bytes: send fewer or shorter."))
+        if self.clock.lingering:
+            self.clock.keep_lingering()
+            return
+        if self.unread:
+            data, self.unread = self.unread + data, b""
+        self.clock.start()
+        self.consume(data)
+
+    def consume(self, data: bytes) -> None:
+        """Parses up to the end of one request at most."""
+        self.request_complete = self.framing.in_head and not self.is_idle()
+        for _ in range(MAX_PIECES):
+            if self.request_complete:
+                break
+            try:
+                length = self.framing.next_piece(data)
+                if not length:  # more bytes are needed
+                    self.unread = data
+                    return
+                self.parse(data[:length])
+            except ServiceError as error:
+                self.unread = data
+                self.refuse(error)
+                return
+            data = data[length:]
+            if not data:
+                return
+        self.hold(data)
+
+    def hold(self, data: bytes) -> None:
+        self.unread = data.lstrip(b"\r\n") if self.framing.in_head else data  # old clients end a body with a line end
+        if self.unread:
+            self.flow.hold()
+            if self.is_idle() or not self.framing.in_head:
+                self.loop.call_soon(self.resume)
+
+    def resume(self) -> None:
+        """Parses what is held, and reads on."""
+        if self.transport.is_closing() or self.clock.lingering:
+            return
+        data, self.unread = self.unread, b""
+        self.flow.release()
+        if data:
+            self.clock.start()
+            self.consume(data)
+
+    def parse(self, piece: bytes) -> None:
+        """Raises `ServiceError`: that of a callback, or `InvalidRequest`."""
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            pass
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, ServiceError):
+                raise error.__context__ from None
+            raise InvalidRequest(f"The request is not valid HTTP/1.1: {error}.") from error
+        if self.upgrade_offered:
+            self.decline_upgrade(piece)
+
+    def decline_upgrade(self, head: bytes) -> None:
+        """Parses the head again without the offer, which may be ignored: RFC 9110, 7.8.
+
+        llhttp takes what follows an offered upgrade for another protocol, although the request may have a body.
+        """
+        self.upgrade_offered = False
+        head, offers = UPGRADE_LINE.subn(b"", head)
+        if not offers or self.parser.get_method() == b"CONNECT":
+            raise MethodNotAllowed("This is no proxy: CONNECT is not supported.", allow="GET, HEAD, OPTIONS, POST")
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does: Connection: close
+        self.parse(head)
+
+    # --- callbacks of llhttp ---
 
     def on_message_begin(self) -> None:
         """uvicorn makes an ASGI scope here, which the fast path does without: see `hand_to_uvicorn`."""
@@ -54,33 +140,32 @@ class HttpProtocol(HttpToolsProtocol):
         self.expect_100_continue = False
 
     def on_headers_complete(self) -> None:
-        cycle = self.fast_path_cycle()
+        parser = self.parser
+        if parser.should_upgrade():
+            self.upgrade_offered = True
+            return
+        headers, version = dict(self.headers), parser.get_http_version()
+        check_head(self.headers, headers, version)
+        self.framing.begin_body(headers)
+        cycle = self.fast_path_cycle(headers) if version == "1.1" else None
         if cycle:
             self.cycle = cycle  # type: ignore[assignment]  # it has the attributes that uvicorn uses
             self.fast_cycle = self.receiving = cycle
-            self.fast_path_taken = True
         else:
             self.hand_to_uvicorn()
+        if self.framing.chunked:
+            self.headers = []  # trailers go here, and nowhere: they are no headers (RFC 9110, 6.5.1)
 
-    def fast_path_cycle(self) -> FastPathCycle | None:
-        """A cycle on the fast path if the request is eligible, the connection idle, and it stays open.
+    def fast_path_cycle(self, headers: Mapping[bytes, bytes]) -> FastPathCycle | None:
+        """A cycle on the fast path if the request is eligible, and the client reads its responses and stays connected.
 
-        Backpressure: of the requests in one read only the first is eligible, so that a thousand pipelined ones cannot
-        hold up the event loop, and none is while the client does not read its responses.
+        Raises `Overloaded` if there is no room for its body.
         """
         parser = self.parser
-        if (
-            parser.get_method() != b"POST"
-            or not self.is_idle()
-            or self.fast_path_taken
-            or self.flow.write_paused
-            or not parser.should_keep_alive()
-            or parser.get_http_version() != "1.1"
-        ):
+        if parser.get_method() != b"POST" or self.flow.write_paused or not parser.should_keep_alive():
             return None
-        headers = dict(self.headers)
         match = self.fast_path.match(self.url, headers)
-        return FastPathCycle(self, match, headers) if match else None
+        return FastPathCycle(self, match, headers, self.framing.remaining) if match else None
 
     def is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
@@ -90,41 +175,87 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expect_100_continue
         self.headers.extend(headers)  # the scope holds this very list
+        self.scope["state"]["began_at"] = self.clock.began_at
         super().on_headers_complete()
+        self.cycle.transport = CycleTransport(self)  # type: ignore[assignment]  # it has what a cycle uses
 
     def on_body(self, body: bytes) -> None:
-        self.head_bytes = 0
         if self.receiving:
             self.receiving.chunks.append(body)
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self.head_bytes = 0
+        if self.upgrade_offered:
+            return
+        self.framing.begin_head()
+        self.request_complete = True
         if self.receiving:
             cycle, self.receiving = self.receiving, None
             cycle.start()
-        else:
-            super().on_message_complete()
+            return
+        super().on_message_complete()
+        if self.is_idle():  # the response came before the end of the request
+            self.end_request()
+
+    # --- the end of a request and of the connection ---
+
+    def on_response_complete(self) -> None:
+        """In place of uvicorn's, which sets a timer for each response."""
+        self.server_state.total_requests += 1
+        if self.framing.in_head and not self.transport.is_closing():
+            self.end_request()
+
+    def end_request(self) -> None:
+        self.clock.stop()
+        if self.clock.half_closed_at:
+            self.transport.close()
+        elif self.unread:
+            self.loop.call_soon(self.resume)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's own type; uvicorn's is narrower
+        """Keeps the connection open for the response to a complete request: its client may only have stopped sending.
+
+        Whether it is still there shows when `ConnectionClock` writes to it.
+        """
+        if self.clock.lingering or self.is_idle() or not self.framing.in_head:
+            return None
+        self.cycle.keep_alive = False
+        self.clock.half_close()
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         if self.fast_cycle:
             self.fast_cycle.disconnect()
+        # Reference cycles would keep the bodies until the next garbage collection.
+        self.cycle = self.fast_cycle = self.receiving = None  # type: ignore[assignment]
+        self.unread = b""
+
+    def shutdown(self) -> None:
+        if self.clock.lingering:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what cannot be parsed. uvicorn's own response is plain text."""
         self.refuse(InvalidRequest(msg))
 
     def refuse(self, error: ServiceError) -> None:
-        """Answers the request that is arriving with a problem, and closes the connection.
-
-        Only closes it if the client would take the problem for the response to an earlier request.
-        """
-        cycle = self.cycle
-        if self.is_idle() or (cycle.more_body and not cycle.response_started and not self.pipeline):
-            self.write(error.status, to_raw_response(problem_response(error, {"path": ""})), closing=True)
-        self.transport.close()
+        """Answers the request that is arriving, or in uvicorn's hands, with a problem, and closes the connection."""
+        receiving, self.receiving = self.receiving, None
+        if receiving:
+            receiving.refuse_body(error)
+            return
+        if not self.is_idle():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.abort()
+                return
+        record_request({"method": "-", "path": "-"}, "other", error.status, self.clock.seconds())
+        self.write(error.status, to_raw_response(problem_response(error, {"path": ""})), closing=True)
 
     def write(self, status: int, response: RawResponse, *headers: Header, closing: bool) -> None:
         """Writes head and body in one piece. `closing`: this response is the connection's last."""
@@ -144,7 +275,57 @@ class HttpProtocol(HttpToolsProtocol):
             )
         )
         if CONNECTION_CLOSE in common or CONNECTION_CLOSE in headers:
+            self.close_after_response()
+
+    def close_after_response(self) -> None:
+        """Lets a client that still sends read its response first: a closed socket would reset the connection."""
+        if self.framing.in_head and not self.unread:
             self.transport.close()
+            return
+        self.unread = b""
+        self.clock.linger()
+        self.flow.release()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+
+class HoldableFlowControl(FlowControl):
+    """Reading that is held stays so when uvicorn's cycle, after its response or for its body, wants to resume it."""
+
+    held = False
+
+    def hold(self) -> None:
+        self.held = True
+        self.pause_reading()
+
+    def release(self) -> None:
+        self.held = False
+        self.resume_reading()
+
+    def resume_reading(self) -> None:
+        if not self.held:
+            super().resume_reading()
+
+
+class CycleTransport:
+    """The transport as a cycle of uvicorn's uses it. `close` is a lingering one."""
+
+    def __init__(self, protocol: HttpProtocol) -> None:
+        self.write = protocol.transport.write
+        self.is_closing = protocol.transport.is_closing
+        self.close = protocol.close_after_response
+
+
+def check_head(lines: Sequence[Header], headers: Mapping[bytes, bytes], version: str) -> None:
+    """What llhttp leaves to us of RFC 9112, sections 2.3, 3.2 and 6.1. Raises `InvalidRequest`."""
+    if version not in ("1.1", "1.0"):
+        raise InvalidRequest(f"HTTP/{version} is not supported: send HTTP/1.1.")
+    if version == "1.1" and b"host" not in headers:
+        raise InvalidRequest("The header Host is missing: HTTP/1.1 requires it.")
+    if len(headers) != len(lines) and sum(name == b"host" for name, _ in lines) > 1:
+        raise InvalidRequest("The header Host is there more than once: send one.")
+    if b"transfer-encoding" in headers and (version == "1.0" or headers[b"transfer-encoding"].lower() != b"chunked"):
+        raise InvalidRequest("Transfer-Encoding must be chunked, in HTTP/1.1: compress with Content-Encoding instead.")
 
 
 def header_lines(headers: Sequence[Header]) -> bytes:

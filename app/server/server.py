@@ -20,6 +20,7 @@ from app.inference.memory import return_large_blocks, trim_memory
 from app.main import Service, create_app, create_operations_app
 from app.observability import metrics
 from app.observability.process_metrics import ConnectionMetrics, is_busy
+from app.server.connection_clock import check_connections
 from app.server.http_protocol import CONNECTION_CLOSE, HttpProtocol
 from app.server.listeners import Listeners, accept_pending
 from app.server.process_end import end_timer, exit_status, on_end
@@ -172,6 +173,7 @@ class Server(uvicorn.Server):
         except OSError as error:  # another process had bound the port too, and was the first to listen
             raise StartupError(f"cannot listen: {error.strerror}") from error
         ConnectionMetrics(self.server_state.connections)
+        check_connections(self.server_state.connections)  # type: ignore[arg-type]  # they are all our own
         self.on_ready(self)
 
     async def open_operations_port(self) -> None:

@@ -7,6 +7,7 @@ import re
 
 from starlette.types import Receive, Scope, Send
 
+from app.http.body_limit import InflightBytes, RequestLimits
 from app.http.endpoint import Endpoint, HotRoute, RawRequest, RawResponse
 from app.http.fast_path import FastPath
 from app.observability import metrics
@@ -42,7 +43,8 @@ class HotApp:
 
     def __init__(self, **endpoints: Endpoint[object]) -> None:
         routes = [HotRoute(f"/{name}", endpoint) for name, endpoint in endpoints.items()]
-        self.fast_path = FastPath[object](routes, state=None, max_body_bytes=200_000)
+        limits = RequestLimits(max_body_bytes=200_000, inflight=InflightBytes(2**22), timeout_s=10)
+        self.fast_path = FastPath[object](routes, None, limits=limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body, more = b"", True

@@ -21,6 +21,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.written: list[bytes] = []
         self.closed = False
+        self.ended = False  # for writing: no response follows
         self.reading = True
         self.changed = asyncio.Event()  # something was written, or the connection closed
         self.state = ServerState()
@@ -31,7 +32,7 @@ class Wire(asyncio.Transport):
 
     async def responses(self) -> bytes:
         """All that was written, once the last request has its response or the connection is closed."""
-        while not self.closed and not (self.written and self.protocol.is_idle()):
+        while not self.ended and not (self.written and self.protocol.is_idle() and not self.protocol.unread):
             await self.changed.wait()
             await asyncio.sleep(0)  # the protocol acts after it writes
         return b"".join(self.written)
@@ -43,11 +44,24 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         if not self.closed:
             asyncio.get_running_loop().call_soon(self.disconnect)
-        self.closed = True
+        self.closed = self.ended = True
         self.changed.set()
 
+    def abort(self) -> None:
+        self.close()
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
+        self.changed.set()
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def disconnect(self) -> None:
-        self.closed = True
+        self.closed = self.ended = True
         self.protocol.connection_lost(None)
 
     def is_closing(self) -> bool:

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from app.http.body_limit import BodyLimitMiddleware
+from app.http.body_limit import BodyLimitMiddleware, InflightBytes, RequestLimits
 from app.http.problems import ProblemMiddleware
 
 
@@ -21,9 +21,11 @@ async def echo(request: Request) -> PlainTextResponse:
     return PlainTextResponse(await request.body())
 
 
-def echoing(max_bytes: int) -> TestClient:
+def echoing(max_bytes: int, inflight_bytes: int = 2**24) -> TestClient:
     app = Starlette(routes=[Route("/echo", echo, methods=["POST"])])
-    app.add_middleware(BodyLimitMiddleware, max_bytes=max_bytes)
+    inflight = InflightBytes(inflight_bytes)
+    limits = RequestLimits(max_body_bytes=max_bytes, inflight=inflight, timeout_s=10)
+    app.add_middleware(BodyLimitMiddleware, limits=limits)
     app.add_middleware(ProblemMiddleware)
     return TestClient(app)
 

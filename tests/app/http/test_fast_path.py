@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.http.body_limit import InflightBytes, RequestLimits
 from app.http.endpoint import HotRoute, RawRequest, RawResponse
 from app.http.fast_path import MAX_URL_BYTES, FastPath, path_pattern
 
@@ -12,7 +13,8 @@ async def echo(request: RawRequest[object]) -> RawResponse:
     return RawResponse(request.body)
 
 
-FAST_PATH = FastPath([HotRoute("/echo", echo), HotRoute("/about/{name}:echo", echo)], None, max_body_bytes=10)
+LIMITS = RequestLimits(max_body_bytes=10, inflight=InflightBytes(100), timeout_s=1)
+FAST_PATH = FastPath([HotRoute("/echo", echo), HotRoute("/about/{name}:echo", echo)], None, limits=LIMITS)
 PLAIN = {b"content-length": b"1"}
 
 

@@ -9,7 +9,9 @@ import pytest
 from app.http.endpoint import RawRequest, RawResponse
 from app.http.security_headers import SECURITY_HEADERS
 from app.observability.request_context import REQUEST_ID
-from app.server.http_protocol import CONNECTION_CLOSE, MAX_HEAD_BYTES
+from app.server.connection_clock import CHECK_INTERVAL_S, check_connections
+from app.server.http_protocol import CONNECTION_CLOSE
+from app.server.request_framing import MAX_HEAD_BYTES
 from tests.support.hot_app import DATE, HotApp, Pending, bodies, connect, echo, echo_later, exchange, post
 from tests.support.wire import Wire, parse_response
 
@@ -33,7 +35,7 @@ def test_request_may_come_in_any_pieces() -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        b"GET /echo HTTP/1.1\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n",
         b"PUT" + post("/echo").removeprefix(b"POST"),
         post("/other"),
         post("/echo", b"x", version="1.0"),
@@ -42,8 +44,7 @@ def test_request_may_come_in_any_pieces() -> None:
         post("/echo", b"x", "Origin: https://app.example"),
         post("/echo", b"x", "Content-Encoding: gzip"),
         post("/echo", bytes(200_001)),
-        b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
-        post("/echo", b"x", "Connection: upgrade", "Upgrade: h2c"),
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
     ],
     ids=lambda request: request[:120].decode(),
 )
@@ -93,18 +94,16 @@ def test_responses_come_in_the_order_of_the_requests_however_long_each_takes(tog
             wire.protocol.data_received(packet)
         await asyncio.sleep(0.01)
         assert not wire.written
-        reading = [wire.reading]  # backpressure: no more is read than can be answered
+        assert not wire.reading  # backpressure: no more is read than can be answered
         slow.futures[0].set_result(b"1")
-        await asyncio.sleep(0.01)
-        assert [*reading, wire.reading] == [False, True]
-        return await wire.responses()
+        while len(slow.futures) < 2:
+            await asyncio.sleep(0.001)
+        slow.futures[1].set_result(b"4")
+        responses = await wire.responses()
+        assert wire.reading
+        return responses
 
-    expected = [
-        b"1",
-        b"asgi POST /other 2",
-        *(b"asgi POST /%b" % request for request in (b"echo 3", b"slow x", b"echo 5")),
-    ]
-    assert bodies(asyncio.run(scenario())) == expected
+    assert bodies(asyncio.run(scenario())) == [b"1", b"asgi POST /other 2", b"hot 3", b"4", b"hot 5"]
 
 
 def test_thousand_pipelined_requests_do_not_hold_up_the_event_loop() -> None:
@@ -126,13 +125,14 @@ def test_thousand_pipelined_requests_do_not_hold_up_the_event_loop() -> None:
 def test_idle_connection_is_closed_after_a_while() -> None:
     async def scenario() -> Wire:
         wire = connect(slow=slow)
+        check_connections(wire.state.connections)  # type: ignore[arg-type]
         wire.protocol.timeout_keep_alive = 0.02  # type: ignore[assignment]  # seconds, whole ones in the settings
         wire.protocol.data_received(post("/slow"))
         await asyncio.sleep(0.05)
         assert not wire.closed  # a request is in progress
         slow.futures[0].set_result(b"")
         await wire.responses()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(2 * CHECK_INTERVAL_S)
         return wire
 
     slow = Pending()
@@ -228,7 +228,7 @@ def test_request_that_could_be_read_in_two_ways_is_refused_and_its_connection_cl
     wire = exchange(HotApp(echo=note), request_)
     (written,) = wire.written
     response = parse_response(written)
-    assert (response.status, response.getheader("connection"), wire.closed) == (400, "close", True)
+    assert (response.status, response.getheader("connection"), wire.ended) == (400, "close", True)
     assert response.getheader("content-type") == "application/problem+json"
     assert called == []
 
@@ -238,18 +238,21 @@ def test_body_is_what_its_length_says_and_the_rest_is_the_next_request() -> None
     assert bodies(b"".join(wire.written)) == [b"hot one", b"asgi POST /other two"]
 
 
-def test_refusal_of_what_follows_a_request_is_not_written_as_its_response() -> None:
+def test_nonsense_behind_a_request_is_refused_after_the_response_to_it() -> None:
     slow = Pending()
 
     async def scenario() -> Wire:
         wire = connect(slow=slow)
         wire.protocol.data_received(post("/slow") + b"nonsense\r\n\r\n")
         await asyncio.sleep(0.01)
+        assert wire.written == []
+        slow.futures[0].set_result(b"fine")
+        await wire.responses()
         return wire
 
     wire = asyncio.run(scenario())
-    assert wire.closed
-    assert wire.written == []
+    assert wire.ended
+    assert [parse_response(written).status for written in wire.written] == [200, 400]
 
 
 @pytest.mark.parametrize(
@@ -271,13 +274,13 @@ def test_endless_head_is_refused(start: bytes) -> None:
         wire = connect(echo=echo)
         wire.protocol.data_received(start)
         for number in range(pieces):
-            assert not wire.closed, number
+            assert not wire.ended, number
             wire.protocol.data_received(piece)
             await asyncio.sleep(0)
         return wire
 
     wire = asyncio.run(scenario())
-    assert wire.closed
+    assert wire.ended
     assert parse_response(wire.written[0]).status == 400
 
 
@@ -290,8 +293,9 @@ def test_long_bodies_and_many_requests_are_no_endless_head() -> None:
         wire.protocol.data_received(post("/echo")[:-1])
         wire.protocol.data_received(b"x" + b"".join(post("/other") for _ in range(1000)) + b"POST")
         for _ in range(1000):
-            wire.protocol.data_received(b" / HTTP/1.1\r\nX: %b\r\n\r\nPOST" % (b"y" * 80))
-        await wire.responses()
+            wire.protocol.data_received(b" / HTTP/1.1\r\nHost: x\r\nX: %b\r\n\r\nPOST" % (b"y" * 80))
+        while wire.state.total_requests < 2002 and not wire.ended:
+            await asyncio.sleep(0)
         return wire
 
     assert not asyncio.run(scenario()).closed

@@ -27,12 +27,13 @@ def attributes(instance: object) -> set[str]:
 
 
 def used_names(file: Path) -> set[str]:
-    """What the module uses of `self`, `super()`, `server` and `self.protocol`, and every method that it defines."""
+    """What the module uses of `self`, `super()`, `server` and a protocol, and every method that it defines."""
     nodes = list(ast.walk(ast.parse(file.read_text())))
     used = {
         node.attr
         for node in nodes
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("self", "super()", "server", "self.protocol")
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value) in ("self", "super()", "server", "self.protocol", "protocol")
     }
     return used | {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
@@ -53,7 +54,10 @@ def test_uvicorn_has(owner: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("owner", "users"),
-    [("HttpToolsProtocol", ("http_protocol.py", "fast_path_cycle.py")), ("Server", ("server.py",))],
+    [
+        ("HttpToolsProtocol", ("http_protocol.py", "fast_path_cycle.py", "connection_clock.py")),
+        ("Server", ("server.py",)),
+    ],
 )
 def test_every_name_that_is_used_is_listed(owner: str, users: tuple[str, ...]) -> None:
     listed, has = HAS[owner]
@@ -64,7 +68,7 @@ def test_every_name_that_is_used_is_listed(owner: str, users: tuple[str, ...]) -
 def test_cycle_on_the_fast_path_has_whatever_uvicorn_uses_of_a_cycle() -> None:
     used = set(re.findall(r"cycle\.(\w+)", inspect.getsource(HttpToolsProtocol))) - OWN_CYCLE
     assert used <= set(CYCLE)
-    assert all(hasattr(FastPathCycle, name) for name in CYCLE)
+    assert all(hasattr(FastPathCycle, name) for name in CYCLE if name != "transport")  # replaced in uvicorn's alone
 
 
 def test_no_other_module_imports_uvicorns_submodules() -> None:
