@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
 from fastapi import APIRouter, Request, Response
+from numpy.typing import NDArray
 
 from app.api.openapi import PICTURE_ERRORS, problems
 from app.api.state import ApiRequest, AppState, state_of
 from app.codecs import npy
-from app.codecs.bodies import BINARY
-from app.codecs.tensors import to_images
-from app.errors import InvalidRequest, Stopping, Unavailable
+from app.codecs.bodies import BINARY, is_json
+from app.codecs.form import media_type
+from app.codecs.json_body import off_the_loop
+from app.codecs.parameters import SCALE, scale_of
+from app.codecs.tensors import images_of, parse_csv
+from app.errors import InvalidRequest, Unavailable
 from app.http.endpoint import Endpoint, HotRoute, RawResponse, fastapi_endpoint
 
-IMAGES_JSON = re.compile(rb'\s*{\s*"images"\s*:')  # the JSON of `/predict`, which has one member
+# The JSON of `/predict`, which has one member or is a string.
+IMAGES_JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:{\s*"images?"\s*:|")')
 
 # A platform may name one of these as its route. They are served already, each in its own protocol.
 PROTOCOL_PREFIXES = ("/v1/models", "/v2")
@@ -36,11 +42,13 @@ def routes(
     """
 
     async def invocations(request: ApiRequest) -> RawResponse:
-        """Accepts a picture, JSON (`instances`, `inputs` or `images`), or a NumPy array file."""
+        """Accepts a picture, JSON (`instances`, `inputs` or `images`), a NumPy array file, or numbers as CSV."""
         content_type = request.headers.get(b"content-type", b"")
         if npy.is_npy(content_type, request.body):
-            return await predict_npy(request)
-        if content_type.startswith(b"application/json") or request.body[:64].lstrip()[:1] == b"{":
+            return await predict_numbers(request, npy.decode_npy)
+        if media_type(content_type) == b"text/csv":
+            return await predict_numbers(request, parse_csv)
+        if is_json(content_type, request.body):
             return await (predict if IMAGES_JSON.match(request.body) else v1_predict)(request)
         return await predict(request)
 
@@ -68,7 +76,7 @@ def add_ping(router: APIRouter, path: str) -> None:
         ping,
         operation_id="ping",
         response_class=Response,
-        responses=problems(Stopping),
+        responses=problems(Unavailable),
         include_in_schema=path == "/ping",
     )
 
@@ -77,6 +85,7 @@ def add_invocations(router: APIRouter, path: str, invocations: Endpoint[AppState
     content = {
         "image/*": BINARY,
         npy.CONTENT_TYPE.decode(): BINARY,
+        "text/csv": {"schema": {"type": "string", "description": "784 numbers a line, one line for each image."}},
         "application/json": {"schema": {"type": "object"}},
     }
     router.add_api_route(
@@ -86,21 +95,22 @@ def add_invocations(router: APIRouter, path: str, invocations: Endpoint[AppState
         operation_id="invocations",
         response_model=dict[str, Any],
         responses=problems(InvalidRequest, *PICTURE_ERRORS, Unavailable),
-        openapi_extra={"requestBody": {"required": True, "content": content}},
+        openapi_extra={"requestBody": {"required": True, "content": content}, "parameters": [SCALE]},
         include_in_schema=path == "/invocations",
     )
 
 
 async def ping(request: Request) -> Response:
-    """200 with an empty body while the service takes requests, 503 while it shuts down."""
+    """200 with an empty body while the service takes requests, 503 while it shuts down or its model cannot run."""
     state_of(request).check_ready()
     return Response(headers={"Cache-Control": "no-store"})
 
 
-async def predict_npy(request: ApiRequest) -> RawResponse:
+async def predict_numbers(request: ApiRequest, decode: Callable[[bytes], NDArray[Any]]) -> RawResponse:
     """The probabilities: a NumPy array file if `Accept` asks for one, else the V1 protocol's JSON."""
-    images = to_images(npy.decode_npy(request.body))
+    numbers = await off_the_loop(len(request.body), decode, request.body)
+    images = await images_of(numbers, scale_of(request.query))
     probabilities = await request.state.repository.get().predict(images)
-    if npy.CONTENT_TYPE in request.headers.get(b"accept", b""):
+    if npy.CONTENT_TYPE in request.headers.get(b"accept", b"").lower():
         return RawResponse(npy.encode_npy(probabilities), npy.CONTENT_TYPE)
     return RawResponse(orjson.dumps({"predictions": probabilities}, option=orjson.OPT_SERIALIZE_NUMPY))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import simdjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from app.api.openapi import problems
 from app.api.state import state_of
-from app.codecs.bodies import parse_json
+from app.codecs.json_body import off_the_loop, parse_json
 from app.errors import Forbidden, InvalidRequest, ModelNotFound, ModelRefused, Unauthorized
 from app.http.auth import combine
 
@@ -109,7 +110,11 @@ def check_admin(request: Request) -> None:
 async def parse_object(request: Request) -> dict[str, Any]:
     """The JSON object in the body, empty if the body is. Raises `InvalidRequest`."""
     body = await request.body()
-    document = parse_json(body) if body.strip() else {}
-    if not isinstance(document, dict):
+    return await off_the_loop(len(body), to_dict, body) if body.strip() else {}
+
+
+def to_dict(body: bytes) -> dict[str, Any]:
+    document = parse_json(body).root
+    if not isinstance(document, simdjson.Object):
         raise InvalidRequest("The body must be a JSON object, or empty.")
-    return document
+    return document.as_dict()

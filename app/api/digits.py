@@ -43,7 +43,7 @@ def admit(request: ApiRequest) -> tuple[QueryParameters, Servable]:
     """
     query = request.query
     parameters = parse_query_cached(query) if len(query) < MAX_CACHED_QUERY else parse_query(query)
-    servable = request.state.repository.get(parameters.model, parameters.version)
+    servable = request.state.repository.resolve(parameters.model, parameters.version)
     servable.check_capacity()
     return parameters, servable
 

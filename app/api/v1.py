@@ -18,7 +18,8 @@ from fastapi import APIRouter, Request
 from app.api.openapi import PICTURE_ERRORS, problems
 from app.api.state import ApiRequest, AppState, state_of
 from app.arrays import Images
-from app.codecs.parameters import parse_version
+from app.codecs.json_body import off_the_loop
+from app.codecs.parameters import SCALE, scale_of
 from app.codecs.v1 import (
     REQUEST_BODY,
     SIGNATURE_NAME,
@@ -37,12 +38,12 @@ from app.inference.explanation import explain
 from app.preprocessing.pool import preprocess_files
 from app.repository.repository import ModelRepository
 from app.repository.servable import Servable
+from app.setting_values import parse_version
 
 router = APIRouter(tags=["V1: TensorFlow Serving, KServe"])
 
 MODEL = "/v1/models/{name}"
 ADDRESSES = {"": MODEL, "_of_version": MODEL + "/versions/{version}", "_of_label": MODEL + "/labels/{label}"}
-MAX_VERSION_DIGITS = 18  # TensorFlow Serving's versions are 64-bit integers
 
 PROBLEMS = problems(InvalidRequest, ModelNotFound, Unavailable)
 PICTURE_PROBLEMS = PROBLEMS | problems(*PICTURE_ERRORS)
@@ -73,7 +74,8 @@ async def decode(request: ApiRequest, verb: str) -> tuple[Servable, str, Images]
     servable = find_servable(request.state.repository, request.path_params)
     servable.check_capacity()
     limits = request.state.limits
-    key, values = parse_request(request.body, limits.max_pictures)
+    body, scale = request.body, scale_of(request.query)
+    key, values = await off_the_loop(len(body), parse_request, body, limits.max_pictures, scale)
     if isinstance(values, list):
         values = await preprocess_files(values, limits.max_pixels)
     return servable, key, values
@@ -88,7 +90,7 @@ HOT_ROUTES: list[HotRoute[AppState]] = [HotRoute(address + ":predict", predict) 
 def is_address(path: Mapping[str, str]) -> bool:
     """FastAPI's patterns match more than TensorFlow Serving's: there names have no colon, and versions are numbers."""
     names = path.get("name", "") + path.get("label", "")
-    return ":" not in names and parse_version(path.get("version", "1"), MAX_VERSION_DIGITS) is not None
+    return ":" not in names and parse_version(path.get("version", "1")) is not None
 
 
 def address_of(path: Mapping[str, str]) -> str:
@@ -143,7 +145,7 @@ async def list_models(request: Request) -> ModelNames:
 async def get_status(request: Request) -> ModelStatus:
     """Whether a model, or one version of it, is ready, and which versions are served."""
     state, servable = state_of(request), servable_of(request)
-    state.check_ready()
+    state.check_ready(servable)
     name = servable.manifest.name
     one_version = len(request.path_params) > 1
     versions = [servable.manifest.version] if one_version else sorted(state.repository.versions(name), reverse=True)
@@ -168,6 +170,7 @@ def add_routes(suffix: str, address: str) -> None:
             for name in re.findall(r"{(\w+)}", address)
         ]
     }
+    described_with_scale = {"parameters": [*described["parameters"], SCALE]}
     router.add_api_route(
         address + ":predict",
         fastapi_endpoint(predict),
@@ -175,7 +178,7 @@ def add_routes(suffix: str, address: str) -> None:
         operation_id=f"v1_predict{suffix}",
         response_model=RowPredictions | Outputs,
         responses=PICTURE_PROBLEMS,
-        openapi_extra=described | {"requestBody": REQUEST_BODY},
+        openapi_extra=described_with_scale | {"requestBody": REQUEST_BODY},
     )
     router.add_api_route(
         address + ":explain",
@@ -184,7 +187,7 @@ def add_routes(suffix: str, address: str) -> None:
         operation_id=f"v1_explain{suffix}",
         response_model=Explanations,
         responses=PICTURE_PROBLEMS,
-        openapi_extra=described | {"requestBody": REQUEST_BODY},
+        openapi_extra=described_with_scale | {"requestBody": REQUEST_BODY},
     )
     for path, endpoint, operation in (("/metadata", get_metadata, "metadata"), ("", get_status, "status")):
         router.add_api_route(

@@ -16,9 +16,10 @@ from pydantic import BaseModel
 
 from app.api.openapi import PICTURE_ERRORS, problems
 from app.api.state import ApiRequest, AppState, state_of
-from app.codecs.parameters import parse_version
-from app.codecs.tensors import to_images
-from app.codecs.v2_request import JSON_LENGTH_HEADER, JSON_LENGTH_PARAMETER, REQUEST_BODY, parse_request
+from app.codecs.json_body import off_the_loop
+from app.codecs.parameters import SCALE, scale_of
+from app.codecs.tensors import images_of
+from app.codecs.v2_request import JSON_LENGTH_HEADER, JSON_LENGTH_PARAMETER, REQUEST_BODY, json_size, parse_request
 from app.codecs.v2_response import (
     EXTENSIONS,
     INPUTS,
@@ -31,7 +32,7 @@ from app.codecs.v2_response import (
     ServerReady,
     encode_response,
 )
-from app.errors import InvalidRequest, ModelNotFound, Stopping, Unavailable
+from app.errors import InvalidRequest, ModelNotFound, Unavailable
 from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.observability.statistics import ModelStatistics, statistics_of
 from app.preprocessing.pool import preprocess_files
@@ -39,6 +40,8 @@ from app.repository.repository import ModelRepository
 from app.repository.servable import Servable
 
 router = APIRouter(tags=["open inference protocol v2"])
+
+BYTES_OF_A_CLASS = 64  # as which one class of a response counts, where it is decided what is done in a thread
 
 
 # --- health and metadata ---------------------------------------------------------------------------------------------
@@ -50,9 +53,9 @@ async def live() -> Live:
     return Live()
 
 
-@router.get("/v2/health/ready", operation_id="v2_ready", responses=problems(Stopping))
+@router.get("/v2/health/ready", operation_id="v2_ready", responses=problems(Unavailable))
 async def ready(request: Request) -> ServerReady:
-    """The service takes requests. Unloading a model does not change that."""
+    """The service takes requests, and the default model can run."""
     state_of(request).check_ready()
     return ServerReady()
 
@@ -67,7 +70,7 @@ async def server(request: Request) -> ServerMetadata:
 async def model_ready(request: Request) -> ModelReady:
     """The model takes requests."""
     servable = servable_of(request)
-    state_of(request).check_ready()
+    state_of(request).check_ready(servable)
     return ModelReady(name=servable.manifest.name)
 
 
@@ -83,14 +86,8 @@ def servable_of(request: Request) -> Servable:
 
 
 def find_servable(repository: ModelRepository, path: Mapping[str, str]) -> Servable:
-    """The servable that a path names. Raises `ModelNotFound`."""
-    text = path.get("version")
-    if text is None:
-        return repository.get(path["name"])
-    version = parse_version(text)
-    if version is None:
-        raise ModelNotFound(f"There is no version {text!r} of {path['name']!r}: versions are whole numbers.")
-    return repository.get(path["name"], version)
+    """The servable that a path names, its version by number or label. Raises `ModelNotFound`."""
+    return repository.resolve(path["name"], path.get("version"))
 
 
 # --- infer -----------------------------------------------------------------------------------------------------------
@@ -104,12 +101,15 @@ async def infer(request: ApiRequest) -> RawResponse:
     servable = find_servable(request.state.repository, request.path_params)
     servable.check_capacity()
     limits = request.state.limits
-    parsed = parse_request(request.body, request.headers.get(JSON_LENGTH_HEADER), limits.max_pictures)
+    size = json_size(request.body, request.headers.get(JSON_LENGTH_HEADER))
+    parsed = await off_the_loop(size, parse_request, request.body, size, limits.max_pictures)
     if isinstance(parsed.tensor, np.ndarray):
-        images = to_images(parsed.tensor)
+        images = await images_of(parsed.tensor, parsed.scale or scale_of(request.query))
     else:
         images = await preprocess_files(parsed.tensor, limits.max_pixels)
-    return encode_response(servable.manifest, parsed, await servable.predict(images))
+    probabilities = await servable.predict(images)
+    classes = parsed.output.classes * len(images)
+    return await off_the_loop(classes * BYTES_OF_A_CLASS, encode_response, servable.manifest, parsed, probabilities)
 
 
 HOT_ROUTES: list[HotRoute[AppState]] = [
@@ -166,15 +166,22 @@ def add_route(
         )
 
 
-add_route("GET", "", model_metadata, "v2_model", responses=problems(ModelNotFound))
-add_route("GET", "/ready", model_ready, "v2_model_ready", responses=problems(ModelNotFound, Stopping))
+add_route(
+    "GET",
+    "",
+    model_metadata,
+    "v2_model",
+    responses=problems(ModelNotFound),
+    response_model_exclude_none=True,
+)
+add_route("GET", "/ready", model_ready, "v2_model_ready", responses=problems(ModelNotFound, Unavailable))
 add_route("GET", "/stats", model_statistics, "v2_model_statistics", responses=problems(ModelNotFound))
 add_route(
     "POST",
     "/infer",
     fastapi_endpoint(infer),
     "v2_infer",
-    openapi_extra={"parameters": [JSON_LENGTH_PARAMETER], "requestBody": REQUEST_BODY},
+    openapi_extra={"parameters": [JSON_LENGTH_PARAMETER, SCALE], "requestBody": REQUEST_BODY},
     response_model=InferResponse,
     responses=problems(InvalidRequest, ModelNotFound, *PICTURE_ERRORS, Unavailable),
 )

@@ -1,18 +1,24 @@
-"""Request bodies with pictures: one raw file, files in a form, or base64 in JSON."""
+"""Request bodies with pictures: a file, its base64 or data URL, a form of any of them, or JSON.
+
+body -+- multipart form, urlencoded form -> the parts that are pictures
+      +- JSON                            -> "images", "image", or one string
+      +- anything else                   -> one picture
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator
+import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
-import orjson
+import simdjson
 from pydantic import BaseModel, Field
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
+from app.codecs.form import FormPart, media_type, parse_multipart, parse_urlencoded
+from app.codecs.json_body import off_the_loop, parse_json
 from app.errors import InvalidRequest, TooManyPictures
 from app.http.endpoint import RawRequest
 
@@ -43,22 +49,27 @@ REQUEST_BODY = {
     },
 }
 
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")  # of the formats that are read
+JSON_STARTS = (b"{", b'"', b"\xff\xfe{", b"\xfe\xff\0{")  # the last two in UTF-16, which is refused
+JSON_TYPES = (b"application/json", b"text/json")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # of UTF-8
+WAY_IN_JSON = 'send {"images": ["<picture file in base64, or a data URL>", ...]}, with at least one image'
+WAY_IN_FORM = "send each picture as a file (curl -F file=@digit.png), or as the base64 of one"
+
+URLENCODED = re.compile(rb"[\w.%+*\[\]-]+=")  # the name of a first field
+DATA_URL = re.compile(rb"(?i)data:([^,]{0,200}),")  # RFC 2397
+URL_ALPHABET = bytes.maketrans(b"-_", b"+/")  # RFC 4648, section 5
+LINE_WIDTHS = (64, 76)  # of base64 in PEM and in MIME
+
 
 def is_picture(request: RawRequest[object]) -> bool:
-    """Whether the body is one picture file, whatever its Content-Type says of other kinds of files."""
-    content_type = request.headers.get(b"content-type", b"")
-    return not content_type.startswith((b"multipart/form-data", b"application/json")) and (
-        request.body[:64].lstrip()[:1] != b"{"  # JSON, which `curl -d` sends with a form's type
-    )
+    """Whether the body is one picture file, whatever its Content-Type says."""
+    return request.body.startswith(SIGNATURES)
 
 
 async def parse_pictures(request: RawRequest[object], limits: Limits) -> list[bytes]:
-    """The picture files of a request, in each of the three forms. Raises `InvalidRequest` or `TooManyPictures`."""
-    if is_picture(request):
-        return [request.body]
-    if request.headers.get(b"content-type", b"").startswith(b"multipart/form-data"):
-        return await parse_form(request, limits)
-    return parse_images(request.body, limits)
+    """The picture files of a request, whatever holds them. Raises `InvalidRequest` or `TooManyPictures`."""
+    return await off_the_loop(len(request.body), find_pictures, request, limits)
 
 
 async def parse_single_picture(request: RawRequest[object], limits: Limits) -> bytes:
@@ -69,62 +80,143 @@ async def parse_single_picture(request: RawRequest[object], limits: Limits) -> b
     return pictures[0]
 
 
-class InMemoryParser(MultiPartParser):
-    """Never spools to disk: pictures are not stored, and the limit of the body bounds the memory."""
+def find_pictures(request: RawRequest[object], limits: Limits) -> list[bytes]:
+    body, content_type = request.body, request.headers.get(b"content-type", b"")
+    kind = media_type(content_type)
+    if is_picture(request):
+        return [body]
+    if kind.startswith(b"multipart/"):
+        return pictures_of_form(parse_multipart(content_type, body), limits)
+    if is_json(content_type, body):
+        return pictures_of_json(body, limits)
+    picture = unwrap(body)
+    if kind == b"application/x-www-form-urlencoded" and picture is body and URLENCODED.match(body):
+        return pictures_of_form(parse_urlencoded(body), limits)
+    return [picture]
 
-    spool_max_size = 2**31  # bytes
+
+# --- forms ------------------------------------------------------------------------------------------------------------
 
 
-async def parse_form(request: RawRequest[object], limits: Limits) -> list[bytes]:
-    async def body() -> AsyncGenerator[bytes]:
-        yield request.body
-
-    headers = Headers(raw=list(request.headers.items()))
-    try:
-        form = await InMemoryParser(headers, body(), max_files=limits.max_pictures).parse()
-    except MultiPartException as error:
-        if error.message.startswith("Too many files"):
-            raise too_many_pictures(limits.max_pictures) from error
-        raise InvalidRequest(f"The form cannot be parsed: {error.message}") from error
-    except (LookupError, ValueError) as error:  # the parser raises them for headers of parts that make no sense
-        raise InvalidRequest("The form cannot be parsed: its parts are malformed.") from error
-    try:
-        pictures = [await value.read() for _, value in form.multi_items() if isinstance(value, UploadFile)]
-    finally:
-        await form.close()
+def pictures_of_form(parts: list[FormPart], limits: Limits) -> list[bytes]:
+    """Raises `InvalidRequest` if no part is a picture, or `TooManyPictures`."""
+    pictures = [part.content for part in parts if is_picture_part(part)]
     if not pictures:
-        raise InvalidRequest("The form contains no file: send each picture as a file (curl -F file=@digit.png).")
-    return pictures
+        raise InvalidRequest(f"The form contains no picture: {WAY_IN_FORM}.")
+    if len(pictures) > limits.max_pictures:
+        raise too_many_pictures(limits.max_pictures)
+    return [unwrap(content, index) for index, content in enumerate(pictures)]
 
 
-def parse_images(body: bytes, limits: Limits) -> list[bytes]:
-    """The picture files of `{"images": [...]}`."""
-    document = parse_json(body)
-    texts = document.get("images") if isinstance(document, dict) else None
-    if not isinstance(texts, list) or not texts:
-        raise InvalidRequest('The JSON must be {"images": ["<base64 or data URL>", ...]} with at least one image.')
+def is_picture_part(part: FormPart) -> bool:
+    """A file, bytes that are no text, or the text of a picture. All else is a field with some other meaning."""
+    if not part.content:  # a form's file input with nothing chosen has an empty name
+        return bool(part.file_name)
+    if part.file_name is not None or part.media_type.startswith((b"image/", b"application/octet-stream")):
+        return True
+    return not is_text(part.content) or is_data_url(part.content) or is_base64_picture(part.content)
+
+
+def is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in content
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def is_json(content_type: bytes, body: bytes) -> bool:
+    """By its type, or because it begins as an object: `curl -d` sends JSON with a form's type."""
+    kind = media_type(content_type)
+    start = start_of_text(body)
+    return kind in JSON_TYPES or kind.endswith(b"+json") or start.startswith(JSON_STARTS)
+
+
+def pictures_of_json(body: bytes, limits: Limits) -> list[bytes]:
+    """Of `{"images": [...]}`, `{"image": "..."}` or one string. Raises `InvalidRequest` or `TooManyPictures`."""
+    document = parse_json(body).root
+    texts = images_of(document) if isinstance(document, simdjson.Object) else document
+    if isinstance(texts, str):
+        return [decode_base64(texts, 0)]
+    if not isinstance(document, simdjson.Object) or not isinstance(texts, simdjson.Array) or not len(texts):
+        raise InvalidRequest(f"The JSON must hold pictures: {WAY_IN_JSON}.")
     if len(texts) > limits.max_pictures:
         raise too_many_pictures(limits.max_pictures)
     return [decode_base64(text, index) for index, text in enumerate(texts)]
 
 
-def parse_json(body: bytes) -> Any:
-    """Raises `InvalidRequest`."""
+def images_of(document: Any) -> Any:
+    if "images" in document and "image" in document:
+        raise InvalidRequest("The JSON has both 'images' and 'image': send one of them.")
+    return document.get("images", document.get("image"))
+
+
+# --- base64 and data URLs ---------------------------------------------------------------------------------------------
+
+
+def unwrap(content: bytes, index: int = 0) -> bytes:
+    """A picture file that was sent as the text of a data URL or in base64; everything else as it is."""
+    if content.startswith(SIGNATURES) or not (is_data_url(content) or is_base64_picture(content)):
+        return content
+    return decode_base64(content.removeprefix(BYTE_ORDER_MARK).decode("latin-1"), index)
+
+
+def is_data_url(content: bytes) -> bool:
+    return start_of_text(content)[:5].lower() == b"data:"
+
+
+def start_of_text(content: bytes) -> bytes:
+    return content[:64].removeprefix(BYTE_ORDER_MARK).lstrip()
+
+
+def is_base64_picture(content: bytes) -> bool:
+    """Whether the text begins with the base64 of a picture's signature."""
+    start = start_of_text(content)[:16].translate(URL_ALPHABET)
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
+        decoded = binascii.a2b_base64(start[: len(start) // 4 * 4], strict_mode=True)
+    except binascii.Error:
+        return False
+    # Any text may begin as a bitmap's two letters do. The four bytes after a bitmap's size are 0.
+    return decoded.startswith(SIGNATURES) and (decoded[:2] != b"BM" or decoded[6:10] == bytes(4))
 
 
 def decode_base64(text: object, index: int) -> bytes:
-    """Plain base64, or a data URL. `index`: of the picture in its request. Raises `InvalidRequest`."""
+    """Base64 in any of its alphabets, padded or not, or a data URL. `index`: of the picture in its request.
+
+    Raises `InvalidRequest`.
+    """
     if not isinstance(text, str):
         raise InvalidRequest("Each picture must be a string: a picture file in base64, or a data URL.", picture=index)
-    encoded = text.partition(",")[2] if text.startswith("data:") else text
     try:
-        return base64.b64decode("".join(encoded.split()), validate=True)  # the command base64 breaks its lines
+        encoded = text.strip().encode("ascii")
+        if url := DATA_URL.match(encoded):
+            encoded = unquote_to_bytes(encoded[url.end() :])
+            if not url[1].strip().lower().endswith(b";base64"):
+                return encoded
+        return base64.b64decode(normalize_base64(encoded), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidRequest("The picture is not valid base64.", picture=index) from error
+        raise InvalidRequest(
+            "The picture is not valid base64: send the whole file in base64, or a data URL.", picture=index
+        ) from error
+
+
+def normalize_base64(encoded: bytes) -> bytes:
+    """RFC 4648, section 4, without line breaks and with its padding."""
+    encoded = encoded.translate(URL_ALPHABET, b"\r\n\t\v\f")
+    if b" " in encoded:  # a line break, or a plus sign that a form's decoder replaced
+        encoded = encoded.replace(b" ", b"" if is_wrapped(encoded) else b"+")
+    encoded = encoded.rstrip(b"=")
+    return encoded + b"=" * (-len(encoded) % 4)
+
+
+def is_wrapped(encoded: bytes) -> bool:
+    """Whether there is a space after each line of one of the usual widths, and nowhere else."""
+    spaces = encoded.count(b" ")
+    ends = (encoded[width :: width + 1] for width in LINE_WIDTHS)
+    return any(len(line_ends) == line_ends.count(b" ") == spaces for line_ends in ends)
 
 
 def too_many_pictures(max_pictures: int) -> TooManyPictures:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.codecs.form import media_type
 from app.codecs.tensors import check_shape
 from app.errors import InvalidRequest
 
@@ -23,7 +24,7 @@ HEADER_ERRORS = (ValueError, TypeError, KeyError, SyntaxError, tokenize.TokenErr
 
 
 def is_npy(content_type: bytes, body: bytes) -> bool:
-    return content_type.startswith(CONTENT_TYPE) or body.startswith(np.lib.format.MAGIC_PREFIX)
+    return media_type(content_type) == CONTENT_TYPE or body.startswith(np.lib.format.MAGIC_PREFIX)
 
 
 def decode_npy(body: bytes) -> NDArray[Any]:

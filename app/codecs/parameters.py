@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
+from app.codecs.tensors import SCALE_RULE, Scale, parse_scale
 from app.errors import InvalidRequest
+
+T = TypeVar("T")
 
 MODEL_PARAMETERS = [
     {
@@ -18,8 +22,8 @@ MODEL_PARAMETERS = [
     {
         "name": "version",
         "in": "query",
-        "description": "A served version; the newest if absent.",
-        "schema": {"type": "integer"},
+        "description": "A served version, by its number or one of its labels; the newest if absent.",
+        "schema": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]},
     },
 ]
 RETURN_IMAGE = {
@@ -35,16 +39,32 @@ DIGIT = {
     "schema": {"type": "integer", "minimum": 0, "maximum": 9},
 }
 
+SCALE = {
+    "name": "scale",
+    "in": "query",
+    "description": f"What numbers are from 0 to: unit, 1, or byte, 255. {SCALE_RULE}",
+    "schema": {"type": "string", "enum": ["unit", "byte"]},
+}
+ON_ERROR = {
+    "name": "on_error",
+    "in": "query",
+    "description": "What one bad picture of several does: fail refuses the request, each stands in its own place.",
+    "schema": {"type": "string", "enum": ["fail", "each"], "default": "fail"},
+}
+
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 DIGITS = {str(digit): digit for digit in range(10)}
+ERROR_MODES = {"fail": False, "each": True}
 MAX_CACHED_QUERY = 100  # bytes: a thousand of them are kept in memory
 
 
 class QueryParameters(NamedTuple):
     model: str | None = None  # None: the default model
-    version: int | None = None  # None: the newest
+    version: str | None = None  # a number or a label; None: the newest
     return_image: bool = False
     digit: int | None = None  # to explain; None: the predicted one
+    scale: Scale | None = None  # of numbers; None: see `SCALE_RULE`
+    each: bool = False  # whether a bad picture leaves the others of its request alone
 
 
 def parse_query(query: bytes) -> QueryParameters:
@@ -53,22 +73,31 @@ def parse_query(query: bytes) -> QueryParameters:
         values = {name: found[-1] for name, found in parse_qs(query.decode(), keep_blank_values=True).items()}
     except ValueError as error:
         raise InvalidRequest("The query cannot be parsed: write it as name=value&name=value.") from error
-    version = parse_version(values["version"]) if "version" in values else None
-    if version is None and "version" in values:
-        raise InvalidRequest("The parameter 'version' must be a whole number of at most 9 digits.")
-    return_image = values.get("return_image", "false").lower()
-    if return_image not in BOOLEANS:
-        raise InvalidRequest("The parameter 'return_image' must be true or false.")
-    if values.get("digit", "0") not in DIGITS:
-        raise InvalidRequest("The parameter 'digit' must be a whole number from 0 to 9.")
+    if values.get("version") == "":
+        raise InvalidRequest("The parameter 'version' must be a version's number or one of its labels.")
     return QueryParameters(
-        values.get("model"), version, BOOLEANS[return_image], DIGITS[values["digit"]] if "digit" in values else None
+        values.get("model"),
+        values.get("version"),
+        choice(values, "return_image", BOOLEANS, "true or false") or False,
+        choice(values, "digit", DIGITS, "a whole number from 0 to 9"),
+        parse_scale(values.get("scale")),
+        choice(values, "on_error", ERROR_MODES, "fail or each") or False,
     )
+
+
+def choice(values: Mapping[str, str], name: str, choices: Mapping[str, T], described: str) -> T | None:
+    """What a parameter stands for; None if it is absent. Raises `InvalidRequest`."""
+    value = values.get(name)
+    if value is None:
+        return None
+    if value.lower() not in choices:
+        raise InvalidRequest(f"The parameter {name!r} must be {described}.")
+    return choices[value.lower()]
 
 
 parse_query_cached = functools.lru_cache(maxsize=1024)(parse_query)  # clients repeat their query in every request
 
 
-def parse_version(text: str, max_digits: int = 9) -> int | None:
-    """None if the text is not a whole number of at most `max_digits` digits."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= max_digits else None
+def scale_of(query: bytes) -> Scale | None:
+    """The parameter `scale` of protocols that have no other parameter in their queries. Raises `InvalidRequest`."""
+    return parse_query(query).scale if query else None

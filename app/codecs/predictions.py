@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -12,11 +12,26 @@ import orjson
 from pydantic import BaseModel, Field
 
 from app.arrays import Images, Probabilities
-from app.codecs.model_info import ModelInfo
 from app.inference.explanation import Explained, Explanation
 
 Box = tuple[int, int, int, int]  # x, y, width, height, in pixels of the picture as sent
 Lines = Sequence[Sequence[tuple[int, float, Box]]]  # a digit, its confidence and its box, line by line
+
+
+class ModelInfo(Protocol):
+    """What responses say of a model, without knowing how models are stored. A manifest has these."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def labels(self) -> Sequence[str]:
+        """The names of the classes, by index."""
+
+    @property
+    def threshold(self) -> float:
+        """The least confidence with which a digit is accepted."""
 
 
 class ModelName(BaseModel):

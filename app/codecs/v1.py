@@ -21,14 +21,17 @@ from pydantic import BaseModel, Field
 
 from app.arrays import Images
 from app.codecs.bodies import decode_base64, too_many_pictures
-from app.codecs.tensors import check_shape, nested_shape, parse_json, to_array, to_images
+from app.codecs.json_body import JsonBody, parse_json
+from app.codecs.tensors import SCALE_RULE, Scale, check_shape, parse_scale, to_images
 from app.errors import InvalidRequest
 from app.inference.explanation import Explained
 from app.inference.session import INPUT, OUTPUT
 
 SIGNATURE_NAME = "serving_default"
+PARAMETERS = Field(None, description="scale, unit or byte: what the numbers of a tensor are from 0 to.")
 VALUES = 'a tensor of numbers or {"b64": "<picture file>"}'
 
+Tensor = NDArray[Any]  # of numbers
 Values = Images | list[bytes]  # images for the model as they are, or picture files to be preprocessed
 
 
@@ -38,6 +41,7 @@ class Instances(BaseModel):
     instances: list[Any] = Field(
         min_length=1, description=f'Each {VALUES}, or such a value under "{INPUT}"; all of the same kind.'
     )
+    parameters: dict[str, Any] | None = PARAMETERS
     signature_name: Literal["serving_default"] = "serving_default"
 
 
@@ -45,6 +49,7 @@ class Inputs(BaseModel):
     """The column format of a request."""
 
     inputs: Any = Field(description=f'{VALUES}, or such a value under "{INPUT}". The first dimension is the images.')
+    parameters: dict[str, Any] | None = PARAMETERS
     signature_name: Literal["serving_default"] = "serving_default"
 
 
@@ -96,11 +101,13 @@ REQUEST_BODY = {
 }
 
 
-def parse_request(body: bytes, max_pictures: int) -> tuple[str, Values]:
-    """The key of the response, and the request's values. Raises `InvalidRequest` or `TooManyPictures`."""
-    if not body.strip():
-        raise InvalidRequest("JSON Parse error: The document is empty")
-    document = parse_json(body)
+def parse_request(body: bytes, max_pictures: int, scale: Scale | None = None) -> tuple[str, Values]:
+    """The key of the response, and the request's values. `scale`: of numbers, unless the body has one.
+
+    Raises `InvalidRequest`, `TooManyPictures` or `BlankPicture`.
+    """
+    json = parse_json(body)
+    document = json.root
     if not isinstance(document, simdjson.Object):
         raise InvalidRequest("The request must be a JSON object with 'instances' or 'inputs'.")
     check_signature_name(document)
@@ -109,11 +116,17 @@ def parse_request(body: bytes, max_pictures: int) -> tuple[str, Values]:
         raise InvalidRequest(
             "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist: send one of them."
         )
-    if in_rows:
-        return "predictions", parse_rows(document["instances"], body, max_pictures)
-    if in_columns:
-        return "outputs", parse_columns(document["inputs"], body, max_pictures)
-    raise InvalidRequest("Missing 'inputs' or 'instances' key")
+    if not in_rows and not in_columns:
+        raise InvalidRequest("Missing 'inputs' or 'instances' key")
+    parse, key = (parse_rows, "predictions") if in_rows else (parse_columns, "outputs")
+    values = parse(json, max_pictures)
+    return key, values if isinstance(values, list) else to_images(values, scale_of(document) or scale)
+
+
+def scale_of(document: simdjson.Object) -> Scale | None:
+    """In the member `parameters`, which is Vertex AI's. Raises `InvalidRequest`."""
+    parameters = document.get("parameters")
+    return parse_scale(parameters.get("scale")) if isinstance(parameters, simdjson.Object) else None
 
 
 def check_signature_name(document: simdjson.Object) -> None:
@@ -124,31 +137,32 @@ def check_signature_name(document: simdjson.Object) -> None:
         raise InvalidRequest(f'Serving signature name: "{name[:80]}" not found in signature def')
 
 
-def parse_rows(instances: Any, body: bytes, max_pictures: int) -> Values:
+def parse_rows(json: JsonBody, max_pictures: int) -> Tensor | list[bytes]:
+    instances = json.root["instances"]
     if not isinstance(instances, simdjson.Array):
         raise InvalidRequest("Expecting 'instances' to be an list/array")
     first = next(iter(instances), None)
     if first is None:
         raise InvalidRequest("No values in 'instances' array")
     if not isinstance(first, simdjson.Object):
-        return parse_tensor(instances, "instances", body)
+        return parse_tensor(json, instances, "instances")
     if INPUT not in first:
         return decode_pictures(instances, max_pictures)
     values = (input_value(instance, index) for index, instance in enumerate(instances))
     if isinstance(first[INPUT], simdjson.Array):
-        return to_images(stack_tensors(values))
+        return stack_tensors(json, values)
     return decode_pictures(values, max_pictures)
 
 
-def parse_columns(inputs: Any, body: bytes, max_pictures: int) -> Values:
-    key = "inputs"
+def parse_columns(json: JsonBody, max_pictures: int) -> Tensor | list[bytes]:
+    key, inputs = "inputs", json.root["inputs"]
     if isinstance(inputs, simdjson.Object) and INPUT in inputs:
         key, inputs = INPUT, input_value(inputs)
     if not isinstance(inputs, simdjson.Array):
         return decode_pictures([inputs], max_pictures)
     if isinstance(next(iter(inputs), None), simdjson.Object):
         return decode_pictures(inputs, max_pictures)
-    return parse_tensor(inputs, key, body)
+    return parse_tensor(json, inputs, key)
 
 
 def input_value(instance: Any, index: int = 0) -> Any:
@@ -158,21 +172,21 @@ def input_value(instance: Any, index: int = 0) -> Any:
     return instance[INPUT]
 
 
-def parse_tensor(array: Any, key: str, body: bytes) -> Images:
-    check_shape(nested_shape(array))  # before anything that takes time with millions of rows
-    return to_images(to_array(array, key, body))
+def parse_tensor(json: JsonBody, array: Any, key: str) -> Tensor:
+    numbers = json.numbers(array, key)
+    check_shape(numbers.shape)  # before anything that takes time with millions of rows
+    return numbers.to_array()
 
 
-def stack_tensors(tensors: Iterable[Any]) -> NDArray[Any]:
+def stack_tensors(json: JsonBody, tensors: Iterable[Any]) -> Tensor:
     """n tensors of one shape (...) -> (n, ...). Raises `InvalidRequest`."""
-    key = f'"{INPUT}":'.encode()
     rows = []
     for index, tensor in enumerate(tensors):
         if not isinstance(tensor, simdjson.Array):
             raise wrong_type(index)
-        check_shape((1, *nested_shape(tensor)))
-        text: Any = tensor.mini  # bytes, though its stub says str
-        rows.append(to_array(tensor, INPUT, key + text))
+        numbers = json.numbers(tensor)
+        check_shape((1, *numbers.shape))
+        rows.append(numbers.to_array())
         if rows[index].shape != rows[0].shape:
             raise InvalidRequest(f"Instance {index} has a different shape from the instances before it.")
     return np.stack(rows)
@@ -203,7 +217,10 @@ def describe_metadata(name: str, version: int) -> dict[str, Any]:
     }
     return {
         "model_spec": {"name": name, "signature_name": "", "version": str(version)},
-        "metadata": {"signature_def": {"signature_def": {SIGNATURE_NAME: signature_def}}},  # nested twice there too
+        "metadata": {
+            "signature_def": {"signature_def": {SIGNATURE_NAME: signature_def}},  # nested twice there too
+            "scale": SCALE_RULE,  # this one is ours
+        },
     }
 
 

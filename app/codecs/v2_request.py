@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field
 
 from app.arrays import CLASSES
 from app.codecs.bodies import decode_base64, too_many_pictures
-from app.codecs.tensors import SHAPES, check_shape, parse_json, to_array
+from app.codecs.json_body import JsonBody, NumberArray, parse_json
+from app.codecs.tensors import SCALE_RULE, SHAPES, Scale, check_shape, parse_scale
 from app.errors import InvalidRequest
 from app.inference.session import INPUT, OUTPUT
 
@@ -35,10 +36,12 @@ class InputTensor(BaseModel):
     name: Literal["image"]
     shape: list[int] = Field(description=f"{SHAPES}; of BYTES [n] or [n, 1].")
     datatype: str = Field(
-        description=f"{', '.join(DTYPES)} (FP16 only in binary): from 0 (background) to 255 (ink), or to 1.0 if no "
-        "number is greater. BYTES: picture files, in JSON as base64 or data URLs."
+        description=f"{', '.join(DTYPES)} (FP16 only in binary), or BYTES: picture files, in JSON as base64 or data "
+        f"URLs. {SCALE_RULE}"
     )
-    parameters: dict[str, Any] | None = Field(None, description="binary_data_size: the tensor follows the JSON.")
+    parameters: dict[str, Any] | None = Field(
+        None, description="binary_data_size: the tensor follows the JSON; scale, unit or byte: see datatype."
+    )
     data: list[Any] | None = Field(None, description="The elements, flat or nested like the shape.")
 
 
@@ -83,6 +86,7 @@ class ParsedRequest(NamedTuple):
     id: str | None
     tensor: NDArray[Any] | list[bytes]  # numbers, or picture files
     output: RequestedOutput
+    scale: Scale | None = None  # of numbers
 
 
 class Header(NamedTuple):
@@ -93,23 +97,31 @@ class Header(NamedTuple):
     datatype: str
     data: Any  # a `simdjson.Array`; None if the tensor follows the JSON
     output: RequestedOutput
+    scale: Scale | None
 
 
-def parse_request(body: bytes, json_length: bytes | None, max_pictures: int) -> ParsedRequest:
-    """`json_length`: how many bytes of the body are JSON, as the header says; None: all.
-
-    Numbers in binary are not copied. Raises `InvalidRequest` or `TooManyPictures`.
-    """
+def json_size(body: bytes, json_length: bytes | None) -> int:
+    """How many bytes of the body are JSON: all, unless the header says a length. Raises `InvalidRequest`."""
     if json_length is None:
-        return parse_parts(body, memoryview(b""), max_pictures)
+        if not body:
+            raise InvalidRequest("JSON Parse error: The document is empty")
+        return len(body)
     length = int(json_length) if json_length.isdigit() and len(json_length) < 12 else -1
     if not 0 <= length <= len(body):
         raise InvalidRequest(
             f"Inference-Header-Content-Length must be the length of the JSON in bytes, at most the body's, {len(body)}."
         )
-    if length == 0:
+    return length
+
+
+def parse_request(body: bytes, size: int, max_pictures: int) -> ParsedRequest:
+    """`size`: how many bytes of the body are JSON.
+
+    Numbers in binary are not copied. Raises `InvalidRequest` or `TooManyPictures`.
+    """
+    if size == 0:
         return ParsedRequest(None, decode_raw_images(body), RequestedOutput(binary=True))
-    return parse_parts(body[:length], memoryview(body)[length:], max_pictures)
+    return parse_parts(body[:size], memoryview(body)[size:], max_pictures)
 
 
 def decode_raw_images(body: bytes) -> NDArray[np.uint8]:
@@ -122,16 +134,19 @@ def decode_raw_images(body: bytes) -> NDArray[np.uint8]:
 
 def parse_parts(text: bytes, blob: memoryview, max_pictures: int) -> ParsedRequest:
     """`text` is the JSON, `blob` what follows it."""
-    cacheable = blob and len(text) <= MAX_CACHED_JSON
-    header = parse_header_cached(text, len(blob)) if cacheable else parse_header(text, len(blob))
-    return ParsedRequest(header.id, decode_tensor(header, text, blob, max_pictures), header.output)
+    if blob and len(text) <= MAX_CACHED_JSON:
+        json, header = None, parse_header_cached(text, len(blob))
+    else:
+        json = parse_json(text)
+        header = parse_header(json, len(blob))
+    return ParsedRequest(header.id, decode_tensor(header, json, blob, max_pictures), header.output, header.scale)
 
 
 # --- the JSON --------------------------------------------------------------------------------------------------------
 
 
-def parse_header(text: bytes, blob_size: int) -> Header:
-    document = parse_json(text)
+def parse_header(json: JsonBody, blob_size: int) -> Header:
+    document = json.root
     if not isinstance(document, simdjson.Object):
         raise InvalidRequest('The request must be a JSON object: {"inputs": [...]}.')
     tensor = single_tensor(document, "inputs", INPUT)
@@ -146,11 +161,20 @@ def parse_header(text: bytes, blob_size: int) -> Header:
         datatype,
         find_data(tensor, blob_size),
         parse_output(document),
+        parameter_scale(tensor) or parameter_scale(document),
     )
 
 
-# Clients send the same JSON before each binary tensor, and parsing it takes longer than decoding the tensor.
-parse_header_cached = functools.lru_cache(maxsize=256)(parse_header)
+@functools.lru_cache(maxsize=256)
+def parse_header_cached(text: bytes, blob_size: int) -> Header:
+    """Clients send the same JSON before each binary tensor, and parsing it takes longer than decoding the tensor."""
+    return parse_header(parse_json(text), blob_size)
+
+
+def parameter_scale(parent: Any) -> Scale | None:
+    """Of the tensor, or of all tensors. Raises `InvalidRequest`."""
+    parameters = member(parent, "parameters", simdjson.Object)
+    return parse_scale(parameters.get("scale")) if parameters else None
 
 
 T = TypeVar("T")
@@ -226,13 +250,17 @@ def parse_output(document: Any) -> RequestedOutput:
 # --- the tensor ------------------------------------------------------------------------------------------------------
 
 
-def decode_tensor(header: Header, text: bytes, blob: memoryview, max_pictures: int) -> NDArray[Any] | list[bytes]:
-    _, shape, datatype, data, _ = header
+def decode_tensor(
+    header: Header, json: JsonBody | None, blob: memoryview, max_pictures: int
+) -> NDArray[Any] | list[bytes]:
+    shape, datatype, data = header.shape, header.datatype, header.data
     if datatype == BYTES:
         count = count_pictures(shape, max_pictures)
         return split_elements(blob, count) if data is None else decode_strings(data, count)
     check_shape(shape)
-    return decode_binary(blob, shape, datatype) if data is None else decode_numbers(data, shape, datatype, text)
+    if json is None or data is None:
+        return decode_binary(blob, shape, datatype)
+    return decode_numbers(json.numbers(data, "data"), shape, datatype)
 
 
 def decode_binary(blob: memoryview, shape: tuple[int, ...], datatype: str) -> NDArray[Any]:
@@ -242,18 +270,20 @@ def decode_binary(blob: memoryview, shape: tuple[int, ...], datatype: str) -> ND
     return np.frombuffer(blob, dtype).reshape(shape)
 
 
-def decode_numbers(data: Any, shape: tuple[int, ...], datatype: str, text: bytes) -> NDArray[Any]:
+def decode_numbers(data: NumberArray, shape: tuple[int, ...], datatype: str) -> NDArray[Any]:
     """`data` is flat, or nested like the shape."""
     if datatype == "FP16":
         raise InvalidRequest("FP16 has no form in JSON: send the tensor in binary, or as FP32.")
-    array = to_array(data, "data", text)
-    if array.shape not in ((math.prod(shape),), shape):
-        raise InvalidRequest(f"'data' has the shape {list(array.shape)}, which does not fit 'shape', {list(shape)}.")
-    if datatype[:2] != "FP" and array.dtype != np.uint64:
+    if data.shape not in ((math.prod(shape),), shape):
+        raise InvalidRequest(f"'data' has the shape {list(data.shape)}, which does not fit 'shape', {list(shape)}.")
+    array = data.to_array().reshape(shape)
+    if datatype.startswith("FP"):
+        return array.astype(np.float64)  # a whole number is written without a fraction by some clients
+    if array.dtype.kind != "u":
         raise InvalidRequest(f"A tensor of {datatype} must contain whole numbers, here from 0 to 255.")
     if datatype == "INT8" and array.max() > 127:
         raise InvalidRequest("A tensor of INT8 contains numbers up to 127: send it as UINT8.")
-    return array.reshape(shape)
+    return array
 
 
 def count_pictures(shape: tuple[int, ...], max_pictures: int) -> int:

@@ -13,7 +13,8 @@ import orjson
 from pydantic import BaseModel, Field
 
 from app.arrays import CLASSES, Probabilities
-from app.codecs.model_info import ModelInfo
+from app.codecs.predictions import ModelInfo
+from app.codecs.tensors import SCALE_RULE
 from app.codecs.v2_request import BYTES, JSON_LENGTH_HEADER, ParsedRequest
 from app.http.endpoint import RawResponse
 from app.inference.session import INPUT, OUTPUT
@@ -44,6 +45,7 @@ class TensorMetadata(BaseModel):
     name: str
     datatype: str
     shape: list[int] = Field(description="-1: this size varies.")
+    properties: dict[str, str] | None = Field(None, description="scale: what the numbers of an image mean.")
 
 
 class ModelMetadata(BaseModel):
@@ -70,7 +72,7 @@ class InferResponse(BaseModel):
 
 
 EXTENSIONS = ["binary_tensor_data", "classification", "model_repository", "statistics"]
-INPUTS = [TensorMetadata(name=INPUT, datatype="UINT8", shape=[-1, 28, 28])]
+INPUTS = [TensorMetadata(name=INPUT, datatype="UINT8", shape=[-1, 28, 28], properties={"scale": SCALE_RULE})]
 OUTPUTS = [TensorMetadata(name=OUTPUT, datatype="FP32", shape=[-1, CLASSES])]
 
 

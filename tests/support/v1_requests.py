@@ -11,7 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 
 PREDICT = "/v1/models/digits:predict"
-ZEROS = np.zeros((28, 28), int).tolist()
+STROKE = np.zeros((28, 28), np.uint8)  # a 1
+STROKE[4:24, 13:15] = 255
+ONE = STROKE.tolist()
 
 
 def ask(client: TestClient, document: Any, path: str = PREDICT) -> Any:

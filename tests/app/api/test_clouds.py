@@ -19,6 +19,7 @@ from tests.support.invocations import argmax, invoke, npy
 from tests.support.problems import assert_problem
 from tests.support.responses import assert_same_response
 from tests.support.served_client import ServedClient
+from tests.support.v1_requests import ONE
 
 VERTEX = "/v1/endpoints/7/deployedModels/8"
 
@@ -134,6 +135,6 @@ def test_one_route_may_be_health_and_predict(
 def test_route_of_another_protocol_keeps_that_protocol(client_of: Callable[..., TestClient]) -> None:
     with client_of("/v1/models/digits-mlp", "/v1/models/digits-mlp:predict") as client:
         assert client.get("/v1/models/digits-mlp").json()["name"] == "digits-mlp"
-        request = {"instances": np.zeros((1, 784), int).tolist()}
+        request = {"instances": [ONE]}
         named = client.post("/v1/models/digits-mlp:predict", json=request).json()
         assert named != client.post("/v1/models/digits:predict", json=request).json()

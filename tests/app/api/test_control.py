@@ -16,6 +16,7 @@ from app.settings import Settings
 from tests.support.api_keys import digest_of
 from tests.support.model_versions import add_version
 from tests.support.problems import assert_problem
+from tests.support.v1_requests import STROKE
 
 MODEL = "/v2/repository/models/digits-mlp"
 
@@ -48,7 +49,7 @@ def index(client: TestClient, body: Any = None) -> list[tuple[str, str, str]]:
 
 def infer(client: TestClient) -> Any:
     return client.post(
-        "/v2/models/digits-mlp/infer", content=bytes(784), headers={"Inference-Header-Content-Length": "0"}
+        "/v2/models/digits-mlp/infer", content=STROKE.tobytes(), headers={"Inference-Header-Content-Length": "0"}
     )
 
 
@@ -92,9 +93,13 @@ def test_unloaded_model_is_not_found_until_it_is_loaded(open_client: TestClient)
     assert_problem(infer(open_client), 404, "model-not-found")
     assert index(open_client) == [("digits-mlp", "1", "UNAVAILABLE")]
     assert_problem(open_client.post("/predict", content=b"x"), 404, "model-not-found")  # the default model
-    assert open_client.get("/v2/health/ready").status_code == 200
+    for path in ("/health/ready", "/v2/health/ready", "/ping"):
+        assert_problem(open_client.get(path), 503, "not-ready")
+    assert open_client.get("/health/live").status_code == 200
+    assert open_client.get("/health").json()["status"] == "not ready"
     assert_problem(open_client.post(f"{MODEL}/unload"), 404, "model-not-found")
     assert open_client.post(f"{MODEL}/load").status_code == 200
+    assert open_client.get("/health/ready").status_code == 200
     assert infer(open_client).status_code == 200
 
 
@@ -104,12 +109,12 @@ def test_refused_version_is_named_without_its_path_and_the_old_one_is_still_serv
     (add_version(root, 2) / GRAPH_FILE).write_bytes(b"damaged")
     problem = assert_problem(open_client.post(f"{MODEL}/load"), 400, "invalid-request")
     assert "digits-mlp/2" in problem["error"]
-    assert "sha256" in problem["error"]
+    assert "has 7 bytes" in problem["error"]
     assert str(root) not in problem["error"]
     assert infer(open_client).status_code == 200
     entries = open_client.post("/v2/repository/index").json()
     (entry,) = [entry for entry in entries if entry["version"] == "2"]
-    assert "sha256" in entry["reason"]
+    assert "has 7 bytes" in entry["reason"]
 
 
 def test_refused_version_is_loaded_once_repaired_and_the_others_are_loaded_at_once(

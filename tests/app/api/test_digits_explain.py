@@ -15,6 +15,7 @@ from app.inference.explanation import MAX_IMAGES
 from tests.conftest import PREVIOUS
 from tests.support.pictures import encode
 from tests.support.problems import assert_problem
+from tests.support.v1_requests import ONE
 
 
 def test_explanation_comes_with_the_prediction(client: TestClient, seven_png: bytes) -> None:
@@ -67,14 +68,20 @@ def test_bad_picture_or_model_is_refused_as_for_predict(client: TestClient, seve
 
 
 def test_kserve_gets_explanations_beside_the_predictions(client: TestClient, seven: NDArray[np.uint8]) -> None:
-    document = {"instances": [seven.tolist(), np.zeros((28, 28), int).tolist()]}
+    document = {"instances": [seven.tolist(), ONE]}
     answer = client.post("/v1/models/digits:explain", json=document).json()
     predicted = client.post("/v1/models/digits:predict", json=document).json()
     assert np.array(answer["predictions"]) == pytest.approx(np.array(predicted["predictions"]), abs=1e-5)
-    first, blank = answer["explanations"]
-    assert first["digit"] == 7
-    assert np.sum(first["attributions"]) == pytest.approx(first["score"] - first["blank_score"], rel=1e-4)
-    assert not np.any(blank["attributions"])
+    assert [explanation["digit"] for explanation in answer["explanations"]] == [7, 1]
+    for explanation in answer["explanations"]:
+        difference = explanation["score"] - explanation["blank_score"]
+        assert np.sum(explanation["attributions"]) == pytest.approx(difference, rel=1e-4)
+
+
+def test_kserve_request_with_a_blank_image_is_refused(client: TestClient, seven: NDArray[np.uint8]) -> None:
+    document = {"instances": [seven.tolist(), [[0] * 28] * 28]}
+    problem = assert_problem(client.post("/v1/models/digits:explain", json=document), 422, "blank-picture")
+    assert problem["picture"] == 1
 
 
 def test_kserve_request_may_name_a_version_and_send_pictures(client: TestClient, seven_png: bytes) -> None:
@@ -84,6 +91,6 @@ def test_kserve_request_may_name_a_version_and_send_pictures(client: TestClient,
 
 
 def test_kserve_request_of_too_many_images_is_refused(client: TestClient) -> None:
-    document = {"instances": np.zeros((MAX_IMAGES + 1, 28, 28), int).tolist()}
+    document = {"instances": [ONE] * (MAX_IMAGES + 1)}
     assert_problem(client.post("/v1/models/digits:explain", json=document), 413, "too-many-pictures")
     assert client.get("/v1/models/digits:explain").status_code == 405

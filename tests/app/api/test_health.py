@@ -13,6 +13,7 @@ from app.repository.version_folders import LABELS_FILE
 from app.settings import Settings
 from tests.conftest import MLP_VERSIONS, VERSIONS
 from tests.support.constant_model import write_version
+from tests.support.v1_requests import ONE
 
 
 def test_summary_names_the_device_in_use_and_the_models(client: TestClient) -> None:
@@ -37,10 +38,10 @@ def test_summary_lists_labels_and_refused_versions_without_a_path(tmp_path: Path
         health = client.get("/health").json()
         assert health["status"] == "ready"
         assert [(model["version"], model["labels"]) for model in health["models"]] == [(1, ["stable"])]
-        reason = "m/2: model.onnx is not the file its manifest describes (the sha256 differs)"
+        reason = "m/2: model.onnx has 7 bytes, but its manifest describes one of 813,629"
         assert health["refused"] == [{"name": "m", "entry": "2", "reason": reason}]
         assert 'digits_model_refused{entry="2",model="m"} 1.0' in client.get("/metrics").text
-        response = client.post("/v1/models/m/labels/stable:predict", json={"instances": [[0] * 784]})
+        response = client.post("/v1/models/m/labels/stable:predict", json={"instances": [ONE]})
         assert len(response.json()["predictions"][0]) == 10
 
 

@@ -19,7 +19,7 @@ from tests.conftest import NEWEST, PREVIOUS, VERSIONS
 from tests.support.problems import assert_problem
 from tests.support.served_client import ServedClient
 from tests.support.service import TIMEOUT_S, serving
-from tests.support.v1_requests import PREDICT, ZEROS, ask
+from tests.support.v1_requests import ONE, PREDICT, ask
 
 
 @pytest.fixture(scope="module", params=[ServedClient, TestClient], ids=["fast path", "FastAPI alone"])
@@ -40,7 +40,7 @@ def test_probabilities_equal_those_of_predict(client: TestClient, seven_png: byt
 
 
 def test_version_and_label_are_chosen_in_the_path(client: TestClient) -> None:
-    document = {"instances": [ZEROS]}
+    document = {"instances": [ONE]}
     latest = ask(client, document).json()
     previous = ask(client, document, f"/v1/models/digits/versions/{PREVIOUS}:predict").json()
     assert previous != latest
@@ -63,7 +63,7 @@ def test_version_and_label_are_chosen_in_the_path(client: TestClient) -> None:
 )
 def test_unknown_model_version_or_label_is_not_found(client: TestClient, address: str, asked: str) -> None:
     for response in (
-        ask(client, {"instances": [ZEROS]}, f"/v1/models/{address}:predict"),
+        ask(client, {"instances": [ONE]}, f"/v1/models/{address}:predict"),
         client.get(f"/v1/models/{address}"),
         client.get(f"/v1/models/{address}/metadata"),
     ):
@@ -74,7 +74,7 @@ def test_unknown_model_version_or_label_is_not_found(client: TestClient, address
 @pytest.mark.parametrize("content_type", [None, "application/x-www-form-urlencoded", "text/plain", "image/png", "x"])
 def test_content_type_does_not_matter(client: TestClient, content_type: str | None) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
-    body = json.dumps({"instances": [ZEROS]})
+    body = json.dumps({"instances": [ONE]})
     assert client.post(PREDICT, content=body, headers=headers).status_code == 200
 
 

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.arrays import Images
+from app.codecs.tensors import SCALE_RULE
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import MLP_VERSIONS, NEWEST, PREVIOUS, VERSIONS
@@ -58,7 +59,7 @@ def test_model_metadata_names_its_versions_and_tensors(client: TestClient) -> No
         "name": "digits",
         "versions": VERSIONS,
         "platform": "onnx_onnxv1",
-        "inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, 28, 28]}],
+        "inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, 28, 28], "properties": {"scale": SCALE_RULE}}],
         "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]}],
     }
     assert client.get(f"/v2/models/digits/versions/{PREVIOUS}").json() == metadata

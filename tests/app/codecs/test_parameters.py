@@ -5,42 +5,54 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
-from app.codecs.parameters import QueryParameters, parse_query, parse_version
+from app.codecs.parameters import QueryParameters, parse_query
 from app.errors import InvalidRequest
+from tests.conftest import NEWEST
 from tests.support.predictions import post_picture
 from tests.support.problems import assert_problem
 
 
 def test_query_is_parsed_and_unknown_parameters_are_ignored() -> None:
     assert parse_query(b"") == QueryParameters()
-    query = b"model=digits-mlp&version=2&return_image=Yes&digit=7&utm_source=x"
-    assert parse_query(query) == QueryParameters("digits-mlp", 2, return_image=True, digit=7)
+    query = b"model=digits-mlp&version=2&return_image=Yes&digit=7&scale=unit&on_error=each&utm_source=x"
+    assert parse_query(query) == QueryParameters("digits-mlp", "2", True, 7, "unit", each=True)
 
 
 def test_last_of_a_repeated_parameter_counts() -> None:
-    assert parse_query(b"version=1&version=2").version == 2
+    assert parse_query(b"version=1&version=2").version == "2"
 
 
-@pytest.mark.parametrize("query", [b"version=", b"version=1.0", b"version=-1", b"version=1234567890", b"version=x"])
-def test_version_must_be_a_whole_number(query: bytes) -> None:
-    with pytest.raises(InvalidRequest, match="'version' must be a whole number"):
-        parse_query(query)
+def test_version_is_a_number_or_a_label() -> None:
+    assert parse_query(b"version=1700000000").version == "1700000000"
+    assert parse_query(b"version=stable").version == "stable"
+    with pytest.raises(InvalidRequest, match="'version' must be a version's number or one of its labels"):
+        parse_query(b"version=")
 
 
-@pytest.mark.parametrize("query", [b"return_image=", b"return_image=maybe", b"digit=10", b"digit=", b"\xff=1"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        b"return_image=",
+        b"return_image=maybe",
+        b"digit=10",
+        b"digit=",
+        b"\xff=1",
+        b"scale=",
+        b"scale=255",
+        b"on_error=no",
+    ],
+)
 def test_other_parameters_are_checked_too(query: bytes) -> None:
     with pytest.raises(InvalidRequest):
         parse_query(query)
 
 
 def test_parameter_of_the_wrong_kind_is_refused(client: TestClient, seven_png: bytes) -> None:
-    problem = assert_problem(post_picture(client, seven_png, params={"version": "newest"}), 400, "invalid-request")
-    assert "version" in problem["detail"]
+    problem = assert_problem(post_picture(client, seven_png, params={"return_image": "7"}), 400, "invalid-request")
+    assert "return_image" in problem["detail"]
 
 
-def test_version_has_a_bounded_number_of_digits() -> None:
-    assert parse_version("007") == 7
-    assert parse_version("123456789") == 123_456_789
-    assert parse_version("1234567890") is None
-    assert parse_version("1234567890", max_digits=18) == 1_234_567_890
-    assert parse_version("\u0661") is None  # a digit, but not of ASCII
+def test_unknown_version_or_label_is_refused_and_the_known_ones_are_named(client: TestClient, seven_png: bytes) -> None:
+    for version in ("newest", "-1", "1.0", "123456789012345678901"):
+        problem = assert_problem(post_picture(client, seven_png, params={"version": version}), 404, "model-not-found")
+        assert NEWEST in problem["detail"]

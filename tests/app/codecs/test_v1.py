@@ -18,7 +18,7 @@ from app.settings import Settings
 from tests.support.pictures import encode
 from tests.support.problems import assert_problem
 from tests.support.served_client import ServedClient
-from tests.support.v1_requests import ZEROS, ask, b64, rows_of
+from tests.support.v1_requests import ONE, ask, b64, rows_of
 from training.datasets.mnist import Digits
 
 
@@ -58,7 +58,7 @@ def test_fractions_are_read_from_0_to_1(client: TestClient, seven: NDArray[np.ui
 
 
 def test_only_signature_is_the_default_one(client: TestClient) -> None:
-    request = {"signature_name": "serving_default", "instances": [ZEROS], "parameters": {}}
+    request = {"signature_name": "serving_default", "instances": [ONE], "parameters": {}}
     assert ask(client, request).status_code == 200
     refused = assert_problem(ask(client, request | {"signature_name": "tpu"}), 400, "invalid-request")
     assert refused["error"] == 'Serving signature name: "tpu" not found in signature def'

@@ -18,6 +18,7 @@ from app.inference.session import Model
 from tests.conftest import MLP_VERSIONS, NEWEST
 from tests.support.pictures import encode
 from tests.support.service import TIMEOUT_S, serving, wait_until
+from tests.support.v1_requests import STROKE
 from training.datasets.mnist import Digits
 
 CLIENTS = 1000
@@ -100,7 +101,7 @@ def test_work_is_dropped_when_its_client_disconnects_and_the_others_are_answered
         header = (
             b'{"inputs":[{"name":"image","shape":[16384,784],"datatype":"UINT8","parameters":{"binary_data_size":%d}}]}'
         )
-        images = np.zeros((16_384, 784), np.uint8).tobytes()
+        images = np.tile(STROKE, (16_384, 1, 1)).tobytes()
         text = header % len(images)
         with socket.create_connection(("localhost", service.port)) as leaving:
             head = (
