@@ -47,14 +47,14 @@ CYCLE = {
     "transport": "replaced by one whose `close` lets a client that still sends read the response",
 }
 SERVER = {
-    "config": "handed to the connections that are accepted at shutdown",
-    "force_exit": "True: exit without waiting for requests in progress",
+    "config": "handed to the connections that are accepted at shutdown; its `timeout_graceful_shutdown` is set then",
     "handle_exit": "replaced: signals begin a graceful shutdown",
     "on_tick": "extended: every 100 ms, with a counter; True exits",
     "serve": "runs startup, ticks and shutdown",
     "server_state": "shared by all connections",
     "servers": "the asyncio servers of the listening sockets",
     "should_exit": "True: exit at the next tick",
+    "shutdown": "extended: the time that is left for requests in progress",
     "startup": "extended: reports that the port is open",
 }
 SERVER_STATE = {
