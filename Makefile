@@ -14,6 +14,7 @@ UV_VERSION := 0.13.9
 UV := .cache/uv-$(UV_VERSION)
 KSERVE := .cache/kserve
 JAVASCRIPT := .cache/javascript
+PROMTOOL := .cache/promtool/promtool
 RUNTIME := app/web/static/runtime
 
 .DEFAULT_GOAL := help
@@ -27,10 +28,10 @@ serve: $(VENV)/serve.stamp ## Start the service on the committed models
 		echo "The page will not offer to read digits in the browser itself."
 	@exec $(RUN) -m app serve $(ARGS)
 
-test: $(VENV)/test.stamp $(KSERVE)/stamp $(JAVASCRIPT)/stamp browser nginx runtime ## Run all tests except the slow ones and those that need a GPU
+test: $(VENV)/test.stamp $(KSERVE)/stamp $(JAVASCRIPT)/stamp $(PROMTOOL) browser nginx runtime ## Run all tests except the slow ones and those that need a GPU
 	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow and not gpu" $(ARGS)
 
-test-all: $(VENV)/test.stamp $(KSERVE)/stamp $(JAVASCRIPT)/stamp browser nginx clients runtime ## Run every test
+test-all: $(VENV)/test.stamp $(KSERVE)/stamp $(JAVASCRIPT)/stamp $(PROMTOOL) browser nginx clients runtime ## Run every test
 	@$(RUN) -m pytest $(ARGS)
 
 check: $(VENV)/test.stamp $(JAVASCRIPT)/stamp ## Check linting, formatting, types, imports, JavaScript and the Dockerfile
@@ -93,6 +94,18 @@ $(JAVASCRIPT)/stamp: requirements/javascript/package-lock.json | npm
 	@cp requirements/javascript/package.json requirements/javascript/package-lock.json $(JAVASCRIPT)
 	@npm ci --prefix $(JAVASCRIPT) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
+
+# Out of Debian's package without installing it, which would start a Prometheus. After the browser and nginx, whose
+# installation holds apt's lock. The tests of the alerts are skipped without it.
+$(PROMTOOL): | browser nginx
+	@mkdir -p $(@D)
+	@if command -v promtool >/dev/null; then ln -sf "$$(command -v promtool)" $@; else \
+		echo "Fetching promtool, for the tests of the alerts, into $(@D) (about 20 MB to download) ..."; \
+		{ cd $(@D) && $(DOWNLOAD_PROMETHEUS) || { apt-get update -qq; $(DOWNLOAD_PROMETHEUS); } && \
+		dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/promtool && rm prometheus_*.deb; } \
+		|| echo "promtool is missing: install Prometheus" >&2; \
+	fi
+DOWNLOAD_PROMETHEUS = apt-get download -qq -o APT::Sandbox::User=$$(id -un) prometheus
 
 $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.11 ...")'

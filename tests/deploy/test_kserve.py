@@ -6,12 +6,19 @@ import json
 import subprocess
 from typing import Any
 
+import yaml
+
+from app.server.server import LINGER_SECONDS
+from app.settings import Settings
 from tests.app.api.test_v1_clients import PYTHON
 from tests.conftest import ROOT
-from tests.deploy.kustomization import rendered
+from tests.deploy.kustomization import needs_kubectl, rendered
 from tests.support.service import serving
 
-RUNTIME, INFERENCE = rendered(ROOT / "deploy/kserve")
+FOLDER = ROOT / "deploy/kserve"
+RUNTIME, INFERENCE = (
+    yaml.safe_load((FOLDER / f"{name}.yaml").read_text()) for name in ("servingruntime", "inferenceservice")
+)
 (CONTAINER,) = RUNTIME["spec"]["containers"]
 MODEL = INFERENCE["spec"]["predictor"]["model"]
 
@@ -55,3 +62,19 @@ def test_port_is_said_and_not_left_to_the_variables_of_a_services_name() -> None
     (port,) = CONTAINER["ports"]
     assert {"name": "DIGITS_PORT", "value": str(port["containerPort"])} in CONTAINER["env"]
     assert RUNTIME["spec"]["annotations"]["prometheus.kserve.io/port"] == str(port["containerPort"])
+
+
+@needs_kubectl
+def test_kustomization_makes_both() -> None:
+    made = {document["kind"]: document for document in rendered(FOLDER)}
+    assert made == {document["kind"]: document for document in (RUNTIME, INFERENCE)}
+
+
+def test_pod_has_time_to_drain() -> None:
+    """As an ordinary Deployment; under Knative, which refuses a grace period, the timeout is the grace period."""
+    settings = Settings()
+    drain = settings.drain_seconds + LINGER_SECONDS + settings.shutdown_seconds
+    predictor = INFERENCE["spec"]["predictor"]
+    assert INFERENCE["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == "RawDeployment"
+    assert predictor["terminationGracePeriodSeconds"] > drain
+    assert predictor["timeout"] > drain
