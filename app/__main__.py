@@ -34,9 +34,9 @@ from app.inference.session import Model
 from app.observability.logs import start_logging
 from app.observability.process_metrics import share_pid
 from app.picture_search import PictureSearch
-from app.repository.manifest import Manifest, read_version
+from app.repository.manifest import Manifest
 from app.repository.signature import Signer
-from app.repository.version_folders import newest_version
+from app.repository.version_folders import newest_of
 from app.runtime import configure_runtime
 from app.server.listeners import Listeners
 from app.server.server import Server, run_server
@@ -191,7 +191,7 @@ def key(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def load_newest(settings: Settings) -> tuple[Manifest, Model]:
     signer = Signer.read(settings.require_signature_by) if settings.require_signature_by else None
-    manifest, graph = read_version(newest_version(settings.models, settings.default_model), signer)
+    manifest, graph = newest_of(settings.models, settings.default_model).read(signer)
     return manifest, Model(graph, settings.device, max_batch_size=settings.max_batch_size)
 
 

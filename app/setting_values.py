@@ -119,6 +119,13 @@ def parse_label(text: str) -> VersionLabel:
     version = parse_version(match[3]) if match else None
     if not match or version is None:
         raise ValueError(f"{text!r} is not of the form model/label=version")
-    if match[2].isdigit():
-        raise ValueError(f"{text!r}: a label that is a number could not be told from a version")
-    return VersionLabel(match[1], match[2], version)
+    return VersionLabel(match[1], check_label(match[2]), version)
+
+
+def check_label(label: str) -> str:
+    """A label stands in addresses where a version may stand too. Raises `ValueError`."""
+    if not re.fullmatch(r"[^/:=\s]+", label):
+        raise ValueError(f"the label {label!r} is empty or has a character of / : = or a space")
+    if label.isdigit():
+        raise ValueError(f"the label {label!r} is a number, which could not be told from a version")
+    return label

@@ -69,7 +69,9 @@ class Settings(BaseSettings):
         description="cuda, tensorrt: a GPU, or the service does not start; cpu; auto: CUDA if available, else the CPU.",
     )
     models: Path = Field(
-        Path("models"), description="Folder of the models, with a folder NAME/VERSION for each version."
+        Path("models"),
+        description="Folder of the models, with a folder NAME/VERSION for each version; or the folder of the default "
+        "model alone, with its versions or the files of one.",
     )
     default_model: str = Field("digits", description="Model for requests that name none.")
     version_policy: str = Field(
@@ -82,6 +84,12 @@ class Settings(BaseSettings):
         ge=0,
         le=DAY_SECONDS,
         description="Seconds between scans for added, changed and deleted versions; 0: scan only at the start.",
+    )
+    load_timeout_seconds: float = Field(
+        120,
+        gt=0,
+        le=DAY_SECONDS,
+        description="Maximum seconds to read a version, and to load it and run it once; beyond it: it is refused.",
     )
     require_signature_by: Path | None = Field(
         None, description="Public key (PEM, elliptic curve). Versions that its owner has not signed are refused."

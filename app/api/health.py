@@ -10,8 +10,8 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from app.api.openapi import problems
-from app.api.state import state_of
-from app.errors import Stopping
+from app.api.state import AppState, state_of
+from app.errors import Unavailable
 from app.inference.session import Device
 from app.observability import metrics
 from app.repository.repository import ModelRepository
@@ -31,22 +31,25 @@ class Loaded(BaseModel):
     name: str
     version: int
     device: Device = Field(description="The device the model really runs on.")
-    labels: list[str] = Field(description="The version's names in the V1 protocol.")
+    labels: list[str] = Field(description="Names under which the version can be asked for.")
     queued: int = Field(description="Images in the queue.")
+    failed_runs: int = Field(description="Runs that failed in a row.")
+    problem: str = Field(description="Why it cannot run; empty if it can.")
 
 
 class Refused(BaseModel):
     """A file or folder of a model that was refused; the versions served before still are."""
 
-    name: str
-    entry: str = Field(description="A version, labels.json, or . if the whole folder is missing.")
+    name: str = Field(description="A model; * stands for the models folder.")
+    entry: str = Field(description="A version, labels.json, or . for the whole folder.")
     reason: str
 
 
 class Health(BaseModel):
     """The state of the service at this moment."""
 
-    status: Literal["ready", "stopping"]
+    status: Literal["ready", "not ready", "stopping"] = Field(description="As readiness probes get it.")
+    reason: str = Field(description="Why it is not ready; empty if it is.")
     version: str = Field(description="Of the service.")
     pid: int = Field(description="The process that answers: with several workers, one of them.")
     device: Device = Field(description="The device that models really run on.")
@@ -59,8 +62,10 @@ class Health(BaseModel):
 async def health(request: Request) -> Health:
     """A summary for people and dashboards; always 200."""
     state = state_of(request)
+    reason = why_not_ready(state)
     return Health(
-        status="stopping" if state.stopping else "ready",
+        status="stopping" if state.stopping else "not ready" if reason else "ready",
+        reason=reason,
         version=request.app.version,
         pid=os.getpid(),
         device=state.repository.device,
@@ -68,6 +73,14 @@ async def health(request: Request) -> Health:
         models=loaded_models(state.repository),
         refused=refused_entries(state.repository),
     )
+
+
+def why_not_ready(state: AppState) -> str:
+    try:
+        state.check_ready()
+    except Unavailable as error:
+        return error.detail
+    return ""
 
 
 def loaded_models(repository: ModelRepository) -> list[Loaded]:
@@ -78,6 +91,8 @@ def loaded_models(repository: ModelRepository) -> list[Loaded]:
             device=servable.model.device,
             labels=repository.labels_of(servable),
             queued=servable.batcher.queued,
+            failed_runs=servable.batcher.health.failed_runs,
+            problem=servable.batcher.problem,
         )
         for servable in repository
     ]
@@ -97,9 +112,9 @@ async def live() -> Alive:
     return Alive()
 
 
-@router.get("/health/ready", operation_id="ready", responses=problems(Stopping))
+@router.get("/health/ready", operation_id="ready", responses=problems(Unavailable))
 async def ready(request: Request, response: Response) -> Ready:
-    """Readiness probe: models are loaded and warmed up, and the service is not shutting down."""
+    """Readiness probe: the default model can run, and the service is not shutting down."""
     response.headers["Cache-Control"] = "no-store"
     state_of(request).check_ready()
     return Ready()

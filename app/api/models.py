@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from app.api.openapi import problems
 from app.api.state import state_of
 from app.codecs.bodies import BINARY
-from app.errors import ModelNotFound
+from app.errors import ModelNotFound, ModelRefused, ModelUnreadable, Unavailable
 from app.inference.session import Device
-from app.repository.manifest import GRAPH_FILE, Manifest
+from app.repository.manifest import Manifest
 from app.repository.servable import Servable
 
 router = APIRouter(tags=["digits"])
@@ -49,20 +46,20 @@ async def get_model(request: Request, name: str) -> list[Model]:
     "/models/{name}/{version}/model.onnx",
     operation_id="get_graph",
     response_class=Response,
-    responses={200: {"content": {"application/octet-stream": BINARY}}, **problems(ModelNotFound)},
+    responses={200: {"content": {"application/octet-stream": BINARY}}, **problems(ModelNotFound, Unavailable)},
 )
-async def get_graph(request: Request, name: str, version: int) -> Response:
-    """The graph of a version, an ONNX file, for a browser to run."""
+async def get_graph(request: Request, name: str, version: str) -> Response:
+    """The graph of a version, an ONNX file, for a browser to run. The version may be a label."""
     repository = state_of(request).repository
-    manifest = repository.get(name, version).manifest
+    servable = repository.resolve(name, version)
     try:
-        content = await asyncio.to_thread((repository.root / name / str(version) / GRAPH_FILE).read_bytes)
-    except OSError:
-        content = b""  # deleted on disk; the version is still served from memory
-    if hashlib.sha256(content).hexdigest() != manifest.sha256:
+        content = await repository.read_graph(servable)
+    except ModelUnreadable as error:
+        raise Unavailable(f"The graph cannot be read now: {error}. Retry later.") from error
+    except ModelRefused as error:  # deleted or replaced on disk; the version is still served from memory
         raise ModelNotFound(
             f"The graph of {name}/{version} is no longer on disk: request another version, or retry later."
-        )
+        ) from error
     return Response(content, media_type="application/octet-stream")
 
 

@@ -95,7 +95,9 @@ class Batcher:
         self._stopping = True
         self._schedule()
         if waiting := [entry.future for entry in self._waiting() if not entry.future.done()]:
-            await asyncio.wait(waiting, timeout=self.timeout_s)
+            _, stuck = await asyncio.wait(waiting, timeout=self.timeout_s)
+            for future in stuck:
+                future.set_exception(Stopping())
         if self._run:
             await asyncio.wait((self._run,), timeout=CLOSE_SECONDS)
         if self._deadline_timer:

@@ -9,12 +9,13 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,6 +47,44 @@ def in_daemon_thread(work: Callable[[], T], name: str) -> asyncio.Future[T]:
     result = asyncio.get_running_loop().run_in_executor(thread, work)
     thread.shutdown()
     return result
+
+
+class Work(NamedTuple):
+    result: asyncio.Future[Any]
+    deadline: float  # by time.monotonic
+
+
+class DaemonThreads:
+    """Does each work in a thread of its own with a deadline, and at most one at a time under the same name.
+
+    Work that is overdue is left to itself. Until it ends, all work of its name is overdue too, so that a disk that
+    hangs costs one thread, and not one for each attempt.
+    """
+
+    def __init__(self) -> None:
+        self._works: dict[str, Work] = {}
+
+    async def run(self, name: str, work: Callable[[], T], timeout_s: float) -> T:
+        """Returns or raises what `work` does. Raises `TimeoutError` if that takes longer than `timeout_s`."""
+        while earlier := self._works.get(name):
+            await until_done(earlier)
+        started = Work(in_daemon_thread(work, name), time.monotonic() + timeout_s)
+        self._works[name] = started
+        started.result.add_done_callback(partial(self._end, name))
+        await until_done(started)
+        return cast(T, started.result.result())
+
+    def _end(self, name: str, result: asyncio.Future[Any]) -> None:
+        del self._works[name]
+        if not result.cancelled():
+            result.exception()  # it may be overdue, and nobody waits for it
+
+
+async def until_done(work: Work) -> None:
+    """Raises `TimeoutError` at the work's deadline."""
+    done, _ = await asyncio.wait((work.result,), timeout=max(0.0, work.deadline - time.monotonic()))
+    if not done:
+        raise TimeoutError
 
 
 def _worker(items: SimpleQueue[Item | None]) -> None:

@@ -135,7 +135,7 @@ def session_options() -> ort.SessionOptions:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a waiting thread burns no CPU
     options.log_severity_level = 4  # failures are raised, and logged by us in one line
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    # Weights outside the graph (external data) would come from the working directory, whose files no manifest describes.
+    # Weights outside the graph (external data) would come from the working directory, which no manifest describes.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     return options
 

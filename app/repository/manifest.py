@@ -15,11 +15,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.errors import ModelRefused
+from app.errors import ModelRefused, ModelUnreadable
+from app.repository.files import read_file
 from app.repository.signature import SIGNATURE_FILE, SignatureRefused, Signer
+from app.runtime import memory_limit
+from app.setting_values import MAX_VERSION
 
 GRAPH_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
+MAX_GRAPH_BYTES = 2**31 - 1  # of one Protocol Buffers message
+MEMORY_SHARE = 4  # a graph is at most this part of the memory: while it is loaded there are several copies of it
 
 
 class Tensor(BaseModel):
@@ -54,7 +59,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str
-    version: int
+    version: int = Field(ge=1, le=MAX_VERSION)
     created: str = Field(description="ISO 8601, UTC.")
     labels: list[str]
     inputs: list[Tensor]
@@ -72,29 +77,58 @@ class Manifest(BaseModel):
     parity: Parity
 
 
-def read_version(folder: Path, signer: Signer | None = None) -> tuple[Manifest, bytes]:
-    """The manifest and the graph's bytes, checked against each other, the folder's name and, if given, the signer.
+def read_version(folder: Path, signer: Signer | None = None, *, version: int | None = None) -> tuple[Manifest, bytes]:
+    """The manifest and the graph's bytes, checked against each other and, if given, against the signer.
 
-    Raises `ModelRefused`.
+    The folder is models/<name>/<version>, and the manifest must say the same. With `version`, the folder may have any
+    name, and the manifest must say that version. Raises `ModelRefused`.
     """
     where = f"{folder.parent.name}/{folder.name}"
     try:
-        content = (folder / MANIFEST_FILE).read_bytes()
-        graph = (folder / GRAPH_FILE).read_bytes()
-        if signer:
-            signer.check((folder / SIGNATURE_FILE).read_bytes(), {MANIFEST_FILE: content, GRAPH_FILE: graph})
+        content = read_file(folder / MANIFEST_FILE)
+        signature = read_file(folder / SIGNATURE_FILE) if signer else b""
         manifest = Manifest.model_validate_json(content)
+        check_identity(manifest, folder, version)
+        graph = read_graph(folder / GRAPH_FILE, manifest)
+        if signer:
+            signer.check(signature, {MANIFEST_FILE: content, GRAPH_FILE: graph})
     except OSError as error:
-        raise ModelRefused(f"{where}: {Path(str(error.filename)).name} cannot be read ({error.strerror})") from error
+        raise unreadable(where, error) from error
     except SignatureRefused as error:
         raise ModelRefused(f"{where}: {SIGNATURE_FILE} {error}") from error
     except ValidationError as error:
         raise ModelRefused(f"{where}: {MANIFEST_FILE} is {first_problem(error)}") from error
-    if (manifest.name, manifest.version) != (folder.parent.name, int(folder.name)):
-        raise ModelRefused(f"{where}: its manifest says it is {manifest.name}/{manifest.version}")
-    if hashlib.sha256(graph).hexdigest() != manifest.sha256:
-        raise ModelRefused(f"{where}: {GRAPH_FILE} is not the file its manifest describes (the sha256 differs)")
+    except ModelRefused as error:
+        raise ModelRefused(f"{where}: {error}") from error
     return manifest, graph
+
+
+def check_identity(manifest: Manifest, folder: Path, version: int | None) -> None:
+    """Raises `ModelRefused`."""
+    expected = (folder.parent.name, folder.name) if version is None else (manifest.name, str(version))
+    if (manifest.name, str(manifest.version)) != expected:
+        raise ModelRefused(f"its manifest says it is {manifest.name}/{manifest.version}")
+
+
+def read_graph(path: Path, manifest: Manifest) -> bytes:
+    """Raises `OSError` or `ModelRefused`."""
+    size = path.stat().st_size
+    if size != manifest.bytes:  # known without reading it: it may still be being copied
+        raise ModelRefused(f"{path.name} has {size:,} bytes, but its manifest describes one of {manifest.bytes:,}")
+    graph = read_file(path, min(MAX_GRAPH_BYTES, memory_limit()[0] // MEMORY_SHARE))
+    if hashlib.sha256(graph).hexdigest() != manifest.sha256:
+        raise ModelRefused(f"{path.name} is not the file its manifest describes (the sha256 differs)")
+    return graph
+
+
+def unreadable(where: str, error: OSError) -> ModelUnreadable:
+    file = Path(str(error.filename)).name
+    if isinstance(error, FileNotFoundError) and file == MANIFEST_FILE:
+        return ModelUnreadable(
+            f"{where}: there is no {MANIFEST_FILE}, which says how the graph was made and what it reaches: "
+            "python -m training publish writes both"
+        )
+    return ModelUnreadable(f"{where}: {file} cannot be read ({error.strerror})")
 
 
 def first_problem(error: ValidationError) -> str:

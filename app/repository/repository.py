@@ -1,41 +1,41 @@
-"""The served models: loaded, found by name and version, and replaced while requests are answered.
+"""The served models, loaded from disk and replaced while requests are answered.
 
-    scan -> the folders of each model, the newest version first -> read, checked, loaded, warmed up -> served
-                                                                -> refused until their files change
+    find_models -> scan each folder, the newest version first -> read, checked, loaded, warmed up -> served
+                                                              -> refused until its files change
 
 A reload loads the new version, registers it in one assignment, and unloads the old one. Requests that hold the old one
 finish on it. A refused version changes nothing of what is served.
+
+Models are reloaded beside each other, and whatever touches a disk or a graph has a deadline and a thread of its own
+(`Loader`): a model that hangs is refused, and hangs neither another one nor a request.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, StartupError
+from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, ModelUnreadable, StartupError
 from app.inference.batcher import BatchSettings
 from app.observability.metrics import observe_loaded
-from app.repository.manifest import Manifest, read_version
-from app.repository.refusal import WHOLE_FOLDER, Refusal, Refusals, reasons, report
+from app.repository.loader import Loader
+from app.repository.manifest import Manifest
+from app.repository.refusal import ALL_MODELS, WHOLE_FOLDER, Refusal, Refusals, reasons, report
 from app.repository.servable import Servable, retire
+from app.repository.served_models import ServedModels
 from app.repository.signature import Signer
-from app.repository.version_folders import (
-    LABELS_FILE,
-    FileStates,
-    ModelFolder,
-    VersionFolder,
-    list_versions,
-    parse_labels,
-    scan,
-)
-from app.repository.version_policy import ALL_VERSIONS, VersionPolicy
-from app.settings import DeviceChoice, parse_version
+from app.repository.version_folders import LABELS_FILE, ModelFolder, VersionFolder, parse_labels
+from app.repository.version_policy import VersionSettings
+from app.settings import DeviceChoice
+
+INDEX_SECONDS = 0.5  # for a scan during a request; after that the one before it holds
+START_SECONDS = 5  # that the start waits for other models than the default one; they go on loading after that
 
 logger = logging.getLogger(__name__)
 
@@ -49,15 +49,7 @@ class VersionState(NamedTuple):
     reason: str  # why it is not served
 
 
-@dataclass(frozen=True)
-class VersionSettings:
-    policy: VersionPolicy = ALL_VERSIONS
-    poll_seconds: float = 0  # between two scans for changes on disk; 0: scan only at the start
-    signer: Path | None = None  # the public key of who must have signed every version
-    labels: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (model, label) -> version; before labels.json
-
-
-class ModelRepository:
+class ModelRepository(ServedModels):
     """The models under `root`: loaded by `async with`, found by `get`, reloaded when the disk changes or on demand."""
 
     def __init__(
@@ -71,28 +63,34 @@ class ModelRepository:
         self.root = root
         self.device = device
         self.batch = batch
-        self.default_model = default_model
         self.settings = versions or VersionSettings()
-        self.servables: dict[str, dict[int, Servable]] = {}  # by model, then version
-        self.labels: dict[str, dict[str, int]] = {}  # by model, from its labels.json
+        super().__init__(default_model, self.settings.labels)
         self.refusals: dict[str, Refusals] = {}  # by model
         self._unloaded: set[str] = set()  # models that a client unloaded; only a client loads them again
         self._signer: Signer | None = None
         self._started = False
-        self._reload_lock = asyncio.Lock()
+        self._loader = Loader(root, default_model, self.settings.load_timeout_s)
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by model: one reload at a time
+        self._reloads: dict[str, asyncio.Task[None]] = {}  # by model
         self._poll_task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Loads what is on disk. Other refusals than these are logged, and the service starts.
+        """Loads what is on disk, the default model first. Refusals of others are logged, and the service starts.
 
         Raises `StartupError` if no version of the default model can be served or the device is unavailable.
         """
-        list_versions(self.root)
         self._signer = Signer.read(self.settings.signer) if self.settings.signer else None
-        await self.reload()
-        if self.default_model not in self.servables:
+        try:
+            models = await self._loader.find_models()
+        except ModelUnreadable as error:
+            raise ModelRefused(f"{error}: name another one than {self.root} with --models or DIGITS_MODELS") from error
+        if self.default_model in models:
+            await self._reload_model(self.default_model, models[self.default_model])
+        self._started = self.default_model in self.servables
+        await self.reload(START_SECONDS)
+        if not self._started:
+            await self.__aexit__(None, None, None)
             raise ModelRefused(self._why_no_default())
-        self._started = True
         if self.settings.poll_seconds:
             self._poll_task = asyncio.create_task(self._poll())
         return self
@@ -101,82 +99,31 @@ class ModelRepository:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Graceful shutdown: answers all requests that wait, then closes the models."""
-        if self._poll_task:
-            self._poll_task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._poll_task
+        tasks = [task for task in (self._poll_task, *self._reloads.values()) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(servable.close() for servable in self))
 
     def _why_no_default(self) -> str:
         name = self.default_model
         if name in self.refusals:
             return f"the default model cannot be served: {reasons(self.refusals[name])}"
+        if not any(folder.versions for folder in self._loader.on_disk.values()):
+            return f"{self.root} holds no models/<name>/<version>: publish one with python -m training publish"
         found = ", ".join(sorted(self.servables)) or "none"
         return f"{self.root} holds no version of the default model {name!r} that the policy serves (found: {found})"
 
-    # --- what is served ---
-
-    def get(self, name: str | None = None, version: int | None = None) -> Servable:
-        """The named or the default model in the given or the newest version. Raises `ModelNotFound`."""
-        versions = self.versions(name)
-        if version is None:
-            return versions[max(versions)]
-        if version not in versions:
-            raise ModelNotFound(
-                f"There is no version {version} of {name or self.default_model}. {self._choices(name, versions)}"
-            )
-        return versions[version]
-
-    def resolve(self, name: str | None = None, version: str | None = None) -> Servable:
-        """The named or the default model in the version that a client names by its number or by a label.
-
-        Without a version: the newest. Raises `ModelNotFound`, which names the versions and labels that there are.
-        """
-        if version is None:
-            return self.get(name)
-        number = parse_version(version)
-        return self.get(name, self.version_of_label(name or self.default_model, version) if number is None else number)
-
-    def versions(self, name: str | None = None) -> dict[int, Servable]:
-        """All served versions of the named or the default model. Raises `ModelNotFound`."""
-        name = name or self.default_model
-        if name not in self.servables:
-            served = ", ".join(sorted(self.servables)) or "none"
-            raise ModelNotFound(f"There is no model {name!r}. Served: {served}.")
-        return self.servables[name]
-
-    def version_of_label(self, name: str, label: str) -> int:
-        """Raises `ModelNotFound`."""
-        version = self.settings.labels.get((name, label)) or self.labels.get(name, {}).get(label)
-        if version is None:
-            choices = self._choices(name, self.versions(name))
-            raise ModelNotFound(f"There is no version or label {label!r} of {name}. {choices}")
-        return version
-
-    def _choices(self, name: str | None, versions: Iterable[int]) -> str:
-        """For clients that asked for something else."""
-        labels = self._all_labels(name or self.default_model)
-        return f"Served: {', '.join(map(str, sorted(versions)))}; labels: {', '.join(sorted(labels)) or 'none'}."
-
-    def _all_labels(self, name: str) -> dict[str, int]:
-        """The version of each label; those of the settings come before those of labels.json."""
-        from_settings = {label: number for (model, label), number in self.settings.labels.items() if model == name}
-        return {**self.labels.get(name, {}), **from_settings}
-
-    def labels_of(self, servable: Servable) -> list[str]:
-        labels = self._all_labels(servable.manifest.name)
-        return sorted(label for label, number in labels.items() if number == servable.manifest.version)
-
-    def __iter__(self) -> Iterator[Servable]:
-        """By name, then version."""
-        for _, versions in sorted(self.servables.items()):
-            for _, servable in sorted(versions.items()):
-                yield servable
+    # --- on disk ---
 
     async def states(self) -> list[VersionState]:
         """Every version that is served or on disk, by name, then version."""
-        folders = await asyncio.to_thread(scan, self.root)
-        on_disk = {(name, version.version) for name, folder in folders.items() for version in folder.versions}
+        with suppress(TimeoutError, ModelUnreadable):
+            async with asyncio.timeout(INDEX_SECONDS):
+                await self._loader.scan_all()
+        on_disk = {
+            (name, version.version) for name, folder in self._loader.on_disk.items() for version in folder.versions
+        }
         served = {(name, version) for name, versions in self.servables.items() for version in versions}
         return [
             VersionState(name, version, ready, "" if ready else self._why_not_served(name, version))
@@ -184,40 +131,64 @@ class ModelRepository:
             for ready in [(name, version) in served]
         ]
 
+    async def read_graph(self, servable: Servable) -> bytes:
+        """The ONNX file. Raises `ModelRefused` if it is no longer on disk, `ModelUnreadable` if the disk hangs."""
+        return await self._loader.read_graph(servable.manifest, servable.folder)
+
     def _why_not_served(self, name: str, version: int) -> str:
         refusal = self.refusals.get(name, {}).get(str(version))
         return refusal.reason if refusal else "It is not loaded."
 
     # --- reload, load, unload ---
 
-    async def reload(self) -> None:
-        """Serves what is on disk now, except for models that a client unloaded."""
-        async with self._reload_lock:
-            folders = await asyncio.to_thread(scan, self.root)
-            for name in sorted({*folders, *self.servables} - self._unloaded):
-                await self._reload_model(name, folders.get(name, ModelFolder()))
+    async def reload(self, patience_s: float | None = None) -> None:
+        """Serves what is on disk now, except for models that a client unloaded.
+
+        Models that take longer than `patience_s` go on loading after it.
+        """
+        try:
+            models = await self._loader.find_models()
+        except ModelUnreadable as error:
+            refusal = Refusal(f"{error}; loaded versions are still served")
+            self._set_refusals(ALL_MODELS, {WHOLE_FOLDER: refusal})
+            return
+        self._set_refusals(ALL_MODELS, {})
+        for name in sorted({*models, *self.servables, *self.refusals} - self._unloaded - self._reloads.keys()):
+            task = asyncio.create_task(self._reload_model(name, models.get(name)))
+            self._reloads[name] = task
+            task.add_done_callback(partial(self._end_reload, name))
+        if self._reloads:
+            await asyncio.wait(self._reloads.values(), timeout=patience_s)
+
+    def _end_reload(self, name: str, task: asyncio.Task[None]) -> None:
+        del self._reloads[name]
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("reloading %s failed", name, exc_info=error)
 
     async def load(self, name: str) -> None:
         """Reloads one model, even if it was unloaded, and tries its refused versions again.
 
         Raises `ModelNotFound` if it is not on disk, `ModelRefused` if any version was refused; the others are served.
+        A caller that is cancelled does not stop it.
         """
-        async with self._reload_lock:
-            folder = (await asyncio.to_thread(scan, self.root)).get(name)
-            if not folder:
-                raise ModelNotFound(f"There is no version of {name!r} on disk to load.")
-            self._unloaded.discard(name)
-            await self._reload_model(name, folder, retry_refused=True)
-            if name in self.refusals:
-                raise ModelRefused(reasons(self.refusals[name]))
+        await asyncio.shield(self._load(name))
+
+    async def _load(self, name: str) -> None:
+        folder = (await self._loader.find_models()).get(name)
+        if not folder or not (await self._loader.scan_model(name, folder)).versions:
+            raise ModelNotFound(f"There is no version of {name!r} on disk to load.")
+        self._unloaded.discard(name)
+        await self._reload_model(name, folder, retry_refused=True)
+        if name in self.refusals:
+            raise ModelRefused(reasons(self.refusals[name]))
 
     async def unload(self, name: str) -> None:
         """Stops serving a model, after all requests that wait for it are answered. Raises `ModelNotFound`.
 
-        This may be the default model: requests that name no model are then refused until it is loaded again.
+        This may be the default model: the service is not ready then until it is loaded again.
         """
-        async with self._reload_lock:
-            self.versions(name)
+        self.versions(name)
+        async with self._locks[name]:
             self._unloaded.add(name)
             self._set_refusals(name, {})
             await self._swap(name, {})
@@ -226,63 +197,82 @@ class ModelRepository:
         while True:
             await asyncio.sleep(self.settings.poll_seconds)
             try:
-                await self.reload()
+                await self.reload(self.settings.poll_seconds)
             except Exception:
                 logger.exception("scanning %s for changes failed", self.root)
 
-    async def _reload_model(self, name: str, folder: ModelFolder, *, retry_refused: bool = False) -> None:
+    async def _reload_model(self, name: str, path: Path | None, *, retry_refused: bool = False) -> None:
+        async with self._locks[name]:
+            before = self.refusals.get(name, {})
+            try:
+                folder = await self._loader.scan_model(name, path) if path else ModelFolder()
+            except ModelUnreadable as error:
+                self._set_refusals(name, {**before, WHOLE_FOLDER: Refusal(str(error))})
+            else:
+                await self._serve(name, folder, {} if retry_refused else before)
+
+    async def _serve(self, name: str, folder: ModelFolder, before: Refusals) -> None:
         """Serves the versions that the policy includes and that are not refused; if there are none, the loaded ones."""
         old = self.servables.get(name, {})
-        new, refusals = await self._load_versions(folder, old, {} if retry_refused else self.refusals.get(name, {}))
+        new, refusals = await self._load_versions(name, folder, before)
+        refusals |= {entry: Refusal(f"{name}/{entry}: {problem}") for entry, problem in folder.problems.items()}
         if old and not folder.versions:
             refusals[WHOLE_FOLDER] = Refusal(f"{name}: no version is left on disk; the loaded ones are still served")
         new = new or old
-        try:
-            self._set_labels(name, parse_labels(folder.labels, new))
-        except ModelRefused as error:
-            refusals[LABELS_FILE] = Refusal(f"{name}/{LABELS_FILE}: {error}")
+        if LABELS_FILE not in folder.problems:
+            try:
+                self._set_labels(name, parse_labels(folder.labels, new))
+            except ModelRefused as error:
+                provisional = self._polls() and LABELS_FILE not in before
+                refusals[LABELS_FILE] = Refusal(f"{name}/{LABELS_FILE}: {error}", provisional=provisional)
         self._set_refusals(name, refusals)
         await self._swap(name, new)
 
+    def _polls(self) -> bool:
+        return self._started and self.settings.poll_seconds > 0
+
     async def _load_versions(
-        self, folder: ModelFolder, old: Mapping[int, Servable], refused_before: Refusals
+        self, name: str, folder: ModelFolder, before: Refusals
     ) -> tuple[dict[int, Servable], Refusals]:
         """A refused version leaves its place to its loaded predecessor or, if there is none, to the next version."""
+        old = self.servables.get(name, {})
         versions: dict[int, Servable] = {}
         refusals: Refusals = {}
         for version in folder.versions:
             if self.settings.policy.includes(version.version, newer=len(versions)):
-                entry = version.path.name
+                entry = str(version.version)
                 servable = old.get(version.version)
                 try:
-                    servable = await self._load_version(version, servable, refused_before.get(entry))
+                    servable = await self._load_version(name, version, before.get(entry))
                 except ModelRefused as error:
-                    refusals[entry] = Refusal(str(error), version.files)
+                    changing = self._polls() and (entry not in before or before[entry].files != version.files)
+                    refusals[entry] = Refusal(str(error), version.files, isinstance(error, ModelUnreadable), changing)
                 if servable:
                     versions[version.version] = servable
         return versions, refusals
 
-    async def _load_version(self, folder: VersionFolder, old: Servable | None, refusal: Refusal | None) -> Servable:
+    async def _load_version(self, name: str, folder: VersionFolder, refusal: Refusal | None) -> Servable:
         """The loaded one if nothing of it has changed. Unchanged files are not read. Raises `ModelRefused`."""
-        if old and old.files == folder.files:
+        old = self.servables.get(name, {}).get(folder.version)
+        if old and old.folder == folder:
             return old
-        if refusal and refusal.files == folder.files:
+        if refusal and refusal.files == folder.files and not refusal.transient:
             raise ModelRefused(refusal.reason)
-        manifest, graph = await asyncio.to_thread(read_version, folder.path, self._signer)
+        manifest, graph = await self._loader.read(name, folder, self._signer)
         if old and old.manifest == manifest:
-            old.files = folder.files
+            old.folder = folder
             return old
-        return await self._start(manifest, graph, folder.files)
+        return await self._start(manifest, graph, folder)
 
-    async def _start(self, manifest: Manifest, graph: bytes, files: FileStates) -> Servable:
+    async def _start(self, manifest: Manifest, graph: bytes, folder: VersionFolder) -> Servable:
         try:
-            servable = await Servable.start(manifest, graph, files, self.device, self.batch)
+            model = await self._loader.load(manifest, graph, self.device, self.batch.max_batch_size)
         except StartupError as error:
             if isinstance(error, DeviceUnavailable) and not self._started:
                 raise
             raise ModelRefused(f"{manifest.name}/{manifest.version}: {error}") from error
-        self.device = servable.model.device  # what `auto` has chosen holds for all models
-        return servable
+        self.device = model.device  # what `auto` has chosen holds for all models
+        return await Servable.start(manifest, folder, model, self.batch)
 
     def _set_labels(self, name: str, labels: dict[str, int]) -> None:
         if labels != self.labels.get(name, {}):
@@ -308,4 +298,5 @@ class ModelRepository:
         for version in old.keys() - new.keys():
             observe_loaded(name, version, old[version].model.device, loaded=False)
             logger.info("unloaded %s version %d", name, version)
-        await retire(servable for version, servable in old.items() if servable is not new.get(version))
+        retired = [servable for version, servable in old.items() if servable is not new.get(version)]
+        await asyncio.shield(retire(retired))  # a client that unloads a model may leave meanwhile

@@ -7,17 +7,19 @@ import time
 from collections.abc import Awaitable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from app.arrays import Images, Probabilities
 from app.inference.batcher import Batcher, BatchSettings
+from app.inference.daemon_thread import in_daemon_thread
 from app.inference.memory import trim_memory
 from app.inference.session import Model
 from app.inference.traced_batcher import TracedBatcher
 from app.observability.metrics import DriftMetrics, RunMetrics
 from app.observability.request_context import CURRENT_REQUEST
 from app.repository.manifest import Manifest
-from app.repository.version_folders import FileStates
+from app.repository.version_folders import VersionFolder
 from app.settings import DeviceChoice
 
 
@@ -26,7 +28,7 @@ class Servable:
     """One loaded version of one model. All protocols meet in `predict`."""
 
     manifest: Manifest
-    files: FileStates  # when it was loaded or last found unchanged
+    folder: VersionFolder  # as it was when it was loaded or last found unchanged
     model: Model
     batcher: Batcher
     resources: AsyncExitStack  # closed with it: the batcher
@@ -35,18 +37,15 @@ class Servable:
     retired: bool = False  # it is no longer served: replaced or unloaded
 
     @classmethod
-    async def start(
-        cls, manifest: Manifest, graph: bytes, files: FileStates, device: DeviceChoice, batch: BatchSettings
-    ) -> Self:
-        """Loaded, warmed up and accepting images. Raises `DeviceUnavailable` or `ModelRefused`."""
-        model = await asyncio.to_thread(load_model, graph, device, batch.max_batch_size)
+    async def start(cls, manifest: Manifest, folder: VersionFolder, model: Model, batch: BatchSettings) -> Self:
+        """Accepts images for a model that is loaded and warmed up."""
         metrics = RunMetrics.of(manifest.name, manifest.version)
         batcher_class = TracedBatcher if batch.traced else Batcher
         batcher = batcher_class(model.run, batch, metrics, seconds_per_image=model.seconds_per_image)
         resources = AsyncExitStack()
         await resources.enter_async_context(batcher)
         drift = DriftMetrics.of(manifest.name, manifest.version)
-        return cls(manifest, files, model, batcher, resources, drift, (manifest.name, str(manifest.version)))
+        return cls(manifest, folder, model, batcher, resources, drift, (manifest.name, str(manifest.version)))
 
     def check_capacity(self) -> None:
         """Sheds load before pictures are decoded. Raises `Overloaded` or `Stopping` if not one image is accepted."""
@@ -67,7 +66,7 @@ class Servable:
     def run(self, images: Images) -> Awaitable[Probabilities]:
         """Like `predict`, for images that no client sent: they do not count as predictions."""
         if self.retired:  # only the few requests that still hold it come here, so they need no batch
-            return asyncio.to_thread(self.model.run, images)
+            return in_daemon_thread(partial(self.model.run, images), "retired model")
         return self.batcher.submit(images)
 
     async def close(self) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 
 from app.errors import StartupError
+from app.repository.files import read_file
 
 if TYPE_CHECKING:  # imported where it is used: without required signatures it takes no memory
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -49,7 +50,7 @@ class Signer:
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
         try:
-            key = load_pem_public_key(path.read_bytes())
+            key = load_pem_public_key(read_file(path))
         except OSError as error:
             raise StartupError(f"the public key {path} cannot be read: {error.strerror}") from error
         except ValueError as error:

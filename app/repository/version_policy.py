@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple, Self
+
+Labels = Mapping[tuple[str, str], int]  # (model, label) -> version
 
 
 class VersionPolicy(NamedTuple):
@@ -29,3 +34,12 @@ class VersionPolicy(NamedTuple):
 
 
 ALL_VERSIONS = VersionPolicy()
+
+
+@dataclass(frozen=True)
+class VersionSettings:
+    policy: VersionPolicy = ALL_VERSIONS
+    poll_seconds: float = 0  # between two scans for changes on disk; 0: scan only at the start
+    load_timeout_s: float = 120  # for reading a version, and for loading and warming it up
+    signer: Path | None = None  # the public key of who must have signed every version
+    labels: Labels = field(default_factory=dict)  # before those of labels.json

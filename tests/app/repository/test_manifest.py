@@ -25,7 +25,7 @@ def test_graph_that_differs_from_its_manifest_is_refused(copied_models: Path) ->
 @pytest.mark.parametrize("name", [GRAPH_FILE, MANIFEST_FILE])
 def test_missing_file_is_named_without_its_path(copied_models: Path, name: str) -> None:
     (copied_models / "digits-mlp/1" / name).unlink()
-    with pytest.raises(ModelRefused, match=f"digits-mlp/1: {name}") as refused:
+    with pytest.raises(ModelRefused, match=f"digits-mlp/1: .*{name}") as refused:
         read_version(copied_models / "digits-mlp/1")
     assert str(copied_models) not in str(refused.value)
 

@@ -114,11 +114,12 @@ def add_sound(service: Service, family: Path, version: int) -> None:
 
 
 def add_damaged(service: Service, elsewhere: Path, family: Path, version: int) -> None:
-    """Adds a damaged version, waits until it is refused, and removes it."""
+    """Adds a damaged version, waits until it is refused for good, and removes it."""
     made = write_version(elsewhere / family.name, version)
     DAMAGES[version // 4 % len(DAMAGES)](made)
     folder = made.rename(family / str(version))
     wait_until(lambda: refused(service) == [str(version)])
+    wait_until(lambda: service.metric(f'digits_model_refused{{entry="{version}",model="m"}}') == 1)
     shutil.rmtree(folder)
     wait_until(lambda: not refused(service))
 

@@ -19,10 +19,10 @@ from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, Stopping
 from app.inference.session import Model
 from app.observability import metrics
 from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, read_version
-from app.repository.repository import ModelRepository, VersionSettings
+from app.repository.repository import ModelRepository
 from app.repository.signature import Signer
 from app.repository.version_folders import LABELS_FILE
-from app.repository.version_policy import VersionPolicy
+from app.repository.version_policy import VersionPolicy, VersionSettings
 from tests.conftest import PREVIOUS, ROOT
 from tests.support.constant_model import graph_of, write_version
 from tests.support.model_versions import add_version, edit_manifest
@@ -121,7 +121,7 @@ def test_refused_version_changes_nothing_and_the_others_are_loaded(copied_models
             old = models.get("digits-mlp", 10)
             add_version(copied_models, 11)
             (copied_models / "digits-mlp/10" / GRAPH_FILE).write_bytes(b"no graph")
-            with pytest.raises(ModelRefused, match=r"digits-mlp/10.*sha256"):
+            with pytest.raises(ModelRefused, match=r"digits-mlp/10.*has 8 bytes"):
                 await models.load("digits-mlp")
             assert versions_of(models) == [1, 2, 10, 11]
             assert models.get("digits-mlp", 10) is old
@@ -178,7 +178,7 @@ def test_concurrent_loads_run_one_after_the_other(copied_models: Path, monkeypat
 
     async def scenario() -> None:
         async with repository(copied_models) as models:
-            monkeypatch.setattr("app.repository.repository.read_version", recording)
+            monkeypatch.setattr("app.repository.version_folders.read_version", recording)
             for version in (11, 12, 13):
                 add_version(copied_models, version)
             await asyncio.gather(models.load("digits-mlp"), models.load("digits-mlp"), models.reload())
@@ -197,7 +197,7 @@ def test_requests_are_answered_while_a_model_loads(copied_models: Path, monkeypa
 
     async def scenario() -> None:
         async with repository(copied_models) as models:
-            monkeypatch.setattr("app.repository.repository.read_version", slow)
+            monkeypatch.setattr("app.repository.version_folders.read_version", slow)
             add_version(copied_models, 11)
             loading = asyncio.create_task(models.load("digits-mlp"))
             await asyncio.sleep(0.05)  # it has begun
@@ -286,7 +286,7 @@ def test_service_starts_with_the_sound_versions_but_not_without_its_default_mode
     async def scenario() -> None:
         async with repository(copied_models) as models:
             assert versions_of(models) == [1, 2]
-            assert "sha256" in models.refusals["digits-mlp"]["10"].reason
+            assert "has 7 bytes" in models.refusals["digits-mlp"]["10"].reason
 
     (copied_models / "digits-mlp/10" / GRAPH_FILE).write_bytes(b"damaged")
     asyncio.run(scenario())
@@ -304,7 +304,7 @@ def test_unavailable_device_stops_the_start_but_later_only_refuses_the_version(
 
     async def scenario() -> None:
         async with repository(tmp_path, "m") as models:
-            monkeypatch.setattr("app.repository.servable.load_model", no_memory_left)
+            monkeypatch.setattr("app.repository.loader.load_model", no_memory_left)
             write_version(tmp_path / "m", 2)
             await models.reload()
             assert versions_of(models) == [1]
@@ -364,7 +364,7 @@ def test_unchanged_version_is_neither_read_nor_loaded_again(tmp_path: Path, monk
             (tmp_path / "m/1/card.md").write_text("touched")
             await models.reload()
             assert models.get() is before
-            monkeypatch.setattr("app.repository.repository.read_version", None)
+            monkeypatch.setattr("app.repository.version_folders.read_version", None)
             await models.reload()
             assert models.get() is before
 
@@ -373,8 +373,8 @@ def test_unchanged_version_is_neither_read_nor_loaded_again(tmp_path: Path, monk
 
 
 DAMAGES = {
-    "no manifest yet": (MANIFEST_FILE, None, "cannot be read"),
-    "half a graph": (GRAPH_FILE, graph_of(2)[:1000], "sha256"),
+    "no manifest yet": (MANIFEST_FILE, None, "there is no manifest.json"),
+    "half a graph": (GRAPH_FILE, graph_of(2)[:1000], "has 1,000 bytes"),
     "no JSON": (MANIFEST_FILE, b"{", "manifest.json is wrong"),
     "another model's": (
         MANIFEST_FILE,
@@ -439,7 +439,7 @@ def test_refused_version_is_tried_again_on_demand(tmp_path: Path, monkeypatch: p
         async with repository(tmp_path, "m") as models:
             write_version(tmp_path / "m", 2)
             with monkeypatch.context() as patched:
-                patched.setattr("app.repository.servable.load_model", busy)
+                patched.setattr("app.repository.loader.load_model", busy)
                 await models.reload()
             await models.reload()
             assert versions_of(models) == [1]
@@ -463,6 +463,11 @@ def test_loaded_version_is_still_served_when_no_sound_one_is_left_on_disk(tmp_pa
             await models.reload()
             assert versions_of(models) == [1]
             assert await predicted_digit(models) == 1
+            assert "cannot be read (No such file" in models.refusals["*"]["."].reason
+            (tmp_path / "root").mkdir()
+            await models.reload()
+            assert versions_of(models) == [1]
+            assert list(models.refusals) == ["m"]
             assert "no version is left on disk" in models.refusals["m"]["."].reason
 
     write_version(tmp_path / "root/m", 1)
@@ -488,7 +493,7 @@ def test_failed_scan_is_logged_and_the_next_one_works(
     async def scenario() -> None:
         async with repository(tmp_path, "m", poll_seconds=0.01) as models:
             with monkeypatch.context() as patched:
-                patched.setattr("app.repository.repository.scan", None)
+                patched.setattr("app.repository.loader.scan_model", None)
                 await until(lambda: bool(caplog.records))
             write_version(tmp_path / "m", 2)
             await until(lambda: versions_of(models) == [1, 2])
@@ -528,7 +533,7 @@ def test_labels_on_disk_move_while_serving_and_those_of_the_settings_come_first(
             assert models.labels_of(models.get("m", 1)) == ["fixed", "stable"]
             (tmp_path / "m" / LABELS_FILE).unlink()
             await models.reload()
-            with pytest.raises(ModelNotFound, match="no version or label .stable. of m. Served: 1, 2; labels: fixed"):
+            with pytest.raises(ModelNotFound, match=r"label 'stable' of m\. Served: 1, 2; labels: fixed"):
                 models.version_of_label("m", "stable")
             assert models.version_of_label("m", "fixed") == 1
 

@@ -21,7 +21,7 @@ from app.__main__ import main
 from app.errors import StartupError
 from app.inference.batcher import BatchSettings
 from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE
-from app.repository.repository import ModelRepository, VersionSettings
+from app.repository.repository import ModelRepository
 from app.repository.signature import (
     PAYLOAD_TYPE,
     PREDICATE_TYPE,
@@ -30,6 +30,7 @@ from app.repository.signature import (
     Signer,
     pre_authentication_encoding,
 )
+from app.repository.version_policy import VersionSettings
 from tests.conftest import ROOT
 from tests.support.constant_model import graph_of, write_version
 

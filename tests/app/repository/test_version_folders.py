@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefused
+from app.repository.files import FileStates
 from app.repository.manifest import GRAPH_FILE
+from app.repository.signature import SIGNATURE_FILE
 from app.repository.version_folders import (
     LABELS_FILE,
-    FileStates,
     list_versions,
     newest_version,
     parse_labels,
-    scan,
+    scan_model,
 )
 
 
@@ -23,7 +24,7 @@ def test_files_and_folders_that_are_not_versions_are_skipped(copied_models: Path
     (copied_models / "digits-mlp/draft").mkdir()
     (copied_models / "README.md").write_text("hello")
     assert [folder.name for folder in list_versions(copied_models)] == ["1", "2", "10"]
-    assert [folder.version for folder in scan(copied_models)["digits-mlp"].versions] == [10, 2, 1]
+    assert [folder.version for folder in scan_model(copied_models / "digits-mlp").versions] == [10, 2, 1]
     assert newest_version(copied_models, "digits-mlp").name == "10"
 
 
@@ -40,7 +41,7 @@ def test_missing_or_empty_models_folder_is_refused(tmp_path: Path) -> None:
 
 
 def files(root: Path) -> FileStates:
-    return scan(root)["digits-mlp"].versions[0].files
+    return scan_model(root / "digits-mlp").versions[0].files
 
 
 def test_file_states_differ_after_any_change_and_only_then(copied_models: Path) -> None:
@@ -52,7 +53,9 @@ def test_file_states_differ_after_any_change_and_only_then(copied_models: Path) 
     os.utime(graph, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as after a copy that keeps times
     assert files(copied_models) != before
     changed = files(copied_models)
-    (graph.parent / "card.md").unlink()
+    (graph.parent / "card.md").unlink()  # for people
+    assert files(copied_models) == changed
+    (graph.parent / SIGNATURE_FILE).write_text("{}")
     assert files(copied_models) != changed
 
 
@@ -63,9 +66,9 @@ def test_dangling_link_is_not_a_file(copied_models: Path) -> None:
 
 
 def test_labels_name_versions_that_are_served(copied_models: Path) -> None:
-    assert scan(copied_models)["digits-mlp"].labels is None
+    assert scan_model(copied_models / "digits-mlp").labels is None
     (copied_models / "digits-mlp" / LABELS_FILE).write_text('{"stable": 2, "canary": 10}')
-    assert parse_labels(scan(copied_models)["digits-mlp"].labels, {2, 10}) == {"stable": 2, "canary": 10}
+    assert parse_labels(scan_model(copied_models / "digits-mlp").labels, {2, 10}) == {"stable": 2, "canary": 10}
     assert parse_labels(None, {2}) == {}
 
 
