@@ -1,5 +1,9 @@
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
+# Every FROM uses it. A release adds the digest of the base that was tested, which the registry tells:
+#   docker buildx imagetools inspect python:3.11-slim-bookworm
+#   docker build --build-arg BASE_IMAGE=python:3.11-slim-bookworm@sha256:... .
+
 # --- the virtual environments: built in stages of their own, so that the images that serve contain no pip ---
 FROM ${BASE_IMAGE} AS environment
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
@@ -30,8 +34,10 @@ WORKDIR /srv/digits
 COPY LICENSE ./
 COPY models models
 COPY app app
+COPY deploy/healthcheck.py ./
 COPY --from=in-browser /opt/runtime app/web/static/runtime
-RUN python -m compileall -q --invalidation-mode unchecked-hash app
+# Whatever the modes in the checkout, any user may read the files: OpenShift chooses one.
+RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash app
 
 # --- what the two images share ---
 FROM ${BASE_IMAGE} AS runtime
@@ -44,19 +50,21 @@ USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 # The port is DIGITS_PORT or the platform's variable; setting DIGITS_PORT here would override the platform's.
-# http.client rather than urllib, which would go through a proxy named in the environment.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
-    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', next(filter(None, map(os.environ.get, ('DIGITS_PORT', 'AIP_HTTP_PORT', 'SAGEMAKER_BIND_TO_PORT'))), '8000'), timeout=4); c.request('GET', '/health/ready'); sys.exit(c.getresponse().status != 200)"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "healthcheck.py"]
 ENTRYPOINT ["python", "-m", "app"]
 CMD ["serve"]
 # docker build --build-arg REVISION=$(git rev-parse HEAD): the commit that the image is built from.
 ARG VERSION=0.2.0
 ARG REVISION=unknown
+ARG BASE_IMAGE
+ENV DIGITS_REVISION=${REVISION}
 LABEL org.opencontainers.image.title="digits" \
       org.opencontainers.image.description="A REST service that reads handwritten digits" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.authors="The digits authors" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}"
 
 # --- docker build --target cpu ---
 FROM runtime AS cpu
