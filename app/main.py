@@ -29,6 +29,7 @@ from app.observability.logs import probe_paths
 from app.observability.process_metrics import observe_build
 from app.observability.request_context import RequestIdMiddleware
 from app.observability.tracing import start_tracing, stop_tracing, telemetry
+from app.preprocessing.pool import thread_pool
 from app.repository.repository import ModelRepository
 from app.repository.version_policy import VersionPolicy, VersionSettings
 from app.runtime import configure_runtime
@@ -77,6 +78,7 @@ def create_app(settings: Settings | None = None) -> Service:
     """The service as an ASGI application. Entering its lifespan loads the models or raises `StartupError`."""
     configure_runtime()
     settings = settings or Settings()
+    thread_pool.limit_memory(settings.memory_bytes_per_worker - settings.inflight_bytes)
     state = app_state(settings)
     probe_paths.add(platform_path(settings.health_route))
     app = Service(

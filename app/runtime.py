@@ -74,6 +74,12 @@ def memory_limit() -> tuple[int, str]:
     return (limit, "control group") if limit < machine else (machine, "machine")
 
 
+def resident_bytes() -> int:
+    """The physical memory that this process takes now; 0 on systems without /proc."""
+    pages = read(Path("/proc/self/statm")).split()
+    return int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if pages else 0
+
+
 def cgroup_folders(controller: str) -> list[Path]:
     """The folders of this process's control group, version 2 and 1, and of the groups around it: their limits hold too.
 

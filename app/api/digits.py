@@ -27,9 +27,9 @@ from app.codecs.predictions import (
 from app.errors import InvalidRequest, ModelNotFound, TooManyDigits, Unavailable
 from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.inference.explanation import explain, overlay
-from app.preprocessing.pool import preprocess_files, preprocess_small, thread_pool
+from app.preprocessing.pool import memory_of, open_pictures, preprocess_files, preprocess_small, thread_pool
 from app.repository.servable import Servable
-from app.segmentation.document import segment_file
+from app.segmentation.document import segment
 
 router = APIRouter(tags=["digits"])
 
@@ -85,7 +85,8 @@ async def read(request: ApiRequest) -> RawResponse:
     _, servable = admit(request)
     limits = request.state.limits
     content = await parse_single_picture(request, limits)
-    document = await thread_pool.run(segment_file, content, limits.max_pixels, limits.max_pictures)
+    (picture,) = await open_pictures([content], limits.max_pixels)
+    document = await thread_pool.run_with_memory(memory_of(picture), segment, picture, limits.max_pictures)
     lines = document.decode(await servable.predict(document.images))
     return RawResponse(encode_page(servable.manifest, lines))
 

@@ -14,6 +14,8 @@ from typing import NamedTuple
 from opentelemetry.trace import Tracer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.errors import DeadlineExceeded
+
 REQUEST_ID = b"x-request-id"
 SAFE_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")  # it is sent back and written to the log
 NO_MODEL = ("", "")
@@ -84,6 +86,20 @@ def enter_request(headers: Mapping[bytes, bytes]) -> RequestContext:
     context = RequestContext(headers)
     CURRENT_REQUEST.set(context)
     return context
+
+
+def check_deadline() -> None:
+    """Call it between two steps of long work, in any thread. Raises `DeadlineExceeded` once nobody waits for it."""
+    context = CURRENT_REQUEST.get()
+    if context and time.perf_counter() > context.deadline:
+        raise DeadlineExceeded("The request was not answered in time: retry later, or send less at once.")
+
+
+def abandon_request() -> None:
+    """The current request needs no answer any more: its work in other threads ends at the next `check_deadline`."""
+    context = CURRENT_REQUEST.get()
+    if context:
+        context.deadline = -math.inf
 
 
 def note_preparing() -> None:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from app.arrays import IMAGE_SIZE, Grayscale, Image, Ink
+from app.observability.request_context import check_deadline
 from app.preprocessing.constants import number
 from app.preprocessing.decode import Picture, decode, decode_mnist_sized_png
 from app.preprocessing.ink import (
@@ -44,7 +45,9 @@ def mnist_png_to_image(content: bytes) -> Image | None:
 
 def to_image(picture: Picture) -> Image:
     """An opened picture, decoded and preprocessed. Raises `UnsupportedPicture` or `BlankPicture`."""
-    return preprocess(decode(picture))
+    grayscale = decode(picture)
+    check_deadline()
+    return preprocess(grayscale)
 
 
 def preprocess(picture: Grayscale) -> Image:

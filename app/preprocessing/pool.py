@@ -1,66 +1,132 @@
-"""The picture files of one request become images: small ones at once, large ones in a bounded pool of threads."""
+"""The picture files of one request become images: small ones at once, large ones in a bounded pool of threads.
+
+A large picture first takes the memory that decoding it needs from the process's budget. So many of them are decoded one
+after the other and not all at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import functools
-import os
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
 from app.arrays import IMAGE_SIZE, Images
-from app.errors import Overloaded, ServiceError
-from app.observability.request_context import note_preparing
-from app.preprocessing.decode import Picture, open_picture
+from app.errors import Overloaded, ServiceError, TooManyPixels
+from app.formats.memory import FIXED_BYTES, bytes_per_pixel, decoding_bytes
+from app.observability.request_context import abandon_request, check_deadline, note_preparing
+from app.preprocessing.decode import DRAFT_SIDE, Picture, open_picture
 from app.preprocessing.normalize import mnist_png_to_image, to_image
+from app.runtime import resident_bytes, usable_cores
 
 # Smaller pictures are preprocessed in less time than it takes to wake a thread. On one core, PNG, decoding included:
 # 28 x 28 in 13 us, 280 x 280 in 370 us; to a thread and back 120 us.
 INLINE_PIXELS = 300 * 300  # of one request
 INLINE_BYTES = 2**17  # of one request: a header may have many small chunks, and reading those takes time too
 
-CORES = os.cpu_count() or 1
-MAX_PENDING = 16 * CORES  # requests; a photo of 12 megapixels takes a core 60 ms, so the last one waits for a second
+TURN_PIXELS = 2**21  # of a request's pictures that are preprocessed in one go, if they are several: some 50 ms
+MAX_WAITING = 16 * usable_cores()  # turns; a photo of 12 megapixels takes a core 60 ms, so the last waits for a second
+UNCOUNTED_SHARE = 0.1  # of the memory: for what grows besides bodies and pictures
+MIN_BUDGET = 2 * FIXED_BYTES  # bytes for pictures, however little memory there is
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class BoundedThreadPool:
-    """A thread for each core, and a bound on the calls that run or wait: backpressure, and load shedding beyond it.
+class Job(NamedTuple):
+    """Work that waits for a thread and for memory, or has both."""
 
-    A call that is refused at once takes no memory. Queued, it would miss its deadline.
+    future: Future[Any]
+    memory: int  # bytes
+    work: Callable[[], Any]
+
+
+class BoundedThreadPool:
+    """A thread for each core, a bound on the memory of the jobs that run, and a bound on those that wait.
+
+    Jobs start in the order in which they came; no thread is blocked meanwhile. A job that is refused at once takes no
+    memory. Queued without a bound, it would miss its deadline. Threads and event loops may share one pool.
     """
 
-    def __init__(self, max_pending: int) -> None:
-        self.max_pending = max_pending
-        self.pending = 0
-        self._executor = ThreadPoolExecutor(CORES, "pictures")
+    def __init__(self, threads: int, max_waiting: int) -> None:
+        self.max_waiting = max_waiting
+        self._memory_limit = 2**63  # bytes of the process, without the bodies of requests
+        self._resident = 0  # bytes of the process when no job ran
+        self._memory_taken = 0  # bytes by the jobs that run
+        self._idle_threads = threads
+        self._waiting: deque[Job] = deque()
+        self._lock = threading.Lock()
+        self._executor = ThreadPoolExecutor(threads, "pictures")
+
+    def limit_memory(self, process_bytes: int) -> None:
+        """The memory of the process, pictures included and the bodies of requests not."""
+        self._memory_limit = round(process_bytes * (1 - UNCOUNTED_SHARE))
+        self._resident = resident_bytes()
+
+    @property
+    def memory_budget(self) -> int:
+        """Bytes that all jobs together may take."""
+        return max(MIN_BUDGET, self._memory_limit - self._resident)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Calls `work` in a thread. Raises `Overloaded`, and what `work` raises."""
-        if self.pending >= self.max_pending:
-            raise Overloaded(
-                f"{self.pending} requests with large pictures are waiting already: send yours again later."
-            )
-        self.pending += 1
+        return await self.run_with_memory(0, work, *args, **kwargs)
+
+    async def run_with_memory(self, memory: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `run`, once `memory` bytes are free. If the caller is cancelled, `check_deadline` raises in the thread."""
         note_preparing()
+        context = contextvars.copy_context()  # lines that are logged in the thread have the request's ids
+        job = Job(Future(), memory, functools.partial(context.run, functools.partial(work, *args, **kwargs)))
+        with self._lock:
+            if len(self._waiting) >= self.max_waiting:
+                raise Overloaded(f"{len(self._waiting)} large pictures are waiting already: send yours again later.")
+            self._waiting.append(job)
+            self._start_jobs()
         try:
-            loop = asyncio.get_running_loop()
-            context = contextvars.copy_context()  # lines that are logged in the thread have the request's ids
-            return await loop.run_in_executor(self._executor, functools.partial(context.run, work, *args, **kwargs))
-        finally:
-            self.pending -= 1
+            result: T = await asyncio.wrap_future(job.future)
+        except asyncio.CancelledError:
+            abandon_request()
+            with self._lock, suppress(ValueError):  # it has a thread already
+                self._waiting.remove(job)
+            raise
+        return result
+
+    def _start_jobs(self) -> None:
+        while self._waiting and self._idle_threads and self._has_memory(self._waiting[0].memory):
+            job = self._waiting.popleft()
+            if job.future.set_running_or_notify_cancel():
+                self._idle_threads -= 1
+                self._memory_taken += job.memory
+                self._executor.submit(self._run, job)
+
+    def _has_memory(self, memory: int) -> bool:
+        """Always where no other job has any: then waiting would not help."""
+        if not self._memory_taken:
+            self._resident = resident_bytes()
+        return not self._memory_taken or self._memory_taken + memory <= self.memory_budget
+
+    def _run(self, job: Job) -> None:
+        """In a thread."""
+        try:
+            job.future.set_result(job.work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+            job.future.set_exception(error)
+        with self._lock:
+            self._idle_threads += 1
+            self._memory_taken -= job.memory
+            self._start_jobs()
 
 
-# One for the process, since its cores are what it bounds, however many applications run in it. No thread starts before
-# the first call.
-thread_pool = BoundedThreadPool(MAX_PENDING)
+# One for the process, since its cores and memory are what it bounds, however many applications run in it. No thread
+# starts before the first job.
+thread_pool = BoundedThreadPool(usable_cores(), MAX_WAITING)
 
 
 def preprocess_small(content: bytes, max_pixels: int) -> Images | None:
@@ -83,30 +149,81 @@ def preprocess_small(content: bytes, max_pixels: int) -> Images | None:
 async def preprocess_files(contents: Sequence[bytes], max_pixels: int) -> Images:
     """Picture files -> (n, 28, 28), in a thread beside the event loop where they are large.
 
-    Raises `Overloaded`, and the errors of `open_picture` and `to_image` with the index of the picture they are about.
+    Raises `Overloaded`, and the errors of `open_pictures` and `to_image` with the index of the picture they are about.
     """
     note_preparing()
+    pictures = await open_pictures(contents, max_pixels)
+    if sum(map(pixels, pictures)) <= INLINE_PIXELS:
+        return to_images(pictures)
+    images = [
+        await thread_pool.run_with_memory(max(map(memory_of, turn)), to_images, turn, first)
+        for first, turn in turns(pictures)
+    ]
+    return np.concatenate(images)
+
+
+async def open_pictures(contents: Sequence[bytes], max_pixels: int) -> list[Picture]:
+    """The files' headers, read in a thread where the files are large.
+
+    Raises `Overloaded`, and the errors of `open_picture` and `memory_of` with the index of the picture they are about.
+    """
     if sum(map(len, contents)) > INLINE_BYTES:
-        pictures = await thread_pool.run(open_all, contents, max_pixels)
-    else:
-        pictures = open_all(contents, max_pixels)
-    if sum(picture.width * picture.height for picture in pictures) > INLINE_PIXELS:
-        return await thread_pool.run(to_images, pictures)
-    return to_images(pictures)
+        return await thread_pool.run(open_all, contents, max_pixels)
+    return open_all(contents, max_pixels)
 
 
 def open_all(contents: Sequence[bytes], max_pixels: int) -> list[Picture]:
-    pictures = []
+    opened = []
     for index, content in enumerate(contents):
         with error_index(index):
-            pictures.append(open_picture(content, max_pixels))
-    return pictures
+            check_deadline()
+            picture = open_picture(content, max_pixels)
+            memory_of(picture)
+            opened.append(picture)
+    return opened
 
 
-def to_images(pictures: Sequence[Picture]) -> Images:
+def memory_of(picture: Picture) -> int:
+    """Bytes that decoding and preprocessing take; 0 for a small one. Raises `TooManyPixels` if there never are as many.
+
+    The limit depends on the format: a WebP takes twice the memory of a plain PNG.
+    """
+    if pixels(picture) <= INLINE_PIXELS:
+        return 0
+    needed, available = decoding_bytes(picture, DRAFT_SIDE), thread_pool.memory_budget
+    if needed > available:
+        accepted = int((available - FIXED_BYTES) / bytes_per_pixel(picture, DRAFT_SIDE))
+        raise TooManyPixels(
+            f"Decoding {picture.width} x {picture.height} pixels in this format takes {needed >> 20} MiB, but this "
+            f"service has {available >> 20} MiB for pictures: send at most {accepted:,} pixels, or a baseline JPEG."
+        )
+    return needed
+
+
+def pixels(picture: Picture) -> int:
+    return picture.width * picture.height
+
+
+def turns(pictures: Sequence[Picture]) -> Iterator[tuple[int, Sequence[Picture]]]:
+    """The pictures in groups of at most `TURN_PIXELS`, or of one, each with the index of its first picture.
+
+    A request with many large pictures goes to the end of the queue after each group, so that others are not kept
+    waiting.
+    """
+    first = total = 0
+    for index, picture in enumerate(pictures):
+        total += pixels(picture)
+        if total > TURN_PIXELS and index > first:
+            yield first, pictures[first:index]
+            first, total = index, pixels(picture)
+    yield first, pictures[first:]
+
+
+def to_images(pictures: Sequence[Picture], first_index: int = 0) -> Images:
     images = np.empty((len(pictures), IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     for index, picture in enumerate(pictures):
-        with error_index(index):
+        with error_index(first_index + index):
+            check_deadline()
             images[index] = to_image(picture)
     return images
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from app.arrays import Image, Images, Ink, Probabilities
 from app.errors import BlankPicture, TooManyDigits
+from app.observability.request_context import check_deadline
 from app.preprocessing.components import binarize
 from app.preprocessing.decode import Picture, decode, open_picture
 from app.preprocessing.ink import extract_ink
@@ -82,6 +83,7 @@ def segment(picture: Picture, max_digits: int) -> Document:
     """Raises `UnsupportedPicture`, `BlankPicture` or `TooManyDigits`."""
     longer_side = max(picture.width, picture.height)
     grayscale = decode(picture)
+    check_deadline()
     return segment_ink(extract_ink(grayscale), max_digits, longer_side / max(grayscale.shape))
 
 

@@ -17,7 +17,7 @@ from tests.support.pictures import encode
 
 def test_a_call_beyond_the_bound_is_refused_and_the_pending_ones_are_completed() -> None:
     async def overload() -> None:
-        threads, go_on = BoundedThreadPool(max_pending=3), threading.Event()
+        threads, go_on = BoundedThreadPool(threads=1, max_waiting=2), threading.Event()
         pending = [asyncio.ensure_future(threads.run(go_on.wait)) for _ in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
@@ -31,7 +31,7 @@ def test_a_call_beyond_the_bound_is_refused_and_the_pending_ones_are_completed()
 
 def test_a_call_that_fails_makes_room_for_the_next() -> None:
     async def fail_twice() -> None:
-        threads = BoundedThreadPool(max_pending=1)
+        threads = BoundedThreadPool(threads=1, max_waiting=1)
         for _ in range(2):
             with pytest.raises(ZeroDivisionError):
                 await threads.run(divmod, 1, 0)
@@ -46,7 +46,7 @@ def test_a_large_picture_is_refused_with_503_and_a_small_one_still_read(
     seven = np.zeros((600, 600), np.uint8)
     seven[100:130, 100:400] = seven[130:500, 370:400] = 255
     assert client.post(route, content=encode(seven)).status_code == 200
-    monkeypatch.setattr(pool.thread_pool, "max_pending", 0)
+    monkeypatch.setattr(pool.thread_pool, "max_waiting", 0)
     refused = client.post(route, content=encode(seven))
     assert refused.status_code == 503
     assert refused.json()["type"].endswith("overloaded")

@@ -1,0 +1,70 @@
+"""Files that people send instead of a picture in a supported format, recognised by their first bytes."""
+
+from __future__ import annotations
+
+from app.errors import InvalidRequest, ServiceError, UnsupportedPicture
+
+SUPPORTED = "PNG, JPEG, WebP, BMP, GIF or TIFF"
+CONVERT = f"convert it to {SUPPORTED}"
+PHOTO = "convert it to JPEG, or let the camera store JPEG (iPhone: Settings, Camera, Formats, Most Compatible)"
+PAGES = "send its pages as pictures, for example made by pdftoppm -png -r 200"
+RENDER = "render it and send the picture, for example as PNG"
+NOT_A_DOWNLOAD = "send the picture itself; such a page is often a login or an error page in place of a download"
+
+# Of ISO/IEC 14496-12: at byte 8 of a file whose first box is "ftyp"
+BRANDS = {
+    b"heic": ("an HEIC photo", PHOTO),
+    b"heix": ("an HEIC photo", PHOTO),
+    b"hevc": ("an HEIC photo", PHOTO),
+    b"mif1": ("an HEIF photo", PHOTO),
+    b"msf1": ("an HEIF photo", PHOTO),
+    b"avif": ("an AVIF picture", CONVERT),
+    b"avis": ("an AVIF picture", CONVERT),
+}
+SIGNATURES = {
+    b"%PDF-": ("a PDF document", PAGES),
+    b"\x00\x00\x00\x0cJXL ": ("a JPEG XL picture", CONVERT),
+    b"\xff\x0a": ("a JPEG XL picture", CONVERT),
+    b"\x00\x00\x00\x0cjP  ": ("a JPEG 2000 picture", CONVERT),
+    b"\xff\x4f\xff\x51": ("a JPEG 2000 picture", CONVERT),
+    b"8BPS": ("a Photoshop document", CONVERT),
+    b"\x00\x00\x01\x00": ("an icon (ICO)", CONVERT),
+    b"\x93NUMPY": ("a NumPy array", "send it to /invocations, or its numbers to /v2"),
+    b"PK\x03\x04": ("a ZIP archive or an Office document", "send the pictures in it"),
+    b"\x1f\x8b": ("a gzip archive", "send the file in it, or add Content-Encoding: gzip"),
+    b"data:": ("a data URL", 'send the bytes it stands for, or JSON: {"images": ["data:..."]}'),
+}
+# After white space and the byte order mark, in lower case. XML alone may hold SVG further on.
+MARKUP = {
+    b"<svg": ("an SVG drawing", RENDER),
+    b"<!doctype html": ("an HTML page", NOT_A_DOWNLOAD),
+    b"<html": ("an HTML page", NOT_A_DOWNLOAD),
+    b"{": ("a JSON document", "send it with Content-Type: application/json"),
+}
+SAMPLE = 1024  # bytes in which an XML document names its root
+
+
+def not_a_picture(content: bytes) -> ServiceError:
+    """The error for a file in no supported format: what the file is, where that is known, and what to do."""
+    if not content:
+        return InvalidRequest(f"The picture is empty: send the bytes of a {SUPPORTED} file.")
+    name, advice = identify(content) or (None, None)
+    if name:
+        return UnsupportedPicture(f"The file is {name}, which is not supported: {advice}.")
+    return UnsupportedPicture(f"The bytes are not a picture in a supported format: send {SUPPORTED}.")
+
+
+def identify(content: bytes) -> tuple[str, str] | None:
+    """What the file is, with an article, and what to do with it; None if it is unknown."""
+    if content[4:8] == b"ftyp":
+        return BRANDS.get(content[8:12], ("a video or a picture in a video's container", CONVERT))
+    for signature, found in SIGNATURES.items():
+        if content.startswith(signature):
+            return found
+    return identify_text(content[:SAMPLE].removeprefix(b"\xef\xbb\xbf").lstrip().lower())
+
+
+def identify_text(text: bytes) -> tuple[str, str] | None:
+    if text.startswith((b"<?xml", b"<!doctype svg", b"<!--")):
+        text = text[text.find(b"<svg") :] if b"<svg" in text else text
+    return next((found for start, found in MARKUP.items() if text.startswith(start)), None)
