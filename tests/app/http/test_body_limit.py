@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from app.errors import Overloaded
 from app.http.body_limit import BodyLimitMiddleware, InflightBytes, RequestLimits
 from app.http.problems import ProblemMiddleware
 
@@ -60,7 +61,17 @@ def raw_deflate(content: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     ("encoding", "compress"),
-    [("gzip", gzipped), ("deflate", zlib.compress), ("deflate", raw_deflate), ("identity", bytes)],
+    [
+        ("gzip", gzipped),
+        ("GZIP", gzipped),
+        ("X-Gzip", gzipped),
+        (" gzip ", gzipped),
+        ("gzip", lambda content: gzip.compress(content[:30]) + gzip.compress(content[30:])),
+        ("deflate", zlib.compress),
+        ("Deflate", raw_deflate),
+        ("identity", bytes),
+    ],
+    ids=["gzip", "capitals", "x-gzip", "spaces", "two members", "deflate", "bare deflate", "identity"],
 )
 def test_compressed_body_is_decompressed(encoding: str, compress: Callable[[bytes], bytes]) -> None:
     response = echoing(100).post("/echo", content=compress(b"x" * 100), headers={"Content-Encoding": encoding})
@@ -83,12 +94,62 @@ def test_compressed_body_over_the_limit_is_refused_though_it_is_small() -> None:
         ("deflate", b"\xff\xff"),
         ("gzip", gzip.compress(b"abc")[:-4]),
         ("br", b"abc"),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"abc"))),
         ("gzip", b""),
+        ("gzip", gzip.compress(b"abc") + b"garbage"),
+        ("gzip", gzip.compress(b"abc") + gzip.compress(b"def")[:-4]),
+        ("gzip", gzip.compress(b"") * 1001),
+        ("deflate", zlib.compress(b"abc") + b"x"),
     ],
     # Explicit: gzip's output contains the time, and pytest-xdist's processes must agree on the names of tests.
-    ids=["gzip of something else", "deflate of something else", "cut off", "unsupported encoding", "empty"],
+    ids=[
+        "gzip of something else",
+        "deflate of something else",
+        "cut off",
+        "unsupported encoding",
+        "two encodings",
+        "empty",
+        "garbage behind it",
+        "second member cut off",
+        "too many members",
+        "more behind the end of deflate",
+    ],
 )
 def test_body_that_does_not_match_its_encoding_is_refused(encoding: str, body: bytes) -> None:
-    response = echoing(100).post("/echo", content=body, headers={"Content-Encoding": encoding})
+    response = echoing(100_000).post("/echo", content=body, headers={"Content-Encoding": encoding})
     assert response.status_code == 400
     assert response.json()["type"] == "urn:digits:problem:invalid-request"
+
+
+# --- the bytes of all bodies under way -------------------------------------------------------------------------------
+
+
+def test_large_bodies_leave_a_part_of_the_limit_to_small_ones() -> None:
+    inflight = InflightBytes(800_000)
+    inflight.reserve(700_000, 700_000)
+    with pytest.raises(Overloaded):
+        inflight.reserve(70_000, 70_000)
+    inflight.reserve(60_000, 60_000)
+    inflight.reserve(40_000, 40_000)
+    with pytest.raises(Overloaded):
+        inflight.reserve(1, 1)
+    inflight.release(700_000)
+    inflight.reserve(600_000, 600_000)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+@pytest.mark.parametrize("declared", [True, False])
+def test_body_without_room_is_refused_and_all_bytes_are_given_back(encoding: str, declared: bool) -> None:
+    """A compressed body counts twice: as it came, and decompressed."""
+
+    def content(size: int) -> bytes | Iterator[bytes]:
+        body = gzip.compress(bytes(size)) if encoding == "gzip" else bytes(size)
+        return body if declared else iter([body[:10], body[10:]])
+
+    client = echoing(2**20, inflight_bytes=200_000)
+    for _ in range(3):
+        refused = client.post("/echo", content=content(190_000), headers={"Content-Encoding": encoding})
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "1"
+        accepted = client.post("/echo", content=content(170_000), headers={"Content-Encoding": encoding})
+        assert len(accepted.content) == 170_000
