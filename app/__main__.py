@@ -24,6 +24,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from pydantic import ValidationError
 
@@ -127,10 +128,11 @@ def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(option_of(name), help=text.replace("%", "%%"), metavar=name.upper(), **flag)
 
 
-def serve(settings: Settings, arguments: argparse.Namespace) -> int:
+def serve(settings: Settings, arguments: argparse.Namespace) -> NoReturn:
+    """Ends the process, or raises `StartupError`."""
     start_logging(settings.log_level, settings.log_format, access_log=settings.access_log)
     if arguments.worker:
-        return serve_as_worker(settings, arguments.worker)
+        serve_as_worker(settings, arguments.worker)
     log_start(settings, arguments.origins)
     listeners = Listeners.bind(settings)
 
@@ -140,14 +142,12 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> int:
     try:
         if settings.workers > 1:
             supervise(arguments.argv, listeners, settings, print_welcome)
-        else:
-            run_server(settings, listeners, lambda server: print_welcome(server.device))
+        run_server(settings, listeners, lambda server: print_welcome(server.device))
     finally:
         run_clean_ups()
-    return 0
 
 
-def serve_as_worker(settings: Settings, spec: WorkerSpec) -> int:
+def serve_as_worker(settings: Settings, spec: WorkerSpec) -> NoReturn:
     """One of several processes. Its supervisor prints why it cannot start, once for all workers."""
 
     def report(server: Server) -> None:
@@ -160,8 +160,7 @@ def serve_as_worker(settings: Settings, spec: WorkerSpec) -> int:
         run_server(settings, spec.open_listeners(), report)
     except StartupError as error:
         spec.send(f"error {error}")
-        return 1
-    return 0
+        sys.exit(1)
 
 
 def predict(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -1,11 +1,12 @@
 """The end of this process: at once on a signal before it serves, and in time whatever its threads do afterwards.
 
     import, bind, load     SIGTERM, SIGINT: the clean-ups, then the signal's own end
-    serving                `EndTimer`: a thread of its own runs the clean-ups, logs what was left, and ends the process
+    served                 `end_process`: the clean-ups, then the end, without a wait for threads that still work
+    not ended in time      `EndTimer`: the same in a thread of its own
     even that is stuck     faulthandler's timer, which needs neither a free thread nor the interpreter's lock
 
-Python joins the threads of every pool before it exits. One that reads from a hung disk would keep the process for ever.
-Imported before everything else, so it needs only the standard library.
+Python's own exit joins the threads of every pool: one that reads from a hung disk would keep the process for ever.
+Imported before everything else, so this needs only the standard library.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
 LAST_RESORT_SECONDS = 0.3  # after the end's time: the clean-ups or the log are stuck
-IDLE_FUNCTIONS = frozenset({"_worker"})  # where concurrent.futures' threads wait for work
+IDLE_FUNCTIONS = frozenset({"_worker", "_wait", "get", "wait"})  # where threads wait for work
 
 logger = logging.getLogger(__name__)
 
@@ -91,10 +93,12 @@ class EndTimer:
 end_timer = EndTimer()
 
 
-def end_process(status: int) -> None:
+def end_process(status: int) -> NoReturn:
+    """Logs which threads are left at work."""
     run_clean_ups()
     with suppress(Exception):
-        logger.error("the process ends without waiting any longer for: %s", "; ".join(busy_threads()) or "nothing")
+        if left := "; ".join(busy_threads()):
+            logger.warning("the process ends while these threads still work: %s", left)
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()

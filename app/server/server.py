@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import uvicorn
 
@@ -23,30 +23,30 @@ from app.observability.process_metrics import ConnectionMetrics, is_busy
 from app.server.connection_clock import check_connections
 from app.server.http_protocol import CONNECTION_CLOSE, HttpProtocol
 from app.server.listeners import Listeners, accept_pending
-from app.server.process_end import end_timer, exit_status, on_end
+from app.server.process_end import end_process, end_timer, exit_status, on_end
 from app.settings import Settings
 
 LINGER_SECONDS = 1  # how long a new or idle connection may still bring a request after the port is closed
 KEEP_ALIVE_SECONDS = 75  # longer than the idle time of common proxies (60 s), which would meet closed connections
 HANDSHAKE_SECONDS = 0.2  # a handshake that began before the port closes has this long to complete
-CLOSING_SECONDS = 0.5  # after `shutdown_seconds`, to close the models and to flush the metrics
-JOIN_SECONDS = 2  # after that, for threads that still work, such as one that reads from a disk that hangs
+CLOSING_SECONDS = 0.3  # after `shutdown_seconds`, to close the models and to flush the metrics
+JOIN_SECONDS = 2  # after a start that failed, for threads that still work, such as one that reads from a hung disk
 
 logger = logging.getLogger(__name__)
 
 
-def run_server(settings: Settings, listeners: Listeners, on_ready: Callable[[Server], None]) -> None:
-    """Serves in this process until a signal ends it."""
+def run_server(settings: Settings, listeners: Listeners, on_ready: Callable[[Server], None]) -> NoReturn:
+    """Serves until a signal ends it, and then ends this process. Raises `StartupError`."""
     end_timer.start()
     on_end(metrics.flush)
     server = Server(settings, create_app(settings), listeners, on_ready)
-    status = 1
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         try:
             runner.run(load_and_serve(server))
-            status = 0
-        finally:
-            end_timer.set(JOIN_SECONDS, status)
+        except BaseException:
+            end_timer.set(JOIN_SECONDS)
+            raise
+        end_process(0)
 
 
 def uvicorn_config(app: Service) -> uvicorn.Config:
@@ -72,7 +72,7 @@ async def load_and_serve(server: Server) -> None:
         trim_memory()
         await server.serve([*server.listeners.service])
     metrics.flush()
-    server.log("the models are closed: the process ends")
+    server.log("models are closed, the process ends")
 
 
 class Shutdown(NamedTuple):
@@ -197,7 +197,7 @@ class Server(uvicorn.Server):
     async def follow(self, plan: Shutdown) -> None:
         if not self.announced:
             self.announced = True
-            self.log(f"no new connections in {plan.closes_at - plan.began:g} s")
+            self.log(f"draining for {plan.closes_at - plan.began:g} s")
         if time.monotonic() >= plan.closes_at:
             await self.stop_listening()
             idle = not self.server_state.connections or time.monotonic() >= plan.exits_at
@@ -229,21 +229,14 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
         for server in self.operations_servers:
             server.close()
-        self.log("requests end here")
+        self.log("connections are closed")
 
     def log(self, step: str) -> None:
-        """A step of the shutdown."""
+        """A step of the shutdown, and the seconds since its beginning."""
         if self.plan:
-            worker = f"worker {os.getpid()}: " if self.listeners.shared else ""
-            seconds = time.monotonic() - self.plan.began
-            logger.info(
-                "%s%s, %.1f s ago: %s; requests in progress: %d",
-                worker,
-                self.plan.reason,
-                seconds,
-                step,
-                self.requests_in_progress,
-            )
+            process = f"worker {os.getpid()}, " if self.listeners.shared else ""
+            since = f"{process}{self.plan.reason} + {time.monotonic() - self.plan.began:.1f} s"
+            logger.info("%s: %s; requests in progress: %d", since, step, self.requests_in_progress)
 
 
 def explain_hang_up() -> None:

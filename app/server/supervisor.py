@@ -26,13 +26,13 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from app.errors import StartupError
 from app.server.listeners import Listeners
-from app.server.process_end import end_at_once, end_timer, exit_status, on_end
+from app.server.process_end import end_at_once, end_process, end_timer, exit_status, on_end
 from app.server.worker import HEARTBEAT_SECONDS, METRICS_VARIABLE, Worker, WorkerSpec
 from app.settings import Settings
 
 RETRY_DELAYS_S = (0, 1, 2, 4, 8, 16)  # before each attempt to start a replacement; the last one repeats
-KILL_SECONDS = 0.6  # after the time at which a worker ends itself
-END_SECONDS = 0.8  # then the supervisor ends, even if a killed worker does not: its disk may hang
+KILL_SECONDS = 0.5  # after the time at which a worker ends itself
+END_SECONDS = 0.7  # then the supervisor ends, even if a killed worker does not: its disk may hang
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # only a folder of our own is made in it
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ class Supervisor:
         self.settings = settings
         self.metrics_folder = metrics_folder
         self.workers: set[Worker] = set()  # alive: some are not ready yet, some are retired
+        self.status = 0  # of the process at its end: 1 if a worker had to be killed
         self.ready = False  # all of the first workers were
         self.stopping = asyncio.Event()
         self.restart_requested = asyncio.Event()
@@ -70,6 +71,7 @@ class Supervisor:
                 self.stopping.set()
                 self._kill_workers()
             await asyncio.gather(*[worker.exit_status for worker in self.workers])
+        logger.info("all workers have ended")
 
     def _stop(self, signum: signal.Signals) -> None:
         """Graceful the first time, if the service was ready; else at once."""
@@ -83,7 +85,7 @@ class Supervisor:
             self.stopping.set()
             drain_seconds = self.settings.drain_seconds if signum == signal.SIGTERM else 0
             self._set_times(drain_seconds)
-            logger.info("%s: %d workers stop, within %g s", signum.name, len(self.workers), drain_seconds)
+            logger.info("%s: %d workers are told to stop", signum.name, len(self.workers))
             for worker in self.workers:
                 worker.process.send_signal(signum if worker.was_ready else signal.SIGKILL)
 
@@ -103,7 +105,8 @@ class Supervisor:
     def _kill_workers(self) -> None:
         for worker in self.workers:
             if self.ready:
-                logger.error("worker %d is killed", worker.process.pid)
+                logger.error("worker %d is killed: it has not ended in time", worker.process.pid)
+            self.status = 1
             worker.process.kill()
 
     def _start(self) -> Worker:
@@ -187,7 +190,7 @@ class Supervisor:
 def supervise(
     arguments: Sequence[str], listeners: Listeners, settings: Settings, on_ready: Callable[[str], None]
 ) -> None:
-    """Serves with several processes of `python -m app ARGUMENTS` until a signal ends it. Raises `StartupError`."""
+    """Serves with several processes of `python -m app ARGUMENTS`, and ends this one. Raises `StartupError`."""
     if sys.platform == "win32":
         raise StartupError("several workers need signals and inherited sockets, which Windows lacks: use --workers 1")
     end_timer.start()
@@ -195,7 +198,9 @@ def supervise(
 
         async def run() -> None:
             command = [sys.executable, "-m", "app", *arguments]
-            await Supervisor(command, listeners, settings, folder).run(on_ready)
+            supervisor = Supervisor(command, listeners, settings, folder)
+            await supervisor.run(on_ready)
+            end_process(supervisor.status)
 
         asyncio.run(run())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from prometheus_client import values
 
 from app.errors import StartupError
 from app.server.listeners import Listeners
+from app.server.process_end import on_end
 
 HEARTBEAT_SECONDS = 1
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's: the folder of all workers' metrics
@@ -64,7 +64,8 @@ class WorkerSpec(NamedTuple):
         if self.send(""):
             asyncio.get_running_loop().call_later(HEARTBEAT_SECONDS, self.send_heartbeat, on_orphaned)
         else:
-            atexit.register(shutil.rmtree, os.environ[METRICS_VARIABLE], ignore_errors=True)  # else nobody removes it
+            folder = os.environ[METRICS_VARIABLE]
+            on_end(lambda: shutil.rmtree(folder, ignore_errors=True))  # else nobody removes it
             on_orphaned()
 
 
