@@ -30,7 +30,8 @@ class CanonicalPathMiddleware:
         self.root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = canonical_path(scope["path"], scope.get("root_path", "").rstrip("/"))
+        whole_server = scope["method"] == "OPTIONS" and scope["path"] == "*"  # RFC 9110, 9.3.7
+        path = canonical_path("/" if whole_server else scope["path"], scope.get("root_path", "").rstrip("/"))
         await self.app({**scope, "path": canonical_path(path, self.root_path), "root_path": ""}, receive, send)
 
 

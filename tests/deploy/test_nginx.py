@@ -113,7 +113,7 @@ def test_service_says_itself_what_is_too_large(nginx: Nginx) -> None:
 
 
 def test_what_nginx_refuses_is_a_problem_too(nginx: Nginx) -> None:
-    reply = send(nginx, f"{PREFIX}/predict", bytes(20 * 2**20))
+    reply = send(nginx, f"{PREFIX}/predict", bytes(33 * 2**20))
     assert (reply.status, reply.headers["Content-Type"]) == (413, "application/problem+json")
     problem = json.loads(reply.body)
     assert problem["type"] == "urn:digits:problem:body-too-large"
