@@ -23,11 +23,10 @@ from typing import NamedTuple, Self
 
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, ModelUnreadable, StartupError
 from app.inference.batcher import BatchSettings
-from app.observability.metrics import observe_loaded
 from app.repository.loader import Loader
 from app.repository.manifest import Manifest
 from app.repository.refusal import ALL_MODELS, WHOLE_FOLDER, Refusal, Refusals, reasons, report
-from app.repository.servable import Servable, retire
+from app.repository.servable import Servable
 from app.repository.served_models import ServedModels
 from app.repository.signature import Signer
 from app.repository.version_folders import LABELS_FILE, ModelFolder, VersionFolder, parse_labels
@@ -191,7 +190,7 @@ class ModelRepository(ServedModels):
         async with self._locks[name]:
             self._unloaded.add(name)
             self._set_refusals(name, {})
-            await self._swap(name, {})
+            await self.replace(name, {})
 
     async def _poll(self) -> None:
         while True:
@@ -221,12 +220,12 @@ class ModelRepository(ServedModels):
         new = new or old
         if LABELS_FILE not in folder.problems:
             try:
-                self._set_labels(name, parse_labels(folder.labels, new))
+                self.set_labels(name, parse_labels(folder.labels, new))
             except ModelRefused as error:
                 provisional = self._polls() and LABELS_FILE not in before
                 refusals[LABELS_FILE] = Refusal(f"{name}/{LABELS_FILE}: {error}", provisional=provisional)
         self._set_refusals(name, refusals)
-        await self._swap(name, new)
+        await self.replace(name, new)
 
     def _polls(self) -> bool:
         return self._started and self.settings.poll_seconds > 0
@@ -258,11 +257,15 @@ class ModelRepository(ServedModels):
             return old
         if refusal and refusal.files == folder.files and not refusal.transient:
             raise ModelRefused(refusal.reason)
-        manifest, graph = await self._loader.read(name, folder, self._signer)
-        if old and old.manifest == manifest:
-            old.folder = folder
-            return old
-        return await self._start(manifest, graph, folder)
+        self.loading.add(name)
+        try:
+            manifest, graph = await self._loader.read(name, folder, self._signer)
+            if old and old.manifest == manifest:
+                old.folder = folder
+                return old
+            return await self._start(manifest, graph, folder)
+        finally:
+            self.loading.discard(name)
 
     async def _start(self, manifest: Manifest, graph: bytes, folder: VersionFolder) -> Servable:
         try:
@@ -274,29 +277,7 @@ class ModelRepository(ServedModels):
         self.device = model.device  # what `auto` has chosen holds for all models
         return await Servable.start(manifest, folder, model, self.batch)
 
-    def _set_labels(self, name: str, labels: dict[str, int]) -> None:
-        if labels != self.labels.get(name, {}):
-            logger.info("labels of %s: %s", name, labels or "none")
-        self.labels[name] = labels
-
     def _set_refusals(self, name: str, refusals: Refusals) -> None:
         report(name, self.refusals.pop(name, {}), refusals)
         if refusals:
             self.refusals[name] = refusals
-
-    async def _swap(self, name: str, new: dict[int, Servable]) -> None:
-        """Registers the new servables, and retires the old ones after all requests that wait for them are answered."""
-        old = self.servables.get(name, {})
-        if new:
-            self.servables[name] = new
-        else:
-            self.servables.pop(name, None)
-        for version, servable in new.items():
-            if servable is not old.get(version):
-                observe_loaded(name, version, servable.model.device, loaded=True)
-                logger.info("loaded %s version %d on %s", name, version, servable.model.device)
-        for version in old.keys() - new.keys():
-            observe_loaded(name, version, old[version].model.device, loaded=False)
-            logger.info("unloaded %s version %d", name, version)
-        retired = [servable for version, servable in old.items() if servable is not new.get(version)]
-        await asyncio.shield(retire(retired))  # a client that unloads a model may leave meanwhile
