@@ -20,8 +20,9 @@ from app.inference.memory import return_large_blocks, trim_memory
 from app.main import Service, create_app, create_operations_app
 from app.observability import metrics
 from app.observability.process_metrics import ConnectionMetrics, is_busy
-from app.server.connection_clock import check_connections
-from app.server.http_protocol import CONNECTION_CLOSE, HttpProtocol
+from app.server.connection.clock import check_connections
+from app.server.connection.http_protocol import HttpProtocol
+from app.server.connection.response import CONNECTION_CLOSE
 from app.server.listeners import Listeners, accept_pending
 from app.server.process_end import end_process, end_timer, exit_status, on_end
 from app.settings import Settings

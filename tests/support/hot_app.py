@@ -94,4 +94,5 @@ def bodies(responses: bytes) -> list[bytes]:
 
 
 def request_count(route: str, status: int) -> float:
-    return metrics.values({"route": route, "status": str(status)}).get("digits_request_seconds_count", 0)
+    labels = {"route": route, "status": str(status), "model": "", "version": ""}
+    return metrics.values(labels).get("digits_request_seconds_count", 0)

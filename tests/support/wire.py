@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from app.server.http_protocol import HttpProtocol
+from app.server.connection.http_protocol import HttpProtocol
 from app.server.uvicorn_internals import ServerState
 
 

@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from app.server.fast_path_cycle import FastPathCycle
+from app.server.connection.fast_path_cycle import FastPathCycle
 from app.server.uvicorn_internals import CYCLE, PROTOCOL, SERVER, SERVER_STATE, HttpToolsProtocol, ServerState
 from tests.conftest import ROOT
 from tests.support.hot_app import HotApp
@@ -55,7 +55,7 @@ def test_uvicorn_has(owner: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("owner", "users"),
     [
-        ("HttpToolsProtocol", ("http_protocol.py", "fast_path_cycle.py", "connection_clock.py")),
+        ("HttpToolsProtocol", ("connection/http_protocol.py", "connection/fast_path_cycle.py", "connection/clock.py")),
         ("Server", ("server.py",)),
     ],
 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from app.http.deadline import deadline_exceeded, request_timeout
 
 if TYPE_CHECKING:
-    from app.server.http_protocol import HttpProtocol
+    from app.server.connection.http_protocol import HttpProtocol
 
 CHECK_INTERVAL_S = 0.2
 GRACE_S = 0.2  # in which the layers around FastAPI answer a request past its deadline before the connection does
@@ -39,10 +39,6 @@ class ConnectionClock:
         self.linger_end = 0.0
         self.backlog = 0  # bytes of responses that the client has not read at the latest check
         self.backlog_since = 0.0
-
-    def start(self) -> None:
-        if not self.began_at:
-            self.began_at = time.perf_counter()
 
     def stop(self) -> None:
         self.began_at = 0.0

@@ -13,7 +13,7 @@ from app.errors import BlankPicture, Overloaded
 from app.http.endpoint import RawRequest, RawResponse
 from app.http.problems import CLIENT_CLOSED_REQUEST
 from app.observability.request_context import CURRENT_REQUEST, RequestContext
-from app.server.fast_path_cycle import REFUSAL_DELAY_S
+from app.server.connection.fast_path_cycle import REFUSAL_DELAY_S
 from tests.support.hot_app import HotApp, Pending, bodies, connect, echo_later, exchange, post, request_count
 from tests.support.wire import Wire, parse_response
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from app.server.connection_clock import CHECK_INTERVAL_S
+from app.server.connection.clock import CHECK_INTERVAL_S
 from tests.conftest import ROOT
 from tests.support.service import Service, serving
 

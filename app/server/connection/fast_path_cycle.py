@@ -14,7 +14,7 @@ from app.http.endpoint import RawRequest, RawResponse, observe_stages
 from app.http.fast_path import FastPath, RouteMatch
 from app.http.problems import CLIENT_CLOSED_REQUEST, problem_of, record_request
 from app.observability.request_context import CURRENT_REQUEST, REQUEST_ID, RequestContext, enter_request
-from app.server.connection_clock import ConnectionClock
+from app.server.connection.clock import ConnectionClock
 
 # Load shedding must cost the client time too. Eight clients that were refused at once asked again at once, and left the
 # model 2,000 images/s of the 8,000 that it processes without them.

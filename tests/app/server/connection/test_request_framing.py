@@ -8,7 +8,7 @@ import re
 import pytest
 
 from app.errors import InvalidRequest
-from app.server.request_framing import MAX_HEAD_BYTES, RequestFraming
+from app.server.connection.request_framing import MAX_HEAD_BYTES, RequestFraming
 from tests.support.hot_app import HotApp, echo, post
 from tests.support.wire import Wire
 

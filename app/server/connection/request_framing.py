@@ -7,7 +7,7 @@ request: what a client pipelines behind it is not parsed, and takes no memory, b
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from app.errors import InvalidRequest
 
@@ -79,3 +79,15 @@ class RequestFraming:
         size = int(digits, 16)
         self.in_trailers = size == 0
         self.remaining = size and size + 2
+
+
+def check_head(lines: Sequence[tuple[bytes, bytes]], headers: Mapping[bytes, bytes], version: str) -> None:
+    """What llhttp leaves to us of RFC 9112, sections 2.3, 3.2 and 6.1. Raises `InvalidRequest`."""
+    if version not in ("1.1", "1.0"):
+        raise InvalidRequest(f"HTTP/{version} is not supported: send HTTP/1.1.")
+    if version == "1.1" and b"host" not in headers:
+        raise InvalidRequest("The header Host is missing: HTTP/1.1 requires it.")
+    if len(headers) != len(lines) and sum(name == b"host" for name, _ in lines) > 1:
+        raise InvalidRequest("The header Host is there more than once: send one.")
+    if b"transfer-encoding" in headers and (version == "1.0" or headers[b"transfer-encoding"].lower() != b"chunked"):
+        raise InvalidRequest("Transfer-Encoding must be chunked, in HTTP/1.1: compress with Content-Encoding instead.")

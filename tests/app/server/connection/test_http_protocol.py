@@ -9,9 +9,9 @@ import pytest
 from app.http.endpoint import RawRequest, RawResponse
 from app.http.security_headers import SECURITY_HEADERS
 from app.observability.request_context import REQUEST_ID
-from app.server.connection_clock import CHECK_INTERVAL_S, check_connections
-from app.server.http_protocol import CONNECTION_CLOSE
-from app.server.request_framing import MAX_HEAD_BYTES
+from app.server.connection.clock import CHECK_INTERVAL_S, check_connections
+from app.server.connection.request_framing import MAX_HEAD_BYTES
+from app.server.connection.response import CONNECTION_CLOSE
 from tests.support.hot_app import DATE, HotApp, Pending, bodies, connect, echo, echo_later, exchange, post
 from tests.support.wire import Wire, parse_response
 

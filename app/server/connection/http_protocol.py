@@ -9,10 +9,9 @@ before the response, and each request has a turn of the event loop of its own.
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import httptools
@@ -22,15 +21,13 @@ from app.http.endpoint import RawResponse
 from app.http.fast_path import FastPath
 from app.http.problems import problem_response, record_request
 from app.http.security_headers import SECURITY_HEADERS
-from app.server.connection_clock import ConnectionClock
-from app.server.fast_path_cycle import FastPathCycle, to_raw_response
-from app.server.request_framing import RequestFraming
-from app.server.uvicorn_internals import FlowControl, HttpToolsProtocol
+from app.server.connection.clock import ConnectionClock
+from app.server.connection.fast_path_cycle import FastPathCycle, to_raw_response
+from app.server.connection.flow import CycleTransport, HoldableFlowControl
+from app.server.connection.request_framing import RequestFraming, check_head
+from app.server.connection.response import CONNECTION_CLOSE, Header, response_bytes
+from app.server.uvicorn_internals import HttpToolsProtocol
 
-Header = tuple[bytes, bytes]
-
-CONNECTION_CLOSE = (b"connection", b"close")
-STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 UPGRADE_LINE = re.compile(rb"^upgrade:.*\r\n", re.IGNORECASE | re.MULTILINE)
 MAX_PIECES = 500  # of a request, parsed in one turn of the event loop: a body may come in chunks of one byte
 
@@ -59,12 +56,14 @@ class HttpProtocol(HttpToolsProtocol):
     # --- from bytes to requests ---
 
     def data_received(self, data: bytes) -> None:
-        if self.clock.lingering:
-            self.clock.keep_lingering()
+        clock = self.clock
+        if clock.lingering:
+            clock.keep_lingering()
             return
         if self.unread:
             data, self.unread = self.unread + data, b""
-        self.clock.start()
+        if not clock.began_at:
+            clock.began_at = time.perf_counter()
         self.consume(data)
 
     def consume(self, data: bytes) -> None:
@@ -102,7 +101,7 @@ class HttpProtocol(HttpToolsProtocol):
         data, self.unread = self.unread, b""
         self.flow.release()
         if data:
-            self.clock.start()
+            self.clock.began_at = self.clock.began_at or time.perf_counter()
             self.consume(data)
 
     def parse(self, piece: bytes) -> None:
@@ -177,7 +176,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.headers.extend(headers)  # the scope holds this very list
         self.scope["state"]["began_at"] = self.clock.began_at
         super().on_headers_complete()
-        self.cycle.transport = CycleTransport(self)  # type: ignore[assignment]  # it has what a cycle uses
+        self.cycle.transport = CycleTransport(self.transport, self.close_after_response)  # type: ignore[assignment]  # it has what a cycle uses
 
     def on_body(self, body: bytes) -> None:
         if self.receiving:
@@ -261,20 +260,11 @@ class HttpProtocol(HttpToolsProtocol):
         """Writes head and body in one piece. `closing`: this response is the connection's last."""
         common = (*self.server_state.default_headers, *SECURITY_HEADERS)
         headers += (*response.headers,)
-        if closing and CONNECTION_CLOSE not in common and CONNECTION_CLOSE not in headers:
+        closes = CONNECTION_CLOSE in common or CONNECTION_CLOSE in headers
+        if closing and not closes:
             headers += (CONNECTION_CLOSE,)
-        self.transport.write(
-            b"%b%b%bcontent-length: %d\r\ncontent-type: %b\r\n\r\n%b"
-            % (
-                STATUS_LINES[status],
-                cached_header_lines(common),
-                header_lines(headers),
-                len(response.body),
-                response.content_type,
-                response.body,
-            )
-        )
-        if CONNECTION_CLOSE in common or CONNECTION_CLOSE in headers:
+        self.transport.write(response_bytes(status, response, common, headers))
+        if closing or closes:
             self.close_after_response()
 
     def close_after_response(self) -> None:
@@ -287,49 +277,3 @@ class HttpProtocol(HttpToolsProtocol):
         self.flow.release()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-
-
-class HoldableFlowControl(FlowControl):
-    """Reading that is held stays so when uvicorn's cycle, after its response or for its body, wants to resume it."""
-
-    held = False
-
-    def hold(self) -> None:
-        self.held = True
-        self.pause_reading()
-
-    def release(self) -> None:
-        self.held = False
-        self.resume_reading()
-
-    def resume_reading(self) -> None:
-        if not self.held:
-            super().resume_reading()
-
-
-class CycleTransport:
-    """The transport as a cycle of uvicorn's uses it. `close` is a lingering one."""
-
-    def __init__(self, protocol: HttpProtocol) -> None:
-        self.write = protocol.transport.write
-        self.is_closing = protocol.transport.is_closing
-        self.close = protocol.close_after_response
-
-
-def check_head(lines: Sequence[Header], headers: Mapping[bytes, bytes], version: str) -> None:
-    """What llhttp leaves to us of RFC 9112, sections 2.3, 3.2 and 6.1. Raises `InvalidRequest`."""
-    if version not in ("1.1", "1.0"):
-        raise InvalidRequest(f"HTTP/{version} is not supported: send HTTP/1.1.")
-    if version == "1.1" and b"host" not in headers:
-        raise InvalidRequest("The header Host is missing: HTTP/1.1 requires it.")
-    if len(headers) != len(lines) and sum(name == b"host" for name, _ in lines) > 1:
-        raise InvalidRequest("The header Host is there more than once: send one.")
-    if b"transfer-encoding" in headers and (version == "1.0" or headers[b"transfer-encoding"].lower() != b"chunked"):
-        raise InvalidRequest("Transfer-Encoding must be chunked, in HTTP/1.1: compress with Content-Encoding instead.")
-
-
-def header_lines(headers: Sequence[Header]) -> bytes:
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
-
-
-cached_header_lines = functools.lru_cache(maxsize=4)(header_lines)  # the common ones change once a second

@@ -1,0 +1,1 @@
+"""One connection: from its bytes to requests, and from responses to bytes."""
