@@ -101,7 +101,7 @@ def test_chunked_upload_beyond_the_limit_can_read_its_refusal(service: Service) 
     assert received.startswith(b"HTTP/1.1 413 ")
 
 
-@pytest.mark.parametrize("path", [b"/predict", b"/read", b"/explain"])
+@pytest.mark.parametrize("path", [b"/predict", b"/read"])
 def test_client_that_stops_sending_gets_its_response_and_the_connection_is_closed(
     service: Service, path: bytes
 ) -> None:
