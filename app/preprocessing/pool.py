@@ -81,7 +81,6 @@ class BoundedThreadPool:
 
     async def run_with_memory(self, memory: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """As `run`, once `memory` bytes are free. If the caller is cancelled, `check_deadline` raises in the thread."""
-        note_preparing()
         context = contextvars.copy_context()  # lines that are logged in the thread have the request's ids
         job = Job(Future(), memory, functools.partial(context.run, functools.partial(work, *args, **kwargs)))
         with self._lock:
@@ -151,7 +150,6 @@ async def preprocess_files(contents: Sequence[bytes], max_pixels: int) -> Images
 
     Raises `Overloaded`, and the errors of `open_pictures` and `to_image` with the index of the picture they are about.
     """
-    note_preparing()
     pictures = await open_pictures(contents, max_pixels)
     if sum(map(pixels, pictures)) <= INLINE_PIXELS:
         return to_images(pictures)
@@ -167,6 +165,7 @@ async def open_pictures(contents: Sequence[bytes], max_pixels: int) -> list[Pict
 
     Raises `Overloaded`, and the errors of `open_picture` and `memory_of` with the index of the picture they are about.
     """
+    note_preparing()
     if sum(map(len, contents)) > INLINE_BYTES:
         return await thread_pool.run(open_all, contents, max_pixels)
     return open_all(contents, max_pixels)
