@@ -6,8 +6,8 @@ There is no timer by default. A short run is done in the event loop, once all re
 it are queued; a longer one in a thread, and the next batch forms meanwhile.
 
 Backpressure: the queue is bounded by the time its images would wait for their run. Beyond that bound load is shed:
-`submit` raises `Overloaded`. Small requests have a bound of their own, so that large ones never crowd them out. Each
-request has a deadline, after which its future raises `DeadlineExceeded`.
+`submit` raises `Overloaded`. Small requests have a bound of their own, so that large ones never crowd them out. A
+request that is past its deadline, or whose client has left, cancels its future and takes no more of a run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Self
 import numpy as np
 
 from app.arrays import Images, Probabilities
-from app.errors import DeadlineExceeded, InternalError, NotReady, Overloaded, Stopping
+from app.errors import InternalError, NotReady, Overloaded, Stopping
 from app.inference.daemon_thread import DaemonThread
 from app.inference.fair_queue import BatchSlice, FairQueue, QueueEntry
 from app.inference.run_health import RunHealth
@@ -41,7 +41,7 @@ class BatchSettings:
     max_batch_size: int  # images in one run
     max_queue_size: int  # images waiting
     max_batch_delay_ms: float = 0  # how long the first request of a batch waits for others; 0: not at all
-    timeout_ms: float = 10_000  # the deadline of a request, counted from when it is queued
+    timeout_ms: float = 10_000  # the deadline of a request; a run that takes longer is stuck
     max_queue_ms: float = 150  # how long the queue may take to run; a request beyond that is refused
     traced: bool = False  # `TracedBatcher` notes waits and runs for the requests' traces
 
@@ -77,7 +77,6 @@ class Batcher:
         self._run: asyncio.Future[None] | None = None  # the last one in the thread
         self._scheduled = False  # `_run_next` follows once all callbacks that are ready have run
         self._delay_timer: asyncio.TimerHandle | None = None  # ends the wait for a fuller batch
-        self._deadline_timer: asyncio.TimerHandle | None = None  # fires at the next deadline
         self._stopping = False
 
     async def __aenter__(self) -> Self:
@@ -90,18 +89,17 @@ class Batcher:
     ) -> None:
         """Graceful shutdown: accepts no more requests, answers those that wait, then ends.
 
-        A stuck run is not waited for once all its requests have expired.
+        A stuck run is not waited for once all its requests are past their deadlines.
         """
         self._stopping = True
         self._schedule()
-        if waiting := [entry.future for entry in self._waiting() if not entry.future.done()]:
+        entries = (*(entry for entry, _ in self._running), *self.queue.entries)  # a large request may be in both
+        if waiting := {entry.future for entry in entries if not entry.future.done()}:
             _, stuck = await asyncio.wait(waiting, timeout=self.timeout_s)
             for future in stuck:
                 future.set_exception(Stopping())
         if self._run:
             await asyncio.wait((self._run,), timeout=CLOSE_SECONDS)
-        if self._deadline_timer:
-            self._deadline_timer.cancel()
         self.health.close()
         self._thread.shutdown()
 
@@ -120,7 +118,7 @@ class Batcher:
     def submit(self, images: Images) -> asyncio.Future[Probabilities]:
         """(n, 28, 28) -> (n, 10), to be awaited.
 
-        Raises as `check_capacity` does. The future raises `DeadlineExceeded`, or `InternalError` if a run failed.
+        Raises as `check_capacity` does. The future raises `InternalError` if a run failed.
         """
         self.check_capacity(len(images))
         weight = min(len(images), self.queue.max_batch_size)
@@ -128,8 +126,6 @@ class Batcher:
         self.queue.put(entry)
         if not self._scheduled:
             self._schedule()
-        if self._deadline_timer is None:
-            self._deadline_timer = self._loop.call_later(self.timeout_s, self._expire)
         return entry.future
 
     def check_capacity(self, images: int = 1) -> None:
@@ -145,6 +141,8 @@ class Batcher:
         if waiting + min(images, queue.max_batch_size) > self.queue_limit:
             self.metrics.overloaded.inc()
             raise Overloaded(f"The queue is full ({queue.weight} images are waiting): retry later.")
+        if images > queue.max_batch_size:
+            self._check_deadline(images)
         if self._running and self._is_stuck():
             queue.drop_disconnected()
             raise NotReady(f"The model does not answer: {self.problem}. Retry later.")
@@ -152,9 +150,16 @@ class Batcher:
     def _is_stuck(self) -> bool:
         return bool(self._running) and time.perf_counter() - self._running_since > self.timeout_s
 
-    def _waiting(self) -> list[QueueEntry]:
-        """Running or queued. A large request may be both."""
-        return [*(entry for entry, _ in self._running), *self.queue.entries]
+    def _check_deadline(self, images: int) -> None:
+        """Raises `Overloaded` for a large request that would hardly be done before its deadline."""
+        waiting = sum(entry.remaining for entry in self.queue.entries)
+        seconds = (waiting + images) / self.queue.max_batch_size * self.run_seconds
+        if seconds > self.timeout_s:
+            self.metrics.overloaded.inc()
+            raise Overloaded(
+                f"{images} images, after {waiting} that wait, take about {seconds:.1f} s, and a request may take "
+                f"{self.timeout_s:g} s: send fewer at once, or retry later."
+            )
 
     # --- when the next batch runs ---
 
@@ -247,15 +252,3 @@ class Batcher:
         began = time.perf_counter() - seconds
         waits = [began - entry.queued_at for entry, _ in batch]
         self.metrics.observe_run(images, seconds, waits, self.queue.weight)
-
-    def _expire(self) -> None:
-        """Fails requests past their deadline, queued or running, and sets the timer to the next deadline."""
-        now = time.perf_counter()
-        waiting = self._waiting()
-        for entry in waiting:
-            if now >= entry.queued_at + self.timeout_s and not entry.future.done():
-                self.metrics.expired.inc()
-                entry.future.set_exception(DeadlineExceeded(f"No prediction within {self.timeout_s:g} s: retry later."))
-        pending = [entry.queued_at for entry in waiting if not entry.future.done()]
-        next_deadline = min(pending, default=now) + self.timeout_s
-        self._deadline_timer = self._loop.call_later(next_deadline - now, self._expire) if pending else None

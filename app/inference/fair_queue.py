@@ -4,7 +4,7 @@
 
 Three policies decide what a batch holds:
 
-1. Load shedding: a request whose client has disconnected or whose deadline has passed is dropped.
+1. Load shedding: a request whose client has disconnected, or whose deadline has passed, is dropped.
 2. Taking turns: a request larger than a batch is served a batch at a time. After each batch it goes to the end of the
    queue, so that every other request waits for one batch of it at most.
 3. Small before large: while small requests arrive, all large ones together get at most a short run of each batch,

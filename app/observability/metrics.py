@@ -69,7 +69,7 @@ PROBLEMS = Counter(
 )
 DROPPED = Counter(
     "digits_dropped",
-    "Requests without a prediction, by reason: left (client disconnected), expired, overloaded, failed.",
+    "Requests without a prediction, by reason: left (client gone or deadline passed), overloaded, failed.",
     (*MODEL, "reason"),
 )
 FAILED_RUNS = Counter("digits_failed_runs", "Runs of a model that failed.", MODEL)
@@ -104,7 +104,6 @@ class RunMetrics:
         self.run_seconds = HistogramBuffer(RUN_SECONDS.labels(*model))
         self.queue_seconds = HistogramBuffer(QUEUE_SECONDS.labels(*model))
         self.disconnected = DROPPED.labels(*model, "left")
-        self.expired = DROPPED.labels(*model, "expired")
         self.overloaded = DROPPED.labels(*model, "overloaded")
         self.failed = DROPPED.labels(*model, "failed")
         self.failed_runs = FAILED_RUNS.labels(*model)

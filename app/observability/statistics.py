@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from app.observability import metrics
 
-DROPPED = ("left", "expired", "overloaded", "failed")  # the reasons in digits_dropped
+DROPPED = ("left", "overloaded", "failed")  # the reasons in digits_dropped
 
 
 class Duration(BaseModel):

@@ -48,12 +48,12 @@ class Servable:
         return cls(manifest, folder, model, batcher, resources, drift, (manifest.name, str(manifest.version)))
 
     def check_capacity(self) -> None:
-        """Sheds load before pictures are decoded. Raises `Overloaded` or `Stopping` if not one image is accepted."""
+        """Sheds load before pictures are decoded: raises what `predict` would raise for one image."""
         if not self.retired:
             self.batcher.check_capacity()
 
     async def predict(self, images: Images) -> Probabilities:
-        """(n, 28, 28) -> (n, 10). Raises `Overloaded`, `Stopping`, `DeadlineExceeded` or `InternalError`."""
+        """(n, 28, 28) -> (n, 10). Raises `Overloaded`, `NotReady`, `Stopping` or `InternalError`."""
         context = CURRENT_REQUEST.get()
         if context:
             context.model, context.decoded_at = self.labels, time.perf_counter()

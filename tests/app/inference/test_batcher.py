@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
 
 from app.arrays import Images, Probabilities
-from app.errors import DeadlineExceeded, InternalError, Overloaded, Stopping
+from app.errors import InternalError, NotReady, Overloaded, Stopping
 from app.inference.batcher import SHORT_RUN_S, Batcher, BatchSettings
+from app.inference.run_health import MAX_FAILURES
 from app.observability.metrics import RunMetrics
 
 
@@ -282,7 +284,7 @@ def test_requests_of_one_turn_of_the_loop_share_a_run_in_it() -> None:
     asyncio.run(scenario())
 
 
-def test_deadline_ends_a_request_in_the_queue_and_in_the_run() -> None:
+def test_run_that_does_not_end_is_known_and_new_requests_are_refused_until_it_ends() -> None:
     async def scenario() -> None:
         run = Echo()
         run.resume.clear()
@@ -290,15 +292,113 @@ def test_deadline_ends_a_request_in_the_queue_and_in_the_run() -> None:
             running = asyncio.create_task(submit(batcher, 1))
             await until_running(run)
             waiting = asyncio.create_task(submit(batcher, 2))
-            with pytest.raises(DeadlineExceeded):
-                await running
-            with pytest.raises(DeadlineExceeded):
-                await waiting
+            await asyncio.sleep(0)
+            waiting.cancel()  # as its deadline does
+            while not batcher.problem:
+                await asyncio.sleep(0.005)
+            assert batcher.problem.startswith("a run has not ended for")
+            with pytest.raises(NotReady):
+                await submit(batcher, 3)
+            assert batcher.queued == 0  # what nobody waits for takes no memory meanwhile
             run.resume.set()
-            while batcher.problem:
-                await asyncio.sleep(0.001)
+            assert await running == [1]
+            assert batcher.problem == ""
             assert await submit(batcher, 3) == [3]
         assert run.batches == [[1], [3]]
+
+    asyncio.run(scenario())
+
+
+def test_leaving_the_batcher_does_not_wait_for_a_run_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.inference.batcher.CLOSE_SECONDS", 0.01)
+
+    async def scenario() -> None:
+        run = Echo()
+        run.resume.clear()
+        async with make_batcher(run, timeout_ms=10) as batcher:
+            left = asyncio.create_task(submit(batcher, 1))
+            await until_running(run)
+            left.cancel()
+            abandoned = batcher.submit(images(2))
+        with pytest.raises(Stopping):
+            await abandoned
+        run.resume.set()
+
+    asyncio.run(scenario())
+
+
+def fails(batch: Images) -> Probabilities:
+    raise RuntimeError("the device is lost")
+
+
+def test_model_that_fails_on_a_blank_image_too_cannot_run_until_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.inference.run_health.RETRY_SECONDS", 0.01)
+
+    async def scenario() -> None:
+        async with make_batcher(Echo()) as batcher:
+            sound = batcher.run
+            batcher.run = batcher.health.run = fails  # type: ignore[assignment]
+            for _ in range(MAX_FAILURES):
+                assert not batcher.problem
+                with pytest.raises(InternalError):
+                    await submit(batcher, 1)
+            while not batcher.problem:
+                await asyncio.sleep(0.005)
+            assert batcher.problem.startswith("the last 3 runs failed")
+            batcher.health.run = sound
+            while batcher.problem:  # without any request
+                await asyncio.sleep(0.005)
+
+    asyncio.run(scenario())
+
+
+def test_requests_that_fail_every_run_do_not_make_the_model_unready() -> None:
+    async def scenario() -> None:
+        failed = RunMetrics.of("echo", 1).failed_runs
+        before = failed._value.get()  # type: ignore[attr-defined]
+        async with make_batcher(Echo()) as batcher:
+            for _ in range(MAX_FAILURES):
+                with pytest.raises(InternalError):
+                    await submit(batcher, 13)
+            while batcher.health.failed_runs:  # until the blank image has run
+                await asyncio.sleep(0.005)
+            assert not batcher.problem
+        assert failed._value.get() == before + MAX_FAILURES  # type: ignore[attr-defined]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("size", [2, 8, 30], ids=["quarter", "batch", "several batches"])
+def test_large_requests_never_take_the_room_of_small_ones(size: int) -> None:
+    async def scenario() -> None:
+        run = Echo()
+        run.resume.clear()
+        async with make_batcher(run, max_queue_size=16) as batcher:
+            first = batcher.submit(images(0))
+            await until_running(run)
+            large = []
+            with suppress(Overloaded):
+                while True:
+                    large.append(batcher.submit(images(*[20] * size)))
+            small = [batcher.submit(images(1)) for _ in range(16)]
+            with pytest.raises(Overloaded):
+                batcher.submit(images(1))
+            run.resume.set()
+            await asyncio.gather(first, *large, *small)
+
+    asyncio.run(scenario())
+
+
+def test_large_request_that_would_miss_its_deadline_is_refused_at_once() -> None:
+    async def scenario() -> None:
+        settings = BatchSettings(2, 100, timeout_ms=100)
+        async with Batcher(slow, settings, RunMetrics.of("slow", 1), seconds_per_image=0.01) as batcher:
+            with pytest.raises(Overloaded, match=r"30 images, after 0 that wait, take about 0\.2 s.*send fewer"):
+                batcher.submit(images(*range(30)))
+            accepted = batcher.submit(images(*range(6)))
+            with pytest.raises(Overloaded, match="after 6 that wait"):
+                batcher.submit(images(*range(6)))
+            await accepted
 
     asyncio.run(scenario())
 
