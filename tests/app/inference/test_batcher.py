@@ -393,7 +393,7 @@ def test_large_request_that_would_miss_its_deadline_is_refused_at_once() -> None
     async def scenario() -> None:
         settings = BatchSettings(2, 100, timeout_ms=100)
         async with Batcher(slow, settings, RunMetrics.of("slow", 1), seconds_per_image=0.01) as batcher:
-            with pytest.raises(Overloaded, match=r"30 images, after 0 that wait, take about 0\.2 s.*send fewer"):
+            with pytest.raises(Overloaded, match=r"30 images, after 0 that wait, take about 0\.3 s.*send fewer"):
                 batcher.submit(images(*range(30)))
             accepted = batcher.submit(images(*range(6)))
             with pytest.raises(Overloaded, match="after 6 that wait"):
