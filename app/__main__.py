@@ -46,6 +46,11 @@ from app.server.supervisor import supervise
 from app.server.worker import WorkerSpec
 from app.settings import SECRETS, Settings
 
+# As the model servers of KServe and TensorFlow Serving call them.
+OTHER_OPTIONS = {
+    "default_model": ("--model-name", "--model_name"),
+    "models": ("--model-dir", "--model_dir", "--model-base-path", "--model_base_path"),
+}
 EXIT_INTERRUPTED = 130  # as shells report SIGINT
 
 
@@ -125,7 +130,8 @@ def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
         field = Settings.model_fields[name]
         text = f"{field.description} (default: {field.default or field.get_default()}; {variable_of(name)})"
         flag: dict[str, str] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
-        parser.add_argument(option_of(name), help=text.replace("%", "%%"), metavar=name.upper(), **flag)
+        options = (option_of(name), *OTHER_OPTIONS.get(name, ()))
+        parser.add_argument(*options, help=text.replace("%", "%%"), metavar=name.upper(), **flag)
 
 
 def serve(settings: Settings, arguments: argparse.Namespace) -> NoReturn:

@@ -14,8 +14,9 @@ from app.errors import StartupError
 
 PREFIX = "DIGITS_"
 
-# Variables of Vertex AI and SageMaker that are used for settings which are not set. They have no prefix.
+# Variables of Vertex AI, SageMaker and TensorFlow Serving for settings which are not set. They have no prefix.
 PLATFORM_VARIABLES = {
+    "default_model": ("MODEL_NAME",),
     "port": ("AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT"),
     "health_route": ("AIP_HEALTH_ROUTE",),
     "predict_route": ("AIP_PREDICT_ROUTE",),

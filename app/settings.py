@@ -73,7 +73,9 @@ class Settings(BaseSettings):
         description="Folder of the models, with a folder NAME/VERSION for each version; or the folder of the default "
         "model alone, with its versions or the files of one.",
     )
-    default_model: str = Field("digits", description="Model for requests that name none.")
+    default_model: str = Field(
+        "digits", description="Model for requests that name none. If not set: MODEL_NAME, of TensorFlow Serving."
+    )
     version_policy: str = Field(
         "latest:1",
         pattern=f"^(all|latest:[1-9][0-9]{{0,8}}|specific:{VERSION}(,{VERSION})*)$",
