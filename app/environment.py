@@ -33,6 +33,8 @@ SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")
 # What templates write for a value that they do not have.
 PLACEHOLDERS = frozenset({"none", "null", "nil", "<nil>", "<no value>", "undefined"})
 
+MAX_SHOWN = 200  # characters of a value in a message
+
 
 class Origin(NamedTuple):
     """Where a setting comes from, and what stands there."""
@@ -41,7 +43,13 @@ class Origin(NamedTuple):
     value: str
 
     def __str__(self) -> str:
-        return f"{self.source} {self.value}" if self.source.startswith("--") else f"{self.source}={self.value}"
+        value = one_line(self.value[:MAX_SHOWN])
+        return f"{self.source} {value}" if self.source.startswith("--") else f"{self.source}={value}"
+
+
+def one_line(text: str) -> str:
+    """As it is if it can be seen, else as a literal."""
+    return text if text and text.isprintable() else repr(text)
 
 
 def variable_of(setting: str) -> str:
@@ -69,7 +77,7 @@ def read_variables(settings: Collection[str]) -> dict[str, Origin]:
         else:
             found[setting] = origin
     if unknown:
-        raise StartupError("; ".join(unknown) + ". `python -m app serve --help` lists all settings")
+        raise StartupError(", ".join(unknown) + ": `python -m app serve --help` lists all settings")
     return platform_variables() | found
 
 
@@ -105,7 +113,7 @@ def service_links() -> list[str]:
 
 def nearest(setting: str, settings: Collection[str]) -> str:
     matches = difflib.get_close_matches(setting, settings, n=1)
-    return f": did you mean {variable_of(matches[0])}?" if matches else ""
+    return f" (nearest: {variable_of(matches[0])})" if matches else ""
 
 
 def platform_variables() -> dict[str, Origin]:
@@ -122,16 +130,14 @@ def platform_variables() -> dict[str, Origin]:
 
 
 def explain(error: ValidationError, origins: Mapping[str, Origin], secrets: Collection[str]) -> str:
-    """The first of the errors in one line, which names where the wrong value stands, and the value if it is none of
-    the secrets.
-    """
+    """The first of the errors, with the place of the wrong value, and the value unless the setting is a secret."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ")
     message = re.sub(rf"{PREFIX}([A-Z_]+)", lambda match: place(match[1].lower(), origins, secrets), message)
     if not first["loc"]:
         return message
     name, *item = first["loc"]
-    position = f", item {item[0] + 1}" if item and isinstance(item[0], int) else ""
+    position = f", key {item[0] + 1}" if name in secrets and item and isinstance(item[0], int) else ""
     return f"{place(str(name), origins, secrets)}{position}: {message}"
 
 
