@@ -90,7 +90,11 @@ def attempt(process: Callable[P, T], *arguments: P.args, **options: P.kwargs) ->
 
 
 def read_image(file: Path, max_pixels: int) -> Image:
-    return to_image(open_picture(read_content(file, max_pixels), max_pixels))
+    return image_of(read_content(file, max_pixels), max_pixels)
+
+
+def image_of(content: bytes, max_pixels: int) -> Image:
+    return to_image(open_picture(content, max_pixels))
 
 
 def read_content(file: Path, max_pixels: int) -> bytes:
