@@ -270,7 +270,7 @@ class Settings(BaseSettings):
             )
         if self.admin_keys and self.workers > 1:
             raise ValueError(
-                "DIGITS_ADMIN_KEYS needs DIGITS_WORKERS=1: a request to load a model reaches one worker only"
+                "DIGITS_ADMIN_KEYS and DIGITS_WORKERS: a request to load a model would reach only one worker"
             )
         if self.metrics_port and self.metrics_port == self.port and not self.uds:
             raise ValueError("DIGITS_METRICS_PORT and DIGITS_PORT are the same")

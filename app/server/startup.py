@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 from app import __version__
-from app.environment import Origin, service_links
+from app.environment import Origin, one_line, service_links
 from app.runtime import cpu_quota, memory_limit, usable_cores
 from app.server.listeners import Listeners
 from app.settings import SECRETS, Settings
@@ -38,13 +38,9 @@ def not_default(settings: Settings, origins: Mapping[str, Origin]) -> Iterator[s
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
         if value != field.get_default():
-            text = f"{len(value)} keys" if name in SECRETS else one_line(str(value))
+            text = f"(digests: {len(value)})" if name in SECRETS else one_line(str(value))
             origin = origins.get(name) or origins.get(f"{name}_file")
             yield f"{name} {text} ({origin.source})" if origin else f"{name} {text}"
-
-
-def one_line(text: str) -> str:
-    return text if text.isprintable() else repr(text)
 
 
 def memory_text(settings: Settings) -> str:
