@@ -41,6 +41,7 @@ def silence_libtiff() -> None:
 CGROUP = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
 MEMORY_LIMITS = ("memory.max", "memory.high", "memory.limit_in_bytes")  # the last one of version 1
+_assigned = math.inf  # cores, by `assign_cores`
 
 
 @functools.cache
@@ -50,7 +51,16 @@ def usable_cores() -> int:
     `os.cpu_count` is the machine's number, also in a container that may use one core of sixty-four.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, math.ceil(min(cores, cpu_quota())))
+    return max(1, math.ceil(min(cores, cpu_quota(), _assigned)))
+
+
+def assign_cores(count: int) -> None:
+    """At most so many from now on: a scheduler such as Ray hands out cores without a quota. Call it before the imports
+    of modules that start threads.
+    """
+    global _assigned  # noqa: PLW0603  # of the process, as an affinity is
+    _assigned = count
+    usable_cores.cache_clear()
 
 
 def cpu_quota() -> float:

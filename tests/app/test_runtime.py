@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, _imaging
 
 from app import runtime
-from app.runtime import configure_runtime, cpu_quota, memory_limit, usable_cores
+from app.runtime import assign_cores, configure_runtime, cpu_quota, memory_limit, usable_cores
 from tests.conftest import ROOT
 
 DAMAGED_TIFF = """
@@ -171,3 +171,15 @@ def test_cores_are_those_of_the_quota_rounded_up_and_one_at_least(cgroup: Path) 
     for quota, cores in (("1000 100000", 1), ("100001 100000", min(2, usable or 1)), ("max 100000", usable)):
         write(cgroup, cpu__max=quota)
         assert usable_cores.__wrapped__() == cores
+
+
+def test_scheduler_may_assign_fewer_cores_than_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "_assigned", math.inf)
+    try:
+        assign_cores(1)
+        assert usable_cores() == 1
+        assign_cores(10_000)
+        assert usable_cores() == usable_cores.__wrapped__() < 10_000
+    finally:
+        monkeypatch.undo()
+        usable_cores.cache_clear()
