@@ -21,6 +21,7 @@ from tests.conftest import ROOT
 from tests.support.service import TIMEOUT_S, Service, serving, wait_until
 
 Sample = Callable[..., float]
+SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 
 
 def sample_of(exposition: str, name: str, **labels: str) -> float:
@@ -87,7 +88,7 @@ def test_predictions_are_counted_with_their_confidence_and_ink(
     others = sample("digits_predicted_total", **model) - sevens
     inks, ink = (sample(f"digits_ink_{name}", **model) for name in ("count", "sum"))
     confidences, confidence = (sample(f"digits_confidence_{name}", **model) for name in ("count", "sum"))
-    images = np.stack([seven, seven, 0 * seven]).tolist()
+    images = np.stack([seven, seven, seven[::-1]]).tolist()
     answer = client.post("/v1/models/digits:predict", json={"instances": images}).json()["predictions"]
     assert sample("digits_predicted_total", digit="7", **model) - sevens >= 2
     assert sample("digits_predicted_total", **model) - sevens - others == 3
@@ -116,6 +117,16 @@ def test_figures_of_several_workers_are_added_up() -> None:
         last = exposition()
     for name in ("digits_decode_seconds_count", "digits_confidence_count", "digits_ink_count"):
         assert sample_of(last, name) == 20
+
+
+def test_request_is_counted_for_its_model_and_version_where_it_asks_one(sample: Sample, client: TestClient) -> None:
+    asked = {"route": "/predict", "model": "digits-mlp", "status": "200"}
+    before = sample("digits_request_seconds_count", **asked)
+    for origin in ({}, {"Origin": "https://a.example"}):  # on the fast path and off it
+        assert client.post("/predict?model=digits-mlp", content=SEVEN, headers=origin).status_code == 200
+    assert sample("digits_request_seconds_count", **asked) == before + 2
+    client.get("/models")
+    assert sample("digits_request_seconds_count", route="/models", model="", version="") > 0
 
 
 def test_made_up_paths_are_not_labels(client: TestClient) -> None:

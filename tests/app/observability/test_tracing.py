@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.trace import NoOpTracer
+from PIL import Image
 
+from app.errors import StartupError
 from app.main import create_app
-from app.observability.tracing import SHUTDOWN_SECONDS, stop_tracing
+from app.observability.request_context import RequestTrace
+from app.observability.tracing import SHUTDOWN_SECONDS, stages_of, start_tracing, stop_tracing
 from app.settings import Settings
 from tests.app.observability.test_logs import TRACE, TRACEPARENT
 from tests.conftest import ROOT
@@ -37,10 +44,19 @@ class Collector(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     @property
-    def spans(self) -> dict[str, Span]:
+    def all_spans(self) -> list[Span]:
         resources = [resource for request in self.received for resource in request.resource_spans]
         scopes = [scope for resource in resources for scope in resource.scope_spans]
-        return {span.name: span for scope in scopes for span in scope.spans}
+        return [span for scope in scopes for span in scope.spans]
+
+    @property
+    def spans(self) -> dict[str, Span]:
+        """Those of requests."""
+        return {span.name: span for span in self.all_spans if " " in span.name}
+
+    def stages_of(self, request: Span) -> list[Span]:
+        children = [span for span in self.all_spans if span.parent_span_id == request.span_id]
+        return sorted(children, key=lambda span: (span.start_time_unix_nano, span.end_time_unix_nano))
 
 
 class SpanHandler(BaseHTTPRequestHandler):
@@ -60,8 +76,10 @@ class SpanHandler(BaseHTTPRequestHandler):
 def collecting() -> Iterator[Collector]:
     with Collector() as collector:
         threading.Thread(target=collector.serve_forever).start()
-        yield collector
-        collector.shutdown()
+        try:
+            yield collector
+        finally:
+            collector.shutdown()
 
 
 def ask(service: Service, path: str, body: bytes | None = None, **headers: str) -> bytes:
@@ -69,6 +87,38 @@ def ask(service: Service, path: str, body: bytes | None = None, **headers: str) 
     with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
         content: bytes = answer.read()
     return content
+
+
+@contextmanager
+def tracing_to(collector: Collector, *options: str) -> Iterator[Service]:
+    with serving(
+        "--device", "cpu", "--tracing", "true", *options, OTEL_EXPORTER_OTLP_ENDPOINT=collector.address
+    ) as service:
+        yield service
+
+
+def stop(service: Service) -> list[str]:
+    """The lines of its log."""
+    service.process.terminate()
+    assert service.process.stderr
+    lines = service.process.stderr.read().splitlines()
+    assert service.process.wait(TIMEOUT_S) == 0
+    return lines
+
+
+def refused(service: Service, path: str, body: bytes) -> None:
+    with pytest.raises(urllib.error.HTTPError) as error:
+        ask(service, path, body)
+    error.value.close()
+
+
+@pytest.fixture(scope="module")
+def photo() -> bytes:
+    """A picture that is large enough for a thread."""
+    large = Image.open(io.BytesIO(SEVEN)).convert("L").resize((800, 800))
+    file = io.BytesIO()
+    large.save(file, "PNG")
+    return file.getvalue()
 
 
 def test_request_is_a_span_of_its_clients_trace_and_the_log_has_the_trace_id() -> None:
@@ -92,6 +142,92 @@ def test_request_is_a_span_of_its_clients_trace_and_the_log_has_the_trace_id() -
     assert 'string_value: "digits"' in resource
     access_log = {line["path"]: line for line in lines if line["logger"] == "app.access"}
     assert access_log["/predict"]["trace_id"] == TRACE
+
+
+STAGES = ["decode", "prepare", "queue", "run"]
+
+
+def test_stages_of_reading_are_spans_below_the_requests_and_do_not_overlap(photo: bytes) -> None:
+    seven = np.asarray(Image.open(io.BytesIO(photo)).resize((28, 28))).tolist()
+    tensors = json.dumps({"instances": [seven] * 100}).encode()
+    requests = {
+        "/predict": SEVEN,
+        "/read": photo,
+        "/explain": SEVEN,
+        "/v1/models/digits:predict": tensors,
+        "/invocations": photo,
+    }
+    with collecting() as collector, tracing_to(collector) as service:
+        for path, body in requests.items():
+            ask(service, path, body)
+        stop(service)
+        spans, stages = collector.spans, {name: collector.stages_of(span) for name, span in collector.spans.items()}
+    assert [stage.name for stage in stages["POST /predict"]] == STAGES
+    assert len(spans) == len(requests)
+    for name, request in spans.items():
+        assert [stage.name for stage in stages[name]][:4] == STAGES, name
+        assert {attribute.key for attribute in request.attributes} >= {"digits.model", "digits.version"} or (
+            name == "POST /explain"  # which asks its model for what no client sent
+        )
+        ends = request.start_time_unix_nano
+        for stage in stages[name]:
+            assert ends - 1000 <= stage.start_time_unix_nano <= stage.end_time_unix_nano
+            ends = stage.end_time_unix_nano
+        assert ends <= request.end_time_unix_nano
+        assert len({stage.trace_id for stage in stages[name]} | {request.trace_id}) == 1
+    large = [stage.name for stage in stages["POST /v1/models/{name}:predict"]]
+    assert large == [*STAGES, "queue", "run"]  # it takes two batches
+
+
+def test_stage_in_which_a_request_fails_is_the_last_one_and_has_the_error() -> None:
+    with collecting() as collector, tracing_to(collector) as service:
+        refused(service, "/predict", b"no picture")
+        refused(service, "/v1/models/digits:predict", b"{}")
+        stop(service)
+        stages = {name: collector.stages_of(span) for name, span in collector.spans.items()}
+    (decode, prepare) = stages["POST /predict"]
+    assert (decode.status.code, prepare.status.code) == (Status.STATUS_CODE_UNSET, Status.STATUS_CODE_ERROR)
+    assert 'string_value: "UnsupportedPicture"' in str(prepare)
+    (decode,) = stages["POST /v1/models/{name}:predict"]
+    assert 'string_value: "InvalidRequest"' in str(decode)
+
+
+def test_request_that_waits_for_a_run_until_its_deadline_was_in_the_queue() -> None:
+    trace = RequestTrace(NoOpTracer(), TRACE)
+    trace.preparing_at, trace.queued_at = 2, 3
+    assert list(stages_of(trace, 1, 9, failed=True)) == [
+        ("decode", 1, 2, {}),
+        ("prepare", 2, 3, {}),
+        ("queue", 3, 9, {}),
+    ]
+
+
+def test_every_line_of_a_request_has_its_trace_id_also_where_the_client_sent_none() -> None:
+    options = ("--access-log", "true", "--log-format", "json")
+    with collecting() as collector, tracing_to(collector, *options) as service:
+        ask(service, "/predict", SEVEN)
+        ask(service, "/models")
+        refused(service, "/v1/models/nothing:predict", b"{}")
+        lines = stop(service)
+        spans = collector.spans
+    access_log = [line for line in map(json.loads, lines) if line["logger"] == "app.access"]
+    assert {line["trace_id"] for line in access_log} == {span.trace_id.hex() for span in spans.values()}
+    assert len(access_log) == 3
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "-1", "OTEL_ variable"),
+    ],
+)
+def test_variable_that_the_exporter_does_not_accept_is_named_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, named: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(StartupError, match=named):
+        start_tracing()
 
 
 def test_no_part_of_a_picture_is_in_a_span() -> None:
