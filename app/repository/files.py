@@ -19,13 +19,17 @@ FileStates = frozenset[
 
 def read_file(path: Path, max_bytes: int = MAX_SMALL_FILE) -> bytes:
     """Links are followed. Raises `OSError` unless it is a regular file of at most `max_bytes` that can be read."""
-    with os.fdopen(os.open(path, FLAGS), "rb") as file:
-        state = os.fstat(file.fileno())
+    descriptor = os.open(path, FLAGS)
+    try:
+        state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         if state.st_size > max_bytes:
             raise OSError(errno.EFBIG, f"{state.st_size:,} bytes are more than the {max_bytes:,} allowed", str(path))
-        content = file.read(state.st_size + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(state.st_size + 1)
+    finally:
+        os.close(descriptor)
     if len(content) != state.st_size:
         raise OSError(errno.EBUSY, "it changed while it was read", str(path))
     return content
