@@ -16,7 +16,7 @@ from typing import NamedTuple, NoReturn
 import uvicorn
 
 from app.errors import StartupError
-from app.inference.memory import return_large_blocks, trim_memory
+from app.inference.memory import MemoryTrimmer, return_large_blocks, trim_memory
 from app.main import Service, create_app, create_operations_app
 from app.observability import metrics
 from app.observability.process_metrics import ConnectionMetrics, is_busy
@@ -173,6 +173,7 @@ class Server(uvicorn.Server):
             await self.open_operations_port()
         except OSError as error:  # another process had bound the port too, and was the first to listen
             raise StartupError(f"cannot listen: {error.strerror}") from error
+        self.trimmer = MemoryTrimmer()
         ConnectionMetrics(self.server_state.connections)
         check_connections(self.server_state.connections)  # type: ignore[arg-type]  # they are all our own
         self.on_ready(self)
@@ -188,6 +189,8 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:  # once a second
             metrics.flush()
+        if counter % 50 == 49:  # every five seconds
+            self.trimmer.check()
         if self.plan:
             await self.follow(self.plan)
         exits = await super().on_tick(counter)
