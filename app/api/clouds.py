@@ -15,11 +15,13 @@ from app.api.state import ApiRequest, AppState, state_of
 from app.codecs import npy
 from app.codecs.bodies import BINARY, is_json
 from app.codecs.form import media_type
-from app.codecs.json_body import off_the_loop
 from app.codecs.parameters import SCALE, scale_of
 from app.codecs.tensors import images_of, parse_csv
 from app.errors import InvalidRequest, Unavailable
 from app.http.endpoint import Endpoint, HotRoute, RawResponse, fastapi_endpoint
+from app.http.large_bodies import off_the_loop
+
+CSV = b"text/csv"
 
 # The JSON of `/predict`, which has one member or is a string.
 IMAGES_JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:{\s*"images?"\s*:|")')
@@ -46,7 +48,7 @@ def routes(
         content_type = request.headers.get(b"content-type", b"")
         if npy.is_npy(content_type, request.body):
             return await predict_numbers(request, npy.decode_npy)
-        if media_type(content_type) == b"text/csv":
+        if media_type(content_type) == CSV:
             return await predict_numbers(request, parse_csv)
         if is_json(content_type, request.body):
             return await (predict if IMAGES_JSON.match(request.body) else v1_predict)(request)
@@ -85,7 +87,7 @@ def add_invocations(router: APIRouter, path: str, invocations: Endpoint[AppState
     content = {
         "image/*": BINARY,
         npy.CONTENT_TYPE.decode(): BINARY,
-        "text/csv": {"schema": {"type": "string", "description": "784 numbers a line, one line for each image."}},
+        CSV.decode(): {"schema": {"type": "string", "description": "784 numbers a line, one line for each image."}},
         "application/json": {"schema": {"type": "object"}},
     }
     router.add_api_route(
@@ -107,10 +109,14 @@ async def ping(request: Request) -> Response:
 
 
 async def predict_numbers(request: ApiRequest, decode: Callable[[bytes], NDArray[Any]]) -> RawResponse:
-    """The probabilities: a NumPy array file if `Accept` asks for one, else the V1 protocol's JSON."""
+    """The probabilities: a NumPy array file or CSV if `Accept` asks for one, else the V1 protocol's JSON."""
     numbers = await off_the_loop(len(request.body), decode, request.body)
     images = await images_of(numbers, scale_of(request.query))
     probabilities = await request.state.repository.get().predict(images)
-    if npy.CONTENT_TYPE in request.headers.get(b"accept", b"").lower():
+    accept = request.headers.get(b"accept", b"").lower()
+    if npy.CONTENT_TYPE in accept:
         return RawResponse(npy.encode_npy(probabilities), npy.CONTENT_TYPE)
+    if CSV in accept:
+        rows = orjson.dumps(probabilities, option=orjson.OPT_SERIALIZE_NUMPY)
+        return RawResponse(rows[2:-2].replace(b"],[", b"\n") + b"\n", CSV)
     return RawResponse(orjson.dumps({"predictions": probabilities}, option=orjson.OPT_SERIALIZE_NUMPY))

@@ -13,9 +13,10 @@ from pydantic import BaseModel, Field
 
 from app.api.openapi import problems
 from app.api.state import state_of
-from app.codecs.json_body import off_the_loop, parse_json
+from app.codecs.json_body import parse_json
 from app.errors import Forbidden, InvalidRequest, ModelNotFound, ModelRefused, Unauthorized
 from app.http.auth import combine
+from app.http.large_bodies import off_the_loop
 
 router = APIRouter(tags=["open inference protocol v2"])
 

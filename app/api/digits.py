@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
+import numpy as np
 from fastapi import APIRouter
 
 from app.api.openapi import PICTURE_ERRORS, problems
 from app.api.state import ApiRequest, AppState
-from app.codecs.bodies import BINARY, REQUEST_BODY, is_picture, parse_pictures, parse_single_picture
+from app.arrays import CLASSES, IMAGE_SIZE, Images
+from app.codecs.bodies import (
+    BINARY,
+    REQUEST_BODY,
+    File,
+    is_picture,
+    parse_files,
+    parse_pictures,
+    parse_single_picture,
+)
 from app.codecs.parameters import (
     DIGIT,
     MAX_CACHED_QUERY,
     MODEL_PARAMETERS,
+    ON_ERROR,
     RETURN_IMAGE,
     QueryParameters,
     parse_query,
@@ -20,11 +33,12 @@ from app.codecs.predictions import (
     ExplainedPrediction,
     Predictions,
     ReadPage,
+    encode_each,
     encode_explained,
     encode_page,
     encode_predictions,
 )
-from app.errors import InvalidRequest, ModelNotFound, TooManyDigits, Unavailable
+from app.errors import InvalidRequest, ModelNotFound, ServiceError, TooManyDigits, Unavailable
 from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.inference.explanation import explain, overlay
 from app.preprocessing.pool import memory_of, open_pictures, preprocess_files, preprocess_small, thread_pool
@@ -51,6 +65,8 @@ def admit(request: ApiRequest) -> tuple[QueryParameters, Servable]:
 async def predict(request: ApiRequest) -> RawResponse:
     """Reads one or more pictures of one digit each, of any size, polarity and position."""
     parameters, servable = admit(request)
+    if parameters.each:
+        return await predict_each(request, parameters, servable)
     limits = request.state.limits
     images = preprocess_small(request.body, limits.max_pixels) if is_picture(request) else None
     if images is None:
@@ -59,6 +75,33 @@ async def predict(request: ApiRequest) -> RawResponse:
     probabilities = await servable.predict(images)
     shown = images if parameters.return_image else None
     return RawResponse(encode_predictions(servable.manifest, probabilities, shown))
+
+
+async def predict_each(request: ApiRequest, parameters: QueryParameters, servable: Servable) -> RawResponse:
+    """As `predict`, but a bad picture fails alone."""
+    max_pixels = request.state.limits.max_pixels
+    images: list[Images] = []
+    errors: dict[int, ServiceError] = {}
+    for index, file in enumerate(await parse_files(request, request.state.limits)):
+        try:
+            images.append(await preprocess_file(file, max_pixels))
+        except ServiceError as error:
+            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            error.picture = index
+            errors[index] = error
+    batch = np.concatenate(images) if images else np.empty((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
+    probabilities = await servable.predict(batch) if images else np.empty((0, CLASSES), np.float32)
+    shown = batch if parameters.return_image else None
+    return RawResponse(encode_each(servable.manifest, probabilities, shown, errors))
+
+
+async def preprocess_file(file: File, max_pixels: int) -> Images:
+    """(1, 28, 28), made in a thread: many small pictures would keep the event loop as long as one large one."""
+    if isinstance(file, ServiceError):
+        raise file
+    images = await thread_pool.run(preprocess_small, file, max_pixels)
+    return await preprocess_files([file], max_pixels) if images is None else images
 
 
 async def explain_picture(request: ApiRequest) -> RawResponse:
@@ -100,7 +143,7 @@ router.add_api_route(
     operation_id="predict",
     response_model=Predictions,
     responses=PROBLEMS,
-    openapi_extra={"requestBody": REQUEST_BODY, "parameters": [*MODEL_PARAMETERS, RETURN_IMAGE]},
+    openapi_extra={"requestBody": REQUEST_BODY, "parameters": [*MODEL_PARAMETERS, RETURN_IMAGE, ON_ERROR]},
 )
 router.add_api_route(
     "/explain",

@@ -18,7 +18,6 @@ from fastapi import APIRouter, Request
 from app.api.openapi import PICTURE_ERRORS, problems
 from app.api.state import ApiRequest, AppState, state_of
 from app.arrays import Images
-from app.codecs.json_body import off_the_loop
 from app.codecs.parameters import SCALE, scale_of
 from app.codecs.v1 import (
     REQUEST_BODY,
@@ -34,6 +33,7 @@ from app.codecs.v1 import (
 )
 from app.errors import InvalidRequest, MethodNotAllowed, ModelNotFound, ServiceError, Unavailable
 from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
+from app.http.large_bodies import off_the_loop
 from app.inference.explanation import explain
 from app.preprocessing.pool import preprocess_files
 from app.repository.repository import ModelRepository

@@ -16,7 +16,6 @@ from pydantic import BaseModel
 
 from app.api.openapi import PICTURE_ERRORS, problems
 from app.api.state import ApiRequest, AppState, state_of
-from app.codecs.json_body import off_the_loop
 from app.codecs.parameters import SCALE, scale_of
 from app.codecs.tensors import images_of
 from app.codecs.v2_request import JSON_LENGTH_HEADER, JSON_LENGTH_PARAMETER, REQUEST_BODY, json_size, parse_request
@@ -34,6 +33,7 @@ from app.codecs.v2_response import (
 )
 from app.errors import InvalidRequest, ModelNotFound, Unavailable
 from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
+from app.http.large_bodies import off_the_loop
 from app.observability.statistics import ModelStatistics, statistics_of
 from app.preprocessing.pool import preprocess_files
 from app.repository.repository import ModelRepository

@@ -7,26 +7,28 @@ body -+- multipart form, urlencoded form -> the parts that are pictures
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import simdjson
 from pydantic import BaseModel, Field
 
-from app.codecs.form import FormPart, media_type, parse_multipart, parse_urlencoded
-from app.codecs.json_body import off_the_loop, parse_json
+from app.codecs.form import FormPart, media_type, parse_multipart, parse_urlencoded, percent_decode
+from app.codecs.json_body import parse_json
 from app.errors import InvalidRequest, TooManyPictures
 from app.http.endpoint import RawRequest
+from app.http.large_bodies import PIECE, off_the_loop, translate
 
 
 @dataclass(frozen=True)
 class Limits:
     max_pictures: int  # in one request
     max_pixels: int  # of one picture
+
+
+File = bytes | InvalidRequest  # a picture file, or why its text cannot be decoded
 
 
 class Pictures(BaseModel):
@@ -69,7 +71,12 @@ def is_picture(request: RawRequest[object]) -> bool:
 
 async def parse_pictures(request: RawRequest[object], limits: Limits) -> list[bytes]:
     """The picture files of a request, whatever holds them. Raises `InvalidRequest` or `TooManyPictures`."""
-    return await off_the_loop(len(request.body), find_pictures, request, limits)
+    pictures: list[bytes] = []
+    for file in await parse_files(request, limits):
+        if isinstance(file, InvalidRequest):
+            raise file
+        pictures.append(file)
+    return pictures
 
 
 async def parse_single_picture(request: RawRequest[object], limits: Limits) -> bytes:
@@ -80,25 +87,30 @@ async def parse_single_picture(request: RawRequest[object], limits: Limits) -> b
     return pictures[0]
 
 
-def find_pictures(request: RawRequest[object], limits: Limits) -> list[bytes]:
+async def parse_files(request: RawRequest[object], limits: Limits) -> list[File]:
+    """As `parse_pictures`, with the error of each picture that cannot be decoded in its place."""
+    return await off_the_loop(len(request.body), find_files, request, limits)
+
+
+def find_files(request: RawRequest[object], limits: Limits) -> list[File]:
     body, content_type = request.body, request.headers.get(b"content-type", b"")
     kind = media_type(content_type)
     if is_picture(request):
         return [body]
     if kind.startswith(b"multipart/"):
-        return pictures_of_form(parse_multipart(content_type, body), limits)
+        return files_of_form(parse_multipart(content_type, body), limits)
     if is_json(content_type, body):
-        return pictures_of_json(body, limits)
-    picture = unwrap(body)
-    if kind == b"application/x-www-form-urlencoded" and picture is body and URLENCODED.match(body):
-        return pictures_of_form(parse_urlencoded(body), limits)
-    return [picture]
+        return files_of_json(body, limits)
+    file = unwrap(body)
+    if kind == b"application/x-www-form-urlencoded" and file is body and URLENCODED.match(body):
+        return files_of_form(parse_urlencoded(body), limits)
+    return [file]
 
 
 # --- forms ------------------------------------------------------------------------------------------------------------
 
 
-def pictures_of_form(parts: list[FormPart], limits: Limits) -> list[bytes]:
+def files_of_form(parts: list[FormPart], limits: Limits) -> list[File]:
     """Raises `InvalidRequest` if no part is a picture, or `TooManyPictures`."""
     pictures = [part.content for part in parts if is_picture_part(part)]
     if not pictures:
@@ -135,17 +147,17 @@ def is_json(content_type: bytes, body: bytes) -> bool:
     return kind in JSON_TYPES or kind.endswith(b"+json") or start.startswith(JSON_STARTS)
 
 
-def pictures_of_json(body: bytes, limits: Limits) -> list[bytes]:
+def files_of_json(body: bytes, limits: Limits) -> list[File]:
     """Of `{"images": [...]}`, `{"image": "..."}` or one string. Raises `InvalidRequest` or `TooManyPictures`."""
     document = parse_json(body).root
     texts = images_of(document) if isinstance(document, simdjson.Object) else document
     if isinstance(texts, str):
-        return [decode_base64(texts, 0)]
+        return [decode(texts, 0)]
     if not isinstance(document, simdjson.Object) or not isinstance(texts, simdjson.Array) or not len(texts):
         raise InvalidRequest(f"The JSON must hold pictures: {WAY_IN_JSON}.")
     if len(texts) > limits.max_pictures:
         raise too_many_pictures(limits.max_pictures)
-    return [decode_base64(text, index) for index, text in enumerate(texts)]
+    return [decode(text, index) for index, text in enumerate(texts)]
 
 
 def images_of(document: Any) -> Any:
@@ -157,11 +169,11 @@ def images_of(document: Any) -> Any:
 # --- base64 and data URLs ---------------------------------------------------------------------------------------------
 
 
-def unwrap(content: bytes, index: int = 0) -> bytes:
+def unwrap(content: bytes, index: int = 0) -> File:
     """A picture file that was sent as the text of a data URL or in base64; everything else as it is."""
     if content.startswith(SIGNATURES) or not (is_data_url(content) or is_base64_picture(content)):
         return content
-    return decode_base64(content.removeprefix(BYTE_ORDER_MARK).decode("latin-1"), index)
+    return decode(content.removeprefix(BYTE_ORDER_MARK).decode("latin-1"), index)
 
 
 def is_data_url(content: bytes) -> bool:
@@ -183,6 +195,14 @@ def is_base64_picture(content: bytes) -> bool:
     return decoded.startswith(SIGNATURES) and (decoded[:2] != b"BM" or decoded[6:10] == bytes(4))
 
 
+def decode(text: object, index: int) -> File:
+    """As `decode_base64`, with its error in place of a picture that cannot be decoded."""
+    try:
+        return decode_base64(text, index)
+    except InvalidRequest as error:
+        return error
+
+
 def decode_base64(text: object, index: int) -> bytes:
     """Base64 in any of its alphabets, padded or not, or a data URL. `index`: of the picture in its request.
 
@@ -193,10 +213,10 @@ def decode_base64(text: object, index: int) -> bytes:
     try:
         encoded = text.strip().encode("ascii")
         if url := DATA_URL.match(encoded):
-            encoded = unquote_to_bytes(encoded[url.end() :])
+            encoded = percent_decode(encoded[url.end() :])
             if not url[1].strip().lower().endswith(b";base64"):
                 return encoded
-        return base64.b64decode(normalize_base64(encoded), validate=True)
+        return decode_pieces(normalize_base64(encoded))
     except (binascii.Error, ValueError) as error:
         raise InvalidRequest(
             "The picture is not valid base64: send the whole file in base64, or a data URL.", picture=index
@@ -205,11 +225,19 @@ def decode_base64(text: object, index: int) -> bytes:
 
 def normalize_base64(encoded: bytes) -> bytes:
     """RFC 4648, section 4, without line breaks and with its padding."""
-    encoded = encoded.translate(URL_ALPHABET, b"\r\n\t\v\f")
+    encoded = translate(encoded, URL_ALPHABET, b"\r\n\t\v\f")
     if b" " in encoded:  # a line break, or a plus sign that a form's decoder replaced
         encoded = encoded.replace(b" ", b"" if is_wrapped(encoded) else b"+")
     encoded = encoded.rstrip(b"=")
     return encoded + b"=" * (-len(encoded) % 4)
+
+
+def decode_pieces(encoded: bytes) -> bytes:
+    """Raises `binascii.Error`, for padding before the end too."""
+    if 0 <= encoded.find(b"=") < len(encoded) - 2:
+        raise binascii.Error
+    starts = range(0, len(encoded), PIECE)
+    return b"".join([binascii.a2b_base64(encoded[start : start + PIECE], strict_mode=True) for start in starts])
 
 
 def is_wrapped(encoded: bytes) -> bool:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from app.errors import InvalidRequest
+from app.http.large_bodies import PIECE
 
 MAX_PARTS = 1000
 MAX_HEAD = 2**14  # bytes of a part's headers
@@ -139,4 +140,16 @@ def parse_urlencoded(body: bytes) -> list[FormPart]:
     if body.count(b"&") >= MAX_PARTS:
         raise InvalidRequest(f"The form has more than {MAX_PARTS:,} fields: send fewer in one request.")
     values = [field.partition(b"=")[2] for field in body.split(b"&")]
-    return [FormPart(unquote_to_bytes(value)) for value in values]
+    return [FormPart(percent_decode(value)) for value in values]
+
+
+def percent_decode(text: bytes) -> bytes:
+    """A piece at a time: the standard library's function keeps an object for each escape."""
+    pieces, start = [], 0
+    while start < len(text):
+        end = start + PIECE
+        escape = text.find(b"%", end - 2, end)  # not to be cut
+        end = escape if escape >= 0 and end < len(text) else end
+        pieces.append(unquote_to_bytes(text[start:end]))
+        start = end
+    return b"".join(pieces)

@@ -10,23 +10,21 @@ a request is text, in a few strings, or numbers in arrays; so a body that has mu
 
 from __future__ import annotations
 
+import itertools
 import math
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import simdjson
 from numpy.typing import NDArray
 
 from app.errors import InvalidRequest
-from app.preprocessing.pool import thread_pool
+from app.http.large_bodies import PIECE, SMALL_BODY, count, pieces, translate
 
-# Up to this size a body is parsed in the event loop: 64 images in 1 ms at most. A thread takes 0.1 ms more.
-SMALL_BODY = 2**18  # bytes
 MAX_TOKENS = 100_000  # commas, opening brackets and quotes, outside of long arrays of numbers
 LONG_ARRAY = 256  # bytes of text from which on an array of numbers is cut out of a large body
-PIECE = 2**18  # bytes of an array's text that are parsed at once
 MAX_DIMENSIONS = 4
 
 # Every character of JSON's numbers and between its tokens: without them an array of numbers is brackets and commas.
@@ -35,9 +33,6 @@ NUMERIC = NUMBERS_AND_SPACE + b"[],"
 NUMERIC_OR_BAR = bytes(byte if byte in NUMERIC else ord("|") for byte in range(256))
 WITHOUT_BRACKETS = bytes.maketrans(b"[]", b"  ")
 CUT_OUT = secrets.token_hex(16)  # marks the place of a long array: no client knows it
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class JsonBody(NamedTuple):
@@ -52,16 +47,6 @@ class JsonBody(NamedTuple):
         if self.long_arrays and len(array) == 2 and array[1] == CUT_OUT:
             return LongArray(self.text, self.long_arrays[array[0]])
         return ShortArray(array, key, self.text if key else array.mini)
-
-
-async def off_the_loop(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `work` returns: called here if it is about few bytes, else in a thread, beside the event loop.
-
-    Raises `Overloaded`, and what `work` raises.
-    """
-    if size <= SMALL_BODY:
-        return work(*args, **kwargs)
-    return await thread_pool.run(work, *args, **kwargs)
 
 
 # --- the document -----------------------------------------------------------------------------------------------------
@@ -110,7 +95,7 @@ def too_many_values() -> InvalidRequest:
 
 
 def count_tokens(text: bytes) -> int:
-    return sum(map(text.count, (b",", b"[", b"{", b'"')))
+    return sum(count(text, token) for token in (b",", b"[", b"{", b'"'))
 
 
 # --- long arrays of numbers -------------------------------------------------------------------------------------------
@@ -121,27 +106,40 @@ def find_long_arrays(body: bytes) -> Iterator[slice]:
 
     Raises `InvalidRequest` where there is so much else that the search would take long.
     """
-    if body.count(b'"') > MAX_TOKENS:
+    if count(body, b'"') > MAX_TOKENS:
         raise too_many_values()
-    # RFC 8259, section 7: backslashes stand in strings alone. Without escaped quotes every other piece is a string.
+    for index, run in enumerate(find_numeric_text(body)):
+        if index == MAX_TOKENS:
+            raise too_many_values()
+        array = slice(body.find(b"[", run.start, run.stop), body.rfind(b"]", run.start, run.stop) + 1)
+        is_long = array.start >= 0 and array.stop - array.start >= LONG_ARRAY
+        if is_long and count(body, b"[", array) == count(body, b"]", array):
+            yield array
+
+
+def find_numeric_text(body: bytes) -> Iterator[slice]:
+    """All text outside of strings, split at every character that an array of numbers does not have."""
+    # RFC 8259, section 7: backslashes stand in strings alone. Without escaped quotes, quotes are the ends of strings.
     masked = body.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in body else body
     start = 0
-    for index, piece in enumerate(masked.split(b'"')):
-        if index % 2 == 0 and len(piece) >= LONG_ARRAY:
-            yield from arrays_between_strings(piece, start)
-        start += len(piece) + 1
+    while start < len(body):
+        quote = masked.find(b'"', start)
+        end = quote if quote >= 0 else len(body)
+        for other in itertools.chain(find_not_numeric(body, slice(start, end)), (end,)):
+            yield slice(start, other)
+            start = other + 1
+        closing = masked.find(b'"', start)
+        start = closing + 1 if closing >= 0 else len(body)
 
 
-def arrays_between_strings(text: bytes, start: int) -> Iterator[slice]:
-    """`start` is the position of `text` in the body."""
-    if len(text.translate(None, NUMERIC)) > MAX_TOKENS:
-        raise too_many_values()
-    for run in text.translate(NUMERIC_OR_BAR).split(b"|"):
-        opening, end = run.find(b"["), run.rfind(b"]") + 1
-        balanced = 0 <= opening < end and run.count(b"[", opening, end) == run.count(b"]", opening, end)
-        if balanced and end - opening >= LONG_ARRAY:
-            yield slice(start + opening, start + end)
-        start += len(run) + 1
+def find_not_numeric(body: bytes, place: slice) -> Iterator[int]:
+    """The positions of these characters."""
+    for start, stop in pieces(body, place):
+        marked = body[start:stop].translate(NUMERIC_OR_BAR)
+        position = marked.find(b"|")
+        while position >= 0:
+            yield start + position
+            position = marked.find(b"|", position + 1)
 
 
 def cut_out(body: bytes, arrays: Sequence[slice]) -> bytes:
@@ -154,37 +152,29 @@ def cut_out(body: bytes, arrays: Sequence[slice]) -> bytes:
     return b"".join((*pieces, view[position:]))
 
 
-class NumberArray:
-    """An array of numbers in JSON, at any depth of nesting."""
+class LongArray:
+    """An array of numbers, at any depth of nesting, that was cut out of a large body.
 
-    shape: tuple[int, ...]  # by the first element of each level, before any number is parsed
-
-    def to_array(self) -> NDArray[Any]:
-        """In the shape of its nesting: unsigned integers if all numbers are written as whole ones, else float64.
-
-        Raises `InvalidRequest` if it contains anything but numbers, or if its rows differ in length.
-        """
-        raise NotImplementedError
-
-
-class LongArray(NumberArray):
-    """Cut out of a large body."""
+    `shape` is known before any number is parsed.
+    """
 
     def __init__(self, text: bytes, place: slice) -> None:
         """Raises `InvalidRequest` if it is empty, ragged or nested too deeply."""
         self.text = text
         self.place = place
-        skeleton = text[place].translate(None, NUMBERS_AND_SPACE)
+        skeleton = translate(text, None, NUMBERS_AND_SPACE, place)
         self.shape = shape_of(skeleton)
-        if math.prod(self.shape) != skeleton.count(b",") + 1 or skeleton != skeleton_of(self.shape):
+        if math.prod(self.shape) != count(skeleton, b",") + 1 or skeleton != skeleton_of(self.shape):
             raise ragged()
 
     def to_array(self) -> NDArray[Any]:
-        numbers = np.concatenate([parse_numbers(piece) for piece in self.pieces()])
-        return numbers.reshape(self.shape)
+        """In its shape: unsigned integers if all numbers are written as whole ones, else float64.
 
-    def pieces(self) -> Iterator[bytes]:
-        """The text in pieces, cut at commas."""
+        Raises `InvalidRequest` if it contains anything but numbers.
+        """
+        return np.concatenate([parse_numbers(piece) for piece in self.cut_at_commas()]).reshape(self.shape)
+
+    def cut_at_commas(self) -> Iterator[bytes]:
         start, stop = self.place.start, self.place.stop
         while start < stop:
             comma = self.text.find(b",", start + PIECE, stop)
@@ -231,8 +221,8 @@ def ragged() -> InvalidRequest:
 # --- arrays in simdjson's document ------------------------------------------------------------------------------------
 
 
-class ShortArray(NumberArray):
-    """Of a small body."""
+class ShortArray:
+    """An array of numbers in a small body. `shape` is by the first element of each level."""
 
     def __init__(self, array: Any, key: str, text: bytes) -> None:
         """Raises `InvalidRequest` if a level is empty or there are too many."""
@@ -242,6 +232,7 @@ class ShortArray(NumberArray):
         self.shape = nested_shape(array)
 
     def to_array(self) -> NDArray[Any]:
+        """As `LongArray.to_array`. Raises `InvalidRequest` for rows of different lengths too."""
         flat = flat_numbers(self.array)
         if flat.size == math.prod(self.shape) and has_shape(self.shape, self.key, self.text):
             return flat.reshape(self.shape)
@@ -249,6 +240,9 @@ class ShortArray(NumberArray):
             return np.array(self.array.as_list(), flat.dtype)
         except ValueError as error:
             raise ragged() from error
+
+
+NumberArray = LongArray | ShortArray
 
 
 def nested_shape(array: Any) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import cv2
@@ -12,6 +12,7 @@ import orjson
 from pydantic import BaseModel, Field
 
 from app.arrays import Images, Probabilities
+from app.errors import Problem, ServiceError
 from app.inference.explanation import Explained, Explanation
 
 Box = tuple[int, int, int, int]  # x, y, width, height, in pixels of the picture as sent
@@ -55,11 +56,17 @@ class Prediction(BaseModel):
     )
 
 
+class FailedPrediction(BaseModel):
+    """With on_error=each: why there is no prediction for one picture."""
+
+    error: Problem
+
+
 class Predictions(BaseModel):
     """One prediction for each picture, in the order of the request."""
 
     model: ModelName
-    predictions: list[Prediction]
+    predictions: list[Prediction | FailedPrediction]
 
 
 class ExplainedPrediction(BaseModel):
@@ -93,6 +100,16 @@ class ReadPage(BaseModel):
 def encode_predictions(model: ModelInfo, probabilities: Probabilities, images: Images | None) -> bytes:
     """As `Predictions`. `images`: what the model saw, if the response is to show it."""
     return to_json({"model": name_of(model), "predictions": describe_predictions(model, probabilities, images)})
+
+
+def encode_each(
+    model: ModelInfo, probabilities: Probabilities, images: Images | None, errors: Mapping[int, ServiceError]
+) -> bytes:
+    """As `encode_predictions`, with the problem of each picture that failed in its place. `errors`: by its index."""
+    predictions = describe_predictions(model, probabilities, images)
+    for index, error in sorted(errors.items()):
+        predictions.insert(index, {"error": error.problem().model_dump(exclude_none=True)})
+    return to_json({"model": name_of(model), "predictions": predictions})
 
 
 def encode_explained(

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import IMAGE_SIZE, Images
-from app.codecs.json_body import LongArray, off_the_loop
+from app.codecs.json_body import LongArray
 from app.errors import BlankPicture, InvalidRequest
+from app.http.large_bodies import count, off_the_loop
 
 SHAPES = "[n, 28, 28], [n, 28, 28, 1], [n, 1, 28, 28] or [n, 784]"
 IMAGE_SHAPES = {(28, 28), (28, 28, 1), (1, 28, 28), (784,)}
@@ -167,8 +168,14 @@ def parse_csv(body: bytes) -> NDArray[Any]:
     Integers if all are written as whole numbers, else floats. Raises `InvalidRequest`.
     """
     lines = body.removeprefix(b"\xef\xbb\xbf").strip().replace(b"\r\n", b"\n")
+    if count(lines, b",") < (PIXELS - 1) * count(lines, b"\n"):
+        raise not_csv()
     rows = b"[[%b]]" % lines.replace(b"\n", b"],[")
     try:
         return LongArray(rows, slice(0, len(rows))).to_array()
     except InvalidRequest as error:
-        raise InvalidRequest("The CSV must have 784 numbers a line, separated by commas, and no header.") from error
+        raise not_csv() from error
+
+
+def not_csv() -> InvalidRequest:
+    return InvalidRequest("The CSV must have 784 numbers a line, separated by commas, and no header.")
