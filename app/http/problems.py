@@ -35,10 +35,12 @@ def problem_response(error: ServiceError, scope: Scope) -> Response:
 
 
 def problem_of(error: Exception, scope: Scope) -> Response:
-    """Logs an unexpected exception; its client gets a generic 500."""
+    """Logs what is answered with 500, with the request's ids: an exception, whose text is not sent, or a failed run."""
     if not isinstance(error, ServiceError):
         logger.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
         error = InternalError()
+    elif isinstance(error, InternalError):
+        logger.error("%s %s failed with the run of its batch", scope["method"], scope["path"])
     return problem_response(error, scope)
 
 
@@ -99,8 +101,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 async def on_service_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ServiceError)
-    return problem_response(error, request.scope)
+    return problem_of(error, request.scope)
 
 
 async def on_unexpected_error(request: Request, error: Exception) -> Response:

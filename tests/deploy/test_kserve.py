@@ -6,6 +6,7 @@ import json
 import subprocess
 from typing import Any
 
+import pytest
 import yaml
 
 from app.server.server import LINGER_SECONDS
@@ -21,6 +22,7 @@ RUNTIME, INFERENCE = (
 )
 (CONTAINER,) = RUNTIME["spec"]["containers"]
 MODEL = INFERENCE["spec"]["predictor"]["model"]
+NAME = INFERENCE["metadata"]["name"]
 
 
 def problems(*objects: dict[str, Any]) -> list[str]:
@@ -51,11 +53,31 @@ def test_service_uses_the_runtime() -> None:
     assert MODEL["protocolVersion"] in RUNTIME["spec"]["protocolVersions"]
 
 
+def variables_of(container: dict[str, Any], *more: dict[str, str]) -> dict[str, str]:
+    """As KServe sets them: those of the InferenceService go before those of the runtime, and its name is filled in."""
+    variables = {variable["name"]: variable["value"] for variable in (*container["env"], *more)}
+    return {name: value.replace("{{.Name}}", NAME) for name, value in variables.items() if name != "DIGITS_PORT"}
+
+
 def test_container_answers_kserves_probes_for_the_model_of_the_services_name() -> None:
     paths = [CONTAINER[f"{probe}Probe"]["httpGet"]["path"] for probe in ("readiness", "liveness")]
-    with serving("--device", "cpu") as service:
-        for path in (*paths, f"/v2/models/{INFERENCE['metadata']['name']}/ready"):
+    variables = variables_of(CONTAINER) | {"DIGITS_MODELS": str(ROOT / "models")}  # where the image has them
+    with serving("--device", "cpu", **variables) as service:
+        for path in (*paths, f"/v2/models/{NAME}/ready"):
             assert service.get(path)[0] == 200
+
+
+@pytest.mark.parametrize("folder", ["digits", "digits/7"], ids=["versions", "files of one version"])
+def test_model_of_a_storage_uri_is_served_under_the_services_name(folder: str) -> None:
+    """The files of s3://... are what KServe mounts at /mnt/models. The example is the one in the documents."""
+    section = (ROOT / "docs/deployment.md").read_text().partition("## KServe")[2]
+    model = yaml.safe_load(section.partition("```yaml")[2].partition("```")[0])["model"]
+    assert problems(INFERENCE | {"spec": {"predictor": {"model": model}}}) == []
+    variables = variables_of(CONTAINER, *model["env"])
+    assert variables["DIGITS_MODELS"] == "/mnt/models"
+    with serving("--device", "cpu", **variables | {"DIGITS_MODELS": str(ROOT / "models" / folder)}) as service:
+        assert service.get(f"/v2/models/{NAME}/ready")[0] == 200
+        assert service.get(f"/v1/models/{NAME}")[0] == 200
 
 
 def test_port_is_said_and_not_left_to_the_variables_of_a_services_name() -> None:

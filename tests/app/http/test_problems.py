@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from app.errors import BlankPicture
+from app.errors import BlankPicture, InternalError
 from app.http.problems import ProblemMiddleware
 
 
@@ -34,6 +34,19 @@ def test_refusal_of_a_route_becomes_a_problem() -> None:
     response = client_of(refuse).post("/")
     assert response.status_code == 422
     assert response.json()["detail"] == "Draw something."
+
+
+def test_request_of_a_failed_run_is_logged_and_a_refused_one_is_not(caplog: pytest.LogCaptureFixture) -> None:
+    """The run's traceback is logged once for its whole batch, which no request id leads to."""
+
+    async def fail_in_batch(request: Request) -> PlainTextResponse:
+        raise InternalError
+
+    assert client_of(fail_in_batch).post("/").status_code == 500
+    assert client_of(refuse).post("/").status_code == 422
+    (line,) = caplog.records
+    assert line.getMessage() == "POST / failed with the run of its batch"
+    assert line.exc_info is None
 
 
 def test_unexpected_error_is_logged_and_its_text_is_not_sent(caplog: pytest.LogCaptureFixture) -> None:
