@@ -7,6 +7,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from app.main import create_app
+from app.repository.version_folders import LABELS_FILE
 from app.settings import Settings
 from tests.conftest import MLP_VERSIONS, VERSIONS
 from tests.support.constant_model import write_version
@@ -33,9 +34,17 @@ def test_versions_of_one_model_are_listed(client: TestClient) -> None:
 
 def test_graph_is_downloaded_unless_it_is_gone_from_disk(tmp_path: Path) -> None:
     folder = write_version(tmp_path / "m", 1)
+    (tmp_path / "m" / LABELS_FILE).write_text('{"stable": 1}')
     with TestClient(create_app(Settings(models=tmp_path, device="cpu", default_model="m"))) as client:
         graph = client.get("/models/m/1/model.onnx")
         assert graph.content == (folder / "model.onnx").read_bytes()
         assert graph.headers["content-type"] == "application/octet-stream"
+        assert client.get("/models/m/stable/model.onnx").content == graph.content
         (folder / "model.onnx").unlink()
         assert_problem(client.get("/models/m/1/model.onnx"), 404, "model-not-found")
+
+
+def test_graph_of_an_unknown_version_is_not_found(client: TestClient) -> None:
+    for version in ("99", "0", "latest", "9" * 20):
+        problem = assert_problem(client.get(f"/models/digits/{version}/model.onnx"), 404, "model-not-found")
+        assert f"Served: {', '.join(VERSIONS)}" in problem["detail"]

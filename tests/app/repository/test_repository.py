@@ -560,3 +560,122 @@ def test_labels_stay_until_all_versions_that_they_name_are_served(tmp_path: Path
     write_version(tmp_path / "m", 1)
     (tmp_path / "m" / LABELS_FILE).write_text('{"stable": 1}')
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("kind", ["empty", "half", "a folder"])
+def test_labels_stay_while_their_file_cannot_be_read(tmp_path: Path, kind: str) -> None:
+    async def scenario() -> None:
+        async with repository(tmp_path, "m") as models:
+            path = tmp_path / "m" / LABELS_FILE
+            path.unlink()
+            path.mkdir() if kind == "a folder" else path.write_text("" if kind == "empty" else '{"stab')
+            await models.reload()
+            assert models.version_of_label("m", "stable") == 1
+            assert metrics.values({"model": "m", "entry": LABELS_FILE}) == {"digits_model_refused": 1}
+            path.rmdir() if kind == "a folder" else path.unlink()
+            path.write_text('{"canary": 1}')
+            await models.reload()
+            assert models.version_of_label("m", "canary") == 1
+            assert not models.refusals
+            assert metrics.values({"model": "m", "entry": LABELS_FILE}) == {"digits_model_refused": 0}
+
+    write_version(tmp_path / "m", 1)
+    (tmp_path / "m" / LABELS_FILE).write_text('{"stable": 1}')
+    asyncio.run(scenario())
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_refused_model_that_is_removed_is_forgotten(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with repository(tmp_path, "m") as models:
+            write_version(tmp_path / "bad", 1, b"no graph")
+            write_version(tmp_path / "m", 2, b"no graph")
+            (tmp_path / "m/007").mkdir()
+            await models.reload()
+            assert {name: set(refusals) for name, refusals in models.refusals.items()} == {
+                "bad": {"1"},
+                "m": {"2", "007"},
+            }
+            for name in ("bad", "m/2", "m/007"):
+                shutil.rmtree(tmp_path / name)
+            await models.reload()
+            assert not models.refusals
+            for model, entry in (("bad", "1"), ("m", "2"), ("m", "007")):
+                assert metrics.values({"model": model, "entry": entry}) == {"digits_model_refused": 0}
+            assert [state.name for state in await models.states()] == ["m"]
+
+    write_version(tmp_path / "m", 1)
+    asyncio.run(scenario())
+
+
+def test_version_that_is_still_being_copied_is_not_reported_before_its_files_rest(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with repository(tmp_path, "m", poll_seconds=3600) as models:
+            sound = write_version(tmp_path / "elsewhere/m", 2)
+            graph = (sound / GRAPH_FILE).read_bytes()
+            (tmp_path / "m/2").mkdir()
+            shutil.copy(sound / MANIFEST_FILE, tmp_path / "m/2")
+            for size in (1000, 2000, 3000):
+                (tmp_path / "m/2" / GRAPH_FILE).write_bytes(graph[:size])
+                await models.reload()
+                assert f"has {size:,} bytes" in models.refusals["m"]["2"].reason  # told who asks
+            assert not caplog.records
+            assert not metrics.values({"model": "m", "entry": "2"}).get("digits_model_refused")
+            await models.reload()
+            assert [record.getMessage().partition(" bytes")[0] for record in caplog.records] == [
+                "refused: m/2: model.onnx has 3,000"
+            ]
+            (tmp_path / "m/2" / GRAPH_FILE).write_bytes(graph)
+            await models.reload()
+            assert versions_of(models) == [1, 2]
+
+    write_version(tmp_path / "m", 1)
+    asyncio.run(scenario())
+
+
+def test_version_is_replaced_in_its_place(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with repository(tmp_path, "m") as models:
+            other = write_version(tmp_path / "elsewhere/m", 1, graph_of(8))
+            for name in (MANIFEST_FILE, GRAPH_FILE):  # one after the other
+                shutil.copy(other / name, tmp_path / "m/1")
+                await models.reload()
+                assert versions_of(models) == [1]
+            assert await predicted_digit(models) == 8
+            assert not models.refusals
+
+    write_version(tmp_path / "m", 1)
+    asyncio.run(scenario())
+
+
+# --- the folder of one model -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", ["m", "m/2"])
+def test_models_folder_may_be_that_of_one_model_or_one_version(tmp_path: Path, folder: str) -> None:
+    async def scenario() -> None:
+        async with repository(tmp_path / folder, "mine") as models:
+            assert models.get("mine").manifest.name == "mine"
+            assert await predicted_digit(models) == 2
+            graph = await models.read_graph(models.get())
+            assert graph == (tmp_path / "m/2" / GRAPH_FILE).read_bytes()
+
+    for version in (1, 2):
+        write_version(tmp_path / "m", version)
+    asyncio.run(scenario())
+
+
+def test_version_by_timestamp_is_newer_than_a_counted_one(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with repository(tmp_path, "m", "specific:7,1700000001", labels={("m", "stable"): 1700000001}) as models:
+            assert versions_of(models) == [7, 1700000001]
+            for name in (None, "stable", "1700000001"):
+                assert models.resolve("m", name).manifest.version == 1700000001
+
+    for version in (7, 1700000001):
+        write_version(tmp_path / "m", version)
+    asyncio.run(scenario())
