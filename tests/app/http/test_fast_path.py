@@ -74,3 +74,10 @@ def test_at_most_a_thousand_urls_are_cached() -> None:
     for number in range(3000):
         FAST_PATH.match(b"/echo?%d" % number, PLAIN)
     assert FAST_PATH.cached_route.cache_info().currsize == 1024
+
+
+def test_url_below_the_prefix_of_a_proxy_matches_with_and_without_it() -> None:
+    below = FastPath([HotRoute("/echo", echo)], None, limits=LIMITS, root_path="/ml")
+    assert below.match(b"/ml/echo?a", PLAIN) == below.match(b"/echo?a", PLAIN)
+    assert below.match(b"/mlx/echo", PLAIN) is None
+    assert FAST_PATH.match(b"/ml/echo", PLAIN) is None
