@@ -40,12 +40,12 @@ def test_origins_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> None
     assert Settings().cors_origins == ("https://a.example", "https://b.example")
 
 
-@pytest.mark.parametrize("policy", ["all", "latest:1", "latest:12", "specific:1", "specific:1,3"])
+@pytest.mark.parametrize("policy", ["all", "latest:1", "latest:12", "specific:1", "specific:7,1700000000"])
 def test_version_policy_is_all_latest_or_specific(policy: str) -> None:
     assert Settings(version_policy=policy).version_policy == policy
 
 
-@pytest.mark.parametrize("policy", ["", "latest", "latest:0", "latest:-1", "specific:", "specific:1,", "newest:1"])
+@pytest.mark.parametrize("policy", ["", "latest", "latest:0", "latest:-1", "specific:", "specific:1,", "specific:0", "specific:01", "newest:1"])
 def test_malformed_version_policy_is_refused(policy: str) -> None:
     with pytest.raises(ValidationError):
         Settings(version_policy=policy)
@@ -95,12 +95,12 @@ def test_our_own_port_takes_precedence_over_the_platforms(monkeypatch: pytest.Mo
 
 
 def test_version_labels_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DIGITS_VERSION_LABELS", "digits/stable=1, digits/canary=2,")
-    assert Settings().version_labels == (("digits", "stable", 1), ("digits", "canary", 2))
+    monkeypatch.setenv("DIGITS_VERSION_LABELS", "digits/stable=1, digits/canary=1700000000,")
+    assert Settings().version_labels == (("digits", "stable", 1), ("digits", "canary", 1700000000))
 
 
 @pytest.mark.parametrize(
-    "labels", ["stable=1", "digits/stable", "digits/stable=new", "digits/stable=1,digits/stable=2", "a/b:c=1"]
+    "labels", ["stable=1", "digits/stable", "digits/stable=new", "digits/stable=1,digits/stable=2", "a/b:c=1", "a/7=1", "a/b=0"]
 )
 def test_malformed_version_labels_are_refused(monkeypatch: pytest.MonkeyPatch, labels: str) -> None:
     monkeypatch.setenv("DIGITS_VERSION_LABELS", labels)

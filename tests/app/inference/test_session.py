@@ -17,6 +17,7 @@ from app.inference.session import Model, fastest_seconds
 from app.repository.manifest import GRAPH_FILE
 from app.repository.version_folders import newest_version
 from app.settings import DeviceChoice
+from tests.support.odd_graphs import EXTERNAL_DATA, FILE
 from training.datasets.mnist import Digits
 
 no_gpu = pytest.mark.skipif(cuda_problem() is None, reason="this machine has a GPU")
@@ -173,3 +174,16 @@ def test_graph_of_other_inputs_is_refused() -> None:
     onnx.checker.check_model(model)
     with pytest.raises(ModelRefused, match="uint8 image"):
         Model(model.SerializeToString(), "cpu")
+
+
+@pytest.mark.parametrize("name", EXTERNAL_DATA)
+def test_graph_with_weights_in_another_file_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would read files of the working directory."""
+    (tmp_path / FILE).write_bytes(np.zeros((784, 10), np.float32).tobytes())
+    monkeypatch.chdir(tmp_path)
+    graph = EXTERNAL_DATA[name]()
+    ort.InferenceSession(graph, providers=["CPUExecutionProvider"])  # which loads it
+    with pytest.raises(ModelRefused, match=r"weights in other files \(external data\): save it as one file"):
+        Model(graph, "cpu")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -18,8 +19,9 @@ from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE
 from app.repository.version_folders import LABELS_FILE
 from tests.conftest import ROOT
 from tests.support.constant_model import graph_of, write_version
+from tests.support.odd_graphs import endless
 from tests.support.pictures import encode
-from tests.support.service import Service, serving, wait_until
+from tests.support.service import TIMEOUT_S, Service, serving, wait_until
 
 WATCHING = ("--device", "cpu", "--default-model", "m", "--model-poll-seconds", "0.05", "--drain-seconds", "0")
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
@@ -194,3 +196,31 @@ def test_version_is_replaced_under_the_same_number_by_two_renames(tmp_path: Path
 
         wait_until(lambda: digit() == 8)
         connection.close()
+
+
+def test_stuck_files_and_graphs_hang_nothing_and_the_process_ends(tmp_path: Path) -> None:
+    """A pipe that nobody writes to in place of each file, and a graph whose run never ends."""
+    family = tmp_path / "m"
+    write_version(family, 1)
+    write_version(tmp_path / "endless", 1, endless())
+    with serving("--models", str(tmp_path), "--load-timeout-seconds", "0.5", *WATCHING) as service:
+        os.mkfifo(family / LABELS_FILE)
+        for version, name in ((2, MANIFEST_FILE), (3, GRAPH_FILE)):
+            path = write_version(family, version) / name
+            path.unlink()
+            os.mkfifo(path)
+        os.mkfifo(tmp_path / "pipe")
+        wait_until(lambda: sorted(refused(service)) == ["1", "2", "3", LABELS_FILE])
+        for path in ("/health/ready", "/v2/models/stats", "/v2/models/m/ready"):
+            assert service.get(path)[0] == 200
+        connection = service.connect()
+        for path, body in (("/predict", SEVEN), ("/explain", SEVEN), ("/v2/repository/index", b"")):
+            connection.request("POST", path, body)
+            with connection.getresponse() as answer:
+                assert answer.status == 200
+                answer.read()
+        connection.close()
+        write_version(family, 4)
+        wait_until(lambda: served(service) == [4])
+        service.process.terminate()
+        assert service.process.wait(TIMEOUT_S) == 0
