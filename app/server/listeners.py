@@ -84,19 +84,20 @@ class Listeners(NamedTuple):
 def bind(host: str, port: int) -> list[socket.socket]:
     """A socket for each address of the host, all on one port. Raises `StartupError` if no address can be used."""
     sockets: list[socket.socket] = []
-    unusable = None
+    failed: dict[str, OSError] = {}
     free_port = port
     for family, (address, _, *scope) in addresses(host, port):
         try:
             sockets.append(bind_address(family, (address, free_port, *scope)))
             free_port = sockets[0].getsockname()[1]  # chosen for port 0
         except OSError as error:
+            failed[address] = error
             if error.errno not in UNUSABLE:
-                raise StartupError(cannot_listen(host, port, error)) from error
-            unusable = error
-            logger.warning("not listening on %s: %s", address, error.strerror)
-    if not sockets and unusable:
-        raise StartupError(cannot_listen(host, port, unusable)) from unusable
+                break
+    for address, error in failed.items():
+        if error.errno not in UNUSABLE or not sockets:
+            raise StartupError(cannot_listen(host, port, error)) from error
+        logger.warning("not listening on %s: %s", address, error.strerror)
     return sockets
 
 
