@@ -215,7 +215,8 @@ def registry() -> CollectorRegistry:
 def exposition(accept: str = "") -> tuple[bytes, str]:
     """The body of `GET /metrics` and its type: OpenMetrics where `accept` names it, else Prometheus's text format."""
     if "application/openmetrics-text" in accept:
-        return openmetrics.exposition.generate_latest(registry()), openmetrics.exposition.CONTENT_TYPE_LATEST
+        body: bytes = openmetrics.exposition.generate_latest(registry())  # type: ignore[no-untyped-call]
+        return body, openmetrics.exposition.CONTENT_TYPE_LATEST
     return generate_latest(registry()), CONTENT_TYPE_LATEST
 
 

@@ -6,7 +6,7 @@ import functools
 import os
 import platform
 from collections.abc import Iterable, Iterator, Set
-from typing import Any, Protocol
+from typing import Any
 
 import onnxruntime
 from prometheus_client import Gauge
@@ -34,33 +34,23 @@ def observe_build(revision: str, device: str) -> None:
     BUILD_INFO.labels(*versions, device).set(1)
 
 
-class Cycle(Protocol):
-    """One request and its response."""
-
-    response_complete: bool
-
-
-class Connection(Protocol):
-    @property
-    def cycle(self) -> Cycle | None: ...
-
-
 class ConnectionMetrics:
     """The server's connections, counted when they are asked for: a request costs nothing."""
 
     def __init__(self, connections: Set[Any]) -> None:
-        """`connections` is a live view of `Connection`s."""
+        """`connections` is a live view of uvicorn's."""
         self.connections = connections
         self.open, self.in_flight = connection_gauges()
         register(self)
 
     def flush(self) -> None:
-        connections: list[Connection] = list(self.connections)  # in one step, since the event loop changes the set
+        connections = list(self.connections)  # in one step, since the event loop changes the set
         self.open.set(len(connections))
         self.in_flight.set(sum(is_busy(connection) for connection in connections))
 
 
-def is_busy(connection: Connection) -> bool:
+def is_busy(connection: Any) -> bool:
+    """Whether a connection, of any of uvicorn's classes, has a request whose response is not complete."""
     cycle = connection.cycle
     return cycle is not None and not cycle.response_complete
 

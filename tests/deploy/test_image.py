@@ -31,7 +31,7 @@ def service() -> Iterator[Service]:
 def health_check(**variables: str) -> subprocess.CompletedProcess[str]:
     """As the image runs it, with these variables of the service's address and no others."""
     clean = {name: value for name, value in os.environ.items() if name not in ADDRESS_VARIABLES}
-    command = [sys.executable, ROOT / "deploy/healthcheck.py"]
+    command = [sys.executable, str(ROOT / "deploy/healthcheck.py")]
     return subprocess.run(
         command, env=clean | variables, check=False, capture_output=True, text=True, timeout=TIMEOUT_S
     )

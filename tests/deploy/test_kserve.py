@@ -53,7 +53,7 @@ def test_service_uses_the_runtime() -> None:
     assert MODEL["protocolVersion"] in RUNTIME["spec"]["protocolVersions"]
 
 
-def variables_of(container: dict[str, Any], *more: dict[str, str]) -> dict[str, str]:
+def variables_of(container: dict[str, Any], *more: dict[str, str]) -> dict[str, Any]:
     """As KServe sets them: those of the InferenceService go before those of the runtime, and its name is filled in."""
     variables = {variable["name"]: variable["value"] for variable in (*container["env"], *more)}
     return {name: value.replace("{{.Name}}", NAME) for name, value in variables.items() if name != "DIGITS_PORT"}

@@ -56,7 +56,7 @@ def container_of(folder: Path) -> Document:
     return found
 
 
-def variables_of(folder: Path) -> dict[str, str]:
+def variables_of(folder: Path) -> dict[str, Any]:
     return {variable["name"]: variable["value"] for variable in container_of(folder)["env"]}
 
 
