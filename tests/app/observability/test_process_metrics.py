@@ -83,7 +83,8 @@ def test_scrape_is_openmetrics_where_prometheus_asks_for_it(service: Service) ->
     body, content_type = scrape(service, Accept=OPENMETRICS, **{"Accept-Encoding": "gzip"})
     assert content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
     assert body.endswith("# EOF\n")
-    assert "digits_predicted" in {family.name for family in parse_openmetrics(body)}
+    families = list(parse_openmetrics(body))  # type: ignore[no-untyped-call]
+    assert "digits_predicted" in {family.name for family in families}
     for accept in ("", "*/*", "text/plain;version=0.0.4", "nonsense;;,;version=x"):
         body, content_type = scrape(service, Accept=accept)
         assert content_type.startswith("text/plain; version=")
