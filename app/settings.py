@@ -110,7 +110,11 @@ class Settings(BaseSettings):
     max_batch_delay_ms: float = Field(
         0, ge=0, description="Milliseconds that the first image of a batch waits for others; 0: it does not wait."
     )
-    max_queue_size: int = Field(1024, ge=1, description="Maximum images waiting for one model; beyond it: 503.")
+    max_queue_size: int = Field(
+        1024,
+        ge=1,
+        description="Maximum images waiting for one model, and of small requests as many again; beyond it: 503.",
+    )
     max_queue_ms: float = Field(
         150, gt=0, description="Maximum milliseconds that an image would wait for its run; beyond it: 503."
     )
@@ -144,7 +148,7 @@ class Settings(BaseSettings):
     )
     version_labels: tuple[VersionLabel, ...] = Field(
         (),
-        description="Labels of versions in the V1 protocol, separated by commas: digits/stable=1. "
+        description="Labels of versions, separated by commas: digits/stable=1. "
         "They override those in NAME/labels.json.",
     )
     health_route: Route = Field(
