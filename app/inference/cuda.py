@@ -13,7 +13,6 @@ import io
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -22,6 +21,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from app.errors import DeviceUnavailable
+from app.inference.daemon_thread import DaemonThread
 
 GpuDevice = Literal["cuda", "tensorrt"]
 
@@ -57,7 +57,7 @@ class GraphRunner:
         self.graphs = graphs
         self.memory = memory
         self._warm = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="gpu")
+        self._thread = DaemonThread("gpu", low_priority=False)
         try:
             self._open()
         except DeviceUnavailable as error:

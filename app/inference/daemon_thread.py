@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
@@ -25,11 +26,14 @@ NICENESS = 10  # by which the priority is lower than the event loop's, on Linux'
 
 
 class DaemonThread(Executor):
-    """One thread that does what is submitted in order, with a lower priority than the event loop's."""
+    """One thread that does what is submitted in order. It ends after `shutdown`, or with the last reference to it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, low_priority: bool = True) -> None:
+        """`low_priority`: lower than the event loop's."""
         self._items: SimpleQueue[Item | None] = SimpleQueue()
-        threading.Thread(target=_worker, args=(self._items,), name=name, daemon=True).start()
+        self.thread = threading.Thread(target=_worker, args=(self._items, low_priority), name=name, daemon=True)
+        self.thread.start()
+        weakref.finalize(self, self._items.put, None)
 
     def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
@@ -87,8 +91,9 @@ async def until_done(work: Work) -> None:
         raise TimeoutError
 
 
-def _worker(items: SimpleQueue[Item | None]) -> None:
-    lower_priority()
+def _worker(items: SimpleQueue[Item | None], low_priority: bool) -> None:
+    if low_priority:
+        lower_priority()
     while item := items.get():
         future, work = item
         if future.set_running_or_notify_cancel():

@@ -210,7 +210,7 @@ def test_no_two_runs_overlap_and_all_are_on_one_thread(warm: tuple[GraphRunner, 
 def test_deleted_runner_ends_its_thread() -> None:
     runner = runner_of(FakeSession(), 1)
     runner.warm_up()
-    (thread,) = runner._thread._threads
+    thread = runner._thread.thread
     del runner
     gc.collect()
     thread.join(5)
