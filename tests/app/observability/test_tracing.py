@@ -144,6 +144,10 @@ def test_request_is_a_span_of_its_clients_trace_and_the_log_has_the_trace_id() -
     assert access_log["/predict"]["trace_id"] == TRACE
 
 
+def duration(span: Span) -> int:
+    return span.end_time_unix_nano - span.start_time_unix_nano
+
+
 STAGES = ["decode", "prepare", "queue", "run"]
 
 
@@ -175,6 +179,8 @@ def test_stages_of_reading_are_spans_below_the_requests_and_do_not_overlap(photo
             ends = stage.end_time_unix_nano
         assert ends <= request.end_time_unix_nano
         assert len({stage.trace_id for stage in stages[name]} | {request.trace_id}) == 1
+    decode, prepare, *_ = stages["POST /read"]
+    assert duration(prepare) > 10 * duration(decode)
     large = [stage.name for stage in stages["POST /v1/models/{name}:predict"]]
     assert large == [*STAGES, "queue", "run"]  # it takes two batches
 
