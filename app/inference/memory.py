@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import mmap
 import threading
 from contextlib import suppress
-from pathlib import Path
 
 import onnxruntime as ort
+
+from app.runtime import resident_bytes
 
 # Parameters of glibc's mallopt, from malloc.h.
 M_TRIM_THRESHOLD = -1
@@ -51,14 +51,6 @@ class MemoryTrimmer:
         """Trims in a thread: others wait for memory meanwhile, but the event loop need not."""
         if resident_bytes() > self.usual_bytes + GROWTH:
             threading.Thread(target=trim_memory, name="trim", daemon=True).start()
-
-
-def resident_bytes() -> int:
-    """0 where the system does not say."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
-    except OSError:
-        return 0
 
 
 @functools.cache  # once a process
