@@ -337,7 +337,7 @@ def test_model_that_fails_on_a_blank_image_too_cannot_run_until_it_does(monkeypa
     async def scenario() -> None:
         async with make_batcher(Echo()) as batcher:
             sound = batcher.run
-            batcher.run = batcher.health.run = fails  # type: ignore[assignment]
+            batcher.run = batcher.health.run = fails
             for _ in range(MAX_FAILURES):
                 assert not batcher.problem
                 with pytest.raises(InternalError):
@@ -355,7 +355,7 @@ def test_model_that_fails_on_a_blank_image_too_cannot_run_until_it_does(monkeypa
 def test_requests_that_fail_every_run_do_not_make_the_model_unready() -> None:
     async def scenario() -> None:
         failed = RunMetrics.of("echo", 1).failed_runs
-        before = failed._value.get()  # type: ignore[attr-defined]
+        before = failed._value.get()
         async with make_batcher(Echo()) as batcher:
             for _ in range(MAX_FAILURES):
                 with pytest.raises(InternalError):
@@ -363,7 +363,7 @@ def test_requests_that_fail_every_run_do_not_make_the_model_unready() -> None:
             while batcher.health.failed_runs:  # until the blank image has run
                 await asyncio.sleep(0.005)
             assert not batcher.problem
-        assert failed._value.get() == before + MAX_FAILURES  # type: ignore[attr-defined]
+        assert failed._value.get() == before + MAX_FAILURES
 
     asyncio.run(scenario())
 

@@ -12,7 +12,7 @@ import pytest
 
 from app.errors import ModelNotFound, ModelRefused, ModelUnreadable, NotReady
 from app.inference.session import Model
-from app.repository import loader, version_folders
+from app.repository import manifest, servable, version_folders
 from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE
 from app.repository.repository import ModelRepository
 from app.repository.version_folders import LABELS_FILE
@@ -109,7 +109,7 @@ def test_service_starts_beside_a_hung_folder_but_not_on_one(
         models = two_models(tmp_path)
         hang_folder(monkeypatch, hang, "hung")
         async with models:
-            assert [servable.manifest.name for servable in models] == ["m"]
+            assert [served.manifest.name for served in models] == ["m"]
             assert "hung" in models.refusals
         hang_folder(monkeypatch, hang, "m")
         with pytest.raises(ModelRefused, match="the default model cannot be served: m: its folder does not answer"):
@@ -128,7 +128,7 @@ def test_file_that_is_read_too_long_is_refused_and_tried_again(
 ) -> None:
     async def scenario() -> None:
         async with two_models(tmp_path) as models:
-            read_version = version_folders.read_version
+            read_version = manifest.read_version
             monkeypatch.setattr(
                 "app.repository.version_folders.read_version",
                 lambda *arguments: hang.wait(TIMEOUT_S) and read_version(*arguments),
@@ -176,7 +176,7 @@ def test_graph_that_loads_too_long_is_refused_until_another_version_comes(
 def test_model_that_is_loading_when_the_service_starts_is_announced_and_then_served(
     tmp_path: Path, hang: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load_model = loader.load_model
+    load_model = servable.load_model
 
     def slow(graph: bytes, device: str, max_batch_size: int) -> Model:
         if threading.current_thread().name == "slow/1":

@@ -211,11 +211,11 @@ def test_stuck_files_and_graphs_hang_nothing_and_the_process_ends(tmp_path: Path
             os.mkfifo(path)
         os.mkfifo(tmp_path / "pipe")
         wait_until(lambda: sorted(refused(service)) == ["1", "2", "3", LABELS_FILE])
-        for path in ("/health/ready", "/v2/models/stats", "/v2/models/m/ready"):
-            assert service.get(path)[0] == 200
+        for route in ("/health/ready", "/v2/models/stats", "/v2/models/m/ready"):
+            assert service.get(route)[0] == 200
         connection = service.connect()
-        for path, body in (("/predict", SEVEN), ("/explain", SEVEN), ("/v2/repository/index", b"")):
-            connection.request("POST", path, body)
+        for route, body in (("/predict", SEVEN), ("/explain", SEVEN), ("/v2/repository/index", b"")):
+            connection.request("POST", route, body)
             with connection.getresponse() as answer:
                 assert answer.status == 200
                 answer.read()
