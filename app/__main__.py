@@ -15,9 +15,9 @@ from app.server.process_end import end_on_signals, open_standard_streams, run_cl
 if __name__ == "__main__":  # before the imports, which take a second
     open_standard_streams()
     end_on_signals(interrupt="serve" in sys.argv[1:2])
-    if "--worker" not in sys.argv:  # another program's folder: prometheus_client uses it from its import on
-        os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-        os.environ.pop("prometheus_multiproc_dir", None)
+    from app.environment import drop_foreign_variables
+
+    drop_foreign_variables(keep_metrics_folder="--worker" in sys.argv)
 
 import argparse
 import hashlib

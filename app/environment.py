@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from importlib.metadata import entry_points
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -124,6 +125,27 @@ def platform_variables() -> dict[str, Origin]:
             if value := clean(os.environ.get(variable, "")):
                 found[setting] = Origin(variable, value)
     return found
+
+
+# --- variables that libraries read when they are imported -------------------------------------------------------------
+
+METRICS_FOLDERS = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
+# OpenTelemetry's API looks for these plug-ins, and raises if one is not installed. An operator sets such variables for
+# all containers of a pod.
+PLUG_INS = {"OTEL_PROPAGATORS": "opentelemetry_propagator", "OTEL_PYTHON_CONTEXT": "opentelemetry_context"}
+changed: list[str] = []  # the variables with such a name
+
+
+def drop_foreign_variables(*, keep_metrics_folder: bool) -> None:
+    """Call before the imports. The metrics folder is another program's, except in a worker of ours."""
+    for variable in METRICS_FOLDERS if not keep_metrics_folder else ():
+        os.environ.pop(variable, None)
+    for variable, group in PLUG_INS.items():
+        names = [name.strip() for name in os.environ.get(variable, "").split(",")]
+        installed = [name for name in names if name.lower() == "none" or entry_points(group=group, name=name)]
+        if any(names) and installed != names:
+            changed.append(variable)  # logged later: there is no log before the settings are read
+            os.environ[variable] = ",".join(installed)  # empty: OpenTelemetry's default
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping
 
-from app import __version__
+from app import __version__, environment
 from app.environment import Origin, one_line, service_links
 from app.runtime import cpu_quota, memory_limit, usable_cores
 from app.server.listeners import Listeners
@@ -26,6 +26,8 @@ def log_start(settings: Settings, origins: Mapping[str, Origin]) -> None:
     logger.info("limits: memory %s; cores %s", memory_text(settings), cores_text())
     if not settings.api_keys:
         logger.info("no API keys: everyone may call")
+    for variable in environment.changed:
+        logger.warning("%s names a plug-in that is not installed, which is ignored", variable)
     if links := service_links():
         logger.info("no settings, but what Kubernetes says of a Service: %s", ", ".join(links))
 
