@@ -10,12 +10,13 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from numpy.typing import NDArray
 
+from app.api.digits import admit
 from app.api.openapi import PICTURE_ERRORS, problems
 from app.api.state import ApiRequest, AppState, state_of
 from app.codecs import npy
 from app.codecs.bodies import BINARY, is_json
 from app.codecs.form import media_type
-from app.codecs.parameters import SCALE, scale_of
+from app.codecs.parameters import SCALE
 from app.codecs.tensors import images_of, parse_csv
 from app.errors import InvalidRequest, Unavailable
 from app.http.endpoint import Endpoint, HotRoute, RawResponse, fastapi_endpoint
@@ -87,7 +88,7 @@ def add_invocations(router: APIRouter, path: str, invocations: Endpoint[AppState
     content = {
         "image/*": BINARY,
         npy.CONTENT_TYPE.decode(): BINARY,
-        CSV.decode(): {"schema": {"type": "string", "description": "784 numbers a line, one line for each image."}},
+        CSV.decode(): BINARY,  # 784 numbers a line
         "application/json": {"schema": {"type": "object"}},
     }
     router.add_api_route(
@@ -110,9 +111,9 @@ async def ping(request: Request) -> Response:
 
 async def predict_numbers(request: ApiRequest, decode: Callable[[bytes], NDArray[Any]]) -> RawResponse:
     """The probabilities: a NumPy array file or CSV if `Accept` asks for one, else the V1 protocol's JSON."""
+    parameters, servable = admit(request)
     numbers = await off_the_loop(len(request.body), decode, request.body)
-    images = await images_of(numbers, scale_of(request.query))
-    probabilities = await request.state.repository.get().predict(images)
+    probabilities = await servable.predict(await images_of(numbers, parameters.scale))
     accept = request.headers.get(b"accept", b"").lower()
     if npy.CONTENT_TYPE in accept:
         return RawResponse(npy.encode_npy(probabilities), npy.CONTENT_TYPE)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from app.api.openapi import problems
 from app.api.state import state_of
 from app.codecs.bodies import BINARY
+from app.codecs.tensors import SCALE_RULE
 from app.errors import ModelNotFound, ModelRefused, ModelUnreadable, Unavailable
 from app.inference.session import Device
 from app.repository.manifest import Manifest
@@ -20,6 +21,7 @@ class Model(BaseModel):
     """A served version."""
 
     device: Device = Field(description="The device the model really runs on.")
+    scale: str = Field(SCALE_RULE, description="What numbers that are sent as images mean.")
     manifest: Manifest
 
 

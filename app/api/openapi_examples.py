@@ -9,6 +9,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from app.codecs.tensors import SCALE_RULE
 from app.codecs.v1 import describe_metadata
 
 SEVEN = base64.b64encode((Path(__file__).parents[1] / "web/static/seven.png").read_bytes()).decode()
@@ -21,11 +22,12 @@ ATTRIBUTIONS[8][12] = ATTRIBUTIONS[14][17] = 7.2  # half of score - blank_score 
 EXPLANATION = {"digit": 7, "score": 8.1, "blank_score": -6.3, "attributions": ATTRIBUTIONS}
 PICTURES = {"images": [SEVEN]}
 INSTANCES = {"instances": [{"b64": SEVEN}]}
-IMAGE = {"name": "image", "datatype": "UINT8", "shape": [-1, 28, 28]}
+IMAGE = {"name": "image", "datatype": "UINT8", "shape": [-1, 28, 28], "properties": {"scale": SCALE_RULE}}
 DURATION = {"count": 12, "ns": 1_340_000}
 NO_DURATION = {"count": 0, "ns": 0}
 MODEL = {
     "device": "cpu",
+    "scale": SCALE_RULE,
     "manifest": {
         **MODEL_NAME,
         "created": "2026-11-23T18:04:11Z",
@@ -94,11 +96,12 @@ RESPONSES: dict[str, Any] = {
     "get_model": [MODEL],
     "health": {
         "status": "ready",
+        "reason": "",
         "version": "1.0.0",
         "pid": 4711,
         "device": "cpu",
         "default_model": "digits",
-        "models": [MODEL_NAME | {"device": "cpu", "labels": ["stable"], "queued": 0}],
+        "models": [MODEL_NAME | {"device": "cpu", "labels": ["stable"], "queued": 0, "failed_runs": 0, "problem": ""}],
         "refused": [],
     },
     "live": {"status": "alive"},

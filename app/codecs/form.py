@@ -117,16 +117,14 @@ def parse_headers(head: bytes) -> dict[bytes, bytes]:
 
 def decode_transfer_encoding(content: bytes, encoding: bytes) -> bytes:
     """RFC 7578, 4.7 deprecates it; mail libraries that make forms still send it."""
-    match encoding.lower():
-        case b"base64":
-            try:
-                return binascii.a2b_base64(content)
-            except binascii.Error as error:
-                raise InvalidRequest("The form cannot be parsed: a part is not the base64 it says it is.") from error
-        case b"quoted-printable":
-            return binascii.a2b_qp(content)
-        case _:
-            return content
+    if encoding.lower() in (b"", b"binary", b"8bit", b"7bit"):
+        return content
+    if encoding.lower() != b"base64":
+        raise InvalidRequest("The form cannot be parsed: Content-Transfer-Encoding must be binary or base64.")
+    try:
+        return binascii.a2b_base64(content)
+    except binascii.Error as error:
+        raise InvalidRequest("The form cannot be parsed: a part is not the base64 it says it is.") from error
 
 
 # --- application/x-www-form-urlencoded --------------------------------------------------------------------------------

@@ -187,6 +187,8 @@ def parse_numbers(text: bytes) -> NDArray[Any]:
     """The numbers between commas and brackets, in order, in a small type. Brackets become spaces, so that none join."""
     document = parse_document(b"[%b]" % text.translate(WITHOUT_BRACKETS))
     numbers = flat_numbers(document)
+    if not numbers.size:
+        raise ragged()
     return numbers.astype(np.min_scalar_type(numbers.max())) if numbers.dtype == np.uint64 else numbers
 
 

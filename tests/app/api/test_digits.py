@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from starlette.testclient import TestClient
 
+from app.codecs.predictions import FailedPrediction, Prediction, Predictions
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import NEWEST
@@ -89,6 +90,48 @@ def test_bad_picture_among_good_ones_is_named_by_its_index(client: TestClient, s
     assert assert_problem(post_files(client, [seven_png, b"no"]), 415, "unsupported-picture")["picture"] == 1
     blank = encode(np.zeros((28, 28), np.uint8))
     assert assert_problem(post_files(client, [seven_png, seven_png, blank]), 422, "blank-picture")["picture"] == 2
+
+
+def test_one_bad_picture_does_not_fail_the_others_if_each_is_answered(client: TestClient, seven_png: bytes) -> None:
+    blank, wide = encode(np.zeros((28, 28), np.uint8)), png_of_size(50_000, 50_000)
+    files = [b"no", seven_png, blank, seven_png, wide, b""]
+    response = post_files(client, files, params={"on_error": "each", "return_image": True})
+    predictions = Predictions.model_validate_json(response.content).predictions
+    slugs = {0: "unsupported-picture", 2: "blank-picture", 4: "too-many-pixels", 5: "invalid-request"}
+    for index, prediction in enumerate(predictions):
+        if index in slugs:
+            assert isinstance(prediction, FailedPrediction)
+            assert prediction.error.type.endswith(slugs[index])
+            assert prediction.error.picture == index
+        else:
+            assert isinstance(prediction, Prediction)
+            assert prediction.digit == 7
+            assert prediction.image
+    assert response.json()["model"] == post_picture(client, seven_png).json()["model"]
+
+
+def test_text_that_is_no_base64_fails_alone_too(client: TestClient, seven_png: bytes) -> None:
+    images = ["%%%", base64.b64encode(seven_png).decode(), 7]
+    for path in ("/predict", "/invocations"):
+        response = client.post(path, json={"images": images}, params={"on_error": "each"})
+        first, second, third = response.json()["predictions"]
+        assert first["error"]["picture"] == 0
+        assert second["digit"] == 7
+        assert third["error"]["picture"] == 2
+
+
+def test_each_is_answered_alike_where_all_pictures_are_good_or_bad(client: TestClient, seven_png: bytes) -> None:
+    good = post_files(client, [seven_png] * 3).json()
+    assert post_files(client, [seven_png] * 3, params={"on_error": "each"}).json() == good
+    failed = post_picture(client, b"no", params={"on_error": "each"})
+    assert [list(prediction) for prediction in failed.json()["predictions"]] == [["error"]]
+
+
+def test_what_is_no_fault_of_a_picture_fails_the_request(client: TestClient, seven_png: bytes) -> None:
+    query = {"on_error": "each"}
+    assert_problem(post_files(client, [seven_png] * 257, params=query), 413, "too-many-pictures")
+    assert_problem(client.post("/predict", content=b"{", params=query), 400, "invalid-request")
+    assert_problem(post_picture(client, seven_png, params=query | {"model": "x"}), 404, "model-not-found")
 
 
 @pytest.mark.parametrize("query", [{"model": "letters"}, {"version": 99}, {"model": "digits-mlp", "version": 0}])

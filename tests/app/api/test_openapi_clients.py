@@ -23,6 +23,7 @@ BINARY = (
     "image/tiff",
     "image/*",
     "application/x-npy",
+    "text/csv",
 )
 CONFIG = {"content_type_overrides": dict.fromkeys(BINARY, "application/octet-stream"), "post_hooks": []}
 

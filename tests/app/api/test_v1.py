@@ -19,7 +19,8 @@ from tests.conftest import NEWEST, PREVIOUS, VERSIONS
 from tests.support.problems import assert_problem
 from tests.support.served_client import ServedClient
 from tests.support.service import TIMEOUT_S, serving
-from tests.support.v1_requests import ONE, PREDICT, ask
+from tests.support.v1_requests import ONE, PREDICT, STROKE, ask
+from tests.support.v2_requests import in_binary
 
 
 @pytest.fixture(scope="module", params=[ServedClient, TestClient], ids=["fast path", "FastAPI alone"])
@@ -48,6 +49,21 @@ def test_version_and_label_are_chosen_in_the_path(client: TestClient) -> None:
     assert ask(client, document, "/v1/models/digits/labels/canary:predict").json() == latest
     assert ask(client, document, "/v1/models/digits/labels/stable:predict").json() == previous
     assert ask(client, document, "/v1/models/digits-mlp:predict").json() != latest
+
+
+def test_label_names_a_version_on_every_route(client: TestClient, seven_png: bytes) -> None:
+    for path in ("/predict", "/read", "/explain"):
+        for label, version in (("stable", PREVIOUS), ("canary", NEWEST), (PREVIOUS, PREVIOUS)):
+            answer = client.post(path, content=seven_png, params={"version": label}).json()
+            assert answer["model"] == {"name": "digits", "version": int(version)}
+        problem = assert_problem(client.post(f"{path}?version=next", content=seven_png), 404, "model-not-found")
+        assert "version 99" in problem["detail"]
+    assert client.get("/v2/models/digits/versions/stable/ready").status_code == 200
+    content, headers = in_binary(STROKE.tobytes(), (1, 28, 28))
+    answer = client.post("/v2/models/digits/versions/stable/infer", content=content, headers=headers).json()
+    assert answer["model_version"] == PREVIOUS
+    graphs = [client.get(f"/models/digits/{version}/model.onnx").content for version in ("stable", PREVIOUS)]
+    assert graphs[0] == graphs[1]
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import base64
+from urllib.parse import quote
 
+import cv2
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
+from app.http.large_bodies import SMALL_BODY
 from tests.support.pictures import encode
 from tests.support.predictions import digits_of, post_files, post_picture
 from tests.support.problems import assert_problem
@@ -35,6 +40,117 @@ def test_json_is_parsed_whatever_content_type_curl_sends(client: TestClient, sev
     body = '{"images": ["' + base64.b64encode(seven_png).decode() + '"]}'
     response = client.post("/predict", content=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
     assert digits_of(response) == [7]
+
+
+# --- the ways in which clients wrap pictures --------------------------------------------------------------------------
+
+
+def data_url(content: bytes, kind: str = "image/png") -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def with_plus(seven: NDArray[np.uint8]) -> bytes:
+    """A picture whose base64 has both of the characters that differ between its alphabets."""
+    for level in range(10):
+        content = encode(seven, compress_level=level)
+        if all(character in base64.b64encode(content) for character in (b"+", b"/")):
+            return content
+    raise AssertionError
+
+
+def texts_of(content: bytes) -> dict[str, str]:
+    """One picture in base64 and as data URLs, as clients write them."""
+    text = base64.b64encode(content).decode()
+    quoted = "".join(f"%{byte:02x}" for byte in content)
+    return {
+        "base64": text,
+        "without padding": text.rstrip("="),
+        "the URL alphabet": base64.urlsafe_b64encode(content).decode().rstrip("="),
+        "lines of 76": base64.encodebytes(content).decode(),
+        "lines of 64, CRLF": "\r\n".join(text[i : i + 64] for i in range(0, len(text), 64)),
+        "spaces every 76": " ".join(text[i : i + 76] for i in range(0, len(text), 76)),
+        "plus signs as spaces": text.replace("+", " "),
+        "spaces around": f"  {text}\n",
+        "data URL": data_url(content),
+        "data URL in capitals": data_url(content).replace("data:image/png;base64", "DATA:IMAGE/PNG;BASE64"),
+        "data URL without a type": data_url(content, ""),
+        "data URL with a parameter": data_url(content, "image/png;name=a.png"),
+        "data URL, base64 with escapes": data_url(content).replace("+", "%2B").replace("=", "%3D"),
+        "data URL, bytes with escapes": f"data:image/png,{quoted}",
+    }
+
+
+TEXTS = list(texts_of(b""))
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_base64_and_data_urls_are_read_in_json_in_forms_and_as_bodies(
+    client: TestClient, seven: NDArray[np.uint8], kind: str
+) -> None:
+    text = texts_of(with_plus(seven))[kind]
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    field = quote(text).replace("%2B", "+")  # few clients encode it
+    for response in (
+        client.post("/predict", json={"images": [text]}),
+        client.post("/predict", json={"image": text}),
+        client.post("/predict", json=text),
+        client.post("/predict", content=text),
+        client.post("/predict", content=text, headers=form),
+        client.post("/predict", content="model=x&image=" + field, headers=form),
+        client.post("/predict", files={"image": (None, text)}),
+        client.post("/predict", files={"image": ("seven.txt", text)}),
+        client.post("/invocations", content=text, headers={"Content-Type": "text/plain"}),
+    ):
+        assert digits_of(response) == [7]
+    answer = client.post("/v1/models/digits:predict", json={"instances": [{"b64": text}]})
+    assert np.argmax(answer.json()["predictions"]) == 7
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        'text/json;charset="utf-8"',
+        "application/vnd.api+json",
+        "x/y",
+    ],
+)
+def test_media_type_of_json_is_read_without_case_and_parameters(
+    client: TestClient, seven_png: bytes, kind: str
+) -> None:
+    body = b'\xef\xbb\xbf\n{"images": ["' + base64.b64encode(seven_png) + b'"]}'
+    for path in ("/predict", "/invocations"):
+        assert digits_of(client.post(path, content=body, headers={"Content-Type": kind})) == [7]
+    for path in ("/read", "/explain"):
+        assert client.post(path, content=body, headers={"Content-Type": kind}).status_code == 200
+
+
+def test_json_in_utf_16_is_refused_by_its_name_on_every_route(client: TestClient) -> None:
+    body = '{"images": ["x"]}'.encode("utf-16")
+    for path in (
+        "/predict",
+        "/read",
+        "/explain",
+        "/invocations",
+        "/v1/models/digits:predict",
+        "/v2/models/digits/infer",
+    ):
+        assert "UTF-16" in assert_problem(client.post(path, content=body), 400, "invalid-request")["detail"]
+
+
+def test_json_with_both_members_is_refused(client: TestClient) -> None:
+    problem = assert_problem(client.post("/predict", json={"images": ["x"], "image": "x"}), 400, "invalid-request")
+    assert "both" in problem["detail"]
+
+
+def test_large_picture_in_base64_is_read(client: TestClient, seven: NDArray[np.uint8]) -> None:
+    """Beside the event loop, and in pieces."""
+    content = encode(np.asarray(cv2.resize(seven, (900, 900))), "BMP")
+    assert len(content) > 2 * SMALL_BODY
+    for text in texts_of(content).values():
+        if " " not in text:
+            assert digits_of(client.post("/predict", json={"images": [text]})) == [7]
 
 
 def test_empty_body_is_refused(client: TestClient) -> None:
@@ -74,6 +190,8 @@ def test_broken_base64_is_refused(client: TestClient, seven_png: bytes, text: st
         ("multipart/form-data; boundary=b", b"x"),
         ("multipart/form-data; boundary=b", b"--b\r\nnonsense\r\n\r\nx\r\n--b--\r\n"),
         ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n--b--\r\n'),
+        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx'),
+        ("application/x-www-form-urlencoded", b"model=digits&note=hello"),
     ],
 )
 def test_broken_form_is_refused(client: TestClient, kind: str, body: bytes) -> None:
