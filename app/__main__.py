@@ -10,7 +10,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import sys
 
-from app.server.process_end import end_on_signals, open_standard_streams, run_clean_ups
+from app.server.early_signals import end_on_signals, open_standard_streams, run_clean_ups
 
 if __name__ == "__main__":  # before the imports, which take a second
     open_standard_streams()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from app.errors import StartupError
-from app.server.process_end import on_end
+from app.server.early_signals import on_end
 from app.settings import Settings
 
 # A socket filter that drops packets with SYN and without ACK, in classic BPF: code, jump if true, if false, operand.

@@ -1,12 +1,10 @@
-"""The end of this process: at once on a signal before it serves, and in time whatever its threads do afterwards.
+"""The end of this process, in time, whatever its threads do.
 
-    import, bind, load     SIGTERM, SIGINT: the clean-ups, then the signal's own end
-    served                 `end_process`: the clean-ups, then the end, without a wait for threads that still work
-    not ended in time      `EndTimer`: the same in a thread of its own
-    even that is stuck     faulthandler's timer, which needs neither a free thread nor the interpreter's lock
+    served               `end_process`: the clean-ups, then the end, without a wait for threads that still work
+    not ended in time    `EndTimer`: the same in a thread of its own
+    even that is stuck   faulthandler's timer, which needs neither a free thread nor the interpreter's lock
 
 Python's own exit joins the threads of every pool: one that reads from a hung disk would keep the process for ever.
-Imported before everything else, so this needs only the standard library.
 """
 
 from __future__ import annotations
@@ -15,52 +13,20 @@ import faulthandler
 import logging
 import os
 import queue
-import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from types import FrameType
 from typing import NoReturn
+
+from app.server.early_signals import run_clean_ups
 
 LAST_RESORT_SECONDS = 0.3  # after the end's time: the clean-ups or the log are stuck
 IDLE_FUNCTIONS = frozenset({"_worker", "_wait", "get", "wait"})  # where threads wait for work
 
 logger = logging.getLogger(__name__)
-
-_clean_ups: list[Callable[[], object]] = []
-
-
-def on_end(clean_up: Callable[[], object]) -> None:
-    """Calls `clean_up` at an end that the exit handlers do not see. It must do no harm if it is called twice."""
-    _clean_ups.append(clean_up)
-
-
-def run_clean_ups() -> None:
-    for clean_up in reversed(_clean_ups):
-        with suppress(Exception):
-            clean_up()
-
-
-def end_on_signals(*, interrupt: bool) -> None:
-    """Until the service handles signals itself. A process without a handler ignores SIGTERM as PID 1 of a container."""
-    signal.signal(signal.SIGTERM, end_at_once)
-    if interrupt:  # else Python raises KeyboardInterrupt
-        signal.signal(signal.SIGINT, end_at_once)
-
-
-def end_at_once(signum: int, frame: FrameType | None = None) -> None:
-    run_clean_ups()
-    signal.signal(signum, signal.SIG_DFL)
-    os.kill(os.getpid(), signum)  # so that a shell or a supervisor sees the signal
-    os._exit(exit_status(signum))  # PID 1: such a signal does not end it
-
-
-def exit_status(signum: int) -> int:
-    """As shells report the end by a signal: 143 for SIGTERM, 130 for SIGINT."""
-    return 128 + signum
 
 
 class EndTimer:
@@ -112,12 +78,3 @@ def busy_threads() -> Iterator[str]:
         stack = traceback.extract_stack(frames.get(thread.ident or 0))
         if thread is not threading.current_thread() and stack and stack[-1].name not in IDLE_FUNCTIONS:
             yield f"{thread.name} in {stack[-1].filename}, line {stack[-1].lineno} ({stack[-1].name})"
-
-
-def open_standard_streams() -> None:
-    """Opens what the caller has closed (`serve 2>&-`). The next connection would take its place, and get the log."""
-    for descriptor in (0, 1, 2):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number

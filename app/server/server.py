@@ -23,8 +23,9 @@ from app.observability.process_metrics import ConnectionMetrics, is_busy
 from app.server.connection.clock import check_connections
 from app.server.connection.http_protocol import HttpProtocol
 from app.server.connection.response import CONNECTION_CLOSE
+from app.server.early_signals import exit_status, on_end
 from app.server.listeners import Listeners, accept_pending
-from app.server.process_end import end_process, end_timer, exit_status, on_end
+from app.server.process_end import end_process, end_timer
 from app.settings import Settings
 
 LINGER_SECONDS = 1  # how long a new or idle connection may still bring a request after the port is closed

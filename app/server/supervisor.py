@@ -25,8 +25,9 @@ from pathlib import Path
 from prometheus_client.multiprocess import mark_process_dead
 
 from app.errors import StartupError
+from app.server.early_signals import end_at_once, exit_status, on_end
 from app.server.listeners import Listeners
-from app.server.process_end import end_at_once, end_process, end_timer, exit_status, on_end
+from app.server.process_end import end_process, end_timer
 from app.server.worker import HEARTBEAT_SECONDS, METRICS_VARIABLE, Worker, WorkerSpec
 from app.settings import Settings
 

@@ -15,8 +15,8 @@ from typing import IO, NamedTuple, Self
 from prometheus_client import values
 
 from app.errors import StartupError
+from app.server.early_signals import on_end
 from app.server.listeners import Listeners
-from app.server.process_end import on_end
 
 HEARTBEAT_SECONDS = 1
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's: the folder of all workers' metrics
