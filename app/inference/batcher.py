@@ -93,7 +93,7 @@ class Batcher:
         """
         self._stopping = True
         self._schedule()
-        entries = (*(entry for entry, _ in self._running), *self.queue.entries)  # a large request may be in both
+        entries = (*(entry for entry, _ in self._running), *self.queue)  # a large request may be in both
         if waiting := {entry.future for entry in entries if not entry.future.done()}:
             _, stuck = await asyncio.wait(waiting, timeout=self.timeout_s)
             for future in stuck:
@@ -121,7 +121,7 @@ class Batcher:
         Raises as `check_capacity` does. The future raises `InternalError` if a run failed.
         """
         self.check_capacity(len(images))
-        weight = min(len(images), self.queue.max_batch_size)
+        weight = min(len(images), self.queue.max_batch_size) or 1
         entry = QueueEntry(images, weight, self._loop.create_future(), time.perf_counter())
         self.queue.put(entry)
         if not self._scheduled:
@@ -152,7 +152,7 @@ class Batcher:
 
     def _check_deadline(self, images: int) -> None:
         """Raises `Overloaded` for a large request that would hardly be done before its deadline."""
-        waiting = sum(entry.remaining for entry in self.queue.entries)
+        waiting = sum(entry.remaining for entry in self.queue)
         seconds = (waiting + images) / self.queue.max_batch_size * self.run_seconds
         if seconds > self.timeout_s:
             self.metrics.overloaded.inc()
@@ -165,11 +165,11 @@ class Batcher:
 
     def _schedule(self) -> None:
         """Runs the next batch soon: when the delay is over or, without one, after this turn of the event loop."""
-        if self._scheduled or self._running or not self.queue.entries:
+        if self._scheduled or self._running or not self.queue.weight:
             return
         delay_ms = self.settings.max_batch_delay_ms
         if delay_ms and self.queue.weight < self.queue.max_batch_size and not self._stopping:
-            wait = self.queue.entries[0].queued_at + delay_ms / 1000 - time.perf_counter()
+            wait = min(entry.queued_at for entry in self.queue) + delay_ms / 1000 - time.perf_counter()
             self._delay_timer = self._delay_timer or self._loop.call_later(max(0.0, wait), self._run_next)
         else:
             self._scheduled = True

@@ -1,19 +1,20 @@
 """The requests waiting for one model, and what the next batch holds of them.
 
-    put -> entries, first come first served -> take_batch -> slices of one run
+    put -> small and large entries, each first come first served -> take_batch -> slices of one run
 
 Three policies decide what a batch holds:
 
 1. Load shedding: a request whose client has disconnected, or whose deadline has passed, is dropped.
-2. Taking turns: a request larger than a batch is served a batch at a time. After each batch it goes to the end of the
-   queue, so that every other request waits for one batch of it at most.
-3. Small before large: while small requests arrive, all large ones together get at most a short run of each batch,
-   because the small ones in that batch wait for the whole run.
+2. Small before large: small requests go first, and while there are any, all large ones together get at most a short run
+   of each batch, because the small ones in that batch wait for the whole run. They get at least a short run, too.
+3. Taking turns: of a large request at most a batch is served at a time. Then it goes to the end of the queue, so that
+   every other large request waits for one batch of it at most.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import time
 from collections import deque
@@ -75,73 +76,78 @@ class FairQueue:
         self.short_run = short_run
         self.small = small
         self.metrics = metrics
-        self.entries: deque[QueueEntry] = deque()
+        self.small_entries: deque[QueueEntry] = deque()
+        self.large_entries: deque[QueueEntry] = deque()
         self.weight = 0  # images waiting, of each request one batch at most
         self.small_weight = 0  # those of small requests
         self._small_at = -math.inf  # when the last small request arrived, by time.perf_counter
 
+    def __iter__(self) -> Iterator[QueueEntry]:
+        return itertools.chain(self.small_entries, self.large_entries)
+
     def put(self, entry: QueueEntry) -> None:
-        entry.small = entry.weight <= self.small
-        if entry.weight <= self.short_run:
-            self._small_at = entry.queued_at
-        self._append(entry)
-
-    def _append(self, entry: QueueEntry) -> None:
-        self.entries.append(entry)
         self.weight += entry.weight
-        if entry.small:
+        if entry.weight <= self.small:
+            entry.small = True
             self.small_weight += entry.weight
-
-    def drop_disconnected(self) -> None:
-        """Frees the memory of requests whose result nobody waits for, while no batch is taken."""
-        for entry in list(self._pop_connected()):
-            self._append(entry)
+            self._small_at = entry.queued_at
+            self.small_entries.append(entry)
+        else:
+            self.large_entries.append(entry)
 
     def take_batch(self) -> tuple[list[BatchSlice], int]:
         """From each entry in turn what fits, and how many images that is; what does not fit is queued again."""
         batch: list[BatchSlice] = []
-        room = self.max_batch_size
-        room_for_large = self._room_for_large()
-        skipped: list[QueueEntry] = []
-        unfinished: list[QueueEntry] = []
-        for entry in self._pop_connected():
-            large = entry.remaining > self.short_run
-            limit = min(room, room_for_large) if large else room
-            if not limit:
-                skipped.append(entry)  # large requests have had their share of this batch
-                continue
-            images = entry.take(limit)
-            batch.append((entry, images))
-            if entry.remaining:
-                unfinished.append(entry)
-            if large:
-                room_for_large -= len(images)
-            room -= len(images)
-            if not room:
-                break
-        if skipped or unfinished:
-            self._requeue(skipped + unfinished)  # those that got nothing are served before those that got a part
-        return batch, self.max_batch_size - room
+        size = 0
+        if self.small_entries:
+            reserved = min(max(1, self.short_run), self.max_batch_size // 2) if self.large_entries else 0
+            size = self._take(self.small_entries, self.max_batch_size - reserved, batch)
+        if self.large_entries:
+            size += self._take(self.large_entries, min(self.max_batch_size - size, self._room_for_large()), batch)
+        return batch, size
 
-    def _pop_connected(self) -> Iterator[QueueEntry]:
-        """Policy 1: entries whose result nobody waits for are dropped."""
-        while self.entries:
-            entry = self.entries.popleft()
-            self.weight -= entry.weight
-            if entry.small:
-                self.small_weight -= entry.weight
+    def _take(self, entries: deque[QueueEntry], room: int, batch: list[BatchSlice]) -> int:
+        """Moves up to `room` images to the batch, and returns how many."""
+        size = 0
+        while entries and size < room:
+            entry = entries.popleft()
+            self._subtract(entry)
             if entry.future.done():
                 self.metrics.disconnected.inc()
-            else:
-                yield entry
+                continue
+            images = entry.take(room - size)
+            batch.append((entry, images))
+            size += len(images)
+            if entry.remaining:  # the room is used up
+                self._requeue(entry)
+        return size
 
-    def _requeue(self, entries: list[QueueEntry]) -> None:
-        """Policy 2: what is left of a request waits until all others have had their turn."""
-        for entry in entries:
-            entry.weight = min(entry.remaining, self.max_batch_size)
-            self._append(entry)
+    def _subtract(self, entry: QueueEntry) -> None:
+        self.weight -= entry.weight
+        if entry.small:
+            self.small_weight -= entry.weight
+
+    def _requeue(self, entry: QueueEntry) -> None:
+        """A large request has had its turn; a small one goes on."""
+        entry.weight = min(entry.remaining, self.max_batch_size)
+        self.weight += entry.weight
+        if entry.small:
+            self.small_weight += entry.weight
+            self.small_entries.appendleft(entry)
+        else:
+            self.large_entries.append(entry)
 
     def _room_for_large(self) -> int:
-        """Policy 3: how many images of a batch large requests may take, all together."""
+        """How many images of a batch large requests may take, all together."""
         small_recently = time.perf_counter() - self._small_at < SMALL_RECENTLY_S
-        return self.short_run if small_recently else self.max_batch_size
+        return self.short_run if self.short_run and (small_recently or self.small_weight) else self.max_batch_size
+
+    def drop_disconnected(self) -> None:
+        """Frees the memory of requests whose result nobody waits for, while no batch is taken."""
+        waiting = [entry for entry in self if not entry.future.done()]
+        self.metrics.disconnected.inc(len(self.small_entries) + len(self.large_entries) - len(waiting))
+        self.small_entries.clear()
+        self.large_entries.clear()
+        self.weight = self.small_weight = 0
+        for entry in waiting:
+            self.put(entry)

@@ -239,7 +239,7 @@ def test_large_requests_get_a_short_run_of_each_batch_while_small_ones_arrive() 
                 submit(batcher, *range(20, 30)), submit(batcher, *range(30, 40)), submit(batcher, 1)
             )
             assert (large, other, small) == (list(range(20, 30)), list(range(30, 40)), [1])
-        assert run.batches[0] == [20, 21, 1]
+        assert run.batches[0] == [1, 20, 21]
         assert run.batches[1] == [30, 31]
         run.batches.clear()
 
