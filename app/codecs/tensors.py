@@ -37,6 +37,7 @@ BLOCK = 256  # images of which the numbers are converted at once, in 64 bits
 # those are wrong; below it most are accepted as a 1. A single pixel of full ink is accepted as a 1 too, by some models.
 MIN_INK = 64  # of 255, above the lightest pixel
 MIN_INK_PIXELS = 8
+MIDDLE = slice(10 * IMAGE_SIZE, 18 * IMAGE_SIZE)  # rows that every digit in the middle crosses
 # Of MNIST's digits, 4 pixels of the border are as dark at most; of inverted digits nearly all 108.
 BORDER_INK = 128  # of 255
 MAX_BORDER_INK = 97  # pixels
@@ -133,13 +134,12 @@ def ambiguous(reason: str, index: int) -> InvalidRequest:
 def check_ink(images: NDArray[np.uint8]) -> None:
     """(n, 784). Raises `BlankPicture` or, for ink around a light digit, `InvalidRequest`; both with the image's index.
 
-    The common case takes 0.2 us for each image: two corners are background, and the ink adds up to that of
-    `MIN_INK_PIXELS` at least.
+    In the common case, which takes 0.2 us for each image, the rows in the middle have enough ink and two corners none.
     """
-    _, ink = cv2.threshold(images, MIN_INK - 1, 255, cv2.THRESH_TOZERO)
-    sums = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
-    doubtful = (sums < MIN_INK_PIXELS * 255) | ((images[:, 0] | images[:, -1]) >= MIN_INK)
-    if doubtful.any():
+    ink = (images[:, MIDDLE] >= MIN_INK).view(np.uint8)
+    sums, corners = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S), images[:, :: PIXELS - 1]
+    if sums.min() < MIN_INK_PIXELS or corners.max() >= MIN_INK:
+        doubtful = (sums[:, 0] < MIN_INK_PIXELS) | (corners.max(axis=1) >= MIN_INK)
         for index in np.flatnonzero(doubtful).tolist():
             check_image(images[index].reshape(IMAGE_SIZE, IMAGE_SIZE), index)
 

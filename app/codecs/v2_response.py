@@ -5,6 +5,7 @@ Sources: the protocol's inference_rest.md; Triton's extension_binary_data.md and
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -78,21 +79,41 @@ OUTPUTS = [TensorMetadata(name=OUTPUT, datatype="FP32", shape=[-1, CLASSES])]
 
 def encode_response(model: ModelInfo, request: ParsedRequest, probabilities: Probabilities) -> RawResponse:
     binary, count = request.output
-    tensor: dict[str, Any] = {"name": OUTPUT, "datatype": "FP32", "shape": probabilities.shape}
-    document: dict[str, Any] = {"model_name": model.name, "model_version": str(model.version), "outputs": [tensor]}
-    if request.id is not None:
-        document["id"] = request.id
-    classes: list[str] = []
-    if count:
-        classes = best_classes(probabilities, count, model.labels)
-        tensor |= {"datatype": BYTES, "shape": (len(probabilities), count)}
+    if binary and not count and request.id is None:
+        return with_blob(encode_header(model.name, model.version, len(probabilities)), probabilities.tobytes())
+    classes = best_classes(probabilities, count, model.labels) if count else []
+    tensor = describe_output(len(probabilities), count)
     if not binary:
         tensor["data"] = classes or probabilities.ravel()
-        return RawResponse(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY))
+        return RawResponse(encode_document(model.name, model.version, tensor, request.id))
     blob = join_elements(classes) if classes else probabilities.tobytes()
     tensor["parameters"] = {"binary_data_size": len(blob)}
-    header = orjson.dumps(document)
+    return with_blob(encode_document(model.name, model.version, tensor, request.id), blob)
+
+
+def with_blob(header: bytes, blob: bytes) -> RawResponse:
     return RawResponse(header + blob, OCTET_STREAM, [(JSON_LENGTH_HEADER, b"%d" % len(header))])
+
+
+@functools.lru_cache(maxsize=256)
+def encode_header(name: str, version: int, rows: int) -> bytes:
+    """The JSON before all probabilities in binary, which is the same in most responses."""
+    size = {"binary_data_size": rows * CLASSES * np.dtype(np.float32).itemsize}
+    return encode_document(name, version, describe_output(rows, 0) | {"parameters": size}, None)
+
+
+def describe_output(rows: int, classes: int) -> dict[str, Any]:
+    """`classes`: of each row the best so many, or 0 for the probabilities of all."""
+    if classes:
+        return {"name": OUTPUT, "datatype": BYTES, "shape": (rows, classes)}
+    return {"name": OUTPUT, "datatype": "FP32", "shape": (rows, CLASSES)}
+
+
+def encode_document(name: str, version: int, tensor: dict[str, Any], request_id: str | None) -> bytes:
+    document: dict[str, Any] = {"model_name": name, "model_version": str(version), "outputs": [tensor]}
+    if request_id is not None:
+        document["id"] = request_id
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def best_classes(probabilities: Probabilities, count: int, labels: Sequence[str]) -> list[str]:
