@@ -81,7 +81,7 @@ def test_access_log_has_a_line_for_each_request_with_and_without_the_fast_path()
         common | {"method": "POST", "path": "/predict", "status": 415, "request_id": "second"},
         common | {"method": "GET", "path": "/made%0Aup", "status": 404, "request_id": "third"},
     ]
-    assert [line["message"] for line in lines if line["logger"] == "app.repository.repository"]
+    assert [line["message"] for line in lines if line["logger"] == "app.repository.served_models"]
 
 
 def test_there_is_no_access_log_by_default() -> None:
@@ -91,7 +91,7 @@ def test_there_is_no_access_log_by_default() -> None:
         assert service.process.stderr
         log = service.process.stderr.read()
     assert "app.access" not in log
-    assert "INFO app.repository.repository: loaded digits" in log
+    assert "INFO app.repository.served_models: loaded digits" in log
 
 
 @pytest.mark.parametrize(
