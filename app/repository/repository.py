@@ -202,6 +202,8 @@ class ModelRepository(ServedModels):
 
     async def _reload_model(self, name: str, path: Path | None, *, retry_refused: bool = False) -> None:
         async with self._locks[name]:
+            if name in self._unloaded:  # meanwhile
+                return
             before = self.refusals.get(name, {})
             try:
                 folder = await self._loader.scan_model(name, path) if path else ModelFolder()

@@ -279,6 +279,21 @@ def test_model_unloaded_by_a_client_stays_unloaded_until_a_client_loads_it(tmp_p
     asyncio.run(scenario())
 
 
+def test_reload_that_waits_for_an_unload_does_not_undo_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with repository(tmp_path, "m") as models:
+            async with models._locks["m"]:
+                unloading = asyncio.create_task(models.unload("m"))
+                await asyncio.sleep(0)
+                reloading = asyncio.create_task(models.reload())
+                await until(lambda: "m" in models._reloads)
+            await asyncio.gather(unloading, reloading)
+            assert versions_of(models) == []
+
+    write_version(tmp_path / "m", 1)
+    asyncio.run(scenario())
+
+
 def test_failed_scan_is_logged_and_the_next_one_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
