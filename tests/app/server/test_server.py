@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import shlex
 import signal
 import socket
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from tests.conftest import ROOT
-from tests.support.service import TIMEOUT_S, serving, wait_until
+import pytest
+
+from tests.conftest import NEWEST, ROOT
+from tests.support.api_keys import digest_of
+from tests.support.service import TIMEOUT_S, Service, serving, wait_until
+from tests.support.service_process import free_port
 
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
 
@@ -129,4 +137,103 @@ def test_request_in_progress_is_answered_before_the_exit() -> None:
         service.process.send_signal(signal.SIGTERM)
         out, _ = slow.communicate(timeout=TIMEOUT_S)
         assert json.loads(out)["predictions"][0]["digit"] == 7
+        assert service.process.wait(TIMEOUT_S) == 0
+
+
+# --- the end, whatever happens ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def serving_stuck(part: str) -> Iterator[Service]:
+    """The service with a part that never returns once /health is asked, half a second to drain and one to end."""
+    options = ("--device", "cpu", "--port", "0", "--drain-seconds", "0.5", "--shutdown-seconds", "1")
+    command = [sys.executable, "-m", "tests.support.stuck_service", part, "serve", *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        yield Service(process, process.stdout.readline() + process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_thread_that_never_returns_does_not_keep_the_process() -> None:
+    with serving_stuck("thread") as service:
+        assert service.get("/health")[0] == 200
+        service.process.terminate()
+        _, log = service.process.communicate(timeout=TIMEOUT_S)
+        assert service.process.returncode == 0
+        assert "while these threads still work" in log
+
+
+def test_event_loop_that_never_returns_does_not_keep_the_process() -> None:
+    with serving_stuck("event loop") as service:
+        connection = service.connect()
+        connection.request("GET", "/health")
+        time.sleep(0.5)
+        service.process.terminate()
+        _, log = service.process.communicate(timeout=TIMEOUT_S)
+        assert service.process.returncode == 1
+        assert "MainThread in " in log
+        connection.close()
+
+
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_second_signal_ends_the_process_at_once(signum: signal.Signals, status: int) -> None:
+    with serving("--drain-seconds", "600") as service:
+        service.process.terminate()
+        wait_until(lambda: service.get("/health/ready")[0] == 503)
+        service.process.send_signal(signum)
+        assert service.process.wait(TIMEOUT_S) == status
+
+
+def test_hang_up_and_log_rotation_do_not_end_the_service() -> None:
+    with serving() as service:
+        service.process.send_signal(signal.SIGUSR1)
+        service.process.send_signal(signal.SIGHUP)
+        assert service.process.stderr
+        assert any("SIGHUP: one process cannot replace itself" in line for line in service.process.stderr)
+        assert service.get("/health/live")[0] == 200
+
+
+def test_steps_of_the_shutdown_are_logged() -> None:
+    with serving("--drain-seconds", "0.2") as service:
+        connection = service.connect()
+        connection.putrequest("POST", "/predict")
+        connection.putheader("Content-Length", str(len(SEVEN)))
+        connection.endheaders(SEVEN[:100])
+        service.get("/health/live")  # by now the head of the first has been read
+        service.process.terminate()
+        time.sleep(0.5)
+        connection.send(SEVEN[100:])
+        assert connection.getresponse().status == 200
+        connection.close()
+        _, log = service.process.communicate(timeout=TIMEOUT_S)
+    steps = re.findall(r"SIGTERM \+ [\d.]+ s: (.*); requests in progress: (\d)", log)
+    assert steps == [
+        ("draining for 0.2 s", "1"),
+        ("the port is closed", "1"),
+        ("connections are closed", "0"),
+        ("models are closed, the process ends", "0"),
+    ]
+
+
+# --- the port for metrics and probes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_metrics_port_has_metrics_and_probes_without_a_key(workers: str) -> None:
+    port = free_port()
+    options = ("--metrics-port", str(port), "--api-keys", digest_of("key"), "--workers", workers, "--device", "cpu")
+    with serving(*options, "--drain-seconds", "2") as service:
+        operations = Service(service.process, f"http://127.0.0.1:{port}")
+        assert [service.get(path)[0] for path in ("/models", "/metrics")] == [401, 401]
+        assert operations.metric(f'digits_model_loaded{{device="cpu",model="digits",version="{NEWEST}"}}') == int(
+            workers
+        )
+        assert [operations.get(path)[0] for path in ("/health/live", "/health/ready")] == [200, 200]
+        assert [operations.get(path)[0] for path in ("/models", "/", "/v2", "/docs")] == [404] * 4
+        service.process.terminate()
+        wait_until(lambda: operations.get("/health/ready")[0] == 503)
+        assert operations.get("/health/live")[0] == 200
         assert service.process.wait(TIMEOUT_S) == 0

@@ -14,7 +14,7 @@ from tests.conftest import NEWEST, PREVIOUS
 from tests.support.service import TIMEOUT_S, TWO_WORKERS, assert_refuses_to_start, serving, wait_until
 from tests.support.steady_client import SEVEN, steady_load
 
-HEALTH = 'digits_request_seconds_count{route="/health",status="200"}'
+HEALTH = 'digits_request_seconds_count{model="",route="/health",status="200",version=""}'
 LOADED = f'digits_model_loaded{{device="cpu",model="digits",version="{NEWEST}"}}'
 
 
@@ -150,3 +150,57 @@ def test_killed_supervisor_leaves_no_worker_and_no_file_behind() -> None:
         service.process.kill()
         service.process.communicate(timeout=TIMEOUT_S)  # until no process has its output open any more
         assert not metrics.exists()
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+def test_worker_that_stops_alone_leaves_the_port_open_for_the_others() -> None:
+    with serving(*TWO_WORKERS) as service:
+        stopped = service.wait_for_two_workers().pop()
+        os.kill(stopped, signal.SIGTERM)
+        wait_until(lambda: not Path(f"/proc/{stopped}/status").exists())
+        assert stopped not in service.pids()
+        assert stopped not in service.wait_for_two_workers()
+
+
+def test_workers_drain_although_a_service_manager_signals_every_process() -> None:
+    """As systemd does: the workers get SIGTERM from it, and from the supervisor once more."""
+    with serving(*TWO_WORKERS, "--drain-seconds", "2") as service:
+        for process in (*service.wait_for_two_workers(), service.process.pid):
+            os.kill(process, signal.SIGTERM)
+        wait_until(lambda: service.get("/health/ready")[0] == 503)
+        time.sleep(0.5)
+        assert service.get("/health/live")[0] == 200
+        assert service.process.wait(TIMEOUT_S) == 0
+
+
+def test_second_signal_ends_supervisor_and_workers_at_once() -> None:
+    with serving(*TWO_WORKERS, "--drain-seconds", "600") as service:
+        metrics = metrics_folder(service.wait_for_two_workers().pop())
+        service.process.terminate()
+        wait_until(lambda: service.get("/health/ready")[0] == 503)
+        service.process.terminate()
+        service.process.communicate(timeout=TIMEOUT_S)  # until no process has its output open any more
+        assert service.process.returncode == 143
+        assert not metrics.exists()
+
+
+def test_hung_worker_is_killed_when_the_service_has_to_end() -> None:
+    with serving(*TWO_WORKERS, "--shutdown-seconds", "1") as service:
+        hung = service.wait_for_two_workers().pop()
+        os.kill(hung, signal.SIGSTOP)
+        service.process.terminate()
+        _, log = service.process.communicate(timeout=TIMEOUT_S)
+        assert service.process.returncode == 1
+        assert f"worker {hung} is killed" in log
+
+
+def test_sigterm_during_a_restart_ends_old_and_new_workers() -> None:
+    with serving(*TWO_WORKERS) as service:
+        children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(children.read_text().split()) == 3)
+        service.process.terminate()
+        service.process.communicate(timeout=TIMEOUT_S)  # until no process has its output open any more
+        assert service.process.returncode == 0
