@@ -16,9 +16,9 @@ from pydantic import BaseModel
 
 from app.api.openapi import PICTURE_ERRORS, problems
 from app.api.state import ApiRequest, AppState, state_of
-from app.codecs.parameters import SCALE, scale_of
+from app.codecs.parameters import JSON_LENGTH_PARAMETER, SCALE, scale_of
 from app.codecs.tensors import images_of
-from app.codecs.v2_request import JSON_LENGTH_HEADER, JSON_LENGTH_PARAMETER, REQUEST_BODY, json_size, parse_request
+from app.codecs.v2_request import JSON_LENGTH_HEADER, REQUEST_BODY, json_size, parse_request
 from app.codecs.v2_response import (
     EXTENSIONS,
     INPUTS,

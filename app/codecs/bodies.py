@@ -19,7 +19,7 @@ from app.codecs.form import FormPart, media_type, parse_multipart, parse_urlenco
 from app.codecs.json_body import parse_json
 from app.errors import InvalidRequest, TooManyPictures
 from app.http.endpoint import RawRequest
-from app.http.large_bodies import PIECE, off_the_loop, translate
+from app.http.large_bodies import off_the_loop, pieces, translate
 
 
 @dataclass(frozen=True)
@@ -236,8 +236,7 @@ def decode_pieces(encoded: bytes) -> bytes:
     """Raises `binascii.Error`, for padding before the end too."""
     if 0 <= encoded.find(b"=") < len(encoded) - 2:
         raise binascii.Error
-    starts = range(0, len(encoded), PIECE)
-    return b"".join([binascii.a2b_base64(encoded[start : start + PIECE], strict_mode=True) for start in starts])
+    return b"".join([binascii.a2b_base64(encoded[start:stop], strict_mode=True) for start, stop in pieces(encoded)])
 
 
 def is_wrapped(encoded: bytes) -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from app.errors import InvalidRequest
 from app.http.large_bodies import PIECE
+from app.observability.request_context import check_deadline
 
 MAX_PARTS = 1000
 MAX_HEAD = 2**14  # bytes of a part's headers
@@ -145,6 +146,7 @@ def percent_decode(text: bytes) -> bytes:
     """A piece at a time: the standard library's function keeps an object for each escape."""
     pieces, start = [], 0
     while start < len(text):
+        check_deadline()
         end = start + PIECE
         escape = text.find(b"%", end - 2, end)  # not to be cut
         end = escape if escape >= 0 and end < len(text) else end

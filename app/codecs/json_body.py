@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidRequest
 from app.http.large_bodies import PIECE, SMALL_BODY, count, pieces, translate
+from app.observability.request_context import check_deadline
 
 MAX_TOKENS = 100_000  # commas, opening brackets and quotes, outside of long arrays of numbers
 LONG_ARRAY = 256  # bytes of text from which on an array of numbers is cut out of a large body
@@ -177,6 +178,7 @@ class LongArray:
     def cut_at_commas(self) -> Iterator[bytes]:
         start, stop = self.place.start, self.place.stop
         while start < stop:
+            check_deadline()
             comma = self.text.find(b",", start + PIECE, stop)
             end = comma if comma >= 0 else stop
             yield self.text[start:end]

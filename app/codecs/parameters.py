@@ -1,4 +1,4 @@
-"""Parameters in URLs: the query of /predict, /read and /explain, and versions in paths."""
+"""Parameters in URLs and headers: of /predict, /read and /explain, and of numbers and binary tensors."""
 
 from __future__ import annotations
 
@@ -44,6 +44,12 @@ SCALE = {
     "in": "query",
     "description": f"What numbers are from 0 to: unit, 1, or byte, 255. {SCALE_RULE}",
     "schema": {"type": "string", "enum": ["unit", "byte"]},
+}
+JSON_LENGTH_PARAMETER = {
+    "name": "Inference-Header-Content-Length",
+    "in": "header",
+    "description": "For a body with a binary tensor: the length of its JSON in bytes. 0: no JSON, only the tensor.",
+    "schema": {"type": "integer"},
 }
 ON_ERROR = {
     "name": "on_error",

@@ -67,12 +67,6 @@ REQUEST_BODY = {
         "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
     },
 }
-JSON_LENGTH_PARAMETER = {
-    "name": "Inference-Header-Content-Length",
-    "in": "header",
-    "description": "For a body with a binary tensor: the length of its JSON in bytes. 0: no JSON, only the tensor.",
-    "schema": {"type": "integer"},
-}
 
 
 class RequestedOutput(NamedTuple):
@@ -115,26 +109,14 @@ def json_size(body: bytes, json_length: bytes | None) -> int:
 
 
 def parse_request(body: bytes, size: int, max_pictures: int) -> ParsedRequest:
-    """`size`: how many bytes of the body are JSON.
+    """`size`: how many bytes of the body are JSON, and before a tensor; without any, the tensor is of bytes.
 
     Numbers in binary are not copied. Raises `InvalidRequest` or `TooManyPictures`.
     """
-    if size == 0:
-        return ParsedRequest(None, decode_raw_images(body), RequestedOutput(binary=True))
-    return parse_parts(body[:size], memoryview(body)[size:], max_pictures)
-
-
-def decode_raw_images(body: bytes) -> NDArray[np.uint8]:
-    if not body or len(body) % 784:
-        raise InvalidRequest(
-            f"A raw tensor has 784 bytes per image, 0 (background) to 255 (ink): {len(body)} were sent."
-        )
-    return np.frombuffer(body, np.uint8).reshape(-1, 784)
-
-
-def parse_parts(text: bytes, blob: memoryview, max_pictures: int) -> ParsedRequest:
-    """`text` is the JSON, `blob` what follows it."""
-    if blob and len(text) <= MAX_CACHED_JSON:
+    text, blob = body[:size], memoryview(body)[size:]
+    if not text:
+        return ParsedRequest(None, decode_binary(blob, (len(blob) // 784, 784), "UINT8"), RequestedOutput(binary=True))
+    if blob and size <= MAX_CACHED_JSON:
         json, header = None, parse_header_cached(text, len(blob))
     else:
         json = parse_json(text)
@@ -257,13 +239,14 @@ def decode_tensor(
     if datatype == BYTES:
         count = count_pictures(shape, max_pictures)
         return split_elements(blob, count) if data is None else decode_strings(data, count)
-    check_shape(shape)
     if json is None or data is None:
         return decode_binary(blob, shape, datatype)
+    check_shape(shape)
     return decode_numbers(json.numbers(data, "data"), shape, datatype)
 
 
 def decode_binary(blob: memoryview, shape: tuple[int, ...], datatype: str) -> NDArray[Any]:
+    check_shape(shape)
     dtype = DTYPES[datatype]
     if len(blob) != math.prod(shape) * dtype.itemsize:
         raise InvalidRequest(f"{len(blob)} bytes do not fit a tensor of {datatype} with the shape {list(shape)}.")

@@ -11,13 +11,17 @@ import pytest
 from app.arrays import Probabilities
 from app.codecs.predictions import (
     ExplainedPrediction,
+    FailedPrediction,
+    Prediction,
     Predictions,
     ReadPage,
+    encode_each,
     encode_explained,
     encode_page,
     encode_predictions,
     line_texts,
 )
+from app.errors import BlankPicture, InvalidRequest
 from app.inference.explanation import Explanation
 
 
@@ -35,17 +39,31 @@ def probabilities(*confidences: float) -> Probabilities:
     return rows
 
 
+def good_predictions(content: bytes) -> list[Prediction]:
+    found = Predictions.model_validate_json(content).predictions
+    return [prediction for prediction in found if isinstance(prediction, Prediction)]
+
+
 def test_predictions_fit_their_schema_and_are_accepted_from_the_threshold_on() -> None:
-    document = Predictions.model_validate_json(encode_predictions(Model(), probabilities(0.5, 0.49), None))
-    assert [(prediction.digit, prediction.accepted) for prediction in document.predictions] == [(7, True), (7, False)]
-    assert document.predictions[1].confidence == pytest.approx(0.49)
-    assert document.predictions[0].image is None
+    predictions = good_predictions(encode_predictions(Model(), probabilities(0.5, 0.49), None))
+    assert [(prediction.digit, prediction.accepted) for prediction in predictions] == [(7, True), (7, False)]
+    assert predictions[1].confidence == pytest.approx(0.49)
+    assert predictions[0].image is None
 
 
 def test_images_are_shown_on_request() -> None:
-    images = np.zeros((1, 28, 28), np.uint8)
-    document = Predictions.model_validate_json(encode_predictions(Model(), probabilities(0.8), images))
-    assert document.predictions[0].image
+    (prediction,) = good_predictions(encode_predictions(Model(), probabilities(0.8), np.zeros((1, 28, 28), np.uint8)))
+    assert prediction.image
+
+
+def test_problems_stand_where_their_pictures_were() -> None:
+    errors = {0: BlankPicture("blank", picture=0), 2: InvalidRequest("no base64", picture=2)}
+    document = Predictions.model_validate_json(encode_each(Model(), probabilities(0.8, 0.9), None, errors))
+    kinds = [type(prediction) for prediction in document.predictions]
+    assert kinds == [FailedPrediction, Prediction, FailedPrediction, Prediction]
+    failed = document.predictions[2]
+    assert isinstance(failed, FailedPrediction)
+    assert (failed.error.detail, failed.error.status, failed.error.picture) == ("no base64", 400, 2)
 
 
 def test_explained_prediction_fits_its_schema() -> None:
