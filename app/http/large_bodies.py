@@ -6,27 +6,30 @@ from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 from app.observability.request_context import check_deadline
-from app.preprocessing.pool import thread_pool
+from app.preprocessing.pool import MAX_WAITING, BoundedThreadPool
 
 # Up to this size a body is parsed in the event loop: JSON of 64 images in 1 ms at most. A thread takes 0.1 ms more.
 SMALL_BODY = 2**18  # bytes
 # Bytes that one call is about. On 16 MiB it would keep the interpreter's lock, and so the event loop, for 10 to 40 ms.
 PIECE = 2**18
-MEMORY_OF_A_BYTE = 5  # bytes, beside the body: 16 MiB of JSON or base64 take up to 80 MB
 ALL = slice(None)
+
+# One thread: the work holds the interpreter's lock, so that two would only keep each other and the event loop waiting,
+# and 16 MiB of JSON or base64 take up to 80 MB beside the body.
+body_thread = BoundedThreadPool(1, MAX_WAITING)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 async def off_the_loop(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `work` returns: called here if it is about few bytes, else in a thread once there is memory for it.
+    """What `work` returns: called here if it is about few bytes, else in a thread, one work after the other.
 
     Raises `Overloaded`, and what `work` raises.
     """
     if size <= SMALL_BODY:
         return work(*args, **kwargs)
-    return await thread_pool.run_with_memory(size * MEMORY_OF_A_BYTE, work, *args, **kwargs)
+    return await body_thread.run(work, *args, **kwargs)
 
 
 def count(text: bytes, byte: bytes, place: slice = ALL) -> int:
