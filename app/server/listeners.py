@@ -153,6 +153,7 @@ def bind_unix(path: Path) -> tuple[socket.socket, SocketFile]:
         path.chmod(0o666)
         return listener, SocketFile(path, path.stat().st_ino)
     except OSError as error:
+        listener.close()
         raise StartupError(f"cannot listen on {path}: {error.strerror or error}") from error
 
 

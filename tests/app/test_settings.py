@@ -45,7 +45,10 @@ def test_version_policy_is_all_latest_or_specific(policy: str) -> None:
     assert Settings(version_policy=policy).version_policy == policy
 
 
-@pytest.mark.parametrize("policy", ["", "latest", "latest:0", "latest:-1", "specific:", "specific:1,", "specific:0", "specific:01", "newest:1"])
+@pytest.mark.parametrize(
+    "policy",
+    ["", "latest", "latest:0", "latest:-1", "specific:", "specific:1,", "specific:0", "specific:01", "newest:1"],
+)
 def test_malformed_version_policy_is_refused(policy: str) -> None:
     with pytest.raises(ValidationError):
         Settings(version_policy=policy)
@@ -100,9 +103,48 @@ def test_version_labels_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    "labels", ["stable=1", "digits/stable", "digits/stable=new", "digits/stable=1,digits/stable=2", "a/b:c=1", "a/7=1", "a/b=0"]
+    "labels",
+    ["stable=1", "digits/stable", "digits/stable=new", "digits/stable=1,digits/stable=2", "a/b:c=1", "a/7=1", "a/b=0"],
 )
 def test_malformed_version_labels_are_refused(monkeypatch: pytest.MonkeyPatch, labels: str) -> None:
     monkeypatch.setenv("DIGITS_VERSION_LABELS", labels)
     with pytest.raises(ValidationError):
         Settings()
+
+
+# --- bounds -----------------------------------------------------------------------------------------------------------
+
+
+def test_memory_is_shared_among_the_workers() -> None:
+    one, two = Settings(memory_bytes=2**30), Settings(memory_bytes=2**30, workers=2)
+    assert (one.memory_bytes_per_worker, two.memory_bytes_per_worker) == (2**30, 2**29)
+    assert (one.inflight_bytes, two.inflight_bytes) == (2**27, 2**26)
+    assert Settings(max_inflight_bytes=2**28, workers=2).inflight_bytes == 2**27
+
+
+def test_memory_is_by_default_what_the_process_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.settings.memory_limit", lambda: (2**29, "control group"))
+    assert Settings(workers=2).memory_bytes_per_worker == 2**28
+    assert Settings(workers=2).inflight_bytes == 2**25
+
+
+def test_body_of_the_maximum_size_always_fits() -> None:
+    assert Settings(memory_bytes=2**27, max_body_bytes=2**26).inflight_bytes == 2**26
+    with pytest.raises(ValidationError, match="would never fit"):
+        Settings(max_inflight_bytes=2**25, max_body_bytes=2**24, workers=4)
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "1e9"])
+def test_time_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("DIGITS_DRAIN_SECONDS", value)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_switch_without_a_value_is_on() -> None:
+    assert build_parser().parse_args(["serve", "--access-log", "--port", "1"]).access_log == "true"
+
+
+def test_metrics_port_is_another_port() -> None:
+    with pytest.raises(ValidationError, match="are the same"):
+        Settings(port=9000, metrics_port=9000)

@@ -31,7 +31,7 @@ class Service:
 
     @property
     def address(self) -> str:
-        found = re.search(r"http://\S+?:\d+", self.welcome)
+        found = re.search(r"http://(\[\S+\]|[^\s:]+):\d+", self.welcome)
         assert found
         return found[0]
 
