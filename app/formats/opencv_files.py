@@ -68,4 +68,4 @@ def parse_webp(content: bytes) -> OpenCvFile | None:
 def parse_bmp(content: bytes) -> OpenCvFile:
     """A BMP with run-length encoding."""
     width, height = struct.unpack_from("<ii", content, 18)
-    return OpenCvFile(content, abs(width), abs(height), bytes_per_pixel=4)
+    return OpenCvFile(content, abs(width), abs(height), bytes_per_pixel=7)

@@ -28,6 +28,7 @@ from app.preprocessing.constants import integer, number
 from app.preprocessing.scaling import shrink
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+MAX_SIDE = 65_535  # pixels, as in a JPEG. A decoder takes longer for many short rows than for their pixels.
 BGRA_TO_RGBA = [2, 1, 0, 3]  # OpenCV's order of channels
 
 LONGEST_SIDE = integer("LONGEST_SIDE")
@@ -50,6 +51,8 @@ def open_picture(content: bytes, max_pixels: int) -> Picture:
     """
     picture = parse_plain_png(content) or parse_opencv_file(content) or open_with_pillow(content)
     width, height = picture.width, picture.height
+    if max(width, height) > MAX_SIDE:
+        raise TooManyPixels(f"The picture has {width} x {height} pixels, but a side may have at most {MAX_SIDE:,}.")
     if width * height > max_pixels:
         raise TooManyPixels(
             f"The picture has {width} x {height} pixels, but at most {max_pixels:,} are accepted: send a smaller one."

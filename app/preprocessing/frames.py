@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.arrays import Grayscale, Mask
 from app.preprocessing.background import MIN_CONTRAST, border
-from app.preprocessing.components import is_rectangular
+from app.preprocessing.components import find_outlines, is_rectangular
 from app.preprocessing.constants import integer, number
 
 MIN_CARD_SIDE = integer("MIN_CARD_SIDE")
@@ -53,6 +53,8 @@ def find_card(picture: Grayscale, foreground: Mask) -> Region | None:
     if outline is None:
         return None
     inside = without_rim(outline, card.shape)
+    if not cv2.countNonZero(cv2.bitwise_and(inside, card)):  # it is all rim
+        return None
     x, y, width, height = cv2.boundingRect(inside)
     pixels, inside, card = (array[y : y + height, x : x + width] for array in (picture[top:, left:], inside, card))
     background = np.uint8(np.median(pixels[cv2.bitwise_and(inside, card) > 0]))
@@ -61,13 +63,15 @@ def find_card(picture: Grayscale, foreground: Mask) -> Region | None:
 
 def card_outline(card: Mask) -> NDArray[np.int32] | None:
     """The longest outline, if it is a rectangle and has holes that are writing."""
-    outlines, hierarchy = cv2.findContours(card, cv2.RETR_TREE, cv2.CHAIN_APPROX_NONE)
+    outlines, hierarchy = find_outlines(card, cv2.RETR_TREE)
+    if not outlines:
+        return None
     longest = max(range(len(outlines)), key=lambda i: len(outlines[i]))
-    _, _, child, parent = hierarchy[0][longest]
+    _, _, child, parent = hierarchy[longest]
     if parent >= 0 or not is_rectangular(outlines[longest]):
         return None
     while child >= 0:
-        hole, (following, _, island, _) = outlines[child], hierarchy[0][child]
+        hole, (following, _, island, _) = outlines[child], hierarchy[child]
         is_long = max(cv2.boundingRect(hole)[2:]) > MIN_WRITING * max(card.shape)
         # The holes of a thick zero or eight are convex and empty.
         if is_long and (island >= 0 or not is_convex(hole)):
@@ -149,6 +153,8 @@ def holds_writing(cell: Grayscale, background: int) -> bool:
     if int(contrast.max()) < MIN_CONTRAST:
         return False
     foreground = cv2.threshold(contrast, int(contrast.max()) // 2, 255, cv2.THRESH_BINARY)[1]
-    outlines, _ = cv2.findContours(foreground, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outlines, _ = find_outlines(np.asarray(foreground, np.uint8), cv2.RETR_EXTERNAL)
+    if not outlines:
+        return False
     longest = max(outlines, key=len)
     return max(cv2.boundingRect(longest)[2:]) > MIN_WRITING * max(cell.shape) and not is_rectangular(longest)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.arrays import Grayscale, Ink, Mask
 from app.errors import BlankPicture
+from app.observability.request_context import check_deadline
 from app.preprocessing.background import (
     MIN_CONTRAST,
     SOFT_EDGE,
@@ -28,6 +29,7 @@ from app.preprocessing.constants import integer, number
 from app.preprocessing.frames import find_card, find_cell
 from app.preprocessing.ruled_lines import remove_ruled_lines
 
+MAX_REGIONS = integer("MAX_REGIONS")
 FULL_INK = integer("FULL_INK")
 STRONG_INK = integer("STRONG_INK")
 UNIFORM_BORDER = integer("UNIFORM_BORDER")
@@ -46,15 +48,19 @@ MIN_STROKE = number("MIN_STROKE")
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
-def extract_ink(picture: Grayscale) -> Ink:
-    """The foreground of a picture, or of the card or cell in it that was written on. Raises `BlankPicture`."""
-    region = find_cell(picture)
+def extract_ink(picture: Grayscale, max_regions: int = MAX_REGIONS) -> Ink:
+    """The foreground of a picture, or of the card or cell in it that was written on. Raises `BlankPicture`.
+
+    `max_regions`: that may lie within each other.
+    """
+    check_deadline()
+    region = find_cell(picture) if max_regions else None
     if region is None:
         ink = separate_foreground(picture)
-        region = find_card(picture, binarize(ink))
+        region = find_card(picture, binarize(ink)) if max_regions else None
         if region is None:
             return ink
-    written = extract_ink(region.pixels)
+    written = extract_ink(region.pixels, max_regions - 1)
     ink = np.zeros_like(picture)
     ink[region.top : region.top + len(written), region.left : region.left + written.shape[1]] = written
     return ink

@@ -7,23 +7,34 @@ decode -> ink -> without form lines -> layout -> for each line: strip -> overseg
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from app.arrays import Image, Images, Ink, Probabilities
-from app.errors import BlankPicture, TooManyDigits
+from app.arrays import Images, Ink, Probabilities
+from app.errors import BlankPicture
 from app.observability.request_context import check_deadline
-from app.preprocessing.components import binarize
+from app.preprocessing.components import binarize, bounding_box
 from app.preprocessing.decode import Picture, decode, open_picture
 from app.preprocessing.ink import extract_ink
 from app.preprocessing.normalize import centre, fit
 from app.preprocessing.ruled_lines import erase_lines
 from app.segmentation import lattice, layout
 from app.segmentation.form_lines import find_form_lines
-from app.segmentation.layout import Component, Labels
+from app.segmentation.layout import Component
 from app.segmentation.line_strip import Placement, line_strip
-from app.segmentation.oversegmentation import Cuts, Segment, Strip, candidate_segments, oversegment
+from app.segmentation.oversegmentation import (
+    Cuts,
+    Segment,
+    SegmentBudget,
+    Strip,
+    candidate_segments,
+    oversegment,
+    too_many_digits,
+)
+
+MAX_STRIPS = 6  # areas of the page: 30 lines that slope by 5 degrees take 2.7
 
 
 class RecognizedDigit(NamedTuple):
@@ -39,14 +50,13 @@ class Line(NamedTuple):
     placement: Placement
     cuts: Cuts
     segments: list[Segment]
-    images: list[Image]  # one for each segment
 
     @classmethod
-    def of(cls, components: list[Component], page: Ink, labels: Labels, picture_scale: float) -> Self:
-        strip, placement = line_strip(components, page, labels, picture_scale)
-        cuts = oversegment(strip)
-        segments = candidate_segments(strip, cuts)
-        return cls(strip, placement, cuts, segments, [centre(fit(segment.ink)) for segment in segments])
+    def of(cls, strip: Strip, placement: Placement, budget: SegmentBudget) -> Self:
+        """Raises `TooManyDigits`."""
+        check_deadline()
+        cuts = oversegment(strip, budget)
+        return cls(strip, placement, cuts, candidate_segments(strip, cuts, budget))
 
     def decode(self, probabilities: Probabilities) -> list[RecognizedDigit]:
         path = lattice.decode(self.strip, self.cuts, self.segments, probabilities)
@@ -60,11 +70,7 @@ class Document(NamedTuple):
     """All candidate segments on a picture, line by line."""
 
     lines: list[Line]
-
-    @property
-    def images(self) -> Images:
-        """(n, 28, 28), for the model to read."""
-        return np.stack([image for line in self.lines for image in line.images])
+    images: Images  # (n, 28, 28), for the model to read: one for each segment
 
     def decode(self, probabilities: Probabilities) -> list[list[RecognizedDigit]]:
         """The digits of each line that has any, given a row (10,) for each of `images`."""
@@ -93,9 +99,17 @@ def segment_ink(page: Ink, max_digits: int, picture_scale: float = 1.0) -> Docum
     lines, labels = layout.find_lines(page)
     if not lines:
         raise BlankPicture("The picture has no ink on it: send one with digits on it.")
-    if layout.estimated_digits(lines) > max_digits:
-        raise TooManyDigits(f"There is ink for more than the {max_digits} digits we read at once: send a part of it.")
-    return Document([Line.of(components, page, labels, picture_scale) for components in lines])
+    if layout.estimated_digits(lines) > max_digits or strip_area(lines) > MAX_STRIPS * page.size:
+        raise too_many_digits(max_digits)
+    budget = SegmentBudget(max_digits)
+    strips = [line_strip(components, page, labels, picture_scale) for components in lines]
+    segmented = [Line.of(strip, placement, budget) for strip, placement in strips]
+    return Document(segmented, np.stack([centre(fit(segment.ink)) for line in segmented for segment in line.segments]))
+
+
+def strip_area(lines: Sequence[Sequence[Component]]) -> int:
+    """Pixels of the page in all lines' boxes, which overlap where lines slope."""
+    return sum(box.width * box.height for box in map(bounding_box, lines))
 
 
 def without_form_lines(page: Ink) -> Ink:

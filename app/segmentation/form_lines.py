@@ -27,6 +27,7 @@ UPRIGHT_COVERS = 0.9  # of the form's height: an upright
 THICKEST = 0.12  # of a form's height: no line is thicker,
 THIN = 6  # pixels: or thicker than this in a low form
 TOP_TO_BOTTOM = 0.6  # of a form's height: the least between its top line and its bottom line
+MOST_FORMS = 4  # areas of the page: frames within each other are not looked through one by one
 OPEN_WIDTH = 1.5  # heights: a form so wide may be a comb, which has no top or no bottom
 LEAST_DIGIT_HEIGHT = 0.4  # of its box
 END_UPRIGHTS = 1 / 6  # of a form's width: the first and the last upright are so near its ends
@@ -55,9 +56,13 @@ def find_form_lines(page: Mask) -> FormLines | None:
 def possible_forms(page: Mask) -> Iterator[tuple[tuple[slice, slice], Mask]]:
     """The connected components that are large, hollow and rectangular: their place on the page, and their own ink."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(page, connectivity=8, ltype=cv2.CV_32S)
+    unseen = MOST_FORMS * page.size  # pixels
     for label, (left, top, width, height, area) in enumerate(stats.tolist()):
         if label == 0 or min(width, height) < SMALLEST_FORM or area > MOST_INK * width * height:
             continue
+        unseen -= width * height
+        if unseen < 0:
+            return
         within = slice(top, top + height), slice(left, left + width)
         component = np.where(labels[within] == label, np.uint8(255), np.uint8(0))
         if is_rectangular(cv2.findNonZero(component)):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Ink
-from app.preprocessing.components import FOREGROUND_LEVEL, Box, bounding_box, gap
+from app.preprocessing.components import FOREGROUND_LEVEL, Box, bounding_box
 
 Labels = NDArray[np.int32]  # (H, W): the connected component of each pixel, 0 if it has none
 
@@ -113,26 +113,37 @@ def join_broken_strokes(components: Sequence[Component], height: float) -> list[
     owners = list(range(len(components)))
     for first, second in nearby_pairs(components, BROKEN_STROKE_GAP * height):
         one, other = owners[first], owners[second]
-        if one == other or (both := union(joined[one], joined[other])).height > TALLEST * height:
+        if one == other or joint_height(joined[one], joined[other]) > TALLEST * height:
             continue
-        joined[one] = both
+        joined[one] = union(joined[one], joined[other])
         del joined[other]
         owners = [one if owner == other else owner for owner in owners]
     return list(joined.values())
 
 
+def joint_height(one: Box, other: Box) -> int:
+    return max(one.bottom, other.bottom) - min(one.top, other.top)
+
+
 def nearby_pairs(components: Sequence[Component], limit: float) -> list[tuple[int, int]]:
     """Indices of those whose boxes are no further apart, the nearest first."""
-    left, top, right, bottom = edges(components)
-    x = np.maximum(0, np.maximum.outer(left, left) - np.minimum.outer(right, right))
-    y = np.maximum(0, np.maximum.outer(top, top) - np.minimum.outer(bottom, bottom))
-    distances = np.hypot(x, y)
-    first, second = np.nonzero(np.triu(distances <= limit, 1))
-    order = np.argsort(distances[first, second], kind="stable")
+    boxes = edges(components)
+    pairs = [(index, distances(boxes[:, index], boxes[:, index + 1 :])) for index in range(len(components))]
+    first = np.concatenate([np.full(int((to_others <= limit).sum()), index) for index, to_others in pairs])
+    second = np.concatenate([index + 1 + np.flatnonzero(to_others <= limit) for index, to_others in pairs])
+    apart = np.concatenate([to_others[to_others <= limit] for _, to_others in pairs])
+    order = np.argsort(apart, kind="stable")
     return list(zip(first[order].tolist(), second[order].tolist(), strict=True))
 
 
-def edges(components: Sequence[Component]) -> NDArray[np.intp]:
+def distances(box: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float64]:
+    """In pixels between the edges of one box (4,) and those of others (4, n); 0 where they overlap."""
+    x = np.maximum(box[0], others[0]) - np.minimum(box[2], others[2])
+    y = np.maximum(box[1], others[1]) - np.minimum(box[3], others[3])
+    return np.hypot(np.maximum(0, x), np.maximum(0, y))
+
+
+def edges(components: Sequence[Box]) -> NDArray[np.intp]:
     """(4, n): left, top, right and bottom of each."""
     boxes = [(component.left, component.top, component.right, component.bottom) for component in components]
     return np.array(boxes, np.intp).reshape(-1, 4).T
@@ -147,28 +158,44 @@ def union(one: Component, other: Component) -> Component:
 def chain_into_lines(components: Sequence[Component]) -> list[list[Component]]:
     """Lines, which may slope: each component follows the one on its left that it shares the most rows with."""
     lines: list[list[Component]] = []
+    ends = np.empty((4, len(components)), np.intp)  # the edges of each line's last component
     for component in sorted(components, key=lambda component: component.left):
-        best = max(lines, key=lambda line: overlap(line[-1], component), default=[])
-        if best and overlap(best[-1], component) >= LEAST_OVERLAP:
-            best.append(component)
-        else:
-            lines.append([component])
+        shared = overlaps(edges([component])[:, 0], ends[:, : len(lines)])
+        best = int(shared.argmax()) if lines else 0
+        if not lines or shared[best] < LEAST_OVERLAP:
+            best = len(lines)
+            lines.append([])
+        lines[best].append(component)
+        ends[:, best] = edges([component])[:, 0]
     return lines
 
 
-def overlap(one: Box, other: Box) -> float:
-    """The rows that both have, as a share of the lower one's."""
-    return (min(one.bottom, other.bottom) - max(one.top, other.top)) / min(one.height, other.height)
+def overlaps(box: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The rows that a box (4,) and each of others (4, n) both have, as a share of the lower one's."""
+    (top, bottom), (tops, bottoms) = box[1::2], others[1::2]
+    return (np.minimum(bottom, bottoms) - np.maximum(top, tops)) / np.minimum(bottom - top, bottoms - tops)
 
 
 def attach_small(small: Sequence[Component], lines: list[list[Component]]) -> list[Component]:
     """Appends each to the line that it lies in; returns those that lie in none."""
     unattached = []
+    members = [component for line in lines for component in line]
+    line_of = np.array([index for index, line in enumerate(lines) for _ in line], np.intp)
+    boxes = edges(members)
     for component in small:
-        nearest_line = min(lines, key=lambda line: min(gap(component, neighbour) for neighbour in line))
-        nearest = min(nearest_line, key=lambda neighbour: gap(component, neighbour))
-        if gap(component, nearest) <= nearest.height and overlap(component, nearest) >= LEAST_OVERLAP:
-            nearest_line.append(component)
+        box = edges([component])
+        apart = distances(box[:, 0], boxes)
+        nearest = np.flatnonzero(apart == apart.min())
+        chosen = int(nearest[line_of[nearest].argmin()])  # of several that are as near, the one in the upper line
+        if apart[chosen] <= members[chosen].height and overlap(component, members[chosen]) >= LEAST_OVERLAP:
+            lines[line_of[chosen]].append(component)
+            members.append(component)
+            line_of, boxes = np.append(line_of, line_of[chosen]), np.concatenate([boxes, box], axis=1)
         else:
             unattached.append(component)
     return unattached
+
+
+def overlap(one: Box, other: Box) -> float:
+    """The rows that both have, as a share of the lower one's."""
+    return float(overlaps(edges([one])[:, 0], edges([other]))[0])

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Ink
+from app.errors import TooManyDigits
 from app.preprocessing.components import FOREGROUND_LEVEL, foreground_box
 
 Costs = NDArray[np.float32]
@@ -29,6 +30,10 @@ SAME_PLACE = 0.25  # a place's cuts differ in cost by no more
 PLACE_DISTANCE = 0.1  # the least between two places
 DEEPEST_CUT = 0.5  # ink that a cut may cross, in heights of the digits
 WIDEST_SEGMENT = 1.6  # of a segment with a cut inside it
+
+SEGMENTS_PER_DIGIT = 10  # for each digit that a page may have; pages have five to seven for each that they do have
+MIN_SEGMENTS = 64  # of a page, however few digits it may have
+SEGMENT_PIXELS = 2**15  # a segment that needs more counts as several; those of sloping lines need 12,000
 
 # The shape penalty of a segment, in natural logarithms. Chosen on pages made of MNIST's validation digits.
 WIDE = 0.65  # heights: a digit that is wider is penalized
@@ -63,8 +68,29 @@ class Segment(NamedTuple):
     ink: Ink
 
 
-def oversegment(strip: Strip) -> Cuts:
-    """Both ends, and every place between them where a digit might end. There is ink between any two."""
+class SegmentBudget:
+    """The segments that a page may still have: a few hundred bytes of strokes could ask for 200,000 of them."""
+
+    def __init__(self, max_digits: int) -> None:
+        self.max_digits = max_digits
+        self.left = max(MIN_SEGMENTS, SEGMENTS_PER_DIGIT * max_digits)
+
+    def take(self, segments: int, pixels: int) -> None:
+        """`pixels`: that are looked at for them. Raises `TooManyDigits`."""
+        self.left -= segments + pixels // SEGMENT_PIXELS
+        if self.left < 0:
+            raise too_many_digits(self.max_digits)
+
+
+def too_many_digits(max_digits: int) -> TooManyDigits:
+    return TooManyDigits(f"There is ink for more than the {max_digits} digits we read at once: send a part of it.")
+
+
+def oversegment(strip: Strip, budget: SegmentBudget) -> Cuts:
+    """Both ends, and every place between them where a digit might end. There is ink between any two.
+
+    Raises `TooManyDigits`.
+    """
     cost = np.multiply(strip.ink, 1 / 255, dtype=np.float32)
     height, width = cost.shape
     (from_top, from_bottom), (steps_up, steps_down) = cheapest_paths(np.stack([cost, cost[::-1]]))
@@ -76,7 +102,7 @@ def oversegment(strip: Strip) -> Cuts:
     crossed = cost[np.arange(height), paths].sum(axis=1)
     left_end = np.zeros((1, height), np.intp)
     cuts = Cuts(np.concatenate([left_end, paths, left_end + width]), np.pad(crossed, 1))
-    return without_repeated_cuts(strip, cuts)
+    return without_repeated_cuts(strip, cuts, budget)
 
 
 def cheapest_paths(cost: Costs) -> tuple[Costs, NDArray[np.int8]]:
@@ -117,11 +143,13 @@ def trace(paths: Columns, rows: Columns, steps: NDArray[np.int8]) -> None:
         paths[begun, row - 1] = column + steps[row, column]
 
 
-def without_repeated_cuts(strip: Strip, cuts: Cuts) -> Cuts:
+def without_repeated_cuts(strip: Strip, cuts: Cuts, budget: SegmentBudget) -> Cuts:
     """The first of each run of cuts that have no ink between them."""
     kept = [0]
     for index in range(1, len(cuts.columns)):
-        if ink_between(strip, cuts, kept[-1], index)[0].max(initial=0) > FOREGROUND_LEVEL:
+        ink, _ = ink_between(strip, cuts, kept[-1], index)
+        budget.take(0, ink.size)
+        if ink.max(initial=0) > FOREGROUND_LEVEL:
             kept.append(index)
     return Cuts(cuts.columns[kept], cuts.crossed[kept])
 
@@ -135,14 +163,18 @@ def ink_between(strip: Strip, cuts: Cuts, start: int, end: int) -> tuple[Ink, in
     return strip.ink[:, first:last] * inside, first
 
 
-def candidate_segments(strip: Strip, cuts: Cuts) -> list[Segment]:
-    """All segments that may be a digit, ordered by their start. Two neighbouring cuts always bound one."""
+def candidate_segments(strip: Strip, cuts: Cuts, budget: SegmentBudget) -> list[Segment]:
+    """All segments that may be a digit, ordered by their start. Two neighbouring cuts always bound one.
+
+    Raises `TooManyDigits`.
+    """
     segments: list[Segment] = []
     for start in range(len(cuts.columns) - 1):
         for end in range(start + 1, len(cuts.columns)):
             segment = segment_between(strip, cuts, start, end)
             if end > start + 1 and segment.box[2] > WIDEST_SEGMENT * strip.height:
                 break
+            budget.take(1, segment.ink.size)
             segments.append(segment)
     return segments
 

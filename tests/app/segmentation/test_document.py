@@ -75,9 +75,9 @@ def test_neighbouring_lines_ink_is_not_in_a_strip() -> None:
 
 
 def test_every_segment_becomes_an_image_of_mnists_geometry() -> None:
-    (line,) = document.segment_ink(bars(sheet(), (50, 60), (120, 60), height=60), 10).lines
-    assert len(line.images) == len(line.segments) >= 2
-    for image in line.images:
+    page = document.segment_ink(bars(sheet(), (50, 60), (120, 60), height=60), 10)
+    assert len(page.images) == len(page.lines[0].segments) >= 2
+    for image in page.images:
         x, y, width, height = cv2.boundingRect(image)
         assert max(width, height) == 20
         assert abs(x + width / 2 - 14.5) <= 1

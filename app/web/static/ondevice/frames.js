@@ -32,6 +32,7 @@ export function findCard(picture, foreground) {
   const outline = cardOutline(card);
   if (!outline) return null;
   const inside = withoutRim(outline, card);
+  if (!cv.countNonZero(mats.bitwiseAnd(inside, card))) return null; // it is all rim
   const inner = cv.boundingRect(inside);
   const [x, y] = [box.x + inner.x, box.y + inner.y];
   return {
@@ -53,6 +54,7 @@ function cardPixels(pixels, inside, card) {
 /** The longest outline, if it is a rectangle and has holes that are writing. */
 function cardOutline(card) {
   const outlines = mats.findOutlines(card, cv.RETR_TREE);
+  if (!outlines.length) return null;
   const longest = outlines.reduce((best, other) => (other.outline.rows > best.outline.rows ? other : best));
   if (longest.parent >= 0 || !isRectangular(longest.outline)) return null;
   const shortest = MIN_WRITING * Math.max(card.rows, card.cols);
@@ -147,6 +149,7 @@ function holdsWriting(cell, background) {
   const most = highest(contrast.data);
   if (most < MIN_CONTRAST) return false;
   const outlines = mats.findOutlines(mats.threshold(contrast, Math.floor(most / 2)), cv.RETR_EXTERNAL);
+  if (!outlines.length) return false;
   const { outline } = outlines.reduce((best, other) => (other.outline.rows > best.outline.rows ? other : best));
   const { width, height } = cv.boundingRect(outline);
   return Math.max(width, height) > MIN_WRITING * Math.max(cell.rows, cell.cols) && !isRectangular(outline);

@@ -10,6 +10,7 @@ import {
   FULL_INK,
   FULL_INK_QUANTILE,
   INSIDE_SHARE,
+  MAX_REGIONS,
   MIN_BACKGROUND,
   MIN_CONTRAST,
   MIN_INK,
@@ -33,14 +34,14 @@ import { removeRuledLines } from "./ruled_lines.js";
 export class BlankPicture extends Error {}
 
 /** The foreground of a picture, or of the card or cell in it that was written on. Throws `BlankPicture`. */
-export function extractInk(picture) {
-  let region = findCell(picture);
+export function extractInk(picture, maxRegions = MAX_REGIONS) {
+  let region = maxRegions ? findCell(picture) : null;
   if (!region) {
     const ink = separateForeground(picture);
-    region = findCard(picture, binarize(ink));
+    region = maxRegions ? findCard(picture, binarize(ink)) : null;
     if (!region) return ink;
   }
-  const written = extractInk(region.pixels);
+  const written = extractInk(region.pixels, maxRegions - 1);
   const { data, cols } = picture;
   const ink = new Uint8Array(data.length);
   for (let y = 0; y < written.rows; y++) ink.set(written.ucharPtr(y), (region.y + y) * cols + region.x);

@@ -1,6 +1,8 @@
 // OpenCV's functions as Python has them: they return a new Mat. `cv` is OpenCV itself, which the worker loads.
 // A Mat holds 8 bits in one channel, unless a comment says otherwise.
 
+import { MAX_TRACED } from "./constants.js";
+
 let allocated = [];
 
 /** Returns what `work` returns, which is not a Mat, and frees the Mats that it made. */
@@ -77,10 +79,14 @@ export function connectedComponents(mask) {
   return { count, labels: labels.data32S.slice() };
 }
 
-/** Each outline of a mask as a Mat, with the indices of its next sibling, its first child and its parent; -1: none. */
+/**
+ * Each outline of a mask as a Mat, with the indices of its next sibling, its first child and its parent; -1: none.
+ * Empty where there are more than `MAX_TRACED`.
+ */
 export function findOutlines(mask, mode) {
   const vector = allocate(new cv.MatVector());
   const hierarchy = output((out) => cv.findContours(mask, vector, out, mode, cv.CHAIN_APPROX_NONE)).data32S;
+  if (vector.size() > MAX_TRACED) return [];
   return Array.from({ length: vector.size() }, (_, i) => ({
     outline: allocate(vector.get(i)),
     next: hierarchy[4 * i],
