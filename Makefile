@@ -14,11 +14,12 @@ UV_VERSION := 0.13.9
 UV := .cache/uv-$(UV_VERSION)
 KSERVE := .cache/kserve
 JAVASCRIPT := .cache/javascript
+SBOM := .cache/sbom
 PROMTOOL := .cache/promtool/promtool
 RUNTIME := app/web/static/runtime
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check train bench lock runtime clean browser npm wrk nginx clients
+.PHONY: help serve test test-all check train bench lock sbom runtime clean browser npm wrk nginx clients
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,7 +60,13 @@ lock: $(UV)/bin/uv ## Write requirements/ from pyproject.toml; ARGS=--upgrade ta
 	$(LOCK_NPM) requirements/browser
 	$(LOCK_NPM) requirements/javascript
 	$(LOCK) requirements/browser/node.in --output-file requirements/browser/node.txt
+	$(LOCK) requirements/sbom.in --constraints requirements/test.txt --output-file requirements/sbom.txt
 	$(LOCK) requirements/kserve.in --output-file requirements/kserve.txt --override requirements/kserve.overrides
+
+sbom: $(SBOM)/stamp ## Write the software bills of materials of both images (CycloneDX) into sbom/
+	@mkdir -p sbom
+	@for image in cpu gpu; do $(SBOM)/bin/python deploy/sbom.py $$image > sbom/digits-$$image.cdx.json || exit; done
+	@ls sbom/*
 
 runtime: $(RUNTIME)/stamp ## Fetch the libraries for reading digits in the browser; needs npm
 
@@ -86,6 +93,11 @@ $(KSERVE)/stamp: requirements/kserve.txt | $(VENV)/bin/pip
 	@echo "Installing KServe's client, for its tests, into $(KSERVE) (about 70 MB to download) ..."
 	@$(PYTHON) -m venv --clear --without-pip $(KSERVE)
 	@$(call PIP,--python $(KSERVE)/bin/python) --no-compile -r $<
+	@touch $@
+
+$(SBOM)/stamp: requirements/sbom.txt | $(VENV)/bin/pip
+	@$(PYTHON) -m venv --clear --without-pip $(SBOM)
+	@$(call PIP,--python $(SBOM)/bin/python) -r $<
 	@touch $@
 
 $(JAVASCRIPT)/stamp: requirements/javascript/package-lock.json | npm
