@@ -24,7 +24,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
@@ -129,7 +129,7 @@ def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
     for name in names:
         field = Settings.model_fields[name]
         text = f"{field.description} (default: {field.default or field.get_default()}; {variable_of(name)})"
-        flag: dict[str, str] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
+        flag: dict[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
         options = (option_of(name), *OTHER_OPTIONS.get(name, ()))
         parser.add_argument(*options, help=text.replace("%", "%%"), metavar=name.upper(), **flag)
 

@@ -94,10 +94,10 @@ def bind(host: str, port: int) -> list[socket.socket]:
             failed[address] = error
             if error.errno not in UNUSABLE:
                 break
-    for address, error in failed.items():
-        if error.errno not in UNUSABLE or not sockets:
-            raise StartupError(cannot_listen(host, port, error)) from error
-        logger.warning("not listening on %s: %s", address, error.strerror)
+    for address, failure in failed.items():
+        if failure.errno not in UNUSABLE or not sockets:
+            raise StartupError(cannot_listen(host, port, failure)) from failure
+        logger.warning("not listening on %s: %s", address, failure.strerror)
     return sockets
 
 

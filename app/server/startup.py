@@ -7,7 +7,7 @@ import os
 import shlex
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from app import __version__, environment
 from app.environment import Origin, one_line, service_links
@@ -80,7 +80,7 @@ def welcome(listeners: Listeners, device: str) -> str:
     )
 
 
-def address_of(listeners: list[socket.socket]) -> str:
+def address_of(listeners: Sequence[socket.socket]) -> str:
     """An address that answers on this machine: IPv4 where it is listened on, since not every machine has IPv6."""
     found = {listener.family: listener.getsockname() for listener in reversed(listeners)}
     host, port = (found.get(socket.AF_INET) or found[socket.AF_INET6])[:2]

@@ -174,8 +174,10 @@ def test_error_is_one_line_whatever_the_value_holds(
     ],
     ids=lambda foreign: next(iter(foreign)),
 )
-def test_variables_for_a_whole_pod_do_no_harm(foreign: dict[str, str]) -> None:
-    with serving("--device", "cpu", **foreign) as service:
+def test_variables_for_a_whole_pod_do_no_harm(monkeypatch: pytest.MonkeyPatch, foreign: dict[str, str]) -> None:
+    for name, value in foreign.items():
+        monkeypatch.setenv(name, value)
+    with serving("--device", "cpu") as service:
         assert service.get("/models")[0] == 200
         assert service.metric("digits_requests_in_flight") == 1
 

@@ -22,7 +22,7 @@ def stick_in_health(wait: Callable[[], object]) -> None:
         wait()
         return answer(*args)
 
-    health.loaded_models = stuck_answer
+    health.loaded_models = stuck_answer  # type: ignore[assignment]
 
 
 def stick_thread() -> None:
