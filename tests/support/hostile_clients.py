@@ -1,4 +1,4 @@
-"""Clients that take what they can get of a service: `python -m tests.support.hostile_clients PORT SECONDS`.
+"""Clients that take what they can get of a service: `python -m tests.support.hostile_clients PORT`.
 
 Each kind runs as a process of its own, at a low priority, while a bystander sends small requests and probes.
 """
@@ -9,10 +9,14 @@ import argparse
 import gzip
 import http.client
 import io
+import json
 import os
+import random
+import select
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -194,7 +198,7 @@ def at(values: list[float], share: float) -> float:
 
 def besiege(port: int, seconds: float) -> Report:
     """Lets all kinds loose on the service for so long, and asks it small things meanwhile."""
-    command = [sys.executable, "-m", "tests.support.hostile_clients", str(port), str(seconds), "--kind"]
+    command = [sys.executable, "-m", "tests.support.hostile_clients", str(port), "--seconds", str(seconds), "--kind"]
     attackers = [subprocess.Popen([*command, kind], cwd=ROOT) for kind in KINDS]
     report = Report(Counter(), [], [])
     end = time.monotonic() + seconds
@@ -228,13 +232,103 @@ def ask(port: int, method: str, path: str, statuses: Counter[int], milliseconds:
         milliseconds.append((time.perf_counter() - began) * 1000)
 
 
+# --- requests whose time is taken -------------------------------------------------------------------------------------
+
+
+def comb() -> bytes:
+    pixels = np.full((400, 3000), 255, np.uint8)
+    pixels[50:-50, ::2] = 0
+    return encoded(pixels, "PNG")
+
+
+def noise() -> bytes:
+    return encoded(np.random.default_rng(0).integers(0, 256, (3000, 4000), np.uint8), "PNG", compress_level=1)
+
+
+def encoded(pixels: np.ndarray, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **options)
+    return file.getvalue()
+
+
+def tensors() -> bytes:
+    return (
+        b'{"instances":[' + b",".join([b"[" + b",".join([b"%d" % (i % 256) for i in range(784)]) + b"]"] * 4096) + b"]}"
+    )
+
+
+REQUESTS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "small": ("/predict", lambda: SEVEN),
+    "explained": ("/explain", lambda: SEVEN),
+    "large WebP": ("/predict", lambda: picture("WEBP")),
+    "large TIFF": ("/read", lambda: picture("TIFF")),
+    "large GIF": ("/explain", lambda: picture("GIF")),
+    "noise": ("/predict", noise),
+    "noise read": ("/read", noise),
+    "comb": ("/read", comb),
+    "tensors": ("/v1/models/digits:predict", tensors),
+    "explained tensors": ("/v1/models/digits:explain", tensors),
+    "JSON": ("/predict", lambda: b'{"images":[' + b"[]," * (4 * MIB) + b"[]]}"),
+}
+bodies: dict[str, bytes] = {}
+
+
+def seconds_for(port: int, name: str, pause_s: float) -> float:
+    """From the first byte to the end of the response. The last byte comes after a pause."""
+    path, _ = REQUESTS[name]
+    body = bodies[name]
+    began = time.monotonic()
+    with suppress(OSError), connect(port) as connection:
+        connection.sendall(head(path, len(body), "Connection: close") + body[:-1])
+        if not select.select([connection], [], [], pause_s)[0]:
+            connection.sendall(body[-1:])
+        connection.settimeout(30)
+        while connection.recv(65536):
+            pass
+    return time.monotonic() - began
+
+
+def seconds_to_answer(port: int, seed: int, clients: int = 8, requests: int = 3) -> dict[str, list[float]]:
+    """Of random requests by several clients at once: some send slowly, some stop sending, some leave."""
+    for name, (_, make) in REQUESTS.items():
+        bodies.setdefault(name, make())
+    times: dict[str, list[float]] = {}
+    threads = [
+        threading.Thread(target=send_some, args=(port, random.Random(f"{seed} {number}"), requests, times), daemon=True)
+        for number in range(clients)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return times
+
+
+def send_some(port: int, chance: random.Random, requests: int, times: dict[str, list[float]]) -> None:
+    for _ in range(requests):
+        name, pause_s = chance.choice(list(REQUESTS)), chance.choice([0, 0, 0, 0.5, 9])
+        if chance.random() < 0.2:
+            with suppress(OSError), connect(port) as connection:  # a client that leaves
+                connection.sendall(head(REQUESTS[name][0], len(bodies[name])) + bodies[name])
+        else:
+            times.setdefault(name, []).append(seconds_for(port, name, pause_s))
+
+
+def mix_command(port: int, seed: int) -> list[str]:
+    """`seconds_to_answer` in a process of its own, as JSON: threads beside the test's would wait for each other."""
+    return [sys.executable, "-m", "tests.support.hostile_clients", str(port), "--seed", str(seed)]
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
-    parser.add_argument("seconds", type=float)
+    parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--kind", choices=KINDS)
+    parser.add_argument("--seed", type=int, help="send one mix of requests, and print how long each waited")
     arguments = parser.parse_args()
-    if arguments.kind:
+    if arguments.seed is not None:
+        print(json.dumps(seconds_to_answer(arguments.port, arguments.seed)))
+    elif arguments.kind:
         attack(arguments.port, arguments.kind, arguments.seconds)
     else:
         print(besiege(arguments.port, arguments.seconds))
