@@ -56,7 +56,7 @@ def coefficient_bytes(picture: JpegImagePlugin.JpegImageFile) -> float:
 def strip_bytes(picture: TiffImagePlugin.TiffImageFile) -> float:
     """Of a pixel, in a strip as libtiff decodes it: one may hold the whole picture, and a tile twice as much."""
     bits = picture.tag_v2.get(TIFF_BITS, (1,))
-    bits_per_pixel = max(sum(bits), bits[0] * picture.tag_v2.get(TIFF_SAMPLES, 1))
+    bits_per_pixel: int = max(sum(bits), bits[0] * picture.tag_v2.get(TIFF_SAMPLES, 1))
     if picture.tag_v2.get(TIFF_COLOURS) == YCBCR:  # libtiff decodes it as RGBA
         bits_per_pixel = max(bits_per_pixel, 32)
     return bits_per_pixel / 8 * (2 if TIFF_TILE_WIDTH in picture.tag_v2 else 1)

@@ -60,9 +60,10 @@ def stretched_range(picture: Pillow.Image) -> Callable[[Pillow.Image], Pixels]:
     gain = 255 / (high - low or 1)
 
     def convert(piece: Pillow.Image) -> Pixels:
-        scaled = np.subtract(finite(piece), low, dtype=np.float64)
+        scaled: NDArray[np.float64] = np.subtract(finite(piece), low, dtype=np.float64)
         scaled *= gain
-        return np.rint(scaled, out=scaled).astype(np.uint8)
+        np.rint(scaled, out=scaled)
+        return scaled.astype(np.uint8)
 
     return convert
 

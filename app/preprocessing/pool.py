@@ -58,7 +58,7 @@ class BoundedThreadPool:
     def __init__(self, threads: int, max_waiting: int) -> None:
         self.max_waiting = max_waiting
         self._memory_limit = 2**63  # bytes of the process, without the bodies of requests
-        self._resident = 0  # bytes of the process when no job ran
+        self._resident = 2**63  # bytes of the process when no job ran, the least that were seen
         self._memory_taken = 0  # bytes by the jobs that run
         self._idle_threads = threads
         self._waiting: deque[Job] = deque()
@@ -68,11 +68,12 @@ class BoundedThreadPool:
     def limit_memory(self, process_bytes: int) -> None:
         """The memory of the process, pictures included and the bodies of requests not."""
         self._memory_limit = round(process_bytes * (1 - UNCOUNTED_SHARE))
-        self._resident = resident_bytes()
 
     @property
     def memory_budget(self) -> int:
         """Bytes that all jobs together may take."""
+        if not self._memory_taken:
+            self._resident = min(self._resident, resident_bytes())
         return max(MIN_BUDGET, self._memory_limit - self._resident)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -80,7 +81,10 @@ class BoundedThreadPool:
         return await self.run_with_memory(0, work, *args, **kwargs)
 
     async def run_with_memory(self, memory: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """As `run`, once `memory` bytes are free. If the caller is cancelled, `check_deadline` raises in the thread."""
+        """As `run`, once `memory` bytes are free.
+
+        If the caller leaves, a job that waits is not begun, and in one that runs `check_deadline` raises.
+        """
         context = contextvars.copy_context()  # lines that are logged in the thread have the request's ids
         job = Job(Future(), memory, functools.partial(context.run, functools.partial(work, *args, **kwargs)))
         with self._lock:
@@ -90,12 +94,16 @@ class BoundedThreadPool:
             self._start_jobs()
         try:
             result: T = await asyncio.wrap_future(job.future)
-        except asyncio.CancelledError:
-            abandon_request()
-            with self._lock, suppress(ValueError):  # it has a thread already
-                self._waiting.remove(job)
-            raise
-        return result
+            return result
+        finally:
+            if not job.future.done() or job.future.cancelled():
+                self._abandon(job)
+            del job  # its future has the error, whose trace has this frame: a cycle that would keep the picture
+
+    def _abandon(self, job: Job) -> None:
+        abandon_request()
+        with self._lock, suppress(ValueError):  # it has a thread already
+            self._waiting.remove(job)
 
     def _start_jobs(self) -> None:
         while self._waiting and self._idle_threads and self._has_memory(self._waiting[0].memory):
@@ -107,20 +115,22 @@ class BoundedThreadPool:
 
     def _has_memory(self, memory: int) -> bool:
         """Always where no other job has any: then waiting would not help."""
-        if not self._memory_taken:
-            self._resident = resident_bytes()
         return not self._memory_taken or self._memory_taken + memory <= self.memory_budget
 
     def _run(self, job: Job) -> None:
         """In a thread."""
         try:
             job.future.set_result(job.work())
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+        except ServiceError as error:
+            error.__cause__ = error.__context__ = None  # their traces would keep the picture's pixels
+            job.future.set_exception(error.with_traceback(None))
+        except BaseException as error:  # noqa: BLE001  # it is raised where the result is awaited
             job.future.set_exception(error)
         with self._lock:
             self._idle_threads += 1
             self._memory_taken -= job.memory
             self._start_jobs()
+        del job  # as above
 
 
 # One for the process, since its cores and memory are what it bounds, however many applications run in it. No thread
@@ -166,6 +176,7 @@ async def open_pictures(contents: Sequence[bytes], max_pixels: int) -> list[Pict
     Raises `Overloaded`, and the errors of `open_picture` and `memory_of` with the index of the picture they are about.
     """
     note_preparing()
+    note_preparing()
     if sum(map(len, contents)) > INLINE_BYTES:
         return await thread_pool.run(open_all, contents, max_pixels)
     return open_all(contents, max_pixels)
@@ -191,7 +202,7 @@ def memory_of(picture: Picture) -> int:
         return 0
     needed, available = decoding_bytes(picture, DRAFT_SIDE), thread_pool.memory_budget
     if needed > available:
-        accepted = int((available - FIXED_BYTES) / bytes_per_pixel(picture, DRAFT_SIDE))
+        accepted = int((available - FIXED_BYTES) / bytes_per_pixel(picture, DRAFT_SIDE)) // 100_000 * 100_000
         raise TooManyPixels(
             f"Decoding {picture.width} x {picture.height} pixels in this format takes {needed >> 20} MiB, but this "
             f"service has {available >> 20} MiB for pictures: send at most {accepted:,} pixels, or a baseline JPEG."

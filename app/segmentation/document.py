@@ -87,6 +87,7 @@ def segment_file(content: bytes, max_pixels: int, max_digits: int) -> Document:
 
 def segment(picture: Picture, max_digits: int) -> Document:
     """Raises `UnsupportedPicture`, `BlankPicture` or `TooManyDigits`."""
+    check_deadline()
     longer_side = max(picture.width, picture.height)
     grayscale = decode(picture)
     check_deadline()

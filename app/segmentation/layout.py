@@ -140,7 +140,7 @@ def distances(box: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.flo
     """In pixels between the edges of one box (4,) and those of others (4, n); 0 where they overlap."""
     x = np.maximum(box[0], others[0]) - np.minimum(box[2], others[2])
     y = np.maximum(box[1], others[1]) - np.minimum(box[3], others[3])
-    return np.hypot(np.maximum(0, x), np.maximum(0, y))
+    return np.asarray(np.hypot(np.maximum(0, x), np.maximum(0, y)), np.float64)
 
 
 def edges(components: Sequence[Box]) -> NDArray[np.intp]:
@@ -173,7 +173,8 @@ def chain_into_lines(components: Sequence[Component]) -> list[list[Component]]:
 def overlaps(box: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float64]:
     """The rows that a box (4,) and each of others (4, n) both have, as a share of the lower one's."""
     (top, bottom), (tops, bottoms) = box[1::2], others[1::2]
-    return (np.minimum(bottom, bottoms) - np.maximum(top, tops)) / np.minimum(bottom - top, bottoms - tops)
+    shared = np.minimum(bottom, bottoms) - np.maximum(top, tops)
+    return np.asarray(shared / np.minimum(bottom - top, bottoms - tops), np.float64)
 
 
 def attach_small(small: Sequence[Component], lines: list[list[Component]]) -> list[Component]:
