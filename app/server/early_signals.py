@@ -34,6 +34,8 @@ def end_on_signals(*, interrupt: bool) -> None:
     signal.signal(signal.SIGTERM, end_at_once)
     if interrupt:  # else Python raises KeyboardInterrupt
         signal.signal(signal.SIGINT, end_at_once)
+    if hasattr(signal, "pthread_sigmask"):  # a parent may have left them blocked
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
 
 
 def end_at_once(signum: int, frame: FrameType | None = None) -> None:

@@ -89,8 +89,9 @@ def address_of(listeners: Sequence[socket.socket]) -> str:
 
 
 def print_line(text: str) -> None:
-    """On standard output, which may be closed already: `serve | head -1`."""
+    """On standard output, which may be closed already (`serve | head -1`), or not know every character of a path."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
-        print(text, flush=True)
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except OSError:
         sys.stdout = None  # or it is flushed once more at the exit, and that fails too

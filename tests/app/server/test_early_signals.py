@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,13 @@ can_be_pid_1 = (
 
 
 def handles(process: int, signum: int) -> bool:
+    return has_bit(process, "SigCgt:", signum)
+
+
+def has_bit(process: int, mask: str, signum: int) -> bool:
+    """Whether one of the kernel's masks of a process has the signal."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("SigCgt:"):
+        if line.startswith(mask):
             return bool(int(line.split()[1], 16) >> (signum - 1) & 1)
     return False
 
@@ -45,6 +51,18 @@ def test_sigterm_while_models_load_ends_the_process_and_its_workers(workers: str
         wait_until(lambda: Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().count(" ") == 2)
     process.terminate()
     process.communicate(timeout=TIMEOUT_S)  # until no process has its output open any more
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_signal_that_the_parent_has_blocked_ends_the_process() -> None:
+    """It waits until the mask is lifted, which is not before there is a handler."""
+    block = (
+        "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [15]); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    process = start_service(within=(sys.executable, "-c", block))
+    wait_until(lambda: has_bit(process.pid, "SigBlk:", signal.SIGTERM))
+    process.terminate()
+    process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == -signal.SIGTERM
 
 
