@@ -21,6 +21,9 @@ def configure_runtime() -> None:
     Image.MAX_IMAGE_PIXELS = None  # `open_picture` has a limit of its own, checked before anything is decoded
     # What is odd about a client's file does not belong in the service's log.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    import cv2  # here: a supervisor, which decodes nothing, saves its memory
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     silence_libtiff()
 
 

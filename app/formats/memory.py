@@ -22,7 +22,7 @@ STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # of
 COPIED_BYTES = {"L": 1, "RGB": 3, "RGBA": 4}
 ANIMATED_WEBP = 25  # bytes of a pixel: libwebp composes two canvases, and Pillow copies them
 COEFFICIENT = 2  # bytes of a JPEG's sample, all of which are kept where there are several scans
-TIFF_BITS, TIFF_COLOURS, TIFF_SAMPLES, TIFF_TILE_WIDTH = 258, 262, 277, 322
+TIFF_BITS, TIFF_COLOURS, TIFF_ORIENTATION, TIFF_SAMPLES, TIFF_TILE_WIDTH = 258, 262, 274, 277, 322
 YCBCR = 6
 
 
@@ -41,7 +41,8 @@ def bytes_per_pixel(picture: Picture, draft_side: int) -> float:
         scale = max(scale for scale in (1, 2, 4, 8) if scale == 1 or min(picture.size) >= scale * draft_side)
         return (stored + copied) / scale**2 + coefficient_bytes(picture)
     if isinstance(picture, TiffImagePlugin.TiffImageFile):
-        return stored + max(stored, copied, strip_bytes(picture))  # Pillow itself turns it by its EXIF, into a copy
+        turned = stored if picture.tag_v2.get(TIFF_ORIENTATION, 1) != 1 else 0  # by Pillow, into a copy
+        return stored + max(copied, strip_bytes(picture)) + turned
     return ANIMATED_WEBP if picture.format == "WEBP" else stored + copied
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from app.errors import InvalidRequest, ServiceError, UnsupportedPicture
 
 SUPPORTED = "PNG, JPEG, WebP, BMP, GIF or TIFF"
@@ -41,6 +43,9 @@ MARKUP = {
     b"<html": ("an HTML page", NOT_A_DOWNLOAD),
     b"{": ("a JSON document", "send it with Content-Type: application/json"),
 }
+FORM = ("a form", "send its Content-Type too, multipart/form-data with the boundary, as HTTP libraries do")
+NUMBERS = ("a list of numbers", "send it to /invocations as text/csv, or as JSON to /v1 or /v2")
+LIST_OF_NUMBERS = re.compile(rb"[-\d.e]+(?:\s*[,;]\s*[-\d.e]+){9}")
 SAMPLE = 1024  # bytes in which an XML document names its root
 
 
@@ -65,6 +70,10 @@ def identify(content: bytes) -> tuple[str, str] | None:
 
 
 def identify_text(text: bytes) -> tuple[str, str] | None:
+    if text.startswith(b"--") and b"content-disposition:" in text:
+        return FORM
+    if LIST_OF_NUMBERS.match(text):
+        return NUMBERS
     if text.startswith((b"<?xml", b"<!doctype svg", b"<!--")):
         text = text[text.find(b"<svg") :] if b"<svg" in text else text
     return next((found for start, found in MARKUP.items() if text.startswith(start)), None)

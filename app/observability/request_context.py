@@ -63,6 +63,10 @@ class RequestContext:
         self.predicted_at = 0.0
         self.trace: RequestTrace | None = None  # while tracing, from the request's span on
 
+    def abandon(self) -> None:
+        """Nobody waits for the answer any more: work in other threads ends at its next `check_deadline`."""
+        self.deadline = -math.inf
+
     @property
     def request_id(self) -> bytes:
         """The client's request id if it is safe, else a new one."""
@@ -93,13 +97,6 @@ def check_deadline() -> None:
     context = CURRENT_REQUEST.get()
     if context and time.perf_counter() > context.deadline:
         raise DeadlineExceeded("The request was not answered in time: retry later, or send less at once.")
-
-
-def abandon_request() -> None:
-    """The current request needs no answer any more: its work in other threads ends at the next `check_deadline`."""
-    context = CURRENT_REQUEST.get()
-    if context:
-        context.deadline = -math.inf
 
 
 def note_preparing() -> None:

@@ -111,7 +111,9 @@ def decode_with_opencv(picture: OpenCvFile) -> Grayscale:
     stored = np.asarray(cv2.imdecode(np.frombuffer(picture.content, np.uint8), cv2.IMREAD_UNCHANGED), np.uint8)
     upright = turned(stored, orientation(lambda: parse_exif(picture.exif)))
     small = shrink(np.ascontiguousarray(upright), LONGEST_SIDE)
-    return pixels_to_grayscale(np.ascontiguousarray(small[:, :, BGRA_TO_RGBA[: small.shape[2]]]))
+    if small.ndim == 3:
+        small = np.ascontiguousarray(small[:, :, BGRA_TO_RGBA[: small.shape[2]]])
+    return pixels_to_grayscale(small)
 
 
 def decode_with_pillow(picture: Pillow.Image) -> Grayscale:

@@ -21,7 +21,7 @@ import numpy as np
 from app.arrays import IMAGE_SIZE, Images
 from app.errors import Overloaded, ServiceError, TooManyPixels
 from app.formats.memory import FIXED_BYTES, bytes_per_pixel, decoding_bytes
-from app.observability.request_context import abandon_request, check_deadline, note_preparing
+from app.observability.request_context import CURRENT_REQUEST, check_deadline, note_preparing
 from app.preprocessing.decode import DRAFT_SIDE, Picture, open_picture
 from app.preprocessing.normalize import mnist_png_to_image, to_image
 from app.runtime import resident_bytes, usable_cores
@@ -85,6 +85,7 @@ class BoundedThreadPool:
 
         If the caller leaves, a job that waits is not begun, and in one that runs `check_deadline` raises.
         """
+        request = CURRENT_REQUEST.get()  # now, since the caller may be cancelled in the context of another request
         context = contextvars.copy_context()  # lines that are logged in the thread have the request's ids
         job = Job(Future(), memory, functools.partial(context.run, functools.partial(work, *args, **kwargs)))
         with self._lock:
@@ -97,11 +98,12 @@ class BoundedThreadPool:
             return result
         finally:
             if not job.future.done() or job.future.cancelled():
-                self._abandon(job)
+                if request:
+                    request.abandon()
+                self._remove(job)
             del job  # its future has the error, whose trace has this frame: a cycle that would keep the picture
 
-    def _abandon(self, job: Job) -> None:
-        abandon_request()
+    def _remove(self, job: Job) -> None:
         with self._lock, suppress(ValueError):  # it has a thread already
             self._waiting.remove(job)
 

@@ -168,3 +168,28 @@ def in_mode(pixels: Pixels, mode: str, rng: Generator) -> Pillow.Image:
         picture = picture.convert(mode)
         picture.putalpha(Pillow.fromarray(pixels if rng.random() < 0.5 else np.full_like(pixels, rng.integers(256))))
     return picture.convert(mode)
+
+
+def damaged(content: bytes, rng: Generator) -> bytes:
+    """The file with some bytes changed, removed, repeated or added, or cut off."""
+    file = bytearray(content)
+    for _ in range(int(rng.integers(1, 5))):
+        if not file:
+            break
+        # Headers are where a byte means most.
+        at = int(rng.integers(len(file)) if rng.random() < 0.5 else rng.integers(min(len(file), 64)))
+        length = int(rng.integers(1, 9))
+        match int(rng.integers(6)):
+            case 0:
+                file[at] ^= 1 << int(rng.integers(8))
+            case 1:
+                file[at : at + length] = rng.bytes(length)
+            case 2:
+                file[at : at + length] = bytes([int(rng.choice([0, 255]))]) * length
+            case 3:
+                del file[at : at + length]
+            case 4:
+                file[at:at] = file[at : at + length]
+            case _:
+                del file[at + 1 :]
+    return bytes(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.errors import BlankPicture, InvalidRequest, TooManyPixels, UnsupportedP
 from app.preprocessing.decode import open_picture, open_with_pillow
 from app.preprocessing.normalize import to_image
 from app.runtime import configure_runtime
+from tests.support.generated_pictures import MODES, damaged, picture_file
 from tests.support.pictures import (
     MAX_PIXELS,
     assert_alike,
@@ -183,15 +185,33 @@ def test_damaged_png_is_read_as_it_was_or_refused(
     for _ in range(300):
         content = bytearray(whole)
         content[rng.integers(8, len(whole))] ^= 1 << rng.integers(8)
-        damaged = bytes(content[: rng.integers(8, 2 * len(whole))])
+        cut = bytes(content[: rng.integers(8, 2 * len(whole))])
         try:
-            seen = image_of_file(damaged)
+            seen = image_of_file(cut)
         except (UnsupportedPicture, BlankPicture, TooManyPixels):
             refused += 1
             continue
-        assert np.array_equal(seen, seven) or np.array_equal(seen, image_by_pillow(damaged))
+        assert np.array_equal(seen, seven) or np.array_equal(seen, image_by_pillow(cut))
     assert refused > 200
     assert capfd.readouterr() == ("", "")  # libpng would write to the service's log
+
+
+@pytest.mark.parametrize("count", [1000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_damaged_files_of_all_formats_are_read_or_refused(
+    count: int, one_of_each: list[Image], capfd: pytest.CaptureFixture[str]
+) -> None:
+    configure_runtime()
+    rng = np.random.default_rng(0)
+    files = [
+        picture_file(sheet(one_of_each[3])[::step, ::step], kind, mode, rng)
+        for kind, modes in MODES.items()
+        for mode in modes
+        for step in (1, 7)
+    ]
+    for _ in range(count):
+        with contextlib.suppress(InvalidRequest, UnsupportedPicture, BlankPicture, TooManyPixels):
+            to_image(open_picture(damaged(files[rng.integers(len(files))], rng), 1_000_000))
+    assert capfd.readouterr() == ("", "")  # the decoders would write to the service's log
 
 
 def image_by_pillow(content: bytes) -> Image:
@@ -207,6 +227,13 @@ def test_decompression_bomb_is_refused_by_its_header_alone(monkeypatch: pytest.M
     assert len(bomb) < 8_000
     with pytest.raises(TooManyPixels, match="50000 x 50000"):
         open_picture(bomb, MAX_PIXELS)
+
+
+@pytest.mark.parametrize("size", [(70_000, 2), (2, 70_000)])
+def test_a_side_of_more_pixels_than_a_jpeg_may_have_is_refused(size: tuple[int, int]) -> None:
+    """For many short rows a decoder takes minutes."""
+    with pytest.raises(TooManyPixels, match="65,535"):
+        open_picture(png_of_size(*size), MAX_PIXELS)
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14, 16])

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.errors import ServiceError
+from app.errors import BlankPicture, ServiceError, TooManyDigits
 from app.preprocessing.decode import open_picture
-from app.preprocessing.normalize import centre_of_mass, mnist_png_to_image, preprocess
+from app.preprocessing.normalize import centre_of_mass, mnist_png_to_image, preprocess, to_image
 from app.segmentation import document
+from tests.support.generated_pictures import CONTENTS, MODES, generated_pixels, picture_file
 from tests.support.pictures import MAX_PIXELS, assert_alike, encode, enlarged, image_of
 from training.datasets.mnist import Digits
 
@@ -100,3 +101,29 @@ def test_pictures_of_every_shape_are_read_or_refused(height: int) -> None:
             assert preprocess(picture).shape == (28, 28)
         with suppress(ServiceError):
             assert document.segment(open_picture(encode(picture), MAX_PIXELS), 64).images.shape[1:] == (28, 28)
+
+
+def assert_read_or_refused(content: bytes) -> None:
+    """No picture may be the cause of an unexpected error."""
+    for work in (lambda picture: [to_image(picture)], lambda picture: document.segment(picture, 64).images):
+        with suppress(BlankPicture, TooManyDigits):
+            assert all(image.shape == (28, 28) for image in work(open_picture(content, MAX_PIXELS)))
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_generated_pictures_of_all_formats_are_read_or_refused(count: int, test_digits: Digits) -> None:
+    kinds = [(kind, mode) for kind, modes in MODES.items() for mode in modes]
+    for index in range(count):
+        rng = np.random.default_rng(index)
+        pixels = generated_pixels(rng, test_digits.images)
+        assert_read_or_refused(picture_file(pixels, *kinds[index % len(kinds)], rng))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (1, 300), (300, 1), (2, 2), (9, 256), (256, 9), (65, 64)])
+def test_frames_within_frames_are_read_or_refused(shape: tuple[int, int]) -> None:
+    """An erosion of them leaves nothing."""
+    for content in CONTENTS:
+        for step in range(5):
+            picture = content(shape, np.random.default_rng(step))
+            assert_read_or_refused(encode(picture))
+            assert_read_or_refused(encode(255 - picture))

@@ -1,32 +1,51 @@
-"""Large pictures are preprocessed in a bounded pool of threads; what is beyond the bound is refused."""
+"""Large pictures wait for a thread and for memory, in the order in which they came; what is beyond that is refused."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import gc
+import io
 import threading
+import time
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image as Pillow
 
-from app.errors import Overloaded
+from app.errors import BlankPicture, DeadlineExceeded, Overloaded, TooManyPixels
+from app.observability.request_context import check_deadline, enter_request
 from app.preprocessing import pool
-from app.preprocessing.pool import BoundedThreadPool
+from app.preprocessing.decode import open_picture
+from app.preprocessing.pool import INLINE_PIXELS, BoundedThreadPool, memory_of, open_all, to_images, turns
 from tests.support.pictures import encode
 
 
-def test_a_call_beyond_the_bound_is_refused_and_the_pending_ones_are_completed() -> None:
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(asyncio.wait_for(scenario(), timeout=30))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+def test_a_call_beyond_the_bound_is_refused_and_the_others_are_completed() -> None:
     async def overload() -> None:
         threads, go_on = BoundedThreadPool(threads=1, max_waiting=2), threading.Event()
-        pending = [asyncio.ensure_future(threads.run(go_on.wait)) for _ in range(3)]
+        accepted = [asyncio.ensure_future(threads.run(go_on.wait)) for _ in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
             await threads.run(go_on.wait)
         go_on.set()
-        assert await asyncio.gather(*pending) == [True] * 3
+        assert await asyncio.gather(*accepted) == [True] * 3
         assert await threads.run(go_on.wait)
 
-    asyncio.run(overload())
+    run(overload)
 
 
 def test_a_call_that_fails_makes_room_for_the_next() -> None:
@@ -36,7 +55,175 @@ def test_a_call_that_fails_makes_room_for_the_next() -> None:
             with pytest.raises(ZeroDivisionError):
                 await threads.run(divmod, 1, 0)
 
-    asyncio.run(fail_twice())
+    run(fail_twice)
+
+
+# --- callers who leave ------------------------------------------------------------------------------------------------
+
+
+def test_a_call_that_waits_is_not_begun_once_its_caller_has_left() -> None:
+    async def leave() -> None:
+        threads, go_on, begun = BoundedThreadPool(threads=1, max_waiting=1), threading.Event(), threading.Event()
+        first = asyncio.ensure_future(threads.run(go_on.wait))
+        second = asyncio.ensure_future(threads.run(begun.set))
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.sleep(0)
+        third = asyncio.ensure_future(threads.run(str))  # there is room for it again
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(first, third)
+        assert not begun.is_set()
+
+    run(leave)
+
+
+def test_work_for_a_caller_who_has_left_stops_at_its_next_step_and_only_then_is_its_thread_free() -> None:
+    async def leave() -> None:
+        threads, ended, go_on = BoundedThreadPool(threads=1, max_waiting=5), threading.Event(), threading.Event()
+
+        def work() -> None:
+            go_on.wait()
+            try:
+                check_deadline()
+            finally:
+                ended.set()
+
+        async def request() -> None:
+            enter_request({})
+            await threads.run(work)
+
+        leaving = asyncio.ensure_future(request())
+        await asyncio.sleep(0.01)
+        leaving.cancel()
+        following = asyncio.ensure_future(threads.run(ended.is_set))
+        await asyncio.sleep(0.01)
+        assert not following.done()
+        go_on.set()
+        assert await following
+
+    run(leave)
+
+
+def test_pictures_are_not_decoded_after_the_deadline() -> None:
+    pictures = [open_picture(encode(np.zeros((50, 50), np.uint8)), 10_000)] * 3
+
+    def preprocess_too_late() -> None:
+        enter_request({}).deadline = time.perf_counter()
+        to_images(pictures, first_index=7)
+
+    with pytest.raises(DeadlineExceeded) as refused:
+        contextvars.copy_context().run(preprocess_too_late)
+    assert refused.value.picture == 7
+
+
+def test_a_refused_picture_is_freed_with_its_error() -> None:
+    """A cycle of references would keep its pixels until the garbage collector finds it."""
+    freed: list[weakref.ref[Any]] = []
+
+    class Pixels:
+        pass
+
+    def refuse() -> None:
+        pixels = Pixels()
+        freed.append(weakref.ref(pixels))
+        raise BlankPicture("There is no ink.")
+
+    async def scenario() -> None:
+        with pytest.raises(BlankPicture):
+            await BoundedThreadPool(threads=1, max_waiting=1).run(refuse)
+        assert freed[0]() is None
+
+    gc.disable()
+    try:
+        run(scenario)
+    finally:
+        gc.enable()
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+def with_budget(budget: int, monkeypatch: pytest.MonkeyPatch, threads: int = 4) -> BoundedThreadPool:
+    monkeypatch.setattr(BoundedThreadPool, "memory_budget", budget)
+    return BoundedThreadPool(threads, max_waiting=20)
+
+
+def test_calls_wait_until_their_memory_is_free_in_the_order_in_which_they_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait() -> None:
+        threads, go_on, began = with_budget(100, monkeypatch), threading.Event(), []
+
+        def work(name: str) -> None:
+            began.append(name)
+            go_on.wait()
+
+        calls = [
+            asyncio.ensure_future(threads.run_with_memory(memory, work, name))
+            for name, memory in (("first", 60), ("second", 60), ("third", 10), ("fourth", 40))
+        ]
+        await until(lambda: bool(began))
+        await asyncio.sleep(0.02)
+        assert began == ["first"]  # the third would fit, but came after the second
+        go_on.set()
+        await asyncio.gather(*calls)
+        assert began[:2] == ["first", "second"]
+
+    run(wait)
+
+
+def test_a_call_that_is_alone_gets_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process may have grown since its picture was admitted."""
+
+    async def alone() -> None:
+        assert await with_budget(10, monkeypatch).run_with_memory(1000, str) == ""
+
+    run(alone)
+
+
+def test_what_the_process_takes_is_no_memory_for_pictures() -> None:
+    threads = BoundedThreadPool(threads=1, max_waiting=1)
+    unlimited = threads.memory_budget
+    threads.limit_memory(2**30)
+    assert pool.MIN_BUDGET < threads.memory_budget < 0.9 * 2**30 < unlimited
+    threads.limit_memory(2**20)
+    assert threads.memory_budget == pool.MIN_BUDGET
+
+
+def test_a_picture_that_alone_needs_more_memory_than_there_is_is_refused_with_the_pixels_that_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(BoundedThreadPool, "memory_budget", pool.FIXED_BYTES + 8_000_000)
+    file = io.BytesIO()
+    Pillow.new("RGBA", (2000, 2000)).save(file, "WEBP")
+    with pytest.raises(TooManyPixels, match="at most 800,000 pixels") as refused:
+        open_all([encode(np.zeros((50, 50), np.uint8)), file.getvalue()], 10**8)
+    assert refused.value.picture == 1
+    assert memory_of(open_picture(encode(np.zeros((2000, 2000), np.uint8)), 10**8)) > 4_000_000  # one byte a pixel
+
+
+def test_a_small_picture_takes_none() -> None:
+    assert memory_of(open_picture(encode(np.zeros((300, 300), np.uint8)), INLINE_PIXELS)) == 0
+
+
+# --- the pictures of one request --------------------------------------------------------------------------------------
+
+
+def test_a_request_goes_to_the_end_of_the_queue_after_each_large_picture() -> None:
+    large, small = (open_picture(encode(np.zeros((side, side), np.uint8)), 10**8) for side in (1500, 100))
+    grouped = [(first, len(turn)) for first, turn in turns([small, small, large, large, small, small])]
+    assert grouped == [(0, 2), (2, 1), (3, 1), (4, 2)]
+
+
+def test_each_picture_is_freed_before_the_next_is_decoded() -> None:
+    file = io.BytesIO()
+    drawn = np.full((400, 400, 3), 255, np.uint8)
+    drawn[100:300, 180:220] = 0
+    Pillow.fromarray(drawn).save(file, "JPEG")
+    pictures = open_all([file.getvalue()] * 3, 10**8)
+    assert len(to_images(pictures)) == 3
+    for picture in pictures:
+        with pytest.raises(ValueError, match="closed"):
+            picture.getpixel((0, 0))  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("route", ["/predict", "/read", "/explain"])
@@ -52,3 +239,14 @@ def test_a_large_picture_is_refused_with_503_and_a_small_one_still_read(
     assert refused.json()["type"].endswith("overloaded")
     assert refused.headers["retry-after"]
     assert client.post("/predict", content=encode(seven[::20, ::20])).status_code == 200
+
+
+@pytest.mark.parametrize("route", ["/predict", "/read", "/explain"])
+def test_a_picture_that_takes_more_than_the_memory_is_refused_with_413(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    monkeypatch.setattr(BoundedThreadPool, "memory_budget", pool.FIXED_BYTES + 500_000)
+    refused = client.post(route, content=encode(np.zeros((600, 600, 3), np.uint8)))
+    assert refused.status_code == 413
+    assert refused.json()["type"].endswith("too-many-pixels")
+    assert "at most 100,000 pixels" in refused.json()["detail"]

@@ -1,0 +1,50 @@
+"""A file that is no picture is named, with what to do instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.errors import InvalidRequest, UnsupportedPicture
+from app.preprocessing.decode import open_picture
+
+FILES = {
+    "HEIC": (b"\0\0\0\x24ftypheic\0\0\0\0mif1heic", "JPEG"),
+    "HEIF": (b"\0\0\0\x18ftypmif1\0\0\0\0mif1", "JPEG"),
+    "AVIF": (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "convert"),
+    "video": (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2", "convert"),
+    "PDF": (b"%PDF-1.7\n%\xe2\xe3", "pdftoppm"),
+    "SVG": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "render"),
+    "SVG drawing": (b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- made by hand -->\n<svg width="3"/>', "render"),
+    "HTML": (b"\n<!DOCTYPE html><html><title>Log in</title>", "the picture itself"),
+    "HTML page": (b"<html>", "the picture itself"),
+    "JSON": (b' {"images": []}', "application/json"),
+    "data URL": (b"data:image/png;base64,iVBORw0KGgo=", "images"),
+    "ZIP": (b"PK\x03\x04\x14\0", "in it"),
+    "gzip": (b"\x1f\x8b\x08\0", "Content-Encoding"),
+    "JPEG XL": (b"\xff\x0a\xfa\x1f", "convert"),
+    "JPEG 2000": (b"\0\0\0\x0cjP  \r\n\x87\n", "convert"),
+    "Photoshop": (b"8BPS\0\1", "convert"),
+    "ICO": (b"\0\0\1\0\1\0", "convert"),
+    "NumPy": (b"\x93NUMPY\1\0", "/invocations"),
+    "a form": (b'--XX\r\nContent-Disposition: form-data; name="f"\r\n\r\nx', "multipart/form-data"),
+    "a list of numbers": (b"0,0.5, 1e-3" + b",255" * 20, "text/csv"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_another_kind_is_named_with_the_way_out(name: str) -> None:
+    content, advice = FILES[name]
+    with pytest.raises(UnsupportedPicture, match=name) as refused:
+        open_picture(content, 1_000_000)
+    assert advice in refused.value.detail
+
+
+@pytest.mark.parametrize("content", [b"hello", bytes(100), b"\xff" * 100, b"BM", b"RIFF\0\0\0\0WAVE"])
+def test_an_unknown_file_is_answered_with_the_formats_that_are_read(content: bytes) -> None:
+    with pytest.raises(UnsupportedPicture, match="PNG, JPEG, WebP, BMP, GIF or TIFF"):
+        open_picture(content, 1_000_000)
+
+
+def test_an_empty_file_is_an_invalid_request() -> None:
+    with pytest.raises(InvalidRequest, match="empty"):
+        open_picture(b"", 1_000_000)
