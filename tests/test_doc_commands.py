@@ -210,7 +210,7 @@ def test_verbs_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    known = read("deploy/ray/read.py") + "--gpus --build-arg"  # the last two are Docker's
+    known = read("deploy/ray/read.py") + "--gpus --build-arg --read-only --user"  # the last four are Docker's
     for parser, verbs in (
         (app.build_parser(), ("serve", "predict", "read")),
         (training.build_parser(), ("train", "pictures", "average", "evaluate", "survey", "pages", "publish", "sign")),

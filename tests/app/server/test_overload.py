@@ -81,7 +81,7 @@ def test_ten_times_the_capacity_is_answered_or_refused_with_retry_after(seconds:
 def everyday_requests() -> list[bytes]:
     """Small and large pictures, tensors, pages of several digits, and requests that are refused."""
     large = encode(np.pad(np.kron(np.eye(7, dtype=np.uint8)[::-1] * 255, np.ones((40, 40), np.uint8)), 70))
-    instances = b'{"instances": [' + b",".join([b"[" + b",".join([b"0.5"] * 784) + b"]"] * 4) + b"]}"
+    instances = b'{"instances": [' + b",".join([b"[" + b",".join([b"0.0", b"0.9"] * 392) + b"]"] * 4) + b"]}"
     requests = [
         *[post("/predict", SEVEN)] * 12,
         post("/predict", large),
