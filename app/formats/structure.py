@@ -94,7 +94,7 @@ def gif_blocks(content: bytes) -> Iterator[bool]:
 def check_tiff(content: bytes) -> None:
     try:
         tags = tiff_tags(content)
-    except (struct.error, ValueError):  # the file is truncated
+    except (struct.error, ValueError, OverflowError):  # the file is truncated
         return
     first, count = {tag: number for tag, (_, number) in tags.items()}, {tag: n for tag, (n, _) in tags.items()}
     if max(count.get(TIFF_STRIPS, 0), count.get(TIFF_TILES, 0)) > MAX_TIFF_PIECES:

@@ -15,6 +15,7 @@ import numpy as np
 import pyspng
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from PIL import TiffImagePlugin, WebPImagePlugin
 
 from app.arrays import Grayscale
 from app.errors import ServiceError, TooManyPixels, UnsupportedPicture
@@ -27,7 +28,8 @@ from app.formats.structure import check_structure
 from app.preprocessing.constants import integer, number
 from app.preprocessing.scaling import shrink
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+# The modules of the last two are imported here: else Pillow imports all of its formats with the first such file.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.TiffImageFile.format)
 MAX_SIDE = 65_535  # pixels, as in a JPEG. A decoder takes longer for many short rows than for their pixels.
 BGRA_TO_RGBA = [2, 1, 0, 3]  # OpenCV's order of channels
 

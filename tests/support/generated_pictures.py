@@ -137,7 +137,7 @@ def with_digit(picture: Pixels, digit: Pixels, rng: Generator) -> Pixels:
     side = int(rng.integers(1, 2 * max(picture.shape) + 2))
     large = cv2.resize(digit, (side, side), interpolation=cv2.INTER_LINEAR)
     height, width = picture.shape
-    shift = np.float32([[1, 0, rng.integers(-side, width)], [0, 1, rng.integers(-side, height)]])
+    shift = np.array([[1, 0, rng.integers(-side, width)], [0, 1, rng.integers(-side, height)]], np.float32)
     return np.asarray(np.minimum(picture, 255 - cv2.warpAffine(large, shift, (width, height))), np.uint8)
 
 
@@ -158,7 +158,7 @@ def in_mode(pixels: Pixels, mode: str, rng: Generator) -> Pillow.Image:
         case "I":
             return Pillow.fromarray(pixels.astype(np.int32) * np.int32(rng.integers(-(2**20), 2**20)))
         case "F":
-            odd = rng.choice(np.float32([0, 1e30, -1, np.inf, np.nan]))
+            odd = rng.choice(np.array([0, 1e30, -1, np.inf, np.nan], np.float32))
             return Pillow.fromarray(np.where(rng.random(pixels.shape) < 0.1, odd, pixels / np.float32(255)))
     picture = Pillow.fromarray(pixels)
     if mode in ("RGB", "RGBA"):

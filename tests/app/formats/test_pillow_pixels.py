@@ -72,7 +72,7 @@ def test_sixteen_bits_are_reduced_to_those_that_are_used() -> None:
     ],
 )
 def test_numbers_of_any_range_become_grey(values: list[float], expected: list[int]) -> None:
-    assert upright_pixels(Pillow.fromarray(np.float32([values]))).tolist() == [expected]
+    assert upright_pixels(Pillow.fromarray(np.array([values], np.float32))).tolist() == [expected]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3_000_000), (3_000_000, 1), (700, 900)])

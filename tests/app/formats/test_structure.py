@@ -14,7 +14,7 @@ from PIL import TiffImagePlugin
 from app.errors import UnsupportedPicture
 from app.formats.structure import check_structure, jpeg_scans, tiff_tags
 from app.preprocessing.decode import open_picture
-from tests.support.malformed_pictures import MALFORMED
+from tests.support.malformed_pictures import MALFORMED, tiff
 
 
 @pytest.mark.parametrize("make", MALFORMED)
@@ -59,6 +59,10 @@ def test_an_ordinary_tiff_is_not(compression: str | None, big: bool) -> None:
 
 
 def test_of_a_tag_that_is_there_twice_the_greatest_value_counts() -> None:
-    from tests.support.malformed_pictures import tiff
-
     assert tiff_tags(tiff([(322, 4, 1, 16), (322, 4, 1, 90_000)], b""))[322] == (1, 90_000)
+
+
+@pytest.mark.parametrize("head", [b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0"])
+@pytest.mark.parametrize("rest", [b"", b"\xff" * 8, b"\xff" * 100])
+def test_a_damaged_tiff_is_left_to_pillow(head: bytes, rest: bytes) -> None:
+    check_structure(head + rest)

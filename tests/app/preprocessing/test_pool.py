@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 from PIL import Image as Pillow
 
 from app.errors import BlankPicture, DeadlineExceeded, Overloaded, TooManyPixels
+from app.formats.memory import FIXED_BYTES
 from app.observability.request_context import check_deadline, enter_request
 from app.preprocessing import pool
 from app.preprocessing.decode import open_picture
@@ -192,7 +193,7 @@ def test_what_the_process_takes_is_no_memory_for_pictures() -> None:
 def test_a_picture_that_alone_needs_more_memory_than_there_is_is_refused_with_the_pixels_that_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(BoundedThreadPool, "memory_budget", pool.FIXED_BYTES + 8_000_000)
+    monkeypatch.setattr(BoundedThreadPool, "memory_budget", FIXED_BYTES + 8_000_000)
     file = io.BytesIO()
     Pillow.new("RGBA", (2000, 2000)).save(file, "WEBP")
     with pytest.raises(TooManyPixels, match="at most 800,000 pixels") as refused:
@@ -245,7 +246,7 @@ def test_a_large_picture_is_refused_with_503_and_a_small_one_still_read(
 def test_a_picture_that_takes_more_than_the_memory_is_refused_with_413(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, route: str
 ) -> None:
-    monkeypatch.setattr(BoundedThreadPool, "memory_budget", pool.FIXED_BYTES + 500_000)
+    monkeypatch.setattr(BoundedThreadPool, "memory_budget", FIXED_BYTES + 500_000)
     refused = client.post(route, content=encode(np.zeros((600, 600, 3), np.uint8)))
     assert refused.status_code == 413
     assert refused.json()["type"].endswith("too-many-pixels")
