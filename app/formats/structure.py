@@ -29,9 +29,11 @@ MAX_GIF_BLOCKS = 10_000  # before the first frame; metadata comes in blocks of u
 # TIFF 6.0, and BigTIFF
 TIFF_NUMBERS = {3: "H", 4: "L", 16: "Q"}  # by the type of a tag
 TIFF_WIDTH, TIFF_HEIGHT, TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT = 256, 257, 322, 323
-TIFF_STRIPS, TIFF_TILES = 273, 324
+TIFF_COMPRESSION, TIFF_STRIPS, TIFF_TILES = 259, 273, 324
+UNCOMPRESSED = 1
 MAX_TIFF_TAGS = 1000
-MAX_TIFF_PIECES = 20_000  # strips or tiles
+MAX_TIFF_PIECES = 20_000  # strips or tiles, of which there may be one for each row
+MAX_RAW_PIECES = 1000  # those that are not compressed and that Pillow copies itself, and one more for each 64 bytes
 MIN_TIFF_TILE = 2**20  # pixels: a tile this large must not be far larger than its picture
 
 TiffTags = dict[int, tuple[int, int]]  # the number of values, and the first where it is a whole number, else 0
@@ -97,7 +99,9 @@ def check_tiff(content: bytes) -> None:
     except (struct.error, ValueError, OverflowError):  # the file is truncated
         return
     first, count = {tag: number for tag, (_, number) in tags.items()}, {tag: n for tag, (n, _) in tags.items()}
-    if max(count.get(TIFF_STRIPS, 0), count.get(TIFF_TILES, 0)) > MAX_TIFF_PIECES:
+    is_raw = first.get(TIFF_COMPRESSION, UNCOMPRESSED) == UNCOMPRESSED
+    most = MAX_RAW_PIECES + len(content) // 64 if is_raw else MAX_TIFF_PIECES
+    if max(count.get(TIFF_STRIPS, 0), count.get(TIFF_TILES, 0)) > most:
         raise UnsupportedPicture("The TIFF file has too many strips or tiles: save it anew.")
     tile = first.get(TIFF_TILE_WIDTH, 0) * first.get(TIFF_TILE_HEIGHT, 0)
     if tile > max(MIN_TIFF_TILE, 2 * first.get(TIFF_WIDTH, 0) * first.get(TIFF_HEIGHT, 0)):

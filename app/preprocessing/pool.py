@@ -163,7 +163,7 @@ async def preprocess_files(contents: Sequence[bytes], max_pixels: int) -> Images
     Raises `Overloaded`, and the errors of `open_pictures` and `to_image` with the index of the picture they are about.
     """
     pictures = await open_pictures(contents, max_pixels)
-    if sum(map(pixels, pictures)) <= INLINE_PIXELS:
+    if sum(map(len, contents)) <= INLINE_BYTES and sum(map(pixels, pictures)) <= INLINE_PIXELS:
         return to_images(pictures)
     images = [
         await thread_pool.run_with_memory(max(map(memory_of, turn)), to_images, turn, first)
@@ -177,7 +177,6 @@ async def open_pictures(contents: Sequence[bytes], max_pixels: int) -> list[Pict
 
     Raises `Overloaded`, and the errors of `open_picture` and `memory_of` with the index of the picture they are about.
     """
-    note_preparing()
     note_preparing()
     if sum(map(len, contents)) > INLINE_BYTES:
         return await thread_pool.run(open_all, contents, max_pixels)

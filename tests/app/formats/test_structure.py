@@ -51,11 +51,11 @@ def test_an_ordinary_tiff_is_not(compression: str | None, big: bool) -> None:
     file = io.BytesIO()
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[278] = 1  # rows of a strip
-    picture = Pillow.fromarray(np.zeros((4000, 20, 3), np.uint8))
+    picture = Pillow.fromarray(np.zeros((4000, 60, 3), np.uint8))
     picture.save(file, "TIFF", compression=compression, tiffinfo=tags, big_tiff=big)
     check_structure(file.getvalue())
     found = tiff_tags(file.getvalue())
-    assert (found[256], found[257]) == ((1, 20), (1, 4000))
+    assert (found[256], found[257]) == ((1, 60), (1, 4000))
 
 
 def test_of_a_tag_that_is_there_twice_the_greatest_value_counts() -> None:

@@ -6,9 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
+from app.arrays import Ink
 from app.errors import BlankPicture, TooManyDigits
+from app.preprocessing.decode import open_picture
 from app.segmentation import document, layout
+from app.segmentation.oversegmentation import SEGMENTS_PER_DIGIT
+from tests.support.digit_pages import digit_page
 from tests.support.drawn_pages import bars, lefts, sheet
+from tests.support.pictures import encode
+from training.datasets.mnist import Digits
 
 
 def test_lines_may_slope() -> None:
@@ -48,6 +54,42 @@ def test_digits_are_counted_by_their_room() -> None:
     ink[20:50, 10:2900] = 255
     with pytest.raises(TooManyDigits):
         document.segment_ink(ink, 20)
+
+
+def comb(pitch: int) -> Ink:
+    """Strokes as close to each other as pixels allow."""
+    ink = sheet(64, 1024)
+    ink[8:56, ::pitch] = 255
+    return ink
+
+
+@pytest.mark.parametrize("pitch", [2, 3, 4, 5])
+def test_a_comb_that_asks_for_thousands_of_segments_is_refused_before_an_image_is_made(
+    pitch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """512 strokes may be 8,000 segments."""
+
+    def centred(_: Ink) -> None:
+        pytest.fail("an image was made")
+
+    monkeypatch.setattr(document, "centre", centred)
+    with pytest.raises(TooManyDigits, match="more than the 20 digits"):
+        document.segment_ink(comb(pitch), 20)
+
+
+def test_strips_that_together_are_far_larger_than_the_page_are_refused() -> None:
+    """Lines that slope by 40 degrees: each one's box is half of the page."""
+    places = [(10 + 40 * column, 70 * row + 34 * column) for row in range(16) for column in range(24)]
+    with pytest.raises(TooManyDigits):
+        document.segment_ink(bars(sheet(2000, 1000), *places, height=60), 10_000)
+
+
+@pytest.mark.parametrize(("columns", "height"), [(10, 84), (25, 40)])
+def test_as_many_digits_as_are_allowed_are_segmented(test_digits: Digits, columns: int, height: int) -> None:
+    rows = np.arange(250).reshape(-1, columns)
+    page = digit_page(test_digits, [list(row) for row in rows], height)
+    images = document.segment(open_picture(encode(page), page.size), 256).images
+    assert 250 <= len(images) <= 0.7 * SEGMENTS_PER_DIGIT * 250
 
 
 def test_strokes_of_a_thin_pen_stay_wide_enough_to_be_read() -> None:
