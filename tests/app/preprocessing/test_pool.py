@@ -85,10 +85,9 @@ def test_work_for_a_caller_who_has_left_stops_at_its_next_step_and_only_then_is_
 
         def work() -> None:
             go_on.wait()
-            try:
+            with pytest.raises(DeadlineExceeded):
                 check_deadline()
-            finally:
-                ended.set()
+            ended.set()
 
         async def request() -> None:
             enter_request({})
@@ -119,21 +118,29 @@ def test_pictures_are_not_decoded_after_the_deadline() -> None:
 
 
 def test_a_refused_picture_is_freed_with_its_error() -> None:
-    """A cycle of references would keep its pixels until the garbage collector finds it."""
-    freed: list[weakref.ref[Any]] = []
+    """A cycle of references would keep it until the garbage collector finds it."""
+
+    class Opened:
+        pass
 
     class Pixels:
         pass
 
-    def refuse() -> None:
+    freed: list[weakref.ref[Any]] = []
+
+    def refuse(_: Opened) -> None:
         pixels = Pixels()
         freed.append(weakref.ref(pixels))
         raise BlankPicture("There is no ink.")
 
     async def scenario() -> None:
+        opened = Opened()
+        freed.append(weakref.ref(opened))
+        refused = BoundedThreadPool(threads=1, max_waiting=1).run(refuse, opened)
+        del opened
         with pytest.raises(BlankPicture):
-            await BoundedThreadPool(threads=1, max_waiting=1).run(refuse)
-        assert freed[0]() is None
+            await refused
+        await until(lambda: [ref() for ref in freed] == [None, None])  # the thread may end a little later
 
     gc.disable()
     try:

@@ -73,8 +73,8 @@ def test_a_comb_that_asks_for_thousands_of_segments_is_refused_before_an_image_i
         pytest.fail("an image was made")
 
     monkeypatch.setattr(document, "centre", centred)
-    with pytest.raises(TooManyDigits, match="more than the 20 digits"):
-        document.segment_ink(comb(pitch), 20)
+    with pytest.raises(TooManyDigits, match="more than the 30 digits"):
+        document.segment_ink(comb(pitch), 30)
 
 
 def test_strips_that_together_are_far_larger_than_the_page_are_refused() -> None:
