@@ -79,7 +79,7 @@ def not_read(unreadable: int, search: PictureSearch) -> Iterator[str]:
         yield f"{unicode_name(path)}: a link to a folder, which is not followed; name it to read its pictures"
     if kinds := search.unsupported:
         names = ", ".join(f"{count} {suffix[1:].upper()}" for suffix, count in kinds.most_common())
-        yield f"{kinds.total()} files in unsupported formats were not read ({names}): convert them to PNG or JPEG"
+        yield f"not read, because their formats are not supported: {names}; convert them to PNG or JPEG"
     if unreadable:
         yield f"{unreadable} could not be read"
 

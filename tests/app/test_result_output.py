@@ -64,7 +64,7 @@ def test_what_was_not_read_is_said_in_a_line_of_each_kind(folder: Path, capsys: 
     assert printed.out == ""
     assert printed.err.splitlines() == [
         ".: there is no picture in this folder that can be read",
-        "3 files in unsupported formats were not read (2 HEIC, 1 PDF): convert them to PNG or JPEG",
+        "not read, because their formats are not supported: 2 HEIC, 1 PDF; convert them to PNG or JPEG",
     ]
 
 
