@@ -111,6 +111,7 @@ def parse_request(body: bytes, max_pictures: int, scale: Scale | None = None) ->
     if not isinstance(document, simdjson.Object):
         raise InvalidRequest("The request must be a JSON object with 'instances' or 'inputs'.")
     check_signature_name(document)
+    scale = scale_of(document) or scale
     in_rows, in_columns = "instances" in document, "inputs" in document
     if in_rows and in_columns:
         raise InvalidRequest(
@@ -120,13 +121,17 @@ def parse_request(body: bytes, max_pictures: int, scale: Scale | None = None) ->
         raise InvalidRequest("Missing 'inputs' or 'instances' key")
     parse, key = (parse_rows, "predictions") if in_rows else (parse_columns, "outputs")
     values = parse(json, max_pictures)
-    return key, values if isinstance(values, list) else to_images(values, scale_of(document) or scale)
+    return key, values if isinstance(values, list) else to_images(values, scale)
 
 
 def scale_of(document: simdjson.Object) -> Scale | None:
     """In the member `parameters`, which is Vertex AI's. Raises `InvalidRequest`."""
     parameters = document.get("parameters")
-    return parse_scale(parameters.get("scale")) if isinstance(parameters, simdjson.Object) else None
+    if parameters is None:
+        return None
+    if not isinstance(parameters, simdjson.Object):
+        raise InvalidRequest("'parameters' must be an object.")
+    return parse_scale(parameters.get("scale"))
 
 
 def check_signature_name(document: simdjson.Object) -> None:

@@ -121,6 +121,9 @@ BAD: list[tuple[Any, str]] = [
     ({"instances": [{"b64": "%%%"}]}, "not valid base64"),
     ({"instances": [{"b64": "", "image": IMAGE}]}, "exactly one key, 'image'"),
     ({"instances": [{"b64": "", "x": 1}]}, "has the wrong type"),
+    ({"instances": [IMAGE], "parameters": []}, "'parameters' must be an object"),
+    ({"instances": [IMAGE], "parameters": {"scale": []}}, "'scale' must be unit or byte"),
+    ({"instances": [IMAGE], "parameters": {"scale": {}}}, "'scale' must be unit or byte"),
 ]
 
 
