@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
@@ -19,6 +20,7 @@ from app.errors import (
     InvalidRequest,
     RouteNotFound,
     ServiceError,
+    Stopping,
 )
 from app.observability import logs, metrics
 
@@ -69,6 +71,9 @@ class ProblemMiddleware:
             await self.app(scope, receive, send_watching)
         except ClientDisconnect:
             status = CLIENT_CLOSED_REQUEST
+        except asyncio.CancelledError:  # the server ends, and waits no longer
+            if status == 0:
+                await problem_of(Stopping(), scope)(scope, receive, send_watching)
         except Exception as error:
             problem = problem_of(error, scope)
             if status == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import BlankPicture, InternalError
 from app.http.problems import ProblemMiddleware
@@ -70,3 +72,27 @@ def test_unknown_path_and_wrong_method_are_problems(client: TestClient) -> None:
     wrong = client.get("/predict")
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
     assert wrong.json()["type"] == "urn:digits:problem:method-not-allowed"
+
+
+def test_request_that_the_server_cancels_at_its_end_is_answered_with_503() -> None:
+    sent: list[Message] = []
+
+    async def hang(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(60)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def scenario() -> None:
+        scope: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        request = asyncio.create_task(ProblemMiddleware(hang)(scope, receive, send))
+        await asyncio.sleep(0)
+        request.cancel()
+        await request
+
+    asyncio.run(scenario())
+    assert sent[0]["status"] == 503
+    assert b"urn:digits:problem:stopping" in sent[1]["body"]
