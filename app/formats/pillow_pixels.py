@@ -21,6 +21,8 @@ def upright_pixels(picture: Pillow.Image) -> Pixels:
     convert = conversion(picture)
     turns = orientation(picture.getexif)
     width, height = picture.size
+    if width * height <= PIECE_PIXELS:
+        return np.ascontiguousarray(turned(convert(picture), turns))
     sides = (width, height) if turns >= 5 else (height, width)
     pixels = np.empty(sides + PIXEL_SHAPES[target_mode(picture)], np.uint8)
     stored = turned(pixels, {6: 8, 8: 6}.get(turns, turns))  # a view of `pixels` as the file has them
@@ -43,7 +45,7 @@ def conversion(picture: Pillow.Image) -> Callable[[Pillow.Image], Pixels]:
     if picture.mode in ("I", "F"):
         return stretched_range(picture)
     mode = target_mode(picture)
-    return lambda piece: np.asarray(piece.convert(mode))
+    return lambda piece: np.asarray(piece if piece.mode == mode else piece.convert(mode))
 
 
 def highest_bits(picture: Pillow.Image) -> Callable[[Pillow.Image], Pixels]:
@@ -75,6 +77,9 @@ def finite(piece: Pillow.Image) -> NDArray[Any]:
 
 
 def cropped(picture: Pillow.Image) -> Iterator[Pillow.Image]:
+    """The whole of it in pieces."""
+    if picture.width * picture.height <= PIECE_PIXELS:
+        return iter([picture])
     return map(picture.crop, pieces(*picture.size))
 
 
