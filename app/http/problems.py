@@ -7,7 +7,6 @@ import logging
 import time
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -102,7 +101,6 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, on_service_error)
     app.add_exception_handler(Exception, on_unexpected_error)
     app.add_exception_handler(HTTPException, on_http_exception)
-    app.add_exception_handler(RequestValidationError, on_validation_error)
 
 
 async def on_service_error(request: Request, error: Exception) -> Response:
@@ -124,10 +122,3 @@ def to_service_error(request: Request, error: HTTPException) -> ServiceError:
     if error.status_code == 404:
         return RouteNotFound(f"There is nothing at {path}: see /docs for the routes.")
     return InvalidRequest(str(error.detail))
-
-
-async def on_validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    invalid = InvalidRequest(f"The parameter {first['loc'][-1]!r} is invalid: {first['msg']}.")
-    return problem_response(invalid, request.scope)

@@ -84,13 +84,13 @@ class ConnectionClock:
     def expire(self, now: float) -> None:
         """Answers the request that is past its deadline, and drops what still arrives of one that is answered."""
         protocol = self.protocol
-        cycle, timeout_s = protocol.cycle, protocol.fast_path.limits.timeout_s
+        cycle, fast_cycle, timeout_s = protocol.cycle, protocol.fast_cycle, protocol.fast_path.limits.timeout_s
         if protocol.receiving or (protocol.unread and protocol.is_idle() and protocol.framing.in_head):
             protocol.refuse(request_timeout(timeout_s))
         elif protocol.is_idle():
             protocol.close_after_response()
-        elif cycle is protocol.fast_cycle:
-            protocol.fast_cycle.expire(deadline_exceeded(timeout_s))
+        elif fast_cycle and not fast_cycle.response_complete:
+            fast_cycle.expire(deadline_exceeded(timeout_s))
         elif not cycle.response_started and now - self.began_at > timeout_s + GRACE_S:
             protocol.refuse(request_timeout(timeout_s) if cycle.more_body else deadline_exceeded(timeout_s))
 

@@ -59,13 +59,6 @@ def test_unexpected_error_is_logged_and_its_text_is_not_sent(caplog: pytest.LogC
     assert "the password is 1234" in caplog.text
 
 
-def test_parameter_of_a_wrong_kind_is_named_in_a_problem(client: TestClient) -> None:
-    response = client.get("/models/digits/newest/model.onnx")
-    assert response.status_code == 400
-    assert response.headers["content-type"] == "application/problem+json"
-    assert response.json()["detail"].startswith("The parameter 'version' is invalid: ")
-
-
 def test_unknown_path_and_wrong_method_are_problems(client: TestClient) -> None:
     missing = client.get("/nothing")
     assert (missing.status_code, missing.json()["type"]) == (404, "urn:digits:problem:route-not-found")

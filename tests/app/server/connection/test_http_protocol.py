@@ -94,13 +94,13 @@ def test_responses_come_in_the_order_of_the_requests_however_long_each_takes(tog
             wire.protocol.data_received(packet)
         await asyncio.sleep(0.01)
         assert not wire.written
-        assert not wire.reading  # backpressure: no more is read than can be answered
+        reading = [wire.reading]  # backpressure: no more is read than can be answered
         slow.futures[0].set_result(b"1")
         while len(slow.futures) < 2:
             await asyncio.sleep(0.001)
         slow.futures[1].set_result(b"4")
         responses = await wire.responses()
-        assert wire.reading
+        assert [*reading, wire.reading] == [False, True]
         return responses
 
     assert bodies(asyncio.run(scenario())) == [b"1", b"asgi POST /other 2", b"hot 3", b"4", b"hot 5"]

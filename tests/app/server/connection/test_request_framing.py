@@ -179,7 +179,8 @@ def test_pieces_end_with_the_request() -> None:
 def test_pieces_of_a_chunked_body_are_lines_and_chunks() -> None:
     framing = RequestFraming()
     framing.begin_body({b"transfer-encoding": b"chunked"})
-    pieces, data = [], b"3;x\r\nabc\r\n0\r\nX: y\r\n\r\nGET"
+    pieces: list[bytes] = []
+    data = b"3;x\r\nabc\r\n0\r\nX: y\r\n\r\nGET"
     while len(pieces) < 5:
         length = framing.next_piece(data)
         pieces.append(data[:length])
