@@ -31,7 +31,7 @@ from app.preprocessing.scaling import shrink
 # The modules of the last two are imported here: else Pillow imports all of its formats with the first such file.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.TiffImageFile.format)
 MAX_SIDE = 65_535  # pixels, as in a JPEG. A decoder takes longer for many short rows than for their pixels.
-BGRA_TO_RGBA = [2, 1, 0, 3]  # OpenCV's order of channels
+TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}  # from OpenCV's order of channels
 
 LONGEST_SIDE = integer("LONGEST_SIDE")
 DRAFT_SIDE = LONGEST_SIDE // 2 + LONGEST_SIDE // 6  # pixels: a JPEG may be decoded at 1/2 to 1/8 of its size down to it
@@ -114,7 +114,7 @@ def decode_with_opencv(picture: OpenCvFile) -> Grayscale:
     upright = turned(stored, orientation(lambda: parse_exif(picture.exif)))
     small = shrink(np.ascontiguousarray(upright), LONGEST_SIDE)
     if small.ndim == 3:
-        small = np.ascontiguousarray(small[:, :, BGRA_TO_RGBA[: small.shape[2]]])
+        small = np.asarray(cv2.cvtColor(small, TO_RGB[small.shape[2]]), np.uint8)
     return pixels_to_grayscale(small)
 
 
