@@ -28,7 +28,10 @@ DeviceChoice = Literal["auto", "cuda", "tensorrt", "cpu"]
 LogFormat = Literal["text", "json"]
 
 SECRETS = frozenset({"api_keys", "admin_keys"})  # never repeated in a message
-DEFAULT_INFLIGHT_BYTES = 2**28
+DEFAULT_INFLIGHT_BYTES = 2**27
+LARGEST_BODIES = (
+    2.5  # of the maximum size fit at least: one that was compressed counts twice, and small ones have a part
+)
 
 
 class Settings(BaseSettings):
@@ -138,7 +141,7 @@ class Settings(BaseSettings):
         None,
         ge=2**20,
         description="Maximum bytes of all bodies under way; beyond it: 503. If not set: an eighth of memory_bytes, "
-        "at most 256 MiB.",
+        "at most 128 MiB.",
     )
     memory_bytes: int | None = Field(
         None,
@@ -263,16 +266,17 @@ class Settings(BaseSettings):
         """The bytes of all bodies under way in one process. A body of the maximum size always fits."""
         if self.max_inflight_bytes:
             return self.max_inflight_bytes // self.workers
-        return max(self.max_body_bytes, min(DEFAULT_INFLIGHT_BYTES // self.workers, self.memory_bytes_per_worker // 8))
+        share = min(DEFAULT_INFLIGHT_BYTES // self.workers, self.memory_bytes_per_worker // 8)
+        return max(int(LARGEST_BODIES * self.max_body_bytes), share)
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
         if self.max_batch_size > self.max_queue_size:
             raise ValueError("DIGITS_MAX_BATCH_SIZE is greater than DIGITS_MAX_QUEUE_SIZE: no batch could ever be full")
-        if self.inflight_bytes < self.max_body_bytes:
+        if self.inflight_bytes < LARGEST_BODIES * self.max_body_bytes:
             raise ValueError(
-                "DIGITS_MAX_INFLIGHT_BYTES, shared by DIGITS_WORKERS, is less than DIGITS_MAX_BODY_BYTES: "
-                "a body of that size would never fit"
+                f"DIGITS_MAX_INFLIGHT_BYTES, shared by DIGITS_WORKERS, is less than {LARGEST_BODIES} times "
+                "DIGITS_MAX_BODY_BYTES: a body of that size, compressed, would never fit"
             )
         if self.admin_keys and self.workers > 1:
             raise ValueError(
