@@ -8,7 +8,6 @@ import platform
 from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
-import onnxruntime
 from prometheus_client import Gauge
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -30,6 +29,8 @@ WORKER_PID = "digits_worker_pid"  # from a worker to the one that answers /metri
 
 def observe_build(revision: str, device: str) -> None:
     """`device` is the one that models really run on."""
+    import onnxruntime  # once `app.inference` has turned off its telemetry, which starts with the import
+
     versions = (__version__, revision or "unknown", platform.python_version(), onnxruntime.__version__)
     BUILD_INFO.labels(*versions, device).set(1)
 

@@ -122,7 +122,8 @@ def test_an_origin_that_is_not_allowed_reads_nothing(foreign_page: Page, cors_se
 def test_binary_answers_expose_the_length_of_their_json_part(foreign_page: Page, cors_service: str) -> None:
     """The header of V2's binary tensors; a page can read it only if CORS exposes it."""
     code = """
-        const body = { inputs: [{ name: "image", shape: [1, 28, 28], datatype: "UINT8", data: Array(784).fill(9) }],
+        const stroke = Array.from({ length: 784 }, (_, i) => (i % 28 === 14 ? 255 : 0));
+        const body = { inputs: [{ name: "image", shape: [1, 28, 28], datatype: "UINT8", data: stroke }],
                        outputs: [{ name: "probabilities", parameters: { binary_data: true } }] };
         const url = `${address}v2/models/digits/infer`;
         const response = await fetch(url, { method: "POST", body: JSON.stringify(body) });

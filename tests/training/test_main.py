@@ -116,7 +116,7 @@ def test_surveying_a_folder_that_is_not_a_version_is_one_line_and_exit_status_on
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert __main__.main(["survey", str(tmp_path)]) == 1
-    assert "manifest.json cannot be read" in capsys.readouterr().err
+    assert "there is no manifest.json" in capsys.readouterr().err
 
 
 def test_missing_data_is_one_line_and_exit_status_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

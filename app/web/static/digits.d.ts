@@ -4,8 +4,8 @@ export type Picture = Blob | HTMLCanvasElement | OffscreenCanvas | ImageBitmap |
 export interface Options {
   /** The model's name. Default: the service's default model. */
   model?: string;
-  /** The model's version. Default: the newest. */
-  version?: number;
+  /** A version of the model, or its label. Default: the newest. */
+  version?: number | string;
   /** Aborts the request: the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Time limit in milliseconds for the whole call, retries included. Default: 15,000. */

@@ -36,7 +36,7 @@ class Post(NamedTuple):
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with serving("--device", "cpu") as service:
+    with serving("--device", "cpu", "--timeout-ms", "60000") as service:
         yield service
 
 

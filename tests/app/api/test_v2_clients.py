@@ -105,7 +105,8 @@ def test_health_and_metadata(ask: Any) -> None:
     )
     assert answer[:5] == [True, True, True, True, False]
     assert "binary_tensor_data" in answer[5]["extensions"]
-    assert answer[6]["inputs"] == [{"name": "image", "datatype": "UINT8", "shape": [-1, 28, 28]}]
+    (tensor,) = answer[6]["inputs"]
+    assert (tensor["name"], tensor["datatype"], tensor["shape"]) == ("image", "UINT8", [-1, 28, 28])
 
 
 def test_infer_with_json_and_binary_either_way(ask: Any) -> None:

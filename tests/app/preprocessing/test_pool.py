@@ -188,7 +188,8 @@ def test_a_call_that_is_alone_gets_its_memory(monkeypatch: pytest.MonkeyPatch) -
     run(alone)
 
 
-def test_what_the_process_takes_is_no_memory_for_pictures() -> None:
+def test_what_the_process_takes_is_no_memory_for_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "resident_bytes", lambda: 100 * 2**20)  # this process runs other tests too
     threads = BoundedThreadPool(threads=1, max_waiting=1)
     unlimited = threads.memory_budget
     threads.limit_memory(2**30)
