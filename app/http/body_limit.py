@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
 from starlette.datastructures import MutableHeaders
@@ -123,12 +123,7 @@ class BoundedBody:
         """Reads the whole body and returns a `receive` that delivers it in one message."""
         decompressor = Decompressor(encoding, self.limits.max_body_bytes)
         chunks: list[bytes] = []
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            chunk = message.get("body", b"")
+        async for chunk in body_chunks(receive):
             self.receive(chunk)
             for piece in decompressor.feed(chunk):
                 self.reserve(len(piece))
@@ -136,7 +131,6 @@ class BoundedBody:
                 await asyncio.sleep(0)  # other requests have their turn between two pieces
             if decompressor.exceeded:
                 raise self.too_large()
-            more = message.get("more_body", False)
         if not decompressor.complete:
             raise InvalidRequest(f"The body is incomplete {encoding.decode('latin-1')} data: send it again.")
         body: list[Message] = [{"type": "http.request", "body": b"".join(chunks), "more_body": False}]
@@ -151,6 +145,17 @@ class BoundedBody:
 
     def too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"The body is larger than {self.limits.max_body_bytes:,} bytes: send less in one request.")
+
+
+async def body_chunks(receive: Receive) -> AsyncIterator[bytes]:
+    """The body as it arrives. Raises `ClientDisconnect`."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
 
 
 class Decompressor:

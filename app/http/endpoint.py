@@ -17,6 +17,7 @@ from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from app.http.body_limit import body_chunks
 from app.observability import metrics
 from app.observability.request_context import CURRENT_REQUEST, RequestContext
 from app.observability.tracing import stage_spans
@@ -76,15 +77,7 @@ def fastapi_endpoint(endpoint: Endpoint[State]) -> Callable[[Request], Awaitable
 
 async def read_body(receive: Receive) -> bytes:
     """The whole body: of one message itself, where Starlette would copy 16 MiB. Raises `ClientDisconnect`."""
-    chunks: list[bytes] = []
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunks.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(chunks)  # the chunk itself, if there is one
+    return b"".join([chunk async for chunk in body_chunks(receive)])  # the chunk itself, if there is one
 
 
 def observe_stages(route: str, context: RequestContext | None, started: float) -> None:

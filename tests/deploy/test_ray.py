@@ -118,7 +118,7 @@ def requests_in_metrics(service: RunningService) -> int:
         with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as answer:
             for family in text_string_to_metric_families(answer.read().decode()):
                 if family.name == "ray_digits_request_seconds_count":
-                    count += sum(each.value for each in family.samples if each.labels["route"] == "/predict")
+                    count += sum(sample.value for sample in family.samples if sample.labels["route"] == "/predict")
     return int(count)
 
 

@@ -101,7 +101,13 @@ def start_service(
 def serving(
     *options: str, within: Sequence[str] = (), new_group: bool = False, **environment: str
 ) -> Iterator[Service]:
-    process = start_service(*options, within=within, new_group=new_group, **environment)
+    with running(start_service(*options, within=within, new_group=new_group, **environment)) as service:
+        yield service
+
+
+@contextmanager
+def running(process: subprocess.Popen[str]) -> Iterator[Service]:
+    """A service that was started, once it is ready."""
     try:
         assert process.stdout
         yield Service(process, process.stdout.readline() + process.stdout.readline())

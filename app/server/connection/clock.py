@@ -8,6 +8,7 @@ idle between requests, or a response that is not read            the keep-alive 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -48,8 +49,9 @@ class ConnectionClock:
         """Since the request began."""
         return time.perf_counter() - (self.began_at or self.quiet_since)
 
-    def half_close(self) -> None:
-        self.half_closed_at = time.perf_counter()
+    def half_close(self, *, may_probe: bool) -> None:
+        """`may_probe`: not to a client of HTTP/1.0, which knows no interim responses."""
+        self.half_closed_at = time.perf_counter() if may_probe else math.inf
 
     def linger(self) -> None:
         self.linger_end = time.perf_counter() + LINGER_S

@@ -220,7 +220,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.clock.lingering or self.is_idle() or not self.framing.in_head:
             return None
         self.cycle.keep_alive = False
-        self.clock.half_close()
+        self.clock.half_close(may_probe=self.parser.get_http_version() == "1.1")
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from tests.conftest import NEWEST, ROOT
 from tests.support.api_keys import digest_of
-from tests.support.service import TIMEOUT_S, Service, serving, wait_until
+from tests.support.service import TIMEOUT_S, Service, running, serving, wait_until
 from tests.support.service_process import free_port
 
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
@@ -149,12 +149,8 @@ def serving_stuck(part: str) -> Iterator[Service]:
     options = ("--device", "cpu", "--port", "0", "--drain-seconds", "0.5", "--shutdown-seconds", "1")
     command = [sys.executable, "-m", "tests.support.stuck_service", part, "serve", *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout
-        yield Service(process, process.stdout.readline() + process.stdout.readline())
-    finally:
-        process.kill()
-        process.communicate()
+    with running(process) as service:
+        yield service
 
 
 def test_thread_that_never_returns_does_not_keep_the_process() -> None:

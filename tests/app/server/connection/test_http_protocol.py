@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from app.http.endpoint import RawRequest, RawResponse
 from app.http.security_headers import SECURITY_HEADERS
 from app.observability.request_context import REQUEST_ID
-from app.server.connection.clock import CHECK_INTERVAL_S, check_connections
+from app.server.connection.clock import CHECK_INTERVAL_S, PROBE, check_connections
 from app.server.connection.request_framing import MAX_HEAD_BYTES
 from app.server.connection.response import CONNECTION_CLOSE
 from tests.support.hot_app import DATE, HotApp, Pending, bodies, connect, echo, echo_later, exchange, post
@@ -271,3 +272,25 @@ def test_long_bodies_and_many_requests_are_no_endless_head() -> None:
         return wire
 
     assert not asyncio.run(scenario()).closed
+
+
+@pytest.mark.parametrize(("may_probe", "written"), [(True, [PROBE]), (False, [])], ids=["HTTP/1.1", "HTTP/1.0"])
+def test_client_that_stopped_sending_is_probed_if_it_knows_interim_responses(
+    may_probe: bool, written: list[bytes]
+) -> None:
+    """A client that has left answers the probe with a reset."""
+
+    async def scenario() -> list[bytes]:
+        wire = connect(slow=slow)
+        wire.protocol.data_received(post("/slow"))
+        assert wire.protocol.eof_received()
+        if not may_probe:
+            wire.protocol.clock.half_close(may_probe=False)
+        wire.protocol.clock.check(time.perf_counter() + 1)
+        probed = list(wire.written)
+        slow.futures[0].set_result(b"late")
+        assert bodies((await wire.responses()).removeprefix(b"".join(probed))) == [b"late"]
+        return probed
+
+    slow = Pending()
+    assert asyncio.run(scenario()) == written
