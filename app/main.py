@@ -37,7 +37,7 @@ from app.settings import Settings
 from app.web import pages
 
 ROUTERS = (digits.router, models.router, health.router, v1.router, v2.router, control.router, pages.router)
-HOT_ROUTES = (*digits.HOT_ROUTES, *v1.HOT_ROUTES, *v2.HOT_ROUTES)
+HOT_ROUTES = (*digits.HOT_ROUTES, *health.HOT_ROUTES, *v1.HOT_ROUTES, *v2.HOT_ROUTES)
 
 
 class Service(FastAPI):
@@ -112,7 +112,7 @@ def create_operations_app(service: Service, settings: Settings) -> Service:
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, on_method_not_allowed)
     app.include_router(health.router)
     app.add_layers(settings.model_copy(update={"api_keys": ()}))
-    app.fast_path = FastPath((), service.state, limits=service.state.request_limits)
+    app.fast_path = FastPath(health.HOT_ROUTES, service.state, limits=service.state.request_limits)
     return app
 
 

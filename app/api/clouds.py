@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from numpy.typing import NDArray
 
 from app.api.digits import admit
 from app.api.openapi import PICTURE_ERRORS, problems
-from app.api.state import ApiRequest, AppState, state_of
+from app.api.state import ApiRequest, AppState
 from app.codecs import npy
 from app.codecs.bodies import BINARY, is_json
 from app.codecs.form import media_type
@@ -56,9 +56,10 @@ def routes(
         return await predict(request)
 
     router = APIRouter(tags=["SageMaker, Vertex AI"])
+    hot_routes: list[HotRoute[AppState]] = []
     for path in paths(health_route, "/ping"):
         add_ping(router, path)
-    hot_routes: list[HotRoute[AppState]] = []
+        hot_routes.append(HotRoute(path, ping, "GET"))
     for path in paths(predict_route, "/invocations"):
         add_invocations(router, path, invocations)
         if path not in ("/", health_route):  # FastAPI answers GET there, which the fast path would refuse
@@ -76,7 +77,7 @@ def paths(platform_path: str, own_path: str) -> list[str]:
 def add_ping(router: APIRouter, path: str) -> None:
     router.add_api_route(
         path,
-        ping,
+        fastapi_endpoint(ping),
         operation_id="ping",
         response_class=Response,
         responses=problems(Unavailable),
@@ -103,10 +104,10 @@ def add_invocations(router: APIRouter, path: str, invocations: Endpoint[AppState
     )
 
 
-async def ping(request: Request) -> Response:
+async def ping(request: ApiRequest) -> RawResponse:
     """200 with an empty body while the service takes requests, 503 while it shuts down or its model cannot run."""
-    state_of(request).check_ready()
-    return Response(headers={"Cache-Control": "no-store"})
+    request.state.check_ready()
+    return RawResponse(b"", b"text/plain", ((b"cache-control", b"no-store"),))
 
 
 async def predict_numbers(request: ApiRequest, decode: Callable[[bytes], NDArray[Any]]) -> RawResponse:

@@ -10,13 +10,16 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from app.api.openapi import problems
-from app.api.state import AppState, state_of
+from app.api.state import ApiRequest, AppState, state_of
 from app.errors import Unavailable
+from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.inference.session import Device
 from app.observability import metrics
 from app.repository.repository import ModelRepository
 
 router = APIRouter(tags=["health"])
+
+NOT_CACHED = ((b"cache-control", b"no-store"),)
 
 
 class Alive(BaseModel):
@@ -106,18 +109,22 @@ def refused_entries(repository: ModelRepository) -> list[Refused]:
     ]
 
 
-@router.get("/health/live", operation_id="live")
-async def live() -> Alive:
+async def live(request: ApiRequest) -> RawResponse:
     """Liveness probe: the process answers."""
-    return Alive()
+    return RawResponse(b'{"status":"alive"}')
 
 
-@router.get("/health/ready", operation_id="ready", responses=problems(Unavailable))
-async def ready(request: Request, response: Response) -> Ready:
+async def ready(request: ApiRequest) -> RawResponse:
     """Readiness probe: the default model can run, and the service is not shutting down."""
-    response.headers["Cache-Control"] = "no-store"
-    state_of(request).check_ready()
-    return Ready()
+    request.state.check_ready()
+    return RawResponse(b'{"status":"ready"}', headers=NOT_CACHED)
+
+
+HOT_ROUTES: list[HotRoute[AppState]] = [HotRoute("/health/live", live, "GET"), HotRoute("/health/ready", ready, "GET")]
+router.get("/health/live", operation_id="live", response_model=Alive)(fastapi_endpoint(live))
+router.get("/health/ready", operation_id="ready", response_model=Ready, responses=problems(Unavailable))(
+    fastapi_endpoint(ready)
+)
 
 
 @router.get("/metrics", operation_id="metrics", response_class=PlainTextResponse)

@@ -47,17 +47,21 @@ BYTES_OF_A_CLASS = 64  # as which one class of a response counts, where it is de
 # --- health and metadata ---------------------------------------------------------------------------------------------
 
 
-@router.get("/v2/health/live", operation_id="v2_live")
-async def live() -> Live:
+async def live(request: ApiRequest) -> RawResponse:
     """The process answers."""
-    return Live()
+    return RawResponse(b'{"live":true}')
 
 
-@router.get("/v2/health/ready", operation_id="v2_ready", responses=problems(Unavailable))
-async def ready(request: Request) -> ServerReady:
+async def ready(request: ApiRequest) -> RawResponse:
     """The service takes requests, and the default model can run."""
-    state_of(request).check_ready()
-    return ServerReady()
+    request.state.check_ready()
+    return RawResponse(b'{"ready":true}')
+
+
+router.get("/v2/health/live", operation_id="v2_live", response_model=Live)(fastapi_endpoint(live))
+router.get("/v2/health/ready", operation_id="v2_ready", response_model=ServerReady, responses=problems(Unavailable))(
+    fastapi_endpoint(ready)
+)
 
 
 @router.get("/v2", operation_id="v2_server")
@@ -113,6 +117,8 @@ async def infer(request: ApiRequest) -> RawResponse:
 
 
 HOT_ROUTES: list[HotRoute[AppState]] = [
+    HotRoute("/v2/health/live", live, "GET"),
+    HotRoute("/v2/health/ready", ready, "GET"),
     HotRoute("/v2/models/{name}/infer", infer),
     HotRoute("/v2/models/{name}/versions/{version}/infer", infer),
 ]

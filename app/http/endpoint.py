@@ -52,6 +52,7 @@ class HotRoute(NamedTuple, Generic[State]):
 
     path: str
     endpoint: Endpoint[State]
+    method: str = "POST"  # or GET, of a probe: it has no body, and needs no key
 
 
 def fastapi_endpoint(endpoint: Endpoint[State]) -> Callable[[Request], Awaitable[Response]]:

@@ -50,23 +50,29 @@ class FastPath(Generic[State]):
         self.routes = [(re.compile(path_pattern(route.path)), route) for route in routes]
         self.cached_route = functools.lru_cache(maxsize=1024)(self.route)
 
-    def match(self, url: bytes, headers: Mapping[bytes, bytes]) -> RouteMatch[State] | None:
-        """The hot route that a POST asks for, or None if the request is for FastAPI."""
-        length = headers.get(b"content-length", b"")
-        plain = length.isdigit() and int(length) <= self.limits.max_body_bytes and LAYERED_HEADERS.isdisjoint(headers)
-        if not plain or len(url) > MAX_URL_BYTES or (self.authenticator and not self.authenticator.accepts(headers)):
+    def match(self, method: bytes, url: bytes, headers: Mapping[bytes, bytes]) -> RouteMatch[State] | None:
+        """The hot route that a request asks for, or None if the request is for FastAPI."""
+        if len(url) > MAX_URL_BYTES or not LAYERED_HEADERS.isdisjoint(headers):
             return None
-        return self.cached_route(url)
+        if method == b"POST":
+            length = headers.get(b"content-length", b"")
+            if not length.isdigit() or int(length) > self.limits.max_body_bytes:
+                return None
+            if self.authenticator and not self.authenticator.accepts(headers):
+                return None
+        elif method != b"GET" or b"content-length" in headers:
+            return None
+        return self.cached_route(method, url)
 
-    def route(self, url: bytes) -> RouteMatch[State] | None:
+    def route(self, method: bytes, url: bytes) -> RouteMatch[State] | None:
         try:
             parsed = httptools.parse_url(url)
             path = canonical_path(unquote(parsed.path.decode("ascii")), self.root_path)
         except (httptools.HttpParserInvalidURLError, AttributeError, UnicodeDecodeError):  # uvicorn refuses it
             return None
         for pattern, route in self.routes:
-            if match := pattern.fullmatch(path):
-                return RouteMatch(route, match.groupdict(), parsed.query or b"", {"method": "POST", "path": path})
+            if route.method.encode() == method and (match := pattern.fullmatch(path)):
+                return RouteMatch(route, match.groupdict(), parsed.query or b"", {"method": route.method, "path": path})
         return None
 
 

@@ -12,7 +12,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.conftest import ROOT
 
-PREDICT = b"/predict", {b"content-length": b"1"}  # eligible
+PREDICT = b"POST", b"/predict", {b"content-length": b"1"}  # eligible
 QUICK = ("tests/app/http/test_auth.py", "tests/app/api/test_digits.py", "-k", "not accuracy and not polarity")
 ALL = (
     "tests/app/api",

@@ -11,7 +11,7 @@ import asyncio
 import math
 import time
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from app.http.deadline import deadline_exceeded, request_timeout
 
@@ -26,10 +26,13 @@ PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"  # a client ignores it, however many th
 # As nginx's lingering_timeout and lingering_time: how long what a refused client still sends is read and dropped.
 LINGER_IDLE_S = 5
 LINGER_S = 30
+MAX_DROPPED_BYTES = 2**24  # per interval, of all lingering connections: reading them must not keep the others waiting
 
 
 class ConnectionClock:
     """When what began on one connection, by time.perf_counter; 0: it has not, or is over."""
+
+    dropped_bytes: ClassVar[int] = 0  # by all lingering connections since the latest check
 
     def __init__(self, protocol: HttpProtocol) -> None:
         self.protocol = protocol
@@ -60,12 +63,21 @@ class ConnectionClock:
     def keep_lingering(self) -> None:
         self.lingering = min(self.linger_end, time.perf_counter() + LINGER_IDLE_S)
 
+    def drop(self, count: int) -> None:
+        """Counts what a lingering connection has received, and lets it wait for the next check if that is enough."""
+        self.keep_lingering()
+        ConnectionClock.dropped_bytes += count
+        if ConnectionClock.dropped_bytes > MAX_DROPPED_BYTES:
+            self.protocol.flow.hold()
+
     def check(self, now: float) -> None:
         protocol = self.protocol
         if self.is_stalled(now) or (self.lingering and now > self.lingering):
             protocol.transport.abort()
-        elif protocol.transport.is_closing() or self.lingering:
+        elif protocol.transport.is_closing():
             pass
+        elif self.lingering:
+            protocol.flow.release()
         elif not self.began_at:
             idle_limit = protocol.timeout_keep_alive if protocol.cycle else protocol.fast_path.limits.timeout_s
             if now - self.quiet_since > idle_limit:
@@ -100,6 +112,7 @@ class ConnectionClock:
 def check_connections(connections: Collection[HttpProtocol]) -> None:
     """Checks all connections, now and again after every interval, in the running event loop."""
     now = time.perf_counter()
+    ConnectionClock.dropped_bytes = 0
     for connection in tuple(connections):
         connection.clock.check(now)
     asyncio.get_running_loop().call_later(CHECK_INTERVAL_S, check_connections, connections)

@@ -58,7 +58,7 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         clock = self.clock
         if clock.lingering:
-            clock.keep_lingering()
+            clock.drop(len(data))
             return
         if self.unread:
             data, self.unread = self.unread + data, b""
@@ -161,9 +161,9 @@ class HttpProtocol(HttpToolsProtocol):
         Raises `Overloaded` if there is no room for its body.
         """
         parser = self.parser
-        if parser.get_method() != b"POST" or self.flow.write_paused or not parser.should_keep_alive():
+        if self.flow.write_paused or not parser.should_keep_alive():
             return None
-        match = self.fast_path.match(self.url, headers)
+        match = self.fast_path.match(parser.get_method(), self.url, headers)
         return FastPathCycle(self, match, headers, self.framing.remaining) if match else None
 
     def is_idle(self) -> bool:

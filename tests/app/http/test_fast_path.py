@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.http.auth import Authenticator
 from app.http.body_limit import InflightBytes, RequestLimits
 from app.http.endpoint import HotRoute, RawRequest, RawResponse
 from app.http.fast_path import MAX_URL_BYTES, FastPath, path_pattern
@@ -30,7 +31,7 @@ PLAIN = {b"content-length": b"1"}
     ],
 )
 def test_url_of_a_hot_route_is_taken_apart(url: bytes, path: dict[str, str], query: bytes) -> None:
-    match = FAST_PATH.match(url, PLAIN)
+    match = FAST_PATH.match(b"POST", url, PLAIN)
     assert match
     assert (match.route.endpoint, match.path_params, match.query) == (echo, path, query)
 
@@ -44,7 +45,7 @@ def test_url_of_a_hot_route_is_taken_apart(url: bytes, path: dict[str, str], que
     ],
 )
 def test_other_urls_do_not_match(url: bytes) -> None:
-    assert FAST_PATH.match(url, PLAIN) is None
+    assert FAST_PATH.match(b"POST", url, PLAIN) is None
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,28 @@ def test_other_urls_do_not_match(url: bytes) -> None:
     ids=str,
 )
 def test_requests_that_need_fastapis_layers_do_not_match(headers: dict[bytes, bytes]) -> None:
-    assert FAST_PATH.match(b"/echo", headers) is None
+    assert FAST_PATH.match(b"POST", b"/echo", headers) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "matches"),
+    [
+        (b"GET", {}, True),
+        (b"GET", {b"content-length": b"1"}, False),
+        (b"HEAD", {}, False),
+        (b"POST", PLAIN, False),
+    ],
+)
+def test_probe_matches_as_get_without_a_body(method: bytes, headers: dict[bytes, bytes], *, matches: bool) -> None:
+    probed = FastPath([HotRoute("/alive", echo, "GET")], None, limits=LIMITS)
+    assert bool(probed.match(method, b"/alive", headers)) == matches
+
+
+def test_probe_needs_no_key_where_other_routes_do() -> None:
+    routes = [HotRoute("/alive", echo, "GET"), HotRoute("/echo", echo)]
+    guarded = FastPath[None](routes, None, limits=LIMITS, authenticator=Authenticator(["0" * 64], []))
+    assert guarded.match(b"GET", b"/alive", {})
+    assert guarded.match(b"POST", b"/echo", PLAIN) is None
 
 
 def test_pattern_takes_the_path_literally() -> None:
@@ -72,12 +94,12 @@ def test_pattern_takes_the_path_literally() -> None:
 
 def test_at_most_a_thousand_urls_are_cached() -> None:
     for number in range(3000):
-        FAST_PATH.match(b"/echo?%d" % number, PLAIN)
+        FAST_PATH.match(b"POST", b"/echo?%d" % number, PLAIN)
     assert FAST_PATH.cached_route.cache_info().currsize == 1024
 
 
 def test_url_below_the_prefix_of_a_proxy_matches_with_and_without_it() -> None:
     below = FastPath([HotRoute("/echo", echo)], None, limits=LIMITS, root_path="/ml")
-    assert below.match(b"/ml/echo?a", PLAIN) == below.match(b"/echo?a", PLAIN)
-    assert below.match(b"/mlx/echo", PLAIN) is None
-    assert FAST_PATH.match(b"/ml/echo", PLAIN) is None
+    assert below.match(b"POST", b"/ml/echo?a", PLAIN) == below.match(b"POST", b"/echo?a", PLAIN)
+    assert below.match(b"POST", b"/mlx/echo", PLAIN) is None
+    assert FAST_PATH.match(b"POST", b"/ml/echo", PLAIN) is None
