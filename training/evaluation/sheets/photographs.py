@@ -1,0 +1,94 @@
+"""How a phone photographs a sheet: its colours, the desk below it, the light."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from training.evaluation.sheets.layouts import Drawn, FloatImage
+
+RGB = NDArray[np.uint8]  # (H, W, 3)
+
+WHITE = (246, 244, 238)
+PENS = ((40, 60, 150), (25, 25, 30), (20, 30, 90), (150, 30, 40))
+DESKS = ((92, 70, 52), (28, 26, 28), (145, 145, 145), (60, 75, 90), (180, 150, 110))
+
+
+def coloured(drawn: Drawn, rng: Generator, *, pencil: bool = False) -> RGB:
+    coverage = drawn.ink.astype(np.float32)[..., np.newaxis] / 255
+    colour = np.array(PENS[int(rng.integers(len(PENS)))], np.float32)
+    if pencil:
+        colour = np.full(3, float(rng.uniform(95, 140)), np.float32)
+        coverage = coverage * (1 - 0.5 * grain(drawn.ink.shape, rng)[..., np.newaxis])
+    paper = drawn.paper[..., np.newaxis] * np.array(WHITE, np.float32)
+    return np.asarray(paper + (colour - paper) * coverage, np.uint8)
+
+
+def evenly(picture: RGB, _: Generator) -> RGB:
+    return picture
+
+
+def on_desk(tilt: float, perspective: float) -> Callable[[RGB, Generator], RGB]:
+    """`tilt`: the largest, in degrees; `perspective`: by how much of its side a corner moves at most."""
+
+    def photograph(picture: RGB, rng: Generator) -> RGB:
+        height, width = picture.shape[:2]
+        sheet = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        angle, scale = math.radians(float(rng.uniform(-tilt, tilt))), float(rng.uniform(0.72, 0.88))
+        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        middle = np.array([width / 2, height / 2])
+        corners = (sheet - middle) @ turn.T * scale + middle + rng.uniform(-1, 1, (4, 2)) * perspective * width
+        matrix = cv2.getPerspectiveTransform(sheet, np.clip(corners, 6, [width - 6, height - 6]).astype(np.float32))
+        desk = np.array(DESKS[int(rng.integers(len(DESKS)))], np.float32)
+        grain = cv2.GaussianBlur(rng.normal(0, 12, (height // 8, width // 60, 1)).astype(np.float32), (0, 0), 1.5)
+        wood = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)[..., np.newaxis]
+        surface = np.clip(desk + wood, 0, 255).astype(np.uint8)
+        warped = cv2.warpPerspective(picture, matrix, (width, height), flags=cv2.INTER_AREA)
+        mask = cv2.warpPerspective(np.ones((height, width), np.float32), matrix, (width, height))[..., np.newaxis]
+        return np.asarray(surface * (1 - mask) + warped * mask, np.uint8)
+
+    return photograph
+
+
+def tilted(picture: RGB, rng: Generator) -> RGB:
+    """Nothing but paper, and the camera not quite level."""
+    height, width = picture.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.uniform(-5, 5)), 1)
+    return np.asarray(cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def turned(quarters: int) -> Callable[[RGB, Generator], RGB]:
+    return lambda picture, _: np.ascontiguousarray(np.rot90(picture, quarters))
+
+
+def grain(size: tuple[int, ...], rng: Generator) -> FloatImage:
+    """The share of a pencil's lead that misses the paper's valleys."""
+    rough = cv2.GaussianBlur(rng.normal(size=size).astype(np.float32), (0, 0), 0.8)
+    return np.asarray(np.clip(rough * rng.uniform(0.4, 1.4), 0, 0.9), np.float32)
+
+
+def lamp_light(height: int, width: int, rng: Generator) -> FloatImage:
+    """Brighter on one side; on two sheets of five with the edge of a shadow across it."""
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    side, fall = float(rng.uniform(0, 2 * math.pi)), float(rng.uniform(0, 0.3))
+    light = 1 - fall * (1 + math.cos(side) * x + math.sin(side) * y) / 2
+    if rng.random() < 0.4:
+        across, place, softness = float(rng.uniform(0, 2 * math.pi)), rng.uniform(-0.7, 0.7), rng.uniform(0.02, 0.4)
+        distance = (math.cos(across) * x + math.sin(across) * y - place) / softness
+        light *= 1 - rng.uniform(0.15, 0.5) / (1 + np.exp(-np.clip(distance * 4, -30, 30)))
+    return np.asarray(light, np.float32)
+
+
+def lit(picture: RGB, rng: Generator) -> bytes:
+    """As a JPEG, with a lamp on one side or a shadow, and a camera's noise."""
+    height, width = picture.shape[:2]
+    lamp = cv2.resize(lamp_light(height // 8, width // 8, rng), (width, height))[..., np.newaxis]
+    noise = rng.normal(0, float(rng.uniform(1, 3)), (height, width, 1)).astype(np.float32)
+    photo = np.clip(picture * lamp + noise, 0, 255).astype(np.uint8)
+    photo = cv2.GaussianBlur(photo, (0, 0), float(rng.uniform(0.5, 1.1)))
+    return cv2.imencode(".jpg", photo[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(70, 95))])[1].tobytes()
