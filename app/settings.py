@@ -28,7 +28,7 @@ DeviceChoice = Literal["auto", "cuda", "tensorrt", "cpu"]
 LogFormat = Literal["text", "json"]
 
 SECRETS = frozenset({"api_keys", "admin_keys"})  # never repeated in a message
-DEFAULT_INFLIGHT_BYTES = 2**27
+DEFAULT_INFLIGHT_BYTES = 96 * 2**20
 LARGEST_BODIES = (
     2.5  # of the maximum size fit at least: one that was compressed counts twice, and small ones have a part
 )
@@ -141,7 +141,7 @@ class Settings(BaseSettings):
         None,
         ge=2**20,
         description="Maximum bytes of all bodies under way; beyond it: 503. If not set: an eighth of memory_bytes, "
-        "at most 128 MiB.",
+        "at most 96 MiB.",
     )
     memory_bytes: int | None = Field(
         None,
