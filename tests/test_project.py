@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SERVING = PROJECT["project"]["dependencies"]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 GROUPS = [each for group in PROJECT["dependency-groups"].values() for each in group if isinstance(each, str)]
-TESTED = [each for extra in ("train", "signing", "otel", "ray") for each in EXTRAS[extra]]
+TESTED = [each for extra in ("train", "signing", "otel", "ray", "pdf", "heif") for each in EXTRAS[extra]]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
@@ -31,9 +31,9 @@ def locked(name: str) -> dict[str, set[str]]:
 @pytest.mark.parametrize(
     ("lock", "wanted"),
     [
-        ("requirements/serve.txt", SERVING),
-        ("requirements/gpu.txt", SERVING + EXTRAS["gpu"]),
-        ("requirements/cpu.txt", [each for each in SERVING if not each.startswith("onnxruntime-gpu")]),
+        ("requirements/serve.txt", SERVING + EXTRAS["pdf"]),
+        ("requirements/gpu.txt", SERVING + EXTRAS["gpu"] + EXTRAS["pdf"]),
+        ("requirements/cpu.txt", [each for each in SERVING + EXTRAS["pdf"] if not each.startswith("onnxruntime-gpu")]),
         ("requirements/test.txt", SERVING + TESTED + GROUPS),
     ],
 )
