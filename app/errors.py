@@ -6,6 +6,7 @@
     +-- Forbidden             403  administration is disabled, or the key is not an administrator's
     +-- RouteNotFound         404
     +-- ModelNotFound         404  no such model, or no such version of it
+    +-- TemplateNotFound      404  no such template in the operator's folder
     +-- MethodNotAllowed      405  with Allow
     +-- RequestTimeout        408  the request was not complete within `timeout_ms`
     +-- BodyTooLarge          413  known while reading
@@ -127,6 +128,12 @@ class ModelNotFound(ServiceError):
     status = HTTPStatus.NOT_FOUND
     slug = "model-not-found"
     title = "The model or version does not exist"
+
+
+class TemplateNotFound(ServiceError):
+    status = HTTPStatus.NOT_FOUND
+    slug = "template-not-found"
+    title = "The template does not exist"
 
 
 class MethodNotAllowed(ServiceError):

@@ -33,6 +33,7 @@ from app.preprocessing.pool import thread_pool
 from app.repository.repository import ModelRepository
 from app.repository.version_policy import VersionPolicy, VersionSettings
 from app.runtime import configure_runtime
+from app.segmentation.fields.template_folder import read_templates
 from app.settings import Settings
 from app.web import pages
 
@@ -126,6 +127,7 @@ def app_state(settings: Settings) -> AppState:
             inflight=InflightBytes(settings.inflight_bytes),
             timeout_s=settings.timeout_ms / 1000,
         ),
+        templates=read_templates(settings.templates) if settings.templates else {},
         root_path=settings.root_path,
         tracing=start_tracing() if settings.tracing else None,
         revision=settings.revision,

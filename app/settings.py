@@ -134,6 +134,9 @@ class Settings(BaseSettings):
     max_pixels: int = Field(
         50_000_000, ge=784, description="Maximum pixels of one picture; beyond it: 413, before decoding."
     )
+    templates: Path | None = Field(
+        None, description="Folder of templates of forms for /read, a file NAME.json each; read at the start."
+    )
     max_body_bytes: int = Field(
         16 * 2**20, ge=1024, description="Maximum bytes of the body of a request; beyond it: 413."
     )

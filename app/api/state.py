@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from fastapi import Request
@@ -14,6 +15,7 @@ from app.http.body_limit import RequestLimits
 from app.http.endpoint import RawRequest
 from app.repository.repository import ModelRepository
 from app.repository.servable import Servable
+from app.segmentation.fields.template import Template
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -27,6 +29,7 @@ class AppState:
     authenticator: Authenticator
     limits: Limits
     request_limits: RequestLimits
+    templates: Mapping[str, Template] = field(default_factory=dict)  # of forms, by name
     root_path: str = ""  # the prefix of a proxy
     tracing: TracerProvider | None = None
     revision: str = ""  # of the source

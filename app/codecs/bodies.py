@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import simdjson
 from pydantic import BaseModel, Field
@@ -20,6 +20,7 @@ from app.codecs.json_body import parse_json
 from app.errors import InvalidRequest, TooManyPictures
 from app.http.endpoint import RawRequest
 from app.http.large_bodies import off_the_loop, pieces, translate
+from app.segmentation.fields.template import Template
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Pictures(BaseModel):
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "image/tiff")
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 FILES = {"schema": {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}}}
-REQUEST_BODY = {
+REQUEST_BODY: dict[str, Any] = {
     "required": True,
     "description": "The bytes of one picture file; or files as multipart/form-data; or base64 in JSON.",
     "content": {
@@ -48,6 +49,23 @@ REQUEST_BODY = {
         "application/octet-stream": BINARY,  # as generated clients send bytes
         "multipart/form-data": FILES,
         "application/json": {"schema": Pictures.model_json_schema()},
+    },
+}
+
+TEMPLATE_PART = b"template"
+PAGE_BODY = {
+    **REQUEST_BODY,
+    "description": "The bytes of one picture file; or base64 in JSON; or a file as multipart/form-data, with a "
+    "template if a form's fields are to be read.",
+    "content": {
+        **REQUEST_BODY["content"],
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"template": Template.model_json_schema()},
+                "additionalProperties": {"type": "string", "format": "binary"},
+            }
+        },
     },
 }
 
@@ -69,19 +87,50 @@ def is_picture(request: RawRequest[object]) -> bool:
     return request.body.startswith(SIGNATURES)
 
 
+class PageBody(NamedTuple):
+    """The body of a request to read a page."""
+
+    picture: bytes
+    template: bytes | None  # the part `template` of a multipart form
+
+
 async def parse_pictures(request: RawRequest[object], limits: Limits) -> list[bytes]:
     """The picture files of a request, whatever holds them. Raises `InvalidRequest` or `TooManyPictures`."""
-    pictures: list[bytes] = []
-    for file in await parse_files(request, limits):
-        if isinstance(file, InvalidRequest):
-            raise file
-        pictures.append(file)
-    return pictures
+    return pictures_of(await parse_files(request, limits))
 
 
 async def parse_single_picture(request: RawRequest[object], limits: Limits) -> bytes:
     """As `parse_pictures`, for routes that take one picture."""
-    pictures = await parse_pictures(request, limits)
+    return single(await parse_files(request, limits))
+
+
+async def parse_page(request: RawRequest[object], limits: Limits) -> PageBody:
+    """As `parse_single_picture`, and the template of a form's fields, if there is one."""
+    return await off_the_loop(len(request.body), find_page, request, limits)
+
+
+def find_page(request: RawRequest[object], limits: Limits) -> PageBody:
+    content_type = request.headers.get(b"content-type", b"")
+    if is_picture(request) or not media_type(content_type).startswith(b"multipart/"):
+        return PageBody(single(find_files(request, limits)), None)
+    parts = parse_multipart(content_type, request.body)
+    templates = [part.content for part in parts if part.name == TEMPLATE_PART]
+    if len(templates) > 1:
+        raise InvalidRequest("The form has several parts named template: send one.")
+    files = files_of_form([part for part in parts if part.name != TEMPLATE_PART], limits)
+    return PageBody(single(files), templates[0] if templates else None)
+
+
+def pictures_of(files: list[File]) -> list[bytes]:
+    """Raises the error of the first file that has one."""
+    for file in files:
+        if isinstance(file, InvalidRequest):
+            raise file
+    return [file for file in files if isinstance(file, bytes)]
+
+
+def single(files: list[File]) -> bytes:
+    pictures = pictures_of(files)
     if len(pictures) > 1:
         raise TooManyPictures("This route takes one picture per request: send the others in requests of their own.")
     return pictures[0]

@@ -23,16 +23,18 @@ MAX_HEAD = 2**14  # bytes of a part's headers
 BOUNDARY_END = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 BOUNDARY = re.compile(rb'(?i);\s*boundary\s*=\s*(?:"([^"]+)"|([^";\s]+))')
 FILE_NAME = re.compile(rb'(?i);\s*filename[*\d]*\s*=\s*"?([^";]*)')
+FIELD_NAME = re.compile(rb'(?i);\s*name\s*=\s*"?([^";]*)')
 FOLD = re.compile(rb"\r?\n[ \t]+")
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
 class FormPart(NamedTuple):
-    """What is left of it: the names of fields do not matter."""
+    """What is left of it."""
 
     content: bytes
     file_name: bytes | None = None  # None: the part has none
     media_type: bytes = b"text/plain"
+    name: bytes = b""  # of the field
 
 
 def media_type(content_type: bytes) -> bytes:
@@ -100,9 +102,10 @@ def parse_part(part: bytes) -> FormPart:
         raise InvalidRequest("The form cannot be parsed: no empty line ends the headers of a part.")
     headers = parse_headers(part[: found.start()])
     content = decode_transfer_encoding(part[found.end() :], headers.get(b"content-transfer-encoding", b""))
-    file_name = FILE_NAME.search(headers.get(b"content-disposition", b""))
+    disposition = headers.get(b"content-disposition", b"")
+    file_name, name = FILE_NAME.search(disposition), FIELD_NAME.search(disposition)
     content_type = headers.get(b"content-type", b"text/plain")  # RFC 7578, 4.4: the default
-    return FormPart(content, file_name and file_name[1], media_type(content_type))
+    return FormPart(content, file_name and file_name[1], media_type(content_type), name[1] if name else b"")
 
 
 def parse_headers(head: bytes) -> dict[bytes, bytes]:

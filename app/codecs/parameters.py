@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, get_args
 from urllib.parse import parse_qs
+
+from pydantic import ValidationError
 
 from app.codecs.tensors import SCALE_RULE, Scale, parse_scale
 from app.errors import InvalidRequest
+from app.segmentation.constraints.constraints import MAX_DIGITS, Check, Constraints, message_of
 
 T = TypeVar("T")
 
@@ -58,7 +61,38 @@ ON_ERROR = {
     "schema": {"type": "string", "enum": ["fail", "each"], "default": "fail"},
 }
 
+MAX_ALTERNATIVES = 20
+ALTERNATIVES = {
+    "name": "alternatives",
+    "in": "query",
+    "description": "How many of a line's likeliest readings to list.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_ALTERNATIVES, "default": 1},
+}
+CONSTRAINT_SCHEMAS = Constraints.model_json_schema()["properties"]
+CONSTRAINT_PARAMETERS = [
+    {
+        "name": name,
+        "in": "query",
+        "description": f"What every line must satisfy. {CONSTRAINT_SCHEMAS[name]['description']}{addition}",
+        "schema": schema,
+    }
+    for name, addition, schema in (
+        ("length", "", {"type": "integer", "minimum": 1, "maximum": MAX_DIGITS}),
+        ("pattern", " A plus sign is written %2B.", {"type": "string"}),
+        ("values", " Separated by commas; texts with a comma need a pattern.", {"type": "string"}),
+        ("check", "", {"type": "string", "enum": list(get_args(Check))}),
+    )
+]
+TEMPLATE = {
+    "name": "template",
+    "in": "query",
+    "description": "A template that the operator keeps (DIGITS_TEMPLATES), by its name: its fields are read too.",
+    "schema": {"type": "string"},
+}
+
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+NO_CONSTRAINTS = Constraints()
+COUNTS = {str(count): count for count in range(1, MAX_ALTERNATIVES + 1)}
 DIGITS = {str(digit): digit for digit in range(10)}
 ERROR_MODES = {"fail": False, "each": True}
 MAX_CACHED_QUERY = 100  # bytes: a thousand of them are kept in memory
@@ -71,6 +105,9 @@ class QueryParameters(NamedTuple):
     digit: int | None = None  # to explain; None: the predicted one
     scale: Scale | None = None  # of numbers; None: see `SCALE_RULE`
     each: bool = False  # whether a bad picture leaves the others of its request alone
+    alternatives: int = 1  # readings of a line to list
+    constraints: Constraints = NO_CONSTRAINTS  # on each line
+    template: str | None = None  # one that the operator keeps
 
 
 def parse_query(query: bytes) -> QueryParameters:
@@ -88,7 +125,24 @@ def parse_query(query: bytes) -> QueryParameters:
         choice(values, "digit", DIGITS, "a whole number from 0 to 9"),
         parse_scale(values.get("scale")),
         choice(values, "on_error", ERROR_MODES, "fail or each") or False,
+        choice(values, "alternatives", COUNTS, f"a whole number from 1 to {MAX_ALTERNATIVES}") or 1,
+        parse_constraints(values),
+        values.get("template"),
     )
+
+
+def parse_constraints(values: Mapping[str, str]) -> Constraints:
+    """Raises `InvalidRequest`, which names the parameter."""
+    given: dict[str, object] = {name: values[name] for name in CONSTRAINT_SCHEMAS if name in values}
+    if not given:
+        return NO_CONSTRAINTS
+    if "values" in given:
+        given["values"] = values["values"].split(",")
+    try:
+        return Constraints.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidRequest(f"The parameter {first['loc'][0]!r}: {message_of(first)}.") from error
 
 
 def choice(values: Mapping[str, str], name: str, choices: Mapping[str, T], described: str) -> T | None:

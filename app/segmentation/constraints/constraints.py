@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import ErrorDetails
 
 from app.segmentation.constraints.automaton import ALPHABET, Automaton, Every, of_digits, without_spaces
 from app.segmentation.constraints.checksums import CHECKSUMS
@@ -25,6 +26,11 @@ MAX_VALUES = 1000
 MAX_VALUE_LENGTH = 100  # characters
 
 Check = Literal["luhn", "mod97", "ean13", "isbn", "date"]
+
+
+def message_of(error: ErrorDetails) -> str:
+    """Of one of the errors of a model that has constraints."""
+    return error["msg"].removeprefix("Value error, ")
 
 
 def check_pattern(pattern: str) -> str:

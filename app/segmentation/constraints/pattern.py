@@ -54,7 +54,7 @@ class Repeat(NamedTuple):
 Node = Characters | Sequence | Alternatives | Repeat
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=32)  # a table of the largest size takes half a megabyte
 def compile_pattern(pattern: str, max_positions: int = MAX_POSITIONS, max_states: int = MAX_STATES) -> TransitionTable:
     """Raises `PatternError`."""
     if not 1 <= len(pattern) <= MAX_LENGTH and max_positions == MAX_POSITIONS:

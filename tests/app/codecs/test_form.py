@@ -20,6 +20,11 @@ FORM = b"multipart/form-data; boundary=XX"
 FILE = b'form-data; name="file"; filename="a.png"'
 
 
+def test_name_of_a_field_is_kept() -> None:
+    body = part(b"7", b'form-data; filename="a.png"; name="b"') + part(b"8", b"form-data; name=c") + b"--XX--"
+    assert [field.name for field in parse_multipart(FORM, body)] == [b"b", b"c"]
+
+
 def part(content: bytes, disposition: bytes = FILE, *headers: bytes) -> bytes:
     return b"\r\n".join([b"--XX", b"Content-Disposition: " + disposition, *headers, b"", content, b""])
 

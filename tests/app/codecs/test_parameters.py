@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 from app.codecs.parameters import QueryParameters, parse_query
 from app.errors import InvalidRequest
+from app.segmentation.constraints.constraints import Constraints
 from tests.conftest import NEWEST
 from tests.support.predictions import post_picture
 from tests.support.problems import assert_problem
@@ -44,6 +45,32 @@ def test_version_is_a_number_or_a_label() -> None:
 )
 def test_other_parameters_are_checked_too(query: bytes) -> None:
     with pytest.raises(InvalidRequest):
+        parse_query(query)
+
+
+def test_constraints_of_lines_are_parsed_and_hold_together() -> None:
+    query = b"length=5&pattern=%5Cd%2B&values=12345,54321&check=luhn&alternatives=5&template=meter"
+    parameters = parse_query(query)
+    assert parameters.alternatives == 5
+    assert parameters.template == "meter"
+    assert parameters.constraints == Constraints(length=5, pattern=r"\d+", values=("12345", "54321"), check="luhn")
+    assert parse_query(b"").constraints.automaton() is None
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        (b"length=", "'length'"),
+        (b"length=0", "'length'"),
+        (b"pattern=12x", "'pattern': character 3, 'x'"),
+        (b"pattern=%5Cd+", "'pattern': character 3, ' '.*%2B"),
+        (b"values=12,", "'values': each value"),
+        (b"check=crc", "'check'"),
+        (b"alternatives=0", "'alternatives' must be a whole number from 1 to 20"),
+    ],
+)
+def test_wrong_constraint_is_refused_by_name(query: bytes, named: str) -> None:
+    with pytest.raises(InvalidRequest, match=named):
         parse_query(query)
 
 
