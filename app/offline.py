@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from app.arrays import Image, Probabilities
+from app.arrays import Image, Images, Probabilities
 from app.codecs.predictions import describe_prediction, line_texts
 from app.errors import BodyTooLarge, ServiceError
 from app.inference.session import Model
@@ -21,7 +21,7 @@ from app.picture_search import STANDARD_INPUT
 from app.preprocessing.decode import open_picture
 from app.preprocessing.normalize import to_image
 from app.repository.manifest import Manifest
-from app.segmentation.document import Document, RecognizedDigit, segment_file
+from app.segmentation.orientation import Lines, PageReader
 
 FILE_BYTES_PER_PIXEL = 8  # RGBA of 16 bits, not compressed
 FILE_BYTES_BESIDE_PIXELS = 16 * 2**20  # profiles and previews
@@ -136,24 +136,24 @@ def read_pages(
     """As `read_files`, for pictures with several digits each."""
     with progress_bar() as bar:
         for file in files:
-            document = attempt(read_document, file, max_pixels, max_digits)
-            lines = document if isinstance(document, str) else read_lines(document, model)
+            lines = attempt(read_lines, file, model, max_digits=max_digits, max_pixels=max_pixels)
             yield page_result(unicode_name(file), lines, manifest.threshold)
             bar.update()
 
 
-def read_document(file: Path, max_pixels: int, max_digits: int) -> Document:
-    return segment_file(read_content(file, max_pixels), max_pixels, max_digits)
+def read_lines(file: Path, model: Model, *, max_digits: int, max_pixels: int) -> Lines:
+    reader = PageReader(open_picture(read_content(file, max_pixels), max_pixels), max_digits)
+    while document := reader.segment():
+        reader.add(document.decode(run_in_batches(document.images, model)))
+    return reader.page.lines
 
 
-def read_lines(document: Document, model: Model) -> list[list[RecognizedDigit]] | str:
-    """The digits of the document's lines, or an error message."""
-    images, size = document.images, model.max_batch_size
-    rows = [model.run(images[start : start + size]) for start in range(0, len(images), size)]
-    return attempt(document.decode, np.concatenate(rows))
+def run_in_batches(images: Images, model: Model) -> Probabilities:
+    size = model.max_batch_size
+    return np.concatenate([model.run(images[start : start + size]) for start in range(0, len(images), size)])
 
 
-def page_result(name: str, lines: list[list[RecognizedDigit]] | str, threshold: float) -> PageResult:
+def page_result(name: str, lines: Lines | str, threshold: float) -> PageResult:
     """`lines`: the digits, or an error message in their place."""
     if isinstance(lines, str):
         return PageResult(name, error=lines)

@@ -43,7 +43,7 @@ from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.inference.explanation import explain, overlay
 from app.preprocessing.pool import memory_of, open_pictures, preprocess_files, preprocess_small, thread_pool
 from app.repository.servable import Servable
-from app.segmentation.document import segment
+from app.segmentation.orientation import PageReader
 
 router = APIRouter(tags=["digits"])
 
@@ -122,16 +122,17 @@ async def explain_picture(request: ApiRequest) -> RawResponse:
 async def read(request: ApiRequest) -> RawResponse:
     """Reads one picture of several digits: a postcode, a form's field, a meter, a column of numbers.
 
-    Lines may slope slightly, digits may touch, strokes may be broken. Specks, points, dashes and the lines of boxes and
-    tables are ignored.
+    The sheet may lie on a desk, in perspective, and be turned. Lines may slope slightly, digits may touch, strokes may
+    be broken. Specks, points, dashes and the lines of boxes and tables are ignored.
     """
     _, servable = admit(request)
     limits = request.state.limits
     content = await parse_single_picture(request, limits)
     (picture,) = await open_pictures([content], limits.max_pixels)
-    document = await thread_pool.run_with_memory(memory_of(picture), segment, picture, limits.max_pictures)
-    lines = document.decode(await servable.predict(document.images))
-    return RawResponse(encode_page(servable.manifest, lines))
+    reader = await thread_pool.run_with_memory(memory_of(picture), PageReader, picture, limits.max_pictures)
+    while document := await thread_pool.run(reader.segment):
+        reader.add(document.decode(await servable.predict(document.images)))
+    return RawResponse(encode_page(servable.manifest, reader.page))
 
 
 HOT_ROUTES: list[HotRoute[AppState]] = [HotRoute("/predict", predict)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -33,6 +33,20 @@ class ModelInfo(Protocol):
     @property
     def threshold(self) -> float:
         """The least confidence with which a digit is accepted."""
+
+
+class Page(Protocol):
+    """What was read on a picture, and how it lay there."""
+
+    @property
+    def lines(self) -> Lines: ...
+    @property
+    def turned(self) -> int:
+        """Degrees, counterclockwise."""
+
+    @property
+    def sheet(self) -> Sequence[tuple[int, int]] | None:
+        """The corners of the sheet of paper that was found."""
 
 
 class ModelName(BaseModel):
@@ -88,6 +102,18 @@ class PageDigit(BaseModel):
     )
 
 
+class Placed(BaseModel):
+    """How the page lay on the picture."""
+
+    turned: Literal[0, 90, 180, 270] = Field(
+        description="By how many degrees, counterclockwise, the picture was turned to be read."
+    )
+    sheet: list[tuple[int, int]] | None = Field(
+        description="The corners of the sheet of paper that was found, x and y in pixels of the picture as sent; "
+        "null if the whole picture was read."
+    )
+
+
 class ReadPage(BaseModel):
     """The digits on a page: lines from top to bottom, digits from left to right."""
 
@@ -95,6 +121,7 @@ class ReadPage(BaseModel):
     text: str = Field(description="The lines, with a line break between them.")
     lines: list[str] = Field(description="The digits of each line; empty if there is ink but no digit.")
     digits: list[PageDigit] = Field(description="All digits, in reading order.")
+    page: Placed
 
 
 def encode_predictions(model: ModelInfo, probabilities: Probabilities, images: Images | None) -> bytes:
@@ -120,9 +147,9 @@ def encode_explained(
     return to_json({"model": name_of(model), "prediction": prediction, "explanation": explanation})
 
 
-def encode_page(model: ModelInfo, lines: Lines) -> bytes:
+def encode_page(model: ModelInfo, page: Page) -> bytes:
     """As `ReadPage`."""
-    threshold = model.threshold
+    threshold, lines = model.threshold, page.lines
     digits = [
         {
             "digit": digit,
@@ -134,7 +161,10 @@ def encode_page(model: ModelInfo, lines: Lines) -> bytes:
         for digit, confidence, box in line
     ]
     texts = line_texts(lines)
-    return to_json({"model": name_of(model), "text": "\n".join(texts), "lines": texts, "digits": digits})
+    placed = {"turned": page.turned, "sheet": page.sheet}
+    return to_json(
+        {"model": name_of(model), "text": "\n".join(texts), "lines": texts, "digits": digits, "page": placed}
+    )
 
 
 def to_json(document: dict[str, Any]) -> bytes:

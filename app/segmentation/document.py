@@ -1,8 +1,8 @@
 """A picture with several digits becomes lines of digits.
 
-segment(picture) -> Document -> (the model reads `images` as one batch) -> Document.decode -> lines of digits
+segment_ink -> Document -> (the model reads `images` as one batch) -> Document.decode -> lines of digits
 
-decode -> ink -> without form lines -> layout -> for each line: strip -> oversegmentation -> images -> lattice
+ink -> without form lines -> layout -> for each line: strip -> oversegmentation -> images -> lattice
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from app.arrays import Images, Ink, Probabilities
+from app.arrays import Homography, Images, Ink, Probabilities
 from app.errors import BlankPicture
 from app.observability.request_context import check_deadline
 from app.preprocessing.components import binarize, bounding_box
-from app.preprocessing.decode import Picture, decode, open_picture
-from app.preprocessing.ink import extract_ink
 from app.preprocessing.normalize import centre, fit
 from app.preprocessing.ruled_lines import erase_lines
 from app.segmentation import lattice, layout
@@ -34,6 +32,7 @@ from app.segmentation.oversegmentation import (
     too_many_digits,
 )
 
+SAME_PLACE: Homography = np.eye(3)
 MAX_STRIPS = 6  # areas of the page: 30 lines that slope by 5 degrees take 2.7
 
 
@@ -80,30 +79,17 @@ class Document(NamedTuple):
         return [digits for digits in lines if digits]
 
 
-def segment_file(content: bytes, max_pixels: int, max_digits: int) -> Document:
-    """Of a picture file. Raises what `open_picture` and `segment` raise."""
-    return segment(open_picture(content, max_pixels), max_digits)
-
-
-def segment(picture: Picture, max_digits: int) -> Document:
-    """Raises `UnsupportedPicture`, `BlankPicture` or `TooManyDigits`."""
+def segment_ink(ink: Ink, max_digits: int, to_picture: Homography = SAME_PLACE) -> Document:
+    """`to_picture`: from the ink's pixels. Raises `BlankPicture` or `TooManyDigits`."""
     check_deadline()
-    longer_side = max(picture.width, picture.height)
-    grayscale = decode(picture)
-    check_deadline()
-    return segment_ink(extract_ink(grayscale), max_digits, longer_side / max(grayscale.shape))
-
-
-def segment_ink(page: Ink, max_digits: int, picture_scale: float = 1.0) -> Document:
-    """`picture_scale`: picture pixels for one of the page's. Raises `BlankPicture` or `TooManyDigits`."""
-    page = without_form_lines(page)
-    lines, labels = layout.find_lines(page)
+    ink = without_form_lines(ink)
+    lines, labels = layout.find_lines(ink)
     if not lines:
         raise BlankPicture("The picture has no ink on it: send one with digits on it.")
-    if layout.estimated_digits(lines) > max_digits or strip_area(lines) > MAX_STRIPS * page.size:
+    if layout.estimated_digits(lines) > max_digits or strip_area(lines) > MAX_STRIPS * ink.size:
         raise too_many_digits(max_digits)
     budget = SegmentBudget(max_digits)
-    strips = [line_strip(components, page, labels, picture_scale) for components in lines]
+    strips = [line_strip(components, ink, labels, to_picture) for components in lines]
     segmented = [Line.of(strip, placement, budget) for strip, placement in strips]
     return Document(segmented, np.stack([centre(fit(segment.ink)) for line in segmented for segment in line.segments]))
 

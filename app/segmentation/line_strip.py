@@ -3,7 +3,7 @@
 Three coordinate systems meet here:
 
     picture   the pixels of the picture as it was sent, upright
-    page      the pixels of the page's ink, `picture_scale` picture pixels each: large pictures are reduced to be read
+    page      the pixels of the page's ink: large pictures are reduced to be read, sheets made flat, and turned
     strip     the pixels of the line's strip, 1 / `factor` page pixels each, with `MARGIN` empty columns on both sides
 """
 
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.arrays import Ink
+from app.arrays import Homography, Ink
 from app.preprocessing.components import bounding_box
 from app.preprocessing.ink import stretch_contrast, thicken
 from app.segmentation.layout import Component, Labels, typical_height
@@ -29,18 +29,23 @@ MARGIN = 4  # strip pixels: empty columns on each side
 class Placement(NamedTuple):
     """Where a strip lies on the picture."""
 
-    x: float  # picture pixels: the strip's left edge, margin included
-    y: float  # picture pixels: the strip's upper edge
-    scale: float  # picture pixels for one of the strip's
+    x: float  # page pixels: the strip's left edge, margin included
+    y: float  # page pixels: the strip's upper edge
+    scale: float  # page pixels for one of the strip's
+    to_picture: Homography  # from the page
 
     def on_picture(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """x, y, width and height in strip pixels -> in whole picture pixels, none of them empty."""
+        """x, y, width and height in strip pixels -> the smallest upright box around it, in whole picture pixels."""
         x, y, width, height = (length * self.scale for length in box)
-        return round(self.x + x), round(self.y + y), max(1, round(width)), max(1, round(height))
+        left, top = self.x + x, self.y + y
+        corners = np.array([[[left, top], [left + width, top], [left + width, top + height], [left, top + height]]])
+        (on_picture,) = cv2.perspectiveTransform(corners, self.to_picture)
+        (left, top), (right, bottom) = on_picture.min(axis=0).tolist(), on_picture.max(axis=0).tolist()
+        return round(left), round(top), max(1, round(right - left)), max(1, round(bottom - top))
 
 
 def line_strip(
-    components: Sequence[Component], page: Ink, labels: Labels, picture_scale: float
+    components: Sequence[Component], page: Ink, labels: Labels, to_picture: Homography
 ) -> tuple[Strip, Placement]:
     """The strip of a line, given its components, and where it lies."""
     height = typical_height(components)
@@ -54,7 +59,7 @@ def line_strip(
     ink = stretch_contrast(np.pad(reduced, ((0, 0), (MARGIN, MARGIN))))
     page_columns = (np.arange(-MARGIN, reduced.shape[1] + MARGIN) + 0.5) / factor + left
     middle = strip_rows((middle_rows(page_columns, components) - top) * factor, len(ink))
-    placement = Placement((left - MARGIN / factor) * picture_scale, top * picture_scale, scale=picture_scale / factor)
+    placement = Placement(left - MARGIN / factor, top, 1 / factor, to_picture)
     return Strip(ink, height * factor, middle), placement
 
 

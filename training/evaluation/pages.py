@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.arrays import Image, Ink
 from app.inference.session import Model
 from app.preprocessing.decode import open_picture
-from app.segmentation import document
+from app.segmentation.orientation import PageReader
 from training.datasets.mnist import Digits
 from training.evaluation.metrics import wilson_interval
 from training.evaluation.robustness import MAX_PIXELS
@@ -84,8 +84,10 @@ def page_reader(model: Model) -> ReadPage:
 
     def read_page(pixels: RGB) -> list[str]:
         content = cv2.imencode(".png", pixels[:, :, ::-1])[1].tobytes()
-        page = document.segment(open_picture(content, MAX_PIXELS), MAX_DIGITS)
-        return ["".join(str(digit.digit) for digit in line) for line in page.decode(model.run(page.images))]
+        reader = PageReader(open_picture(content, MAX_PIXELS), MAX_DIGITS)
+        while document := reader.segment():
+            reader.add(document.decode(model.run(document.images)))
+        return ["".join(str(digit.digit) for digit in line) for line in reader.page.lines]
 
     return read_page
 

@@ -12,6 +12,7 @@ from app.arrays import Probabilities
 from app.codecs.predictions import (
     ExplainedPrediction,
     FailedPrediction,
+    Lines,
     Prediction,
     Predictions,
     ReadPage,
@@ -72,13 +73,19 @@ def test_explained_prediction_fits_its_schema() -> None:
     assert document.explanation.attributions[27][27] == 1
 
 
+class Page(NamedTuple):
+    lines: Lines
+    turned: int = 0
+    sheet: list[tuple[int, int]] | None = None
+
+
 def test_page_fits_its_schema_and_its_digits_are_in_reading_order() -> None:
     lines = [[(7, 0.9, (0, 0, 8, 10)), (1, 0.4, (9, 0, 4, 10))], [(2, 0.8, (0, 12, 8, 10))]]
-    document = ReadPage.model_validate_json(encode_page(Model(), lines))
+    document = ReadPage.model_validate_json(encode_page(Model(), Page(lines)))
     assert (document.text, document.lines) == ("71\n2", ["71", "2"])
     assert [(digit.digit, digit.accepted) for digit in document.digits] == [(7, True), (1, False), (2, True)]
     assert document.digits[1].box == (9, 0, 4, 10)
 
 
 def test_page_without_digits_has_no_lines() -> None:
-    assert json.loads(encode_page(Model(), []))["lines"] == line_texts([]) == []
+    assert json.loads(encode_page(Model(), Page([])))["lines"] == line_texts([]) == []

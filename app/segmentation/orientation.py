@@ -1,0 +1,114 @@
+"""A picture of several digits is read the way up in which it reads best.
+
+    reader = PageReader(picture, max_digits)
+    while document := reader.segment():
+        reader.add(document.decode(...))    the model has read `document.images`
+    reader.page
+
+The shape of a digit does not tell which way up it is: 6 and 9, 2 and 5. So a page that reads badly is read again
+turned, and the readings are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+
+from app.arrays import Grayscale, Homography, Ink
+from app.errors import BlankPicture, TooManyDigits
+from app.observability.request_context import check_deadline
+from app.preprocessing.decode import Picture, decode
+from app.preprocessing.ink import extract_ink
+from app.segmentation.document import Document, RecognizedDigit, segment_ink
+from app.segmentation.sheet import Sheet, flatten
+
+CERTAIN = 0.93  # mean confidence: a page that reads better is not turned
+BETTER = 0.04  # a turned page must read better by so much
+TURNS = (2, 1, 3)  # quarters, counterclockwise, after none
+
+Lines = Sequence[Sequence[RecognizedDigit]]
+
+
+class ReadPage(NamedTuple):
+    """The lines of a page, and how it lay on the picture."""
+
+    lines: Lines
+    turned: int  # degrees, counterclockwise: so the picture was turned to be read
+    sheet: Sequence[tuple[int, int]] | None  # the corners of the sheet that was found, in pixels of the picture
+
+
+class PageReader:
+    """One picture while it is read."""
+
+    def __init__(self, picture: Picture, max_digits: int) -> None:
+        """Raises `UnsupportedPicture` or `BlankPicture`."""
+        check_deadline()
+        self.max_digits = max_digits
+        longer_side = max(picture.width, picture.height)
+        grayscale = decode(picture)
+        check_deadline()
+        scale = longer_side / max(grayscale.shape)
+        self.to_picture: Homography = np.diag([scale, scale, 1.0])
+        self.ink, self.corners = self.ink_of_page(grayscale)
+        self.page = ReadPage([], 0, self.corners)
+        self.tried: list[int] = []  # quarters
+        self.best = 0.0
+
+    def ink_of_page(self, grayscale: Grayscale) -> tuple[Ink, list[tuple[int, int]] | None]:
+        """Of the sheet where there is one, else of the whole picture."""
+        sheet = flatten(grayscale)
+        if sheet:
+            try:
+                ink = extract_ink(sheet.pixels)
+            except BlankPicture:
+                pass
+            else:
+                self.to_picture = self.to_picture @ sheet.to_picture
+                return ink, self.corners_on_picture(sheet)
+        return extract_ink(grayscale), None
+
+    def corners_on_picture(self, sheet: Sheet) -> list[tuple[int, int]]:
+        height, width = sheet.pixels.shape
+        corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]]) @ self.to_picture.T
+        return [(round(x / w), round(y / w)) for x, y, w in corners.tolist()]
+
+    def segment(self) -> Document | None:
+        """The page in its next turn; None once it is read. Raises `BlankPicture` or `TooManyDigits`."""
+        if not self.tried:
+            return self.segment_turned(0)
+        while self.best < CERTAIN and len(self.tried) <= len(TURNS):
+            with suppress(BlankPicture, TooManyDigits):
+                return self.segment_turned(TURNS[len(self.tried) - 1])
+        return None
+
+    def segment_turned(self, quarters: int) -> Document:
+        self.tried.append(quarters)
+        turned = np.ascontiguousarray(np.rot90(self.ink, quarters))
+        return segment_ink(turned, self.max_digits, self.to_picture @ turned_back(quarters, self.ink.shape))
+
+    def add(self, lines: Lines) -> None:
+        """What was read in this turn."""
+        certainty, quarters = mean_confidence(lines), self.tried[-1]
+        if not quarters or certainty > self.best + BETTER:
+            self.best = certainty
+            self.page = ReadPage(lines, 90 * quarters, self.corners)
+
+
+def mean_confidence(lines: Lines) -> float:
+    confidences = [digit.confidence for line in lines for digit in line]
+    return float(np.mean(confidences)) if confidences else 0.0
+
+
+def turned_back(quarters: int, shape: tuple[int, ...]) -> Homography:
+    """From a picture that `np.rot90` has turned to the one before, which has this shape."""
+    height, width = shape
+    back = {
+        0: [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+        1: [[0, -1, width], [1, 0, 0], [0, 0, 1]],
+        2: [[-1, 0, width], [0, -1, height], [0, 0, 1]],
+        3: [[0, 1, 0], [-1, 0, height], [0, 0, 1]],
+    }
+    return np.array(back[quarters], np.float64)

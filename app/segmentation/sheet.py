@@ -1,0 +1,141 @@
+"""The sheet of paper on a photograph: found on what it lies on, and made flat.
+
+A sheet is a bright quadrilateral whose sides stand out from their surroundings all along. Candidates come from a series
+of brightness levels, since the light falls off across a photograph, and from the areas between edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.arrays import Grayscale, Homography, Mask
+from app.preprocessing.scaling import shrink
+
+Corners = NDArray[np.float32]  # (4, 2): x and y, clockwise from the upper left
+
+SEARCHED_SIDE = 256  # pixels, longer side: of the copy that sheets are looked for on
+LEVELS = 10  # of brightness
+SMALLEST = 0.18  # of the picture
+LARGEST = 0.97
+SOLIDITY = 0.93  # of the quadrilateral: a sheet covers more of it
+STANDS_OUT = 0.85  # of a side's places: the sheet is brighter there than its surroundings,
+CONTRAST = 1.1  # so many times,
+REACH = 0.012  # of the longer side: to this distance on both sides of the edge
+FURTHER = 0.04  # and to this: the line of a printed frame has paper on both sides
+RIM = 0.012  # of the sheet's longer side: its edge is soft, and not quite straight
+PLACES = np.linspace(0.04, 0.96, 40)  # along a side
+
+
+class Sheet(NamedTuple):
+    """A part of a picture, made flat."""
+
+    pixels: Grayscale
+    to_picture: Homography  # from a place on the sheet to one on the picture
+
+
+def flatten(picture: Grayscale) -> Sheet | None:
+    """The sheet on a picture that shows more than that; None if there is none."""
+    corners = find_sheet(picture)
+    if corners is None:
+        return None
+    upper, right, lower, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).tolist()
+    width, height = round(max(upper, lower)), round(max(left, right))
+    rim = RIM * max(width, height)
+    flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32) - np.float32(rim)
+    to_picture = cv2.getPerspectiveTransform(flat, corners)
+    size = (round(width - 2 * rim), round(height - 2 * rim))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    pixels = cv2.warpPerspective(picture, to_picture, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return Sheet(np.asarray(pixels, np.uint8), np.asarray(to_picture, np.float64))
+
+
+def find_sheet(picture: Grayscale) -> Corners | None:
+    """The corners of the sheet that stands out best."""
+    small = cv2.GaussianBlur(np.ascontiguousarray(shrink(picture, SEARCHED_SIDE)), (3, 3), 0)
+    best, found = STANDS_OUT, None
+    for mask in candidates(np.asarray(small, np.uint8)):
+        corners = quadrilateral(mask)
+        if corners is not None and (share := share_that_stands_out(np.asarray(small, np.uint8), corners)) > best:
+            best, found = share, corners
+    if found is None:
+        return None
+    height, width = picture.shape
+    return np.asarray((found + 0.5) * (width / small.shape[1], height / small.shape[0]) - 0.5, np.float32)
+
+
+def candidates(picture: Grayscale) -> Iterator[Mask]:
+    """Masks whose largest component may be a sheet."""
+    for level in np.unique(np.quantile(picture, np.linspace(0.08, 0.8, LEVELS)).astype(int)).tolist():
+        yield np.asarray(cv2.threshold(picture, level, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    for strength in (30, 80):
+        edges = cv2.dilate(cv2.Canny(picture, strength, 2.5 * strength), np.ones((3, 3), np.uint8))
+        yield np.asarray(cv2.dilate(largest_component(cv2.bitwise_not(edges)), np.ones((3, 3), np.uint8)), np.uint8)
+
+
+def largest_component(mask: cv2.typing.MatLike) -> Mask:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4, ltype=cv2.CV_32S)
+    if len(stats) < 2:
+        return np.zeros(mask.shape, np.uint8)
+    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    return np.where(labels == largest, np.uint8(255), np.uint8(0))
+
+
+def quadrilateral(mask: Mask) -> Corners | None:
+    """The corners of the largest component, if it nearly is a quadrilateral of a sheet's size, holes aside."""
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return None
+    outline = max(outlines, key=cv2.contourArea)
+    area, hull = cv2.contourArea(outline), cv2.convexHull(outline)
+    if not SMALLEST * mask.size < area < LARGEST * mask.size or area < SOLIDITY * cv2.contourArea(hull):
+        return None
+    for tolerance in (0.01, 0.02, 0.03, 0.05):
+        corners = cv2.approxPolyDP(hull, tolerance * cv2.arcLength(hull, closed=True), closed=True).reshape(-1, 2)
+        if len(corners) == 4 and area > SOLIDITY * cv2.contourArea(corners):
+            return in_order(corners.astype(np.float32))
+    return None
+
+
+def in_order(corners: Corners) -> Corners:
+    """Clockwise from the upper left."""
+    middle = corners.mean(axis=0)
+    around = corners[np.argsort(np.arctan2(*(corners - middle).T[::-1]))]
+    return np.roll(around, -int(around.sum(axis=1).argmin()), axis=0)
+
+
+def share_that_stands_out(picture: Grayscale, corners: Corners) -> float:
+    """Of the worst side, the share of places where the sheet is brighter; the picture's own sides do not count.
+
+    0 if there are more than two of those: then the only edge may be that of a shadow.
+    """
+    reach = REACH * max(picture.shape)
+    shares = []
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        along = (end - start) / max(1.0, float(np.linalg.norm(end - start)))
+        outwards = np.array([along[1], -along[0]]) * reach
+        edge = start + PLACES[:, np.newaxis] * (end - start)
+        if is_outside(edge + outwards, picture.shape).mean() > 0.5:
+            continue
+        inside = levels_at(picture, edge - outwards)
+        outside = np.maximum(
+            levels_at(picture, edge + outwards), levels_at(picture, edge + outwards * (FURTHER / REACH))
+        )
+        shares.append(float((inside >= CONTRAST * outside + 1).mean()))
+    return min(shares) if len(shares) > 1 else 0.0
+
+
+def is_outside(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    x, y = points.T
+    return np.asarray((x < 1) | (y < 1) | (x > shape[1] - 2) | (y > shape[0] - 2))
+
+
+def levels_at(picture: Grayscale, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The grey levels at places, the nearest ones for places outside."""
+    x, y = np.round(points).astype(np.intp).T
+    height, width = picture.shape
+    return np.asarray(picture[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], np.float64)

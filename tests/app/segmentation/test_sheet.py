@@ -1,0 +1,68 @@
+"""The sheet of paper on a photograph."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from app.arrays import Grayscale
+from app.segmentation.sheet import find_sheet, flatten
+from training.evaluation.sheets.layouts import number, plain
+from training.evaluation.sheets.photographs import coloured, lit, on_desk
+
+CORNERS = np.array([[150, 90], [690, 130], [650, 930], [110, 900]], np.float32)
+
+
+def on_table(paper: int, table: int, corners: np.ndarray = CORNERS) -> Grayscale:
+    """A sheet with one stroke on it."""
+    picture = np.full((1000, 800), table, np.uint8)
+    cv2.fillPoly(picture, [corners.astype(np.int32)], (paper,))
+    cv2.line(picture, (380, 400), (360, 600), (20,), 12)
+    return picture
+
+
+@pytest.mark.parametrize(("paper", "table"), [(240, 30), (230, 150), (120, 60)])
+def test_sheet_is_found_on_a_darker_table(paper: int, table: int) -> None:
+    found = find_sheet(on_table(paper, table))
+    assert found is not None
+    assert np.abs(found - CORNERS).max() < 12  # pixels
+
+
+def test_sheet_is_found_although_light_falls_off_below_the_tables_own_brightness() -> None:
+    light = np.linspace(1, 0.5, 1000)[:, np.newaxis]
+    found = find_sheet((on_table(240, 150) * light).astype(np.uint8))
+    assert found is not None
+    assert np.abs(found - CORNERS).max() < 12  # pixels
+
+
+def test_picture_of_nothing_but_paper_has_no_sheet() -> None:
+    assert flatten(np.full((400, 300), 220, np.uint8)) is None
+
+
+def test_edge_of_a_shadow_is_no_sheet() -> None:
+    picture = np.full((1000, 800), 220, np.uint8)
+    picture[:, 500:] = 140
+    assert find_sheet(picture) is None
+
+
+def test_frame_around_digits_is_no_sheet() -> None:
+    picture = np.full((1000, 800), 220, np.uint8)
+    cv2.rectangle(picture, (100, 100), (700, 800), (30,), 6)
+    assert find_sheet(picture) is None
+
+
+def test_places_on_the_flat_sheet_are_places_on_the_picture() -> None:
+    flat = flatten(on_table(240, 40))
+    assert flat is not None
+    y, x = np.argwhere(flat.pixels < 80).mean(axis=0)
+    (place,) = cv2.perspectiveTransform(np.array([[[x, y]]]), flat.to_picture)[0]
+    assert place == pytest.approx([370, 500], abs=4)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sheets_photographed_on_desks_are_found(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    photo = lit(on_desk(12, 0.05)(coloured(plain(number)(rng), rng), rng), rng)
+    grayscale = np.asarray(cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
+    assert find_sheet(grayscale) is not None
