@@ -21,7 +21,8 @@ from app.picture_search import STANDARD_INPUT
 from app.preprocessing.decode import open_picture
 from app.preprocessing.normalize import to_image
 from app.repository.manifest import Manifest
-from app.segmentation.orientation import Lines, PageReader
+from app.segmentation.orientation import PageReader
+from app.segmentation.reading import ReadLine
 
 FILE_BYTES_PER_PIXEL = 8  # RGBA of 16 bits, not compressed
 FILE_BYTES_BESIDE_PIXELS = 16 * 2**20  # profiles and previews
@@ -141,7 +142,7 @@ def read_pages(
             bar.update()
 
 
-def read_lines(file: Path, model: Model, *, max_digits: int, max_pixels: int) -> Lines:
+def read_lines(file: Path, model: Model, *, max_digits: int, max_pixels: int) -> Sequence[ReadLine]:
     reader = PageReader(open_picture(read_content(file, max_pixels), max_pixels), max_digits)
     while document := reader.segment():
         reader.add(document.decode(run_in_batches(document.images, model)))
@@ -153,9 +154,9 @@ def run_in_batches(images: Images, model: Model) -> Probabilities:
     return np.concatenate([model.run(images[start : start + size]) for start in range(0, len(images), size)])
 
 
-def page_result(name: str, lines: Lines | str, threshold: float) -> PageResult:
+def page_result(name: str, lines: Sequence[ReadLine] | str, threshold: float) -> PageResult:
     """`lines`: the digits, or an error message in their place."""
     if isinstance(lines, str):
         return PageResult(name, error=lines)
-    confidence = min((digit.confidence for line in lines for digit in line), default=0.0)
+    confidence = min((digit.confidence for line in lines for digit in line.digits), default=0.0)
     return PageResult(name, "\n".join(line_texts(lines)), confidence, accepted=confidence >= threshold)

@@ -14,9 +14,7 @@ from pydantic import BaseModel, Field
 from app.arrays import Images, Probabilities
 from app.errors import Problem, ServiceError
 from app.inference.explanation import Explained, Explanation
-
-Box = tuple[int, int, int, int]  # x, y, width, height, in pixels of the picture as sent
-Lines = Sequence[Sequence[tuple[int, float, Box]]]  # a digit, its confidence and its box, line by line
+from app.segmentation.reading import Box, ReadLine
 
 
 class ModelInfo(Protocol):
@@ -39,7 +37,7 @@ class Page(Protocol):
     """What was read on a picture, and how it lay there."""
 
     @property
-    def lines(self) -> Lines: ...
+    def lines(self) -> Sequence[ReadLine]: ...
     @property
     def turned(self) -> int:
         """Degrees, counterclockwise."""
@@ -152,13 +150,13 @@ def encode_page(model: ModelInfo, page: Page) -> bytes:
     threshold, lines = model.threshold, page.lines
     digits = [
         {
-            "digit": digit,
-            "confidence": np.float32(confidence),  # as many decimals as on the other routes
-            "accepted": confidence >= threshold,
-            "box": box,
+            "digit": int(digit.text),
+            "confidence": np.float32(digit.confidence),  # as many decimals as on the other routes
+            "accepted": digit.confidence >= threshold,
+            "box": digit.box,
         }
         for line in lines
-        for digit, confidence, box in line
+        for digit in line.digits
     ]
     texts = line_texts(lines)
     placed = {"turned": page.turned, "sheet": page.sheet}
@@ -192,5 +190,6 @@ def describe_prediction(row: Probabilities, threshold: float) -> dict[str, Any]:
     return {"digit": digit, "confidence": row[digit], "probabilities": row, "accepted": accepted}
 
 
-def line_texts(lines: Lines) -> list[str]:
-    return ["".join(str(digit) for digit, *_ in line) for line in lines]
+def line_texts(lines: Sequence[ReadLine]) -> list[str]:
+    """The digits of each line that has any."""
+    return ["".join(digit.text for digit in line.digits) for line in lines if line.digits]

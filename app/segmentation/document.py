@@ -19,6 +19,8 @@ from app.preprocessing.components import binarize, bounding_box
 from app.preprocessing.normalize import centre, fit
 from app.preprocessing.ruled_lines import erase_lines
 from app.segmentation import lattice, layout
+from app.segmentation.constraints.automaton import Automaton
+from app.segmentation.decoding import read_line
 from app.segmentation.form_lines import find_form_lines
 from app.segmentation.layout import Component
 from app.segmentation.line_strip import Placement, line_strip
@@ -31,15 +33,11 @@ from app.segmentation.oversegmentation import (
     oversegment,
     too_many_digits,
 )
+from app.segmentation.reading import ReadLine
 
 SAME_PLACE: Homography = np.eye(3)
+LEAST_GAP = 0.05  # heights: a smaller one may be in a digit
 MAX_STRIPS = 6  # areas of the page: 30 lines that slope by 5 degrees take 2.7
-
-
-class RecognizedDigit(NamedTuple):
-    digit: int
-    confidence: float
-    box: tuple[int, int, int, int]  # x, y, width, height, in pixels of the picture as it was sent, upright
 
 
 class Line(NamedTuple):
@@ -57,12 +55,12 @@ class Line(NamedTuple):
         cuts = oversegment(strip, budget)
         return cls(strip, placement, cuts, candidate_segments(strip, cuts, budget))
 
-    def decode(self, probabilities: Probabilities) -> list[RecognizedDigit]:
-        path = lattice.decode(self.strip, self.cuts, self.segments, probabilities)
-        return [
-            RecognizedDigit(digit, confidence, self.placement.on_picture(segment.box))
-            for digit, confidence, segment in path
-        ]
+    def decode(
+        self, probabilities: Probabilities, alternatives: int = 1, automaton: Automaton | None = None, gap: float = 0.0
+    ) -> ReadLine:
+        """Its likeliest reading. `gap`: the typical one between the page's digits, in heights."""
+        edges = lattice.lattice_edges(self.strip, self.cuts, self.segments, probabilities, gap)
+        return read_line(edges, self.placement, alternatives, automaton)
 
 
 class Document(NamedTuple):
@@ -71,12 +69,25 @@ class Document(NamedTuple):
     lines: list[Line]
     images: Images  # (n, 28, 28), for the model to read: one for each segment
 
-    def decode(self, probabilities: Probabilities) -> list[list[RecognizedDigit]]:
-        """The digits of each line that has any, given a row (10,) for each of `images`."""
+    def decode(
+        self, probabilities: Probabilities, alternatives: int = 1, automaton: Automaton | None = None
+    ) -> list[ReadLine]:
+        """The lines that are not empty, given a row (10,) for each of `images`. `alternatives`: readings of each."""
         ends = np.cumsum([len(line.segments) for line in self.lines])[:-1]
         rows_of_lines = np.split(probabilities, ends)
-        lines = [line.decode(rows) for line, rows in zip(self.lines, rows_of_lines, strict=True)]
-        return [digits for digits in lines if digits]
+        gap = typical_gap(self.lines)
+        lines = [
+            line.decode(rows, alternatives, automaton, gap)
+            for line, rows in zip(self.lines, rows_of_lines, strict=True)
+        ]
+        return [line for line in lines if line.signs]
+
+
+def typical_gap(lines: Sequence[Line]) -> float:
+    """The median of the gaps between signs that stand apart, in heights; 0 if all touch."""
+    gaps = np.concatenate([line.cuts.gaps for line in lines])
+    apart = gaps[gaps > LEAST_GAP]
+    return float(np.median(apart)) if len(apart) else 0.0
 
 
 def segment_ink(ink: Ink, max_digits: int, to_picture: Homography = SAME_PLACE) -> Document:

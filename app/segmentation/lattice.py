@@ -1,55 +1,196 @@
-"""The likeliest sequence of digits in a line: the best path through the lattice of its candidate segments.
+"""The likeliest readings of a line: the best paths through the lattice of its candidate segments.
 
-The cuts are the lattice's nodes, the segments its edges. An edge's score is the logarithm of its digit's probability,
-less penalties for its shape and for the ink that its cut crosses. Every path from the first cut to the last uses up the
-whole line, so paths of different lengths compare. The search (Viterbi) is exact: a line has some hundred segments, so
-it needs no beam, and the one best path is kept instead of an n-best list.
+The cuts are the lattice's nodes. Its edges are signs: each segment stands for any of the ten digits, for a mark, or for
+neither. An edge's score is the logarithm of its sign's probability, less penalties for its shape, for the ink that its
+cut crosses and for the empty paper that it bridges. Every path from the first cut to the last uses up the whole line,
+so paths of different lengths compare.
+
+The n best paths are found by best-first search (A*). The score of the best completion of each node, found first from
+the end of the line to its beginning (Viterbi), is an exact bound: the search opens little else than the n best paths
+and needs no beam. Under an automaton it searches pairs of a node and a state, and the bound still holds.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.arrays import Probabilities
+from app.segmentation.constraints.automaton import Automaton
 from app.segmentation.oversegmentation import Cuts, Segment, Strip
+from app.segmentation.reading import SignKind
 
 # In natural logarithms. Chosen on pages made of MNIST's validation digits.
 LEAST_PROBABILITY = 1e-6  # of a digit: a segment that the model cannot read must not decide alone
 CROSSING_PENALTY = 2.3  # for each height of ink that a cut crosses
 SMALL = 0.45  # heights: a lower segment may be no digit at all, but a point or a dash
 SKIP_PENALTY = 1.2  # of passing such a segment over
+OTHER_PENALTY = 4.0  # of a larger segment that is no digit: half of a digit is none either
+BRIDGED = 0.1  # heights: a gap in a broken stroke
+BRIDGE_PENALTY = 6.0  # for each height of empty paper beyond it within a sign
+
+SPACE = 0.55  # heights: a gap this wide is as likely a space as not,
+SPACE_RATIO = 1.7  # or one so many times as wide as the page's typical one
+COLUMNS = 2.5  # heights: a wider gap is a space anyway
+SPACE_SHARPNESS = 12.0  # change of a space's log odds for each height
+
+MAX_EXPANSIONS = 20_000  # of the search: an automaton that nothing satisfies has an end
 
 
-class DecodedDigit(NamedTuple):
-    """A segment on the best path that is a digit."""
+class Edge(NamedTuple):
+    """A segment read as one sign."""
 
-    digit: int
-    confidence: float
     segment: Segment
+    kind: SignKind
+    text: str
+    confidence: float
+    score: float
+    space: float = 0.0  # the probability of the space before it, if it is read with one
+
+    @property
+    def characters(self) -> str:
+        return f" {self.text}" if self.space else self.text
 
 
 class Path(NamedTuple):
-    """The best way from the first cut to one cut."""
+    """A way from the first cut to the last."""
 
     score: float
-    digits: list[DecodedDigit]
+    edges: list[Edge]
+
+    @property
+    def text(self) -> str:
+        return "".join(edge.characters for edge in self.edges)
 
 
-def decode(strip: Strip, cuts: Cuts, segments: Sequence[Segment], probabilities: Probabilities) -> list[DecodedDigit]:
-    """The digits on the best path, from the left to the right. `probabilities` has a row (10,) for each segment."""
-    crossing_penalties = CROSSING_PENALTY * cuts.crossed / strip.height
-    best = [Path(0.0, [])] + [Path(-math.inf, [])] * (len(cuts.columns) - 1)
-    digits, confidences = probabilities.argmax(axis=1).tolist(), probabilities.max(axis=1).tolist()
-    for segment, digit, confidence in zip(segments, digits, confidences, strict=True):
-        before = best[segment.start]
-        base = before.score - float(crossing_penalties[segment.end])
-        digit_score = base + math.log(max(confidence, LEAST_PROBABILITY)) - segment.penalty
-        skip_score = base - SKIP_PENALTY if segment.height < SMALL else -math.inf
-        if digit_score >= max(skip_score, best[segment.end].score):
-            path = [*before.digits, DecodedDigit(digit, confidence, segment)]
-            best[segment.end] = Path(digit_score, path)
-        elif skip_score > best[segment.end].score:
-            best[segment.end] = Path(skip_score, before.digits)
-    return best[-1].digits
+# --- the edges -------------------------------------------------------------------------------------------------------
+
+
+def lattice_edges(
+    strip: Strip, cuts: Cuts, segments: Sequence[Segment], probabilities: Probabilities, typical_gap: float = 0.0
+) -> list[list[Edge]]:
+    """For each cut the edges that start there. `typical_gap`: between the page's digits, in heights."""
+    crossing_penalties = (CROSSING_PENALTY * cuts.crossed / strip.height).tolist()
+    bridged = np.concatenate([[0.0], np.cumsum(np.maximum(0.0, cuts.gaps - BRIDGED))]) * BRIDGE_PENALTY
+    spaces = space_probabilities(cuts.gaps, typical_gap)
+    edges: list[list[Edge]] = [[] for _ in range(len(cuts.columns))]
+    for segment, row in zip(segments, probabilities.tolist(), strict=True):
+        penalty = crossing_penalties[segment.end] + float(bridged[segment.end] - bridged[segment.start + 1])
+        for edge in edges_of(segment, row, penalty):
+            edges[segment.start] += with_space(edge, spaces[segment.start])
+    return edges
+
+
+def edges_of(segment: Segment, row: Sequence[float], penalty: float) -> Iterator[Edge]:
+    """A segment as each digit, and as none."""
+    for digit, probability in enumerate(row):
+        score = math.log(max(probability, LEAST_PROBABILITY)) - segment.penalty - penalty
+        yield Edge(segment, "digit", str(digit), probability, score)
+    remainder = max(1 - sum(row), LEAST_PROBABILITY)
+    other = -SKIP_PENALTY if segment.height < SMALL else math.log(remainder) - OTHER_PENALTY
+    yield Edge(segment, "other", "", remainder, other - penalty)
+
+
+def with_space(edge: Edge, space: float) -> list[Edge]:
+    """As it is, and with a space before it, as far as the gap allows them."""
+    without = edge._replace(score=edge.score + math.log(1 - space))
+    if space <= LEAST_PROBABILITY or not edge.text:
+        return [without]
+    return [without, edge._replace(score=edge.score + math.log(space), space=space)]
+
+
+def space_probabilities(gaps: NDArray[np.float64], typical_gap: float) -> list[float]:
+    """For each cut that a space stands at it. A row of boxes has wide gaps, and no space among them."""
+    limit = min(max(SPACE, SPACE_RATIO * typical_gap), COLUMNS)
+    odds = np.exp(np.clip(SPACE_SHARPNESS * (gaps - limit), -20, 13))
+    probabilities = odds / (1 + odds)
+    probabilities[[0, -1]] = 0
+    return [float(space) for space in probabilities]
+
+
+# --- the search ------------------------------------------------------------------------------------------------------
+
+
+class Step(NamedTuple):
+    """The end of a partial path."""
+
+    score: float
+    node: int
+    state: Hashable
+    text: str
+    edge: Edge | None
+    before: Step | None
+
+
+def best_paths(edges: Sequence[Sequence[Edge]], count: int, automaton: Automaton | None = None) -> list[Path]:
+    """The best path of each of the `count` likeliest texts, the best first; fewer if there are no more."""
+    completions = best_completions(edges)
+    ranked = [
+        sorted(((edge.score + completions[edge.segment.end], edge) for edge in outgoing), key=lambda pair: -pair[0])
+        for outgoing in edges
+    ]
+    return list(itertools.islice(search(ranked, count, automaton), count))
+
+
+def best_completions(edges: Sequence[Sequence[Edge]]) -> list[float]:
+    """For each node the score of the best path from it to the end of the line."""
+    best = [-math.inf] * (len(edges) - 1) + [0.0]
+    for node in range(len(edges) - 2, -1, -1):
+        best[node] = max((edge.score + best[edge.segment.end] for edge in edges[node]), default=-math.inf)
+    return best
+
+
+def search(ranked: Sequence[Sequence[tuple[float, Edge]]], count: int, automaton: Automaton | None) -> Iterator[Path]:
+    """Complete paths, the best first. `ranked`: a node's edges with the score of the best path through each."""
+    order = itertools.count()  # decides between equals, which must not be compared further
+    seen: set[tuple[int, str]] = set()
+    visits: Counter[tuple[int, Hashable]] = Counter()
+    queue: list[tuple[float, int, Step, int]] = []
+
+    def add(step: Step, index: int) -> None:
+        """A partial path and the next of its edges to try."""
+        if index < len(ranked[step.node]):
+            heapq.heappush(queue, (-step.score - ranked[step.node][index][0], next(order), step, index))
+
+    add(Step(0.0, 0, automaton.start if automaton else None, "", None, None), 0)
+    for _ in range(MAX_EXPANSIONS):
+        if not queue:
+            return
+        _, _, before, index = heapq.heappop(queue)
+        add(before, index + 1)
+        step = step_over(before, ranked[before.node][index][1], automaton)
+        if step is None or (step.node, step.text) in seen or visits[step.node, step.state] >= count:
+            continue
+        seen.add((step.node, step.text))
+        if step.node < len(ranked) - 1:
+            visits[step.node, step.state] += 1
+            add(step, 0)
+        elif automaton is None or automaton.accepts(step.state):
+            yield path_to(step)
+
+
+def step_over(before: Step, edge: Edge, automaton: Automaton | None) -> Step | None:
+    """None if the automaton forbids it."""
+    state = before.state
+    for character in edge.characters if automaton else "":
+        state = automaton.step(state, character) if automaton else None
+        if state is None:
+            return None
+    score, text = before.score + edge.score, before.text + edge.characters
+    return Step(score, edge.segment.end, state, text, edge, before)
+
+
+def path_to(step: Step) -> Path:
+    edges = []
+    last: Step | None = step
+    while last is not None and last.edge is not None:
+        edges.append(last.edge)
+        last = last.before
+    return Path(step.score, edges[::-1])

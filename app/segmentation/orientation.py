@@ -22,20 +22,19 @@ from app.errors import BlankPicture, TooManyDigits
 from app.observability.request_context import check_deadline
 from app.preprocessing.decode import Picture, decode
 from app.preprocessing.ink import extract_ink
-from app.segmentation.document import Document, RecognizedDigit, segment_ink
+from app.segmentation.document import Document, segment_ink
+from app.segmentation.reading import ReadLine
 from app.segmentation.sheet import Sheet, flatten
 
 CERTAIN = 0.93  # mean confidence: a page that reads better is not turned
 BETTER = 0.04  # a turned page must read better by so much
 TURNS = (2, 1, 3)  # quarters, counterclockwise, after none
 
-Lines = Sequence[Sequence[RecognizedDigit]]
-
 
 class ReadPage(NamedTuple):
     """The lines of a page, and how it lay on the picture."""
 
-    lines: Lines
+    lines: Sequence[ReadLine]
     turned: int  # degrees, counterclockwise: so the picture was turned to be read
     sheet: Sequence[tuple[int, int]] | None  # the corners of the sheet that was found, in pixels of the picture
 
@@ -89,7 +88,7 @@ class PageReader:
         turned = np.ascontiguousarray(np.rot90(self.ink, quarters))
         return segment_ink(turned, self.max_digits, self.to_picture @ turned_back(quarters, self.ink.shape))
 
-    def add(self, lines: Lines) -> None:
+    def add(self, lines: Sequence[ReadLine]) -> None:
         """What was read in this turn."""
         certainty, quarters = mean_confidence(lines), self.tried[-1]
         if not quarters or certainty > self.best + BETTER:
@@ -97,8 +96,10 @@ class PageReader:
             self.page = ReadPage(lines, 90 * quarters, self.corners)
 
 
-def mean_confidence(lines: Lines) -> float:
-    confidences = [digit.confidence for line in lines for digit in line]
+def mean_confidence(lines: Sequence[ReadLine]) -> float:
+    """What is no sign counts as one that is not read at all."""
+    signs = [sign for line in lines for sign in line.signs if sign.kind != "space"]
+    confidences = [0.0 if sign.kind == "other" else sign.confidence for sign in signs]
     return float(np.mean(confidences)) if confidences else 0.0
 
 

@@ -55,6 +55,7 @@ class Cuts(NamedTuple):
 
     columns: Columns  # (n, H): in each row the first column to the right of the cut
     crossed: Costs  # (n,): the ink on the path, in pixels of full ink
+    gaps: NDArray[np.float64]  # (n,): the empty paper at each, in heights of the digits; none at both ends
 
 
 class Segment(NamedTuple):
@@ -101,8 +102,9 @@ def oversegment(strip: Strip, budget: SegmentBudget) -> Cuts:
     trace(paths[:, ::-1], height - 1 - strip.middle[starts], steps_down)
     crossed = cost[np.arange(height), paths].sum(axis=1)
     left_end = np.zeros((1, height), np.intp)
-    cuts = Cuts(np.concatenate([left_end, paths, left_end + width]), np.pad(crossed, 1))
-    return without_repeated_cuts(strip, cuts, budget)
+    columns = np.concatenate([left_end, paths, left_end + width])
+    kept = cuts_with_ink_between(strip, columns, budget)
+    return Cuts(columns[kept], np.pad(crossed, 1)[kept], gaps_at_cuts(strip, columns[kept]))
 
 
 def cheapest_paths(cost: Costs) -> tuple[Costs, NDArray[np.int8]]:
@@ -143,20 +145,39 @@ def trace(paths: Columns, rows: Columns, steps: NDArray[np.int8]) -> None:
         paths[begun, row - 1] = column + steps[row, column]
 
 
-def without_repeated_cuts(strip: Strip, cuts: Cuts, budget: SegmentBudget) -> Cuts:
+def cuts_with_ink_between(strip: Strip, columns: Columns, budget: SegmentBudget) -> list[int]:
     """The first of each run of cuts that have no ink between them."""
     kept = [0]
-    for index in range(1, len(cuts.columns)):
-        ink, _ = ink_between(strip, cuts, kept[-1], index)
+    for index in range(1, len(columns)):
+        ink, _ = ink_between(strip, columns[kept[-1]], columns[index])
         budget.take(0, ink.size)
         if ink.max(initial=0) > FOREGROUND_LEVEL:
             kept.append(index)
-    return Cuts(cuts.columns[kept], cuts.crossed[kept])
+    return kept
 
 
-def ink_between(strip: Strip, cuts: Cuts, start: int, end: int) -> tuple[Ink, int]:
+def gaps_at_cuts(strip: Strip, columns: Columns) -> NDArray[np.float64]:
+    """(n,): between the ink on both sides of each cut in the row where it is nearest; none at both ends.
+
+    So digits that lean over each other are apart. Where no row has ink on both sides, the distance of the boxes.
+    """
+    height, width = strip.ink.shape
+    place, ink = np.arange(width), strip.ink > FOREGROUND_LEVEL
+    before = np.maximum.accumulate(np.where(ink, place, -width), axis=1)
+    before = np.pad(before, ((0, 0), (1, 0)), constant_values=-width)  # of the columns to the left alone
+    after = np.minimum.accumulate(np.where(ink, place, 2 * width)[:, ::-1], axis=1)[:, ::-1]
+    rows, inner = np.arange(height), columns[1:-1]
+    left, right = before[rows, inner], after[rows, np.minimum(inner, width - 1)]
+    left = np.where(left >= columns[:-2], left, -width)
+    right = np.where(right < columns[2:], right, 2 * width)
+    nearest = (right - left).min(axis=1, initial=2 * width)
+    boxes = right.min(axis=1, initial=2 * width) - left.max(axis=1, initial=-width)
+    gaps = np.where(nearest < width, nearest, boxes) - 1
+    return np.pad(np.clip(gaps, 0, width) / strip.height, 1)
+
+
+def ink_between(strip: Strip, left: Columns, right: Columns) -> tuple[Ink, int]:
     """The ink between two cuts, and the strip's column that it begins in."""
-    left, right = cuts.columns[start], cuts.columns[end]
     first, last = int(left.min()), int(right.max())
     columns = np.arange(first, last)
     inside = (columns >= left[:, np.newaxis]) & (columns < right[:, np.newaxis])
@@ -180,7 +201,7 @@ def candidate_segments(strip: Strip, cuts: Cuts, budget: SegmentBudget) -> list[
 
 
 def segment_between(strip: Strip, cuts: Cuts, start: int, end: int) -> Segment:
-    ink, first = ink_between(strip, cuts, start, end)
+    ink, first = ink_between(strip, cuts.columns[start], cuts.columns[end])
     top, bottom, left, right = foreground_box(ink)
     width, height = (right - left) / strip.height, (bottom - top) / strip.height
     penalty = WIDTH_PENALTY * max(0.0, width - WIDE) + LOWNESS_PENALTY * max(0.0, TALL - height)

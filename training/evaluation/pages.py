@@ -87,7 +87,7 @@ def page_reader(model: Model) -> ReadPage:
         reader = PageReader(open_picture(content, MAX_PIXELS), MAX_DIGITS)
         while document := reader.segment():
             reader.add(document.decode(model.run(document.images)))
-        return ["".join(str(digit.digit) for digit in line) for line in reader.page.lines]
+        return ["".join(digit.text for digit in line.digits) for line in reader.page.lines if line.digits]
 
     return read_page
 

@@ -12,7 +12,6 @@ from app.arrays import Probabilities
 from app.codecs.predictions import (
     ExplainedPrediction,
     FailedPrediction,
-    Lines,
     Prediction,
     Predictions,
     ReadPage,
@@ -24,6 +23,7 @@ from app.codecs.predictions import (
 )
 from app.errors import BlankPicture, InvalidRequest
 from app.inference.explanation import Explanation
+from app.segmentation.reading import ReadLine, Sign
 
 
 class Model(NamedTuple):
@@ -74,17 +74,26 @@ def test_explained_prediction_fits_its_schema() -> None:
 
 
 class Page(NamedTuple):
-    lines: Lines
+    lines: list[ReadLine]
     turned: int = 0
     sheet: list[tuple[int, int]] | None = None
 
 
+def line_of(text: str, confidences: tuple[float, ...]) -> ReadLine:
+    """Digits beside each other."""
+    signs = [
+        Sign("digit", digit, confidence, (10 * place, 0, 8, 10))
+        for place, (digit, confidence) in enumerate(zip(text, confidences, strict=True))
+    ]
+    return ReadLine(signs, min(confidences), [])
+
+
 def test_page_fits_its_schema_and_its_digits_are_in_reading_order() -> None:
-    lines = [[(7, 0.9, (0, 0, 8, 10)), (1, 0.4, (9, 0, 4, 10))], [(2, 0.8, (0, 12, 8, 10))]]
+    lines = [line_of("71", (0.9, 0.4)), line_of("2", (0.8,))]
     document = ReadPage.model_validate_json(encode_page(Model(), Page(lines)))
     assert (document.text, document.lines) == ("71\n2", ["71", "2"])
     assert [(digit.digit, digit.accepted) for digit in document.digits] == [(7, True), (1, False), (2, True)]
-    assert document.digits[1].box == (9, 0, 4, 10)
+    assert document.digits[1].box == (10, 0, 8, 10)
 
 
 def test_page_without_digits_has_no_lines() -> None:

@@ -54,7 +54,8 @@ def turned(ink: Ink, degrees: float) -> Ink:
 
 def read(ink: Ink, model: Model) -> list[str]:
     page = document.segment_ink(ink, 64)
-    return ["".join(str(digit.digit) for digit in line) for line in page.decode(model.run(page.images))]
+    lines = page.decode(model.run(page.images))
+    return ["".join(digit.text for digit in line.digits) for line in lines if line.digits]
 
 
 @pytest.mark.parametrize("degrees", [0, 2])

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.segmentation import lattice
-from app.segmentation.oversegmentation import Cuts, Segment, SegmentBudget, Strip, candidate_segments, oversegment
+from app.segmentation.lattice import Path, best_paths, lattice_edges
+from app.segmentation.oversegmentation import (
+    Cuts,
+    Segment,
+    SegmentBudget,
+    Strip,
+    candidate_segments,
+    oversegment,
+)
 from tests.support.drawn_strips import empty, ring, strip_of, two_blocks
 
 BUDGET = SegmentBudget(max_digits=10_000)
@@ -21,10 +31,16 @@ def confident(segments: list[Segment], *wanted: tuple[int, int], least: float = 
     return rows
 
 
-def chosen(strip: Strip, found: Cuts, *wanted: tuple[int, int], least: float = 0.01) -> list[tuple[int, int]]:
+def best(strip: Strip, found: Cuts, probabilities: NDArray[np.float32], count: int = 1) -> list[Path]:
     segments = candidate_segments(strip, found, BUDGET)
-    path = lattice.decode(strip, found, segments, confident(segments, *wanted, least=least))
-    return [(digit.segment.start, digit.segment.end) for digit in path]
+    return best_paths(lattice_edges(strip, found, segments, probabilities), count)
+
+
+def chosen(strip: Strip, found: Cuts, *wanted: tuple[int, int], least: float = 0.01) -> list[tuple[int, int]]:
+    """The digits on the best path."""
+    segments = candidate_segments(strip, found, BUDGET)
+    (path,) = best(strip, found, confident(segments, *wanted, least=least))
+    return [(edge.segment.start, edge.segment.end) for edge in path.edges if edge.kind == "digit"]
 
 
 def test_model_decides_whether_two_pieces_are_one_digit() -> None:
@@ -53,17 +69,89 @@ def test_dash_between_digits_is_left_out() -> None:
     assert chosen(strip, found, (0, 1), (last - 1, last)) == [(0, 1), (last - 1, last)]
 
 
-def test_what_no_one_can_read_is_still_a_digit_if_it_is_as_large_as_one() -> None:
+def test_what_no_one_can_read_is_no_digit() -> None:
     strip = two_blocks()
-    path = chosen(strip, oversegment(strip, BUDGET), (0, 1), least=0.0)
-    assert path == [(0, 1), (1, 2)]
+    found = oversegment(strip, BUDGET)
+    rows = np.zeros((3, 10), np.float32)
+    rows[0, 7] = 0.99
+    (path,) = best(strip, found, rows)
+    assert [(edge.kind, edge.text) for edge in path.edges] == [("digit", "7"), ("other", "")]
 
 
 def test_digits_on_the_path_have_the_models_digit_and_confidence() -> None:
     strip = two_blocks()
-    found = oversegment(strip, BUDGET)
-    segments = candidate_segments(strip, found, BUDGET)
     rows = np.zeros((3, 10), np.float32)
     rows[0, 7], rows[2, 3] = 0.9, 0.4  # the remainder is the probability that it is not a digit
-    path = lattice.decode(strip, found, segments, rows)
-    assert [(digit.digit, round(digit.confidence, 3)) for digit in path] == [(7, 0.9), (3, 0.4)]
+    (path,) = best(strip, oversegment(strip, BUDGET), rows)
+    assert [(edge.text, round(edge.confidence, 3)) for edge in path.edges] == [("7", 0.9), ("3", 0.4)]
+
+
+def test_n_best_are_different_texts_from_the_likeliest_on() -> None:
+    strip = two_blocks()
+    rows = np.zeros((3, 10), np.float32)
+    rows[0, [7, 1]], rows[2, [3, 8]] = (0.9, 0.1), (0.6, 0.4)
+    paths = best(strip, oversegment(strip, BUDGET), rows, count=4)
+    assert [path.text for path in paths] == ["73", "78", "13", "18"]
+    assert [path.score for path in paths] == sorted((path.score for path in paths), reverse=True)
+
+
+class EvenNumber:
+    """Texts that end with an even digit."""
+
+    start = "odd"
+
+    def step(self, state: Hashable, character: str) -> Hashable | None:
+        return "even" if character in "02468" else "odd"
+
+    def accepts(self, state: Hashable) -> bool:
+        return state == "even"
+
+
+def test_search_under_an_automaton_finds_the_likeliest_text_that_it_accepts() -> None:
+    strip = two_blocks()
+    found = oversegment(strip, BUDGET)
+    rows = np.full((3, 10), 1e-4, np.float32)
+    rows[0, 7], rows[2, [3, 8]] = 0.99, (0.9, 0.05)
+    edges = lattice_edges(strip, found, candidate_segments(strip, found, BUDGET), rows)
+    assert [path.text for path in best_paths(edges, 1, EvenNumber())] == ["78"]
+
+
+def numbers(*gaps: int) -> tuple[Strip, Cuts, NDArray[np.float32]]:
+    """Blocks so far apart, which the model knows one by one."""
+    lefts = np.cumsum([10, *(24 + gap for gap in gaps)])
+    ink = empty(int(lefts[-1]) + 40)
+    for left in lefts:
+        ink[1:41, left : left + 24] = 255
+    strip = strip_of(ink)
+    found = oversegment(strip, BUDGET)
+    segments = candidate_segments(strip, found, BUDGET)
+    return strip, found, confident(segments, *((cut, cut + 1) for cut in range(len(lefts))))
+
+
+def test_wide_gaps_are_spaces() -> None:
+    (path,) = best(*numbers(8, 45, 8))
+    assert path.text == "01 23"
+
+
+def test_gaps_as_wide_as_all_the_others_are_no_spaces() -> None:
+    strip, found, rows = numbers(40, 40, 40)
+    edges = lattice_edges(strip, found, candidate_segments(strip, found, BUDGET), rows, typical_gap=1.0)
+    assert [path.text for path in best_paths(edges, 1)] == ["0123"]
+
+
+def test_gap_between_strokes_is_measured_where_they_are_nearest() -> None:
+    """Two strokes that lean so much that their boxes overlap."""
+    ink = empty(100)
+    for left in (10, 30):
+        cv2.line(ink, (left + 24, 2), (left, 40), 255, 3)
+    strip = strip_of(ink)
+    found = oversegment(strip, BUDGET)
+    assert 0.35 <= found.gaps.max() <= 0.5
+
+
+def test_a_sign_does_not_bridge_empty_paper() -> None:
+    """The model takes a 1 and a 0 together for a 0, too."""
+    strip, found, rows = numbers(14)
+    rows[1] = rows[0]
+    (path,) = best(strip, found, rows)
+    assert path.text == "01"

@@ -38,7 +38,7 @@ def test_turned_page_is_read_and_says_how_it_was_turned(quarters: int, test_digi
     page = digit_page(test_digits, ROWS, 60)
     turned = read(encode(np.ascontiguousarray(np.rot90(page, -quarters))), model)
     true = ["".join(str(test_digits.labels[index]) for index in row) for row in ROWS]
-    assert ["".join(str(digit.digit) for digit in line) for line in turned.lines] == true
+    assert ["".join(digit.text for digit in line.digits) for line in turned.lines] == true
     assert turned.turned == 90 * quarters
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 
@@ -69,9 +71,9 @@ def test_two_neighbouring_cuts_always_bound_a_segment() -> None:
 
 def test_segment_has_only_the_ink_between_its_cuts() -> None:
     strip = two_blocks(neck=4)
-    found = oversegment(strip, BUDGET)
-    ink, _ = ink_between(strip, found, 0, len(found.columns) - 1)
-    halves = [ink_between(strip, found, index, index + 1)[0].sum() for index in range(len(found.columns) - 1)]
+    cuts = oversegment(strip, BUDGET).columns
+    ink, _ = ink_between(strip, cuts[0], cuts[-1])
+    halves = [ink_between(strip, left, right)[0].sum() for left, right in itertools.pairwise(cuts)]
     assert sum(halves) == ink.sum() == strip.ink.sum()
 
 

@@ -1,0 +1,54 @@
+"""What is read on a line: its signs, its likeliest readings, and how certain they are."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Box = tuple[int, int, int, int]  # x, y, width, height
+SignKind = Literal[
+    "digit",
+    "point",
+    "comma",
+    "colon",
+    "minus",
+    "plus",
+    "slash",
+    "bracket",
+    "percent",
+    "equals",
+    "space",
+    "other",  # ink that is none of these
+]
+
+
+class Sign(NamedTuple):
+    """A sign found on a line."""
+
+    kind: SignKind
+    text: str  # what stands there; empty for "other"
+    confidence: float
+    box: Box  # in pixels of the picture as it was sent, upright
+
+
+class Reading(NamedTuple):
+    """One of the likeliest readings of a line."""
+
+    text: str
+    probability: float
+
+
+class ReadLine(NamedTuple):
+    """The likeliest reading of a line, sign by sign, and the others."""
+
+    signs: list[Sign]  # from the left to the right
+    confidence: float  # the probability of its text
+    alternatives: list[Reading]  # the likeliest first, which is the signs' own
+    satisfies: bool = True  # the constraint that was searched under; if nothing does, the reading is the one without
+
+    @property
+    def text(self) -> str:
+        return "".join(sign.text for sign in self.signs)
+
+    @property
+    def digits(self) -> list[Sign]:
+        return [sign for sign in self.signs if sign.kind == "digit"]
