@@ -21,7 +21,8 @@ from app.arrays import Grayscale, Homography, Ink
 from app.errors import BlankPicture, TooManyDigits
 from app.observability.request_context import check_deadline
 from app.preprocessing.decode import Picture, decode
-from app.preprocessing.ink import extract_ink
+from app.preprocessing.ink import extract_ink, ink_on_uneven_background
+from app.preprocessing.ruled_lines import remove_ruled_lines
 from app.segmentation.document import Document, segment_ink
 from app.segmentation.reading import ReadLine
 from app.segmentation.sheet import Sheet, flatten
@@ -61,7 +62,7 @@ class PageReader:
         sheet = flatten(grayscale)
         if sheet:
             try:
-                ink = extract_ink(sheet.pixels)
+                ink = remove_ruled_lines(ink_on_uneven_background(sheet.pixels))
             except BlankPicture:
                 pass
             else:
