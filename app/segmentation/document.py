@@ -2,7 +2,7 @@
 
 segment_ink -> Document -> (the model reads `images` as one batch) -> Document.decode -> lines of digits
 
-ink -> without form lines -> layout -> for each line: strip -> oversegmentation -> images -> lattice
+ink -> without decorations -> layout -> for each line: strip -> oversegmentation -> images -> lattice
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ import numpy as np
 from app.arrays import Homography, Images, Ink, Probabilities
 from app.errors import BlankPicture
 from app.observability.request_context import check_deadline
-from app.preprocessing.components import binarize, bounding_box
+from app.preprocessing.components import bounding_box
 from app.preprocessing.normalize import centre, fit
-from app.preprocessing.ruled_lines import erase_lines
 from app.segmentation import lattice, layout
 from app.segmentation.constraints.automaton import Automaton
 from app.segmentation.decoding import read_line
-from app.segmentation.form_lines import find_form_lines
+from app.segmentation.decorations.undecorated import without_decorations
 from app.segmentation.layout import Component
 from app.segmentation.line_strip import Placement, line_strip
 from app.segmentation.oversegmentation import (
@@ -93,7 +92,7 @@ def typical_gap(lines: Sequence[Line]) -> float:
 def segment_ink(ink: Ink, max_digits: int, to_picture: Homography = SAME_PLACE) -> Document:
     """`to_picture`: from the ink's pixels. Raises `BlankPicture` or `TooManyDigits`."""
     check_deadline()
-    ink = without_form_lines(ink)
+    ink, _ = without_decorations(ink)
     lines, labels = layout.find_lines(ink)
     if not lines:
         raise BlankPicture("The picture has no ink on it: send one with digits on it.")
@@ -108,9 +107,3 @@ def segment_ink(ink: Ink, max_digits: int, to_picture: Homography = SAME_PLACE) 
 def strip_area(lines: Sequence[Sequence[Component]]) -> int:
     """Pixels of the page in all lines' boxes, which overlap where lines slope."""
     return sum(box.width * box.height for box in map(bounding_box, lines))
-
-
-def without_form_lines(page: Ink) -> Ink:
-    """Erases the lines of the boxes, combs and tables that digits are written into, touching or not."""
-    form_lines = find_form_lines(binarize(page))
-    return erase_lines(page, form_lines.level, form_lines.upright) if form_lines else page

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from app.arrays import Ink
-from app.segmentation import document, layout
+from app.segmentation import layout
+from app.segmentation.decorations.undecorated import without_decorations
 
 
 def sheet(height: int = 300, width: int = 400) -> Ink:
@@ -21,5 +22,5 @@ def bars(ink: Ink, *places: tuple[int, int], height: int = 40) -> Ink:
 
 def lefts(ink: Ink) -> list[list[int]]:
     """For each line where its components begin, from the left to the right."""
-    lines, _ = layout.find_lines(document.without_form_lines(ink))
+    lines, _ = layout.find_lines(without_decorations(ink).ink)
     return [sorted(component.left for component in line) for line in lines]

@@ -11,7 +11,8 @@ from app.errors import BlankPicture
 from app.inference.session import Model
 from app.preprocessing.components import FOREGROUND_LEVEL
 from app.segmentation import document
-from app.segmentation.form_lines import find_form_lines
+from app.segmentation.decorations.form_lines import find_form_lines
+from app.segmentation.decorations.undecorated import without_decorations
 from tests.conftest import NEWEST, ROOT
 from training.datasets.mnist import Digits
 
@@ -80,7 +81,7 @@ def test_writing_alone_is_no_form(test_digits: Digits) -> None:
 @pytest.mark.parametrize("degrees", [0, 3])
 def test_of_a_form_the_lines_are_taken_and_nothing_else(test_digits: Digits, degrees: float) -> None:
     digits = test_digits[np.arange(5)]
-    left = document.without_form_lines(turned(field("comb", digits), degrees)) > FOREGROUND_LEVEL
+    left = without_decorations(turned(field("comb", digits), degrees)).ink > FOREGROUND_LEVEL
     written = turned(field("nothing", digits), degrees) > FOREGROUND_LEVEL
     assert np.count_nonzero(left != written) < 0.01 * np.count_nonzero(written)
 

@@ -1,0 +1,81 @@
+"""Underlines, and lines that strike a number through: level strokes longer than any in a digit.
+
+A component wide enough is sheared by a series of slopes. Ink that goes on along a row for longer than a digit is wide
+belongs to such a stroke, whatever touches or crosses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from app.arrays import Mask
+from app.preprocessing.components import Box
+from app.segmentation.decorations.erasure import loose_ends
+from app.segmentation.decorations.regions import Region, components_of
+
+# Lengths are in heights of the page's digits.
+LENGTH = 1.5
+THICKEST = 0.25
+SLOPES: list[float] = np.linspace(-0.2, 0.2, 21).tolist()
+SIDE = 0.35  # how far above and below a stroke ink is counted
+TOLERANCE = np.ones((3, 1), np.uint8)
+THROUGH = 0.3  # of the ink on one side: a line that strikes a number through has as much on the other
+
+
+class LongStrokes(NamedTuple):
+    mask: Mask  # (H, W)
+    strikes: list[Box]  # of those that strike something through
+
+
+def find_long_strokes(page: Mask, height: float) -> LongStrokes:
+    """On a binarized page. `height`: of its digits, in pixels."""
+    found = LongStrokes(np.zeros_like(page), [])
+    for component in components_of(page, lambda box, _: box.width >= LENGTH * height):
+        for box, stroke in strokes_of(component, height):
+            found.mask[component.within] |= stroke | loose_ends(stroke, component.mask, THICKEST * height)
+            if strikes_through(stroke, component.mask, SIDE * height):
+                found.strikes.append(box)
+    return found
+
+
+def strokes_of(component: Region, height: float) -> Iterator[tuple[Box, Mask]]:
+    """Where each is on the page, and its mask in the component's part of it."""
+    runs = long_runs(component.mask, round(LENGTH * height))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8, ltype=cv2.CV_32S)
+    rows, columns = component.within
+    for label in range(1, count):
+        left, top, width, tall, area = stats[label].tolist()
+        if area <= THICKEST * height * width:
+            x, y = columns.start + left, rows.start + top
+            yield Box(x, y, x + width, y + tall), np.where(labels == label, np.uint8(255), np.uint8(0))
+
+
+def long_runs(mask: Mask, length: int) -> Mask:
+    """Where ink goes on for so many columns along one of `SLOPES`."""
+    runs = np.zeros_like(mask)
+    height, width = mask.shape
+    kernel = np.ones((1, length), np.uint8)
+    for slope in SLOPES:
+        shear = np.array([[1, 0, 0], [-slope, 1, max(0.0, slope * width)]])
+        sheared = cv2.warpAffine(mask, shear, (width, height + round(abs(slope) * width)), flags=cv2.INTER_NEAREST)
+        # A stroke that is not quite straight, or has a slightly different slope, still fills a gap of a pixel.
+        opened = cv2.erode(cv2.morphologyEx(cv2.dilate(sheared, TOLERANCE), cv2.MORPH_OPEN, kernel), TOLERANCE)
+        back = cv2.warpAffine(opened, shear, (width, height), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+        runs = np.asarray(cv2.bitwise_or(runs, back), np.uint8)
+    return np.asarray(cv2.bitwise_and(runs, mask), np.uint8)
+
+
+def strikes_through(stroke: Mask, component: Mask, reach: float) -> bool:
+    """Whether the stroke's component has much ink both above it and below it."""
+    rest = cv2.bitwise_and(component, cv2.bitwise_not(cv2.dilate(stroke, np.ones((3, 3), np.uint8))))
+    y, x = np.nonzero(rest)
+    columns = np.asarray(stroke.any(axis=0), np.bool_)
+    middles = np.where(columns, (np.arange(len(stroke)) @ (stroke > 0)) / np.maximum(1, (stroke > 0).sum(axis=0)), 0)
+    distances = np.asarray(y - middles[x], np.float64)[columns[x]]
+    above = np.count_nonzero((distances < 0) & (distances >= -reach))
+    below = np.count_nonzero((distances > 0) & (distances <= reach))
+    return bool(min(above, below) > THROUGH * max(above, below))

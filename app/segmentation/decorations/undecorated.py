@@ -1,0 +1,32 @@
+"""The ink of a page without what is drawn or printed around and through its numbers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from app.arrays import Ink
+from app.preprocessing.components import Box, binarize
+from app.preprocessing.ruled_lines import erase_lines
+from app.segmentation import layout
+from app.segmentation.decorations.enclosures import find_enclosures
+from app.segmentation.decorations.erasure import erase_outlines
+from app.segmentation.decorations.form_lines import find_form_lines
+from app.segmentation.decorations.long_strokes import find_long_strokes
+
+
+class UndecoratedPage(NamedTuple):
+    ink: Ink
+    strikes: list[Box]  # of the lines that strike something through
+
+
+def without_decorations(page: Ink) -> UndecoratedPage:
+    """Erases rings, boxes, combs, grids, underlines and strikes, whether digits touch them or not."""
+    enclosures = find_enclosures(binarize(page))
+    page = page if enclosures is None else erase_outlines(page, enclosures)
+    form_lines = find_form_lines(binarize(page))
+    page = erase_lines(page, form_lines.level, form_lines.upright) if form_lines else page
+    components, _ = layout.connected_components(page)
+    if not components:
+        return UndecoratedPage(page, [])
+    strokes = find_long_strokes(binarize(page), layout.typical_height(components))
+    return UndecoratedPage(erase_outlines(page, strokes.mask), strokes.strikes)

@@ -1,0 +1,75 @@
+"""Rings, boxes and grids around writing, drawn by hand or seen in perspective."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from app.arrays import Ink
+from app.preprocessing.components import binarize
+from app.segmentation.decorations.enclosures import find_enclosures
+from app.segmentation.decorations.erasure import erase_outlines
+from tests.support.drawn_pages import bars, sheet
+
+
+def without_enclosures(ink: Ink) -> Ink:
+    outlines = find_enclosures(binarize(ink))
+    return ink if outlines is None else erase_outlines(ink, outlines)
+
+
+def ring(ink: Ink, middle: tuple[int, int], axes: tuple[int, int], arc: tuple[int, int] = (0, 360)) -> Ink:
+    cv2.ellipse(ink, middle, axes, 0, *arc, (255,), 4)
+    return ink
+
+
+def seen_from_below(ink: Ink, lean: float) -> Ink:
+    """In perspective: both sides lean inwards by this share of the width."""
+    height, width = ink.shape
+    k = lean * width
+    flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    seen = np.array([[k, k / 2], [width - k, 0], [width, height - k / 2], [0, height]], np.float32)
+    return np.asarray(cv2.warpPerspective(ink, cv2.getPerspectiveTransform(flat, seen), (width, height)), np.uint8)
+
+
+@pytest.mark.parametrize("arc", [(0, 360), (10, 348)], ids=["closed", "with a gap"])
+def test_a_ring_is_erased_and_the_number_in_it_stays(arc: tuple[int, int]) -> None:
+    number = bars(sheet(), (120, 100), (150, 100), (180, 100))
+    ringed = ring(number.copy(), (153, 120), (80, 45), arc)
+    assert np.array_equal(without_enclosures(ringed), number)
+
+
+def test_rings_may_touch_each_other() -> None:
+    numbers = bars(sheet(), (120, 80), (180, 80), (120, 180), (180, 180))
+    ringed = ring(ring(numbers.copy(), (153, 100), (80, 49)), (153, 200), (80, 49))
+    assert np.array_equal(without_enclosures(ringed), numbers)
+
+
+def test_a_digit_that_touches_its_ring_keeps_its_height() -> None:
+    ringed = ring(bars(sheet(), (120, 100), (180, 100), (150, 75)), (153, 120), (80, 45))
+    _, _, _, height = cv2.boundingRect(without_enclosures(ringed)[:, 145:160])
+    assert height >= 35
+
+
+@pytest.mark.parametrize("lean", [0, 0.02, 0.07])
+def test_a_grid_in_perspective_is_erased_with_its_empty_cells(lean: float) -> None:
+    ink = bars(sheet(400, 400), (57, 50), (177, 170), (297, 290), height=22)
+    for place in range(40, 361, 40):
+        ink[40:361, place : place + 2] = ink[place : place + 2, 40:361] = 255
+    rest = without_enclosures(seen_from_below(ink, lean))
+    assert cv2.connectedComponents(binarize(rest))[0] == 1 + 3
+
+
+def test_digits_with_holes_are_no_enclosures() -> None:
+    ink = sheet()
+    for x in (60, 160, 260):
+        ring(ink, (x, 150), (30, 45))
+    cv2.line(ink, (152, 165), (168, 135), (255,), 8)  # in the second zero
+    assert find_enclosures(ink) is None
+
+
+def test_writing_on_an_underline_that_it_touches_is_no_enclosure() -> None:
+    ink = bars(sheet(), (100, 80), (150, 80), (200, 80), height=60)
+    ink[138:142, 80:230] = 255
+    bars(ink, (125, 100), height=30)
+    assert find_enclosures(ink) is None
