@@ -1,4 +1,4 @@
-"""The command line: python -m app serve | predict | read | key"""
+"""The command line: python -m app serve | predict | read | template | key"""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from app import __version__, offline, result_output
+from app.codecs.bodies import Limits
 from app.environment import Origin, explain, option_of, read_variables, variable_of
 from app.errors import StartupError
 from app.inference.session import Model
@@ -39,6 +40,7 @@ from app.repository.manifest import Manifest
 from app.repository.signature import Signer
 from app.repository.version_folders import newest_of
 from app.runtime import configure_runtime
+from app.segmentation.fields.template_folder import read_template
 from app.server.listeners import Listeners
 from app.server.server import Server, run_server
 from app.server.startup import log_start, print_line, welcome
@@ -97,8 +99,14 @@ def build_parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("read", help="read pictures of several digits, files and folders, without a server")
     add_files(verb)
+    verb.add_argument("--template", type=file_argument, metavar="FILE", help="template of a form: reads its fields")
     add_settings(verb, "max_pictures")
     verb.set_defaults(run_verb=read)
+
+    verb = verbs.add_parser("template", help="propose a template from the boxes of a blank form")
+    verb.add_argument("form", type=file_argument, metavar="FILE", help="a picture of the blank form, upright")
+    add_settings(verb, "max_pixels")
+    verb.set_defaults(run_verb=template)
 
     verb = verbs.add_parser("key", help="make a new API key, and its digest for the settings")
     verb.set_defaults(run_verb=key)
@@ -175,16 +183,26 @@ def predict(settings: Settings, arguments: argparse.Namespace) -> int:
     results = offline.read_files(
         files, model, manifest, batch_size=settings.max_batch_size, max_pixels=settings.max_pixels
     )
-    return result_output.write(results, offline.DigitResult, arguments.format, files)
+    return result_output.write(results, offline.DIGIT_COLUMNS, arguments.format, files)
 
 
 def read(settings: Settings, arguments: argparse.Namespace) -> int:
     manifest, model = load_newest(settings)
     files = PictureSearch(arguments.paths)
-    results = offline.read_pages(
-        files, model, manifest, max_digits=settings.max_pictures, max_pixels=settings.max_pixels
-    )
-    return result_output.write(results, offline.PageResult, arguments.format, files)
+    if arguments.template is None:
+        pages = offline.read_pages(
+            files, model, manifest, max_digits=settings.max_pictures, max_pixels=settings.max_pixels
+        )
+        return result_output.write(pages, offline.PAGE_COLUMNS, arguments.format, files)
+    form = read_template(arguments.template)
+    limits = Limits(max_pictures=settings.max_pictures, max_pixels=settings.max_pixels)
+    forms = offline.read_forms(files, form, model, manifest, limits)
+    return result_output.write(forms, offline.columns_of_forms(form), arguments.format, files)
+
+
+def template(settings: Settings, arguments: argparse.Namespace) -> int:
+    print(offline.propose_template(arguments.form, settings.max_pixels).model_dump_json(exclude_none=True, indent=2))
+    return 0
 
 
 def key(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -5,24 +5,27 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
-from app.arrays import Image, Images, Probabilities
-from app.codecs.predictions import describe_prediction, line_texts
-from app.errors import BodyTooLarge, ServiceError
+from app.arrays import CLASSES, Image, Images, Probabilities
+from app.codecs.bodies import Limits
+from app.codecs.predictions import describe_prediction, is_accepted, line_texts
+from app.errors import BodyTooLarge, ServiceError, StartupError
 from app.inference.session import Model
 from app.picture_search import STANDARD_INPUT
-from app.preprocessing.decode import open_picture
+from app.preprocessing.decode import decode, open_picture
 from app.preprocessing.normalize import to_image
 from app.repository.manifest import Manifest
+from app.segmentation.fields.proposal import propose
+from app.segmentation.fields.reader import FieldReader, ReadField
+from app.segmentation.fields.template import Template
 from app.segmentation.orientation import PageReader
-from app.segmentation.reading import ReadLine
 
 FILE_BYTES_PER_PIXEL = 8  # RGBA of 16 bits, not compressed
 FILE_BYTES_BESIDE_PIXELS = 16 * 2**20  # profiles and previews
@@ -38,6 +41,16 @@ class DigitResult:
     accepted: bool | None = None
     error: str | None = None
 
+    @property
+    def cells(self) -> Sequence[object]:
+        """For CSV."""
+        return tuple(asdict(self).values())
+
+    @property
+    def summary(self) -> str:
+        """For a table."""
+        return str(self.digit)
+
 
 @dataclass(frozen=True)
 class PageResult:
@@ -49,8 +62,46 @@ class PageResult:
     accepted: bool | None = None  # whether all its digits are
     error: str | None = None
 
+    @property
+    def cells(self) -> Sequence[object]:
+        return tuple(asdict(self).values())
 
-Result = DigitResult | PageResult
+    @property
+    def summary(self) -> str:
+        return (self.text or "").replace("\n", " / ")
+
+
+@dataclass(frozen=True)
+class FieldResult:
+    text: str
+    confidence: float
+    accepted: bool
+
+
+@dataclass(frozen=True)
+class FormResult:
+    """The fields of one file, or why there are none."""
+
+    file: str
+    fields: Mapping[str, FieldResult]
+    confidence: float | None = None  # the least of its fields
+    accepted: bool | None = None  # whether all its fields are
+    error: str | None = None
+
+    @property
+    def cells(self) -> Sequence[object]:
+        """The texts of the fields, and the names of those that are not accepted."""
+        doubtful = ", ".join(name for name, found in self.fields.items() if not found.accepted)
+        return self.file, *(found.text for found in self.fields.values()), doubtful, self.error
+
+    @property
+    def summary(self) -> str:
+        return "  ".join(f"{name}={found.text}" for name, found in self.fields.items())
+
+
+Result = DigitResult | PageResult | FormResult
+DIGIT_COLUMNS = [column.name for column in fields(DigitResult)]  # of CSV
+PAGE_COLUMNS = [column.name for column in fields(PageResult)]
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -137,26 +188,79 @@ def read_pages(
     """As `read_files`, for pictures with several digits each."""
     with progress_bar() as bar:
         for file in files:
-            lines = attempt(read_lines, file, model, max_digits=max_digits, max_pixels=max_pixels)
-            yield page_result(unicode_name(file), lines, manifest.threshold)
+            page = attempt(read_page, file, model, max_digits=max_digits, max_pixels=max_pixels)
+            yield page_result(unicode_name(file), page, manifest.threshold)
             bar.update()
 
 
-def read_lines(file: Path, model: Model, *, max_digits: int, max_pixels: int) -> Sequence[ReadLine]:
+def read_page(file: Path, model: Model, *, max_digits: int, max_pixels: int) -> PageReader:
+    """After it has read."""
     reader = PageReader(open_picture(read_content(file, max_pixels), max_pixels), max_digits)
     while document := reader.segment():
         reader.add(document.decode(run_in_batches(document.images, model)))
-    return reader.page.lines
+    return reader
 
 
 def run_in_batches(images: Images, model: Model) -> Probabilities:
     size = model.max_batch_size
-    return np.concatenate([model.run(images[start : start + size]) for start in range(0, len(images), size)])
+    rows = [model.run(images[start : start + size]) for start in range(0, len(images), size)]
+    return np.concatenate(rows) if rows else np.empty((0, CLASSES), np.float32)
 
 
-def page_result(name: str, lines: Sequence[ReadLine] | str, threshold: float) -> PageResult:
-    """`lines`: the digits, or an error message in their place."""
-    if isinstance(lines, str):
-        return PageResult(name, error=lines)
+def page_result(name: str, reader: PageReader | str, threshold: float) -> PageResult:
+    """`reader`: of a page that was read, or an error message in its place."""
+    if isinstance(reader, str):
+        return PageResult(name, error=reader)
+    lines = reader.page.lines
     confidence = min((digit.confidence for line in lines for digit in line.digits), default=0.0)
     return PageResult(name, "\n".join(line_texts(lines)), confidence, accepted=confidence >= threshold)
+
+
+# --- forms -----------------------------------------------------------------------------------------------------------
+
+
+def read_forms(
+    files: Iterable[Path], template: Template, model: Model, manifest: Manifest, limits: Limits
+) -> Iterator[FormResult]:
+    """As `read_files`, for forms."""
+    with progress_bar() as bar:
+        for file in files:
+            form = attempt(read_form, file, template, model, limits)
+            yield form_result(unicode_name(file), form, template, manifest.threshold)
+            bar.update()
+
+
+def read_form(file: Path, template: Template, model: Model, limits: Limits) -> Mapping[str, ReadField]:
+    page = read_page(file, model, max_digits=limits.max_pictures, max_pixels=limits.max_pixels)
+    reader = FieldReader(page.flat_document(), template, limits.max_pictures)
+    return reader.decode(run_in_batches(reader.images, model))
+
+
+def form_result(name: str, form: Mapping[str, ReadField] | str, template: Template, threshold: float) -> FormResult:
+    """`form`: its fields, or an error message in their place."""
+    if isinstance(form, str):
+        return FormResult(name, dict.fromkeys(template.fields, FieldResult("", 0.0, accepted=False)), error=form)
+    found = {
+        field: FieldResult(read.text, read.confidence, is_accepted(read, threshold)) for field, read in form.items()
+    }
+    accepted = all(result.accepted for result in found.values())
+    return FormResult(name, found, min(result.confidence for result in found.values()), accepted)
+
+
+def columns_of_forms(template: Template) -> list[str]:
+    """Of CSV, as `FormResult.cells`."""
+    return ["file", *template.fields, "doubtful", "error"]
+
+
+def propose_template(file: Path, max_pixels: int) -> Template:
+    """Raises `StartupError`."""
+    proposed = attempt(propose_from_file, file, max_pixels)
+    if isinstance(proposed, str):
+        raise StartupError(f"{unicode_name(file)}: {proposed}")
+    if proposed is None:
+        raise StartupError(f"{unicode_name(file)}: there is no box on the picture: write the template by hand")
+    return proposed
+
+
+def propose_from_file(file: Path, max_pixels: int) -> Template | None:
+    return propose(decode(open_picture(read_content(file, max_pixels), max_pixels)))

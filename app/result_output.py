@@ -8,12 +8,12 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import TextIO
 
 from app.errors import StartupError
-from app.offline import DigitResult, Result, unicode_name
+from app.offline import Result, unicode_name
 from app.picture_search import PictureSearch
 
 EXIT_COMPLETE = 0  # every picture was read
@@ -24,8 +24,10 @@ EXIT_BROKEN_PIPE = 141  # as shells report SIGPIPE: the reader of the output, su
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # of a cell that spreadsheets execute. Source: OWASP, CSV Injection
 
 
-def write(results: Iterable[Result], kind: type[Result], output_format: str, search: PictureSearch) -> int:
+def write(results: Iterable[Result], columns: Sequence[str], output_format: str, search: PictureSearch) -> int:
     """Writes the results to standard output, and what was not read to standard error. Returns the exit status.
+
+    `columns`: of CSV, one for each of a result's `cells`.
 
     Raises `StartupError` if standard output cannot be written.
     """
@@ -38,7 +40,7 @@ def write(results: Iterable[Result], kind: type[Result], output_format: str, sea
             yield result
 
     try:
-        WRITERS[output_format](counted(), standard_output(output_format), kind)
+        WRITERS[output_format](counted(), standard_output(output_format), columns)
     except BrokenPipeError:
         discard_output()
         return EXIT_BROKEN_PIPE
@@ -103,31 +105,31 @@ def without_formula(name: str) -> str:
 # --- the formats ------------------------------------------------------------------------------------------------------
 
 
-def write_table(results: Iterable[Result], out: TextIO, _: type[Result]) -> None:
+def write_table(results: Iterable[Result], out: TextIO, _: Sequence[str]) -> None:
     for result in results:
         name = printable(result.file)
         if result.error:
             print(f"-           {name}: {result.error}", file=out)
         else:
-            text = result.digit if isinstance(result, DigitResult) else (result.text or "").replace("\n", " / ")
             doubt = "" if result.accepted else "  (not sure)"
-            print(f"{text}  {result.confidence:7.2%}  {name}{doubt}", file=out)
+            print(f"{result.summary}  {result.confidence:7.2%}  {name}{doubt}", file=out)
 
 
-def write_jsonl(results: Iterable[Result], out: TextIO, _: type[Result]) -> None:
+def write_jsonl(results: Iterable[Result], out: TextIO, _: Sequence[str]) -> None:
     for result in results:
         print(json.dumps({name: value for name, value in asdict(result).items() if value is not None}), file=out)
 
 
-def write_csv(results: Iterable[Result], out: TextIO, kind: type[Result]) -> None:
+def write_csv(results: Iterable[Result], out: TextIO, columns: Sequence[str]) -> None:
     """With a header line."""
     writer = csv.writer(out)
-    writer.writerow(field.name for field in fields(kind))
+    writer.writerow(columns)
     for result in results:
-        writer.writerow((asdict(result) | {"file": without_formula(result.file)}).values())
+        _, *cells = result.cells
+        writer.writerow([without_formula(result.file), *cells])
 
 
-WRITERS: dict[str, Callable[[Iterable[Result], TextIO, type[Result]], None]] = {
+WRITERS: dict[str, Callable[[Iterable[Result], TextIO, Sequence[str]], None]] = {
     "table": write_table,
     "jsonl": write_jsonl,
     "csv": write_csv,

@@ -12,19 +12,24 @@ from app.api.state import ApiRequest, AppState
 from app.arrays import CLASSES, IMAGE_SIZE, Images
 from app.codecs.bodies import (
     BINARY,
+    PAGE_BODY,
     REQUEST_BODY,
     File,
     is_picture,
     parse_files,
+    parse_page,
     parse_pictures,
     parse_single_picture,
 )
 from app.codecs.parameters import (
+    ALTERNATIVES,
+    CONSTRAINT_PARAMETERS,
     DIGIT,
     MAX_CACHED_QUERY,
     MODEL_PARAMETERS,
     ON_ERROR,
     RETURN_IMAGE,
+    TEMPLATE,
     QueryParameters,
     parse_query,
     parse_query_cached,
@@ -38,11 +43,20 @@ from app.codecs.predictions import (
     encode_page,
     encode_predictions,
 )
-from app.errors import InvalidRequest, ModelNotFound, ServiceError, TooManyDigits, Unavailable
+from app.errors import (
+    InvalidRequest,
+    ModelNotFound,
+    ServiceError,
+    TemplateNotFound,
+    TooManyDigits,
+    Unavailable,
+)
 from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.inference.explanation import explain, overlay
 from app.preprocessing.pool import memory_of, open_pictures, preprocess_files, preprocess_small, thread_pool
 from app.repository.servable import Servable
+from app.segmentation.fields.reader import FieldReader, ReadField
+from app.segmentation.fields.template import Template, TemplateError, parse_template
 from app.segmentation.orientation import PageReader
 
 router = APIRouter(tags=["digits"])
@@ -125,14 +139,41 @@ async def read(request: ApiRequest) -> RawResponse:
     The sheet may lie on a desk, in perspective, and be turned. Lines may slope slightly, digits may touch, strokes may
     be broken. Specks, points, dashes and the lines of boxes and tables are ignored.
     """
-    _, servable = admit(request)
+    parameters, servable = admit(request)
     limits = request.state.limits
-    content = await parse_single_picture(request, limits)
-    (picture,) = await open_pictures([content], limits.max_pixels)
+    body = await parse_page(request, limits)
+    template = await template_of(request, parameters, body.template)
+    automaton = parameters.constraints.automaton()
+    (picture,) = await open_pictures([body.picture], limits.max_pixels)
     reader = await thread_pool.run_with_memory(memory_of(picture), PageReader, picture, limits.max_pictures)
     while document := await thread_pool.run(reader.segment):
-        reader.add(document.decode(await servable.predict(document.images)))
-    return RawResponse(encode_page(servable.manifest, reader.page))
+        probabilities = await servable.predict(document.images)
+        reader.add(await thread_pool.run(document.decode, probabilities, parameters.alternatives, automaton))
+    fields = await read_fields(reader, template, servable, parameters.alternatives) if template else None
+    return RawResponse(encode_page(servable.manifest, reader.page, fields))
+
+
+async def template_of(request: ApiRequest, parameters: QueryParameters, part: bytes | None) -> Template | None:
+    """The template in the form, or the one that is named. Raises `InvalidRequest` or `TemplateNotFound`."""
+    name, kept = parameters.template, request.state.templates
+    if part is None:
+        if name is not None and name not in kept:
+            raise TemplateNotFound(f"There is no template {name!r}: choose from {', '.join(kept) or 'none'}.")
+        return kept[name] if name is not None else None
+    if name is not None:
+        raise InvalidRequest("The request has a template in its form and the parameter 'template': send one of them.")
+    try:
+        return await thread_pool.run(parse_template, part)
+    except TemplateError as error:
+        raise InvalidRequest(f"The template {error}.") from error
+
+
+async def read_fields(
+    page: PageReader, template: Template, servable: Servable, alternatives: int
+) -> dict[str, ReadField]:
+    reader = await thread_pool.run(FieldReader, page.flat_document(), template, page.max_digits)
+    rows = await servable.predict(reader.images) if len(reader.images) else np.empty((0, CLASSES), np.float32)
+    return await thread_pool.run(reader.decode, rows, alternatives)
 
 
 HOT_ROUTES: list[HotRoute[AppState]] = [HotRoute("/predict", predict)]
@@ -162,6 +203,9 @@ router.add_api_route(
     methods=["POST"],
     operation_id="read",
     response_model=ReadPage,
-    responses=problems(InvalidRequest, ModelNotFound, *PICTURE_ERRORS, TooManyDigits, Unavailable),
-    openapi_extra={"requestBody": REQUEST_BODY, "parameters": MODEL_PARAMETERS},
+    responses=problems(InvalidRequest, ModelNotFound, TemplateNotFound, *PICTURE_ERRORS, TooManyDigits, Unavailable),
+    openapi_extra={
+        "requestBody": PAGE_BODY,
+        "parameters": [*MODEL_PARAMETERS, ALTERNATIVES, *CONSTRAINT_PARAMETERS, TEMPLATE],
+    },
 )

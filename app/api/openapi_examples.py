@@ -16,6 +16,8 @@ SEVEN = base64.b64encode((Path(__file__).parents[1] / "web/static/seven.png").re
 VERSION = 7  # of the model `digits`: a version that is served, so that the examples can be sent
 PROBABILITIES = [0.0, 0.0, 0.0, 0.0001, 0.0, 0.0, 0.0, 0.9997, 0.0, 0.0001]
 PREDICTION = {"digit": 7, "confidence": 0.9997, "accepted": True}
+SEVEN_BOX = [6, 7, 16, 20]
+READING = {"text": "7", "confidence": 0.9997, "accepted": True, "satisfied": True, "box": SEVEN_BOX}
 MODEL_NAME = {"name": "digits", "version": VERSION}
 ATTRIBUTIONS = [[0.0] * 28 for _ in range(28)]
 ATTRIBUTIONS[8][12] = ATTRIBUTIONS[14][17] = 7.2  # half of score - blank_score each
@@ -91,7 +93,20 @@ RESPONSES: dict[str, Any] = {
         "prediction": PREDICTION | {"probabilities": PROBABILITIES},
         "explanation": EXPLANATION,
     },
-    "read": {"model": MODEL_NAME, "text": "7", "lines": ["7"], "digits": [PREDICTION | {"box": [6, 7, 16, 20]}]},
+    "read": {
+        "model": MODEL_NAME,
+        "text": "7",
+        "lines": ["7"],
+        "digits": [PREDICTION | {"box": SEVEN_BOX}],
+        "readings": [
+            {
+                **READING,
+                "alternatives": [{"text": "7", "probability": 0.9997}],
+                "signs": [{"kind": "digit", "text": "7", "confidence": 0.9997, "accepted": True, "box": SEVEN_BOX}],
+            }
+        ],
+        "page": {"turned": 0, "sheet": None},
+    },
     "list_models": {"default": "digits", "models": [MODEL]},
     "get_model": [MODEL],
     "health": {

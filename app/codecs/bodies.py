@@ -61,6 +61,7 @@ PAGE_BODY = {
         **REQUEST_BODY["content"],
         "multipart/form-data": {
             "schema": {
+                "title": "PageForm",
                 "type": "object",
                 "properties": {"template": Template.model_json_schema()},
                 "additionalProperties": {"type": "string", "format": "binary"},

@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field
 from app.arrays import Images, Probabilities
 from app.errors import Problem, ServiceError
 from app.inference.explanation import Explained, Explanation
-from app.segmentation.reading import Box, ReadLine
+from app.segmentation.fields.reader import ReadField
+from app.segmentation.reading import Box, ReadLine, SignKind
 
 
 class ModelInfo(Protocol):
@@ -112,6 +113,40 @@ class Placed(BaseModel):
     )
 
 
+class Alternative(BaseModel):
+    """One of the likeliest readings."""
+
+    text: str
+    probability: float
+
+
+class FieldReading(BaseModel):
+    """What stands in a field of a form."""
+
+    text: str = Field(description="With marks and spaces; empty if nothing stands there.")
+    confidence: float = Field(description="Calibrated probability that the text is right.")
+    accepted: bool = Field(description="Whether the confidence suffices, and the constraints are satisfied.")
+    satisfied: bool = Field(description="Whether the text satisfies the constraints, if there are any.")
+    box: Box = Field(description="x, y, width and height in pixels of the picture as sent.")
+    alternatives: list[Alternative] = Field(description="The likeliest readings, the best first.")
+
+
+class LineSign(BaseModel):
+    """A sign on a line."""
+
+    kind: SignKind
+    text: str = Field(description="What stands there; empty if it is none of the signs that are read.")
+    confidence: float
+    accepted: bool
+    box: Box
+
+
+class LineReading(FieldReading):
+    """A line as it stands on the page."""
+
+    signs: list[LineSign] = Field(description="From the left to the right.")
+
+
 class ReadPage(BaseModel):
     """The digits on a page: lines from top to bottom, digits from left to right."""
 
@@ -119,6 +154,8 @@ class ReadPage(BaseModel):
     text: str = Field(description="The lines, with a line break between them.")
     lines: list[str] = Field(description="The digits of each line; empty if there is ink but no digit.")
     digits: list[PageDigit] = Field(description="All digits, in reading order.")
+    readings: list[LineReading] = Field(description="The lines with their marks, from the top to the bottom.")
+    fields: dict[str, FieldReading] | None = Field(default=None, description="With a template: its fields, by name.")
     page: Placed
 
 
@@ -145,8 +182,8 @@ def encode_explained(
     return to_json({"model": name_of(model), "prediction": prediction, "explanation": explanation})
 
 
-def encode_page(model: ModelInfo, page: Page) -> bytes:
-    """As `ReadPage`."""
+def encode_page(model: ModelInfo, page: Page, fields: Mapping[str, ReadField] | None = None) -> bytes:
+    """As `ReadPage`. `fields`: those of the request's template."""
     threshold, lines = model.threshold, page.lines
     digits = [
         {
@@ -160,9 +197,42 @@ def encode_page(model: ModelInfo, page: Page) -> bytes:
     ]
     texts = line_texts(lines)
     placed = {"turned": page.turned, "sheet": page.sheet}
-    return to_json(
-        {"model": name_of(model), "text": "\n".join(texts), "lines": texts, "digits": digits, "page": placed}
-    )
+    document = {"model": name_of(model), "text": "\n".join(texts), "lines": texts, "digits": digits}
+    document["readings"] = [describe_line(line, threshold) for line in lines]
+    if fields is not None:
+        document["fields"] = {name: describe_reading(field, field.box, threshold) for name, field in fields.items()}
+    return to_json(document | {"page": placed})
+
+
+def describe_line(line: ReadLine, threshold: float) -> dict[str, Any]:
+    """As `LineReading`."""
+    signs = [
+        {
+            "kind": sign.kind,
+            "text": sign.text,
+            "confidence": np.float32(sign.confidence),
+            "accepted": sign.confidence >= threshold and sign.kind != "other",
+            "box": sign.box,
+        }
+        for sign in line.signs
+    ]
+    return describe_reading(line, line.box, threshold) | {"signs": signs}
+
+
+def is_accepted(reading: ReadLine | ReadField, threshold: float) -> bool:
+    return reading.satisfies and reading.confidence >= threshold
+
+
+def describe_reading(reading: ReadLine | ReadField, box: Box, threshold: float) -> dict[str, Any]:
+    """As `FieldReading`."""
+    return {
+        "text": reading.text,
+        "confidence": np.float32(reading.confidence),
+        "accepted": is_accepted(reading, threshold),
+        "satisfied": reading.satisfies,
+        "box": box,
+        "alternatives": [{"text": text, "probability": np.float32(share)} for text, share in reading.alternatives],
+    }
 
 
 def to_json(document: dict[str, Any]) -> bytes:

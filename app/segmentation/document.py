@@ -92,7 +92,11 @@ def typical_gap(lines: Sequence[Line]) -> float:
 def segment_ink(ink: Ink, max_digits: int, to_picture: Homography = SAME_PLACE) -> Document:
     """`to_picture`: from the ink's pixels. Raises `BlankPicture` or `TooManyDigits`."""
     check_deadline()
-    ink, _ = without_decorations(ink)
+    return segment_undecorated(without_decorations(ink).ink, max_digits, to_picture)
+
+
+def segment_undecorated(ink: Ink, max_digits: int, to_picture: Homography) -> Document:
+    """As `segment_ink`, of what is written alone."""
     lines, labels = layout.find_lines(ink)
     if not lines:
         raise BlankPicture("The picture has no ink on it: send one with digits on it.")

@@ -25,7 +25,7 @@ from app.preprocessing.ink import extract_ink, ink_on_uneven_background
 from app.preprocessing.ruled_lines import remove_ruled_lines
 from app.segmentation.document import Document, segment_ink
 from app.segmentation.reading import ReadLine
-from app.segmentation.sheet import Sheet, flatten
+from app.segmentation.sheet import Sheet, flatten, rim_of
 
 CERTAIN = 0.93  # mean confidence: a page that reads better is not turned
 BETTER = 0.04  # a turned page must read better by so much
@@ -38,6 +38,14 @@ class ReadPage(NamedTuple):
     lines: Sequence[ReadLine]
     turned: int  # degrees, counterclockwise: so the picture was turned to be read
     sheet: Sequence[tuple[int, int]] | None  # the corners of the sheet that was found, in pixels of the picture
+
+
+class FlatDocument(NamedTuple):
+    """A document made flat and turned upright."""
+
+    ink: Ink
+    to_picture: Homography  # from the ink's pixels
+    rim: float  # pixels of the sheet that the ink lacks on each side
 
 
 class PageReader:
@@ -95,6 +103,13 @@ class PageReader:
         if not quarters or certainty > self.best + BETTER:
             self.best = certainty
             self.page = ReadPage(lines, 90 * quarters, self.corners)
+
+    def flat_document(self) -> FlatDocument:
+        """The document as it is read: flat, and the right way up."""
+        quarters = self.page.turned // 90
+        to_picture = self.to_picture @ turned_back(quarters, self.ink.shape)
+        rim = rim_of(self.ink) if self.corners else 0.0
+        return FlatDocument(np.ascontiguousarray(np.rot90(self.ink, quarters)), to_picture, rim)
 
 
 def mean_confidence(lines: Sequence[ReadLine]) -> float:

@@ -50,5 +50,13 @@ class ReadLine(NamedTuple):
         return "".join(sign.text for sign in self.signs)
 
     @property
+    def box(self) -> Box:
+        """Around all its signs."""
+        left, top = min(sign.box[0] for sign in self.signs), min(sign.box[1] for sign in self.signs)
+        right = max(sign.box[0] + sign.box[2] for sign in self.signs)
+        bottom = max(sign.box[1] + sign.box[3] for sign in self.signs)
+        return left, top, right - left, bottom - top
+
+    @property
     def digits(self) -> list[Sign]:
         return [sign for sign in self.signs if sign.kind == "digit"]

@@ -54,6 +54,11 @@ def flatten(picture: Grayscale) -> Sheet | None:
     return Sheet(np.asarray(pixels, np.uint8), np.asarray(to_picture, np.float64))
 
 
+def rim_of(sheet: NDArray[np.uint8]) -> float:
+    """The pixels that a flattened sheet lacks on each side."""
+    return float(RIM / (1 - 2 * RIM) * max(sheet.shape))
+
+
 def find_sheet(picture: Grayscale) -> Corners | None:
     """The corners of the sheet that stands out best."""
     small = cv2.GaussianBlur(np.ascontiguousarray(shrink(picture, SEARCHED_SIDE)), (3, 3), 0)

@@ -46,7 +46,7 @@ def page_of(response: Any) -> dict[str, Any]:
 
 def test_page_is_answered_as_documented(client: TestClient, page: NDArray[np.uint8]) -> None:
     document = read(client, encode(page))
-    assert document.keys() == {"model", "text", "lines", "digits"}
+    assert document.keys() == {"model", "text", "lines", "digits", "readings", "page"}
     assert document["model"] == {"name": "digits", "version": int(NEWEST)}
     assert document["text"] == "7210\n41"
     assert document["lines"] == ["7210", "41"]
