@@ -179,7 +179,7 @@ def serve_as_worker(settings: Settings, spec: WorkerSpec) -> NoReturn:
 
 def predict(settings: Settings, arguments: argparse.Namespace) -> int:
     manifest, model = load_newest(settings)
-    files = PictureSearch(arguments.paths)
+    files = PictureSearch(arguments.paths, offline.optional_suffixes(documents=False))
     results = offline.read_files(
         files, model, manifest, batch_size=settings.max_batch_size, max_pixels=settings.max_pixels
     )
@@ -188,14 +188,14 @@ def predict(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def read(settings: Settings, arguments: argparse.Namespace) -> int:
     manifest, model = load_newest(settings)
-    files = PictureSearch(arguments.paths)
+    files = PictureSearch(arguments.paths, offline.optional_suffixes(documents=True))
     if arguments.template is None:
         pages = offline.read_pages(
             files, model, manifest, max_digits=settings.max_pictures, max_pixels=settings.max_pixels
         )
         return result_output.write(pages, offline.PAGE_COLUMNS, arguments.format, files)
     form = read_template(arguments.template)
-    limits = Limits(max_pictures=settings.max_pictures, max_pixels=settings.max_pixels)
+    limits = Limits(settings.max_pictures, settings.max_pixels, settings.max_pages)
     forms = offline.read_forms(files, form, model, manifest, limits)
     return result_output.write(forms, offline.columns_of_forms(form), arguments.format, files)
 

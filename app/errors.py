@@ -13,6 +13,7 @@
     +-- TooManyPixels         413  known from the picture's header, before decoding
     +-- TooManyPictures       413
     +-- TooManyDigits         413  on a picture of several
+    +-- TooManyPages          413  of a document
     +-- UnsupportedPicture    415  not a picture, damaged, or of an unsupported format
     +-- BlankPicture          422  no ink on the picture
     +-- InternalError         500  unexpected: logged with its trace; the client gets a generic text
@@ -186,6 +187,12 @@ class TooManyDigits(ServiceError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     slug = "too-many-digits"
     title = "The picture has too many digits"
+
+
+class TooManyPages(ServiceError):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    slug = "too-many-pages"
+    title = "The document has too many pages"
 
 
 class UnsupportedPicture(ServiceError):

@@ -121,7 +121,7 @@ def app_state(settings: Settings) -> AppState:
     return AppState(
         repository=model_repository(settings),
         authenticator=Authenticator(api_keys=settings.api_keys, admin_keys=settings.admin_keys),
-        limits=Limits(max_pictures=settings.max_pictures, max_pixels=settings.max_pixels),
+        limits=Limits(settings.max_pictures, settings.max_pixels, settings.max_pages),
         request_limits=RequestLimits(
             max_body_bytes=settings.max_body_bytes,
             inflight=InflightBytes(settings.inflight_bytes),

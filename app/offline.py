@@ -16,10 +16,13 @@ from tqdm import tqdm
 from app.arrays import CLASSES, Image, Images, Probabilities
 from app.codecs.bodies import Limits
 from app.codecs.predictions import describe_prediction, is_accepted, line_texts
+from app.documents.pages import open_document, pages_of
+from app.documents.pdf import can_render
 from app.errors import BodyTooLarge, ServiceError, StartupError
+from app.formats.heif import can_read_heif
 from app.inference.session import Model
 from app.picture_search import STANDARD_INPUT
-from app.preprocessing.decode import decode, open_picture
+from app.preprocessing.decode import Picture, decode, open_picture
 from app.preprocessing.normalize import to_image
 from app.repository.manifest import Manifest
 from app.segmentation.fields.proposal import propose
@@ -29,6 +32,8 @@ from app.segmentation.orientation import PageReader
 
 FILE_BYTES_PER_PIXEL = 8  # RGBA of 16 bits, not compressed
 FILE_BYTES_BESIDE_PIXELS = 16 * 2**20  # profiles and previews
+PHOTO_SUFFIXES = (".heic", ".heif", ".hif")
+DOCUMENT_SUFFIXES = (".pdf",)
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class DigitResult:
 
 @dataclass(frozen=True)
 class PageResult:
-    """The digits of one file with several of them, or why there are none."""
+    """The digits of one file with several of them, or of one page of a document, or why there are none."""
 
     file: str
     text: str | None = None
@@ -104,6 +109,12 @@ DIGIT_COLUMNS = [column.name for column in fields(DigitResult)]  # of CSV
 PAGE_COLUMNS = [column.name for column in fields(PageResult)]
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def optional_suffixes(*, documents: bool) -> list[str]:
+    """Of the files that are read because an extra is installed. `documents`: those of several pages too."""
+    photos = PHOTO_SUFFIXES if can_read_heif() else ()
+    return [*photos, *(DOCUMENT_SUFFIXES if documents and can_render() else ())]
 
 
 def read_files(
@@ -185,17 +196,38 @@ def predict_images(
 def read_pages(
     files: Iterable[Path], model: Model, manifest: Manifest, *, max_digits: int, max_pixels: int
 ) -> Iterator[PageResult]:
-    """As `read_files`, for pictures with several digits each."""
+    """As `read_files`, for pictures with several digits each; of documents a result for each page."""
     with progress_bar() as bar:
         for file in files:
-            page = attempt(read_page, file, model, max_digits=max_digits, max_pixels=max_pixels)
-            yield page_result(unicode_name(file), page, manifest.threshold)
+            for name, picture in pictures_of(file, max_pixels):
+                page = picture if isinstance(picture, str) else attempt(read_page, picture, model, max_digits)
+                yield page_result(name, page, manifest.threshold)
             bar.update()
 
 
-def read_page(file: Path, model: Model, *, max_digits: int, max_pixels: int) -> PageReader:
+def pictures_of(file: Path, max_pixels: int) -> Iterator[tuple[str, Picture | str]]:
+    """A picture with its name, or the pages of a document, as file#page=1 (RFC 8118).
+
+    An error message is in place of what cannot be opened.
+    """
+    name, content = unicode_name(file), attempt(read_content, file, max_pixels)
+    document = content if isinstance(content, str) else attempt(open_document, content, max_pixels)
+    if isinstance(content, str) or isinstance(document, str):
+        yield name, str(document)
+    elif not document:
+        yield name, attempt(open_picture, content, max_pixels)
+    else:
+        pages = pages_of(document, None, max_pages=sys.maxsize)
+        while page := attempt(next, pages, None):
+            if isinstance(page, str):
+                yield name, page
+                return
+            yield f"{name}#page={page.number}", page.picture
+
+
+def read_page(picture: Picture, model: Model, max_digits: int) -> PageReader:
     """After it has read."""
-    reader = PageReader(open_picture(read_content(file, max_pixels), max_pixels), max_digits)
+    reader = PageReader(picture, max_digits)
     while document := reader.segment():
         reader.add(document.decode(run_in_batches(document.images, model)))
     return reader
@@ -225,13 +257,14 @@ def read_forms(
     """As `read_files`, for forms."""
     with progress_bar() as bar:
         for file in files:
-            form = attempt(read_form, file, template, model, limits)
-            yield form_result(unicode_name(file), form, template, manifest.threshold)
+            for name, picture in pictures_of(file, limits.max_pixels):
+                form = picture if isinstance(picture, str) else attempt(read_form, picture, template, model, limits)
+                yield form_result(name, form, template, manifest.threshold)
             bar.update()
 
 
-def read_form(file: Path, template: Template, model: Model, limits: Limits) -> Mapping[str, ReadField]:
-    page = read_page(file, model, max_digits=limits.max_pictures, max_pixels=limits.max_pixels)
+def read_form(picture: Picture, template: Template, model: Model, limits: Limits) -> Mapping[str, ReadField]:
+    page = read_page(picture, model, limits.max_pictures)
     reader = FieldReader(page.flat_document(), template, limits.max_pictures)
     return reader.decode(run_in_batches(reader.images, model))
 

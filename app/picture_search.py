@@ -13,7 +13,7 @@ STANDARD_INPUT = Path("-")
 SUFFIXES = frozenset(
     ".png .apng .jpg .jpeg .jpe .jif .jfi .jfif .pjp .pjpeg .webp .bmp .dib .gif .tif .tiff".split()  # noqa: SIM905
 )
-# Of pictures and documents in other formats, which people expect to be read.
+# Of pictures and documents in other formats, which people expect to be read. Some are, where an extra is installed.
 UNSUPPORTED_SUFFIXES = frozenset(
     (  # noqa: SIM905  # a table of forty quoted words is harder to read
         ".heic .heif .heics .hif .avif .jxl .jp2 .j2k .jpf .jpx .jxr .wdp "  # photos
@@ -46,8 +46,10 @@ class PictureSearch:
     time, while the search goes on. After it, the attributes say what was not read.
     """
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    def __init__(self, paths: Iterable[Path], more_suffixes: Iterable[str] = ()) -> None:
+        """`more_suffixes`: in lower case, of files that are read too."""
         self.paths = paths
+        self.suffixes = SUFFIXES.union(more_suffixes)
         self.missing: list[Path] = []  # named, and not there
         self.empty: list[Path] = []  # named folders without a picture
         self.unlisted: dict[Path, OSError] = {}  # folders at any depth
@@ -101,10 +103,11 @@ class PictureSearch:
             folders.add(entry.name)
         elif stat.S_ISDIR(mode):
             self.links.append(Path(entry.path))
+        elif suffix in self.suffixes:
+            if stat.S_ISREG(mode) or not mode:  # opening a named pipe would wait for its writer
+                pictures.append(entry.name)
         elif suffix in UNSUPPORTED_SUFFIXES:
             self.unsupported[suffix] += 1
-        elif suffix in SUFFIXES and (stat.S_ISREG(mode) or not mode):  # opening a named pipe would wait for its writer
-            pictures.append(entry.name)
 
 
 def is_hidden(name: str) -> bool:

@@ -131,6 +131,9 @@ class Settings(BaseSettings):
     max_pictures: int = Field(
         256, ge=1, description="Maximum pictures in one request, and digits on one page; beyond it: 413."
     )
+    max_pages: int = Field(
+        100, ge=1, description="Maximum pages of a PDF or TIFF document that one request reads; beyond it: 413."
+    )
     max_pixels: int = Field(
         50_000_000, ge=784, description="Maximum pixels of one picture; beyond it: 413, before decoding."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import NamedTuple
 
 import numpy as np
 from fastapi import APIRouter
@@ -15,6 +16,7 @@ from app.codecs.bodies import (
     PAGE_BODY,
     REQUEST_BODY,
     File,
+    Limits,
     is_picture,
     parse_files,
     parse_page,
@@ -28,6 +30,7 @@ from app.codecs.parameters import (
     MAX_CACHED_QUERY,
     MODEL_PARAMETERS,
     ON_ERROR,
+    PAGES,
     RETURN_IMAGE,
     TEMPLATE,
     QueryParameters,
@@ -36,28 +39,37 @@ from app.codecs.parameters import (
 )
 from app.codecs.predictions import (
     ExplainedPrediction,
+    NumberedPage,
     Predictions,
+    ReadDocument,
     ReadPage,
+    encode_document,
     encode_each,
     encode_explained,
     encode_page,
     encode_predictions,
 )
+from app.documents.page_numbers import select_pages
+from app.documents.pages import DocumentFile, open_document, page_errors, pages_in_turn
 from app.errors import (
+    BlankPicture,
     InvalidRequest,
     ModelNotFound,
     ServiceError,
     TemplateNotFound,
     TooManyDigits,
+    TooManyPages,
     Unavailable,
 )
 from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.inference.explanation import explain, overlay
+from app.preprocessing.decode import Picture
 from app.preprocessing.pool import memory_of, open_pictures, preprocess_files, preprocess_small, thread_pool
 from app.repository.servable import Servable
 from app.segmentation.fields.reader import FieldReader, ReadField
 from app.segmentation.fields.template import Template, TemplateError, parse_template
-from app.segmentation.orientation import PageReader
+from app.segmentation.orientation import BLANK_PAGE, PageReader
+from app.segmentation.orientation import ReadPage as Page
 
 router = APIRouter(tags=["digits"])
 
@@ -138,19 +150,58 @@ async def read(request: ApiRequest) -> RawResponse:
 
     The sheet may lie on a desk, in perspective, and be turned. Lines may slope slightly, digits may touch, strokes may
     be broken. Specks, points, dashes and the lines of boxes and tables are ignored.
+
+    The pages of a PDF document, or of a TIFF file of several, are read one after the other.
     """
     parameters, servable = admit(request)
     limits = request.state.limits
     body = await parse_page(request, limits)
     template = await template_of(request, parameters, body.template)
-    automaton = parameters.constraints.automaton()
+    reading = Reading(servable, parameters, template, limits)
+    document = open_document(body.picture, limits.max_pixels)
+    if document:
+        return RawResponse(encode_document(servable.manifest, await read_document(document, reading)))
+    select_pages(1, parameters.pages, limits.max_pages)
     (picture,) = await open_pictures([body.picture], limits.max_pixels)
+    page, fields = await read_picture(picture, reading)
+    return RawResponse(encode_page(servable.manifest, page, fields))
+
+
+class Reading(NamedTuple):
+    """How the pages of one request are read."""
+
+    servable: Servable
+    parameters: QueryParameters
+    template: Template | None
+    limits: Limits
+
+
+async def read_picture(picture: Picture, reading: Reading) -> tuple[Page, dict[str, ReadField] | None]:
+    """The contents of a page, and the fields of the template if there is one."""
+    servable, parameters, template, limits = reading
+    automaton = parameters.constraints.automaton()
     reader = await thread_pool.run_with_memory(memory_of(picture), PageReader, picture, limits.max_pictures)
     while document := await thread_pool.run(reader.segment):
         probabilities = await servable.predict(document.images)
         reader.add(await thread_pool.run(document.decode, probabilities, parameters.alternatives, automaton))
     fields = await read_fields(reader, template, servable, parameters.alternatives) if template else None
-    return RawResponse(encode_page(servable.manifest, reader.page, fields))
+    return reader.page, fields
+
+
+async def read_document(file: DocumentFile, reading: Reading) -> list[NumberedPage]:
+    """Its pages. Raises `BlankPicture` if all are blank."""
+    pages = []
+    async for number, picture in pages_in_turn(file, reading.parameters.pages, reading.limits.max_pages):
+        size = picture.width, picture.height
+        with page_errors(number):
+            try:
+                page, fields = await read_picture(picture, reading)
+            except BlankPicture:
+                page, fields = BLANK_PAGE, None
+        pages.append(NumberedPage(number, size, page, fields))
+    if all(page.contents is BLANK_PAGE for page in pages):
+        raise BlankPicture("The document has no ink on its pages: send one with digits on it.")
+    return pages
 
 
 async def template_of(request: ApiRequest, parameters: QueryParameters, part: bytes | None) -> Template | None:
@@ -202,10 +253,12 @@ router.add_api_route(
     fastapi_endpoint(read),
     methods=["POST"],
     operation_id="read",
-    response_model=ReadPage,
-    responses=problems(InvalidRequest, ModelNotFound, TemplateNotFound, *PICTURE_ERRORS, TooManyDigits, Unavailable),
+    response_model=ReadPage | ReadDocument,
+    responses=problems(
+        InvalidRequest, ModelNotFound, TemplateNotFound, *PICTURE_ERRORS, TooManyDigits, TooManyPages, Unavailable
+    ),
     openapi_extra={
         "requestBody": PAGE_BODY,
-        "parameters": [*MODEL_PARAMETERS, ALTERNATIVES, *CONSTRAINT_PARAMETERS, TEMPLATE],
+        "parameters": [*MODEL_PARAMETERS, ALTERNATIVES, *CONSTRAINT_PARAMETERS, TEMPLATE, PAGES],
     },
 )

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from app.codecs.form import FormPart, media_type, parse_multipart, parse_urlencoded, percent_decode
 from app.codecs.json_body import parse_json
 from app.errors import InvalidRequest, TooManyPictures
+from app.formats.heif import is_heif
 from app.http.endpoint import RawRequest
 from app.http.large_bodies import off_the_loop, pieces, translate
 from app.segmentation.fields.template import Template
@@ -27,6 +28,7 @@ from app.segmentation.fields.template import Template
 class Limits:
     max_pictures: int  # in one request
     max_pixels: int  # of one picture
+    max_pages: int  # of one document
 
 
 File = bytes | InvalidRequest  # a picture file, or why its text cannot be decoded
@@ -38,15 +40,14 @@ class Pictures(BaseModel):
     images: list[str] = Field(description="Picture files, each in base64 or as a data URL.", min_length=1)
 
 
-PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "image/tiff")
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "image/tiff", "image/heic")
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 FILES = {"schema": {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}}}
 REQUEST_BODY: dict[str, Any] = {
     "required": True,
     "description": "The bytes of one picture file; or files as multipart/form-data; or base64 in JSON.",
     "content": {
-        **dict.fromkeys(PICTURE_TYPES, BINARY),
-        "application/octet-stream": BINARY,  # as generated clients send bytes
+        **dict.fromkeys((*PICTURE_TYPES, "application/octet-stream"), BINARY),  # the last from generated clients
         "multipart/form-data": FILES,
         "application/json": {"schema": Pictures.model_json_schema()},
     },
@@ -55,22 +56,21 @@ REQUEST_BODY: dict[str, Any] = {
 TEMPLATE_PART = b"template"
 PAGE_BODY = {
     **REQUEST_BODY,
-    "description": "The bytes of one picture file; or base64 in JSON; or a file as multipart/form-data, with a "
-    "template if a form's fields are to be read.",
+    "description": "The bytes of a picture or document; base64 in JSON; or multipart/form-data, perhaps with a template.",
     "content": {
         **REQUEST_BODY["content"],
+        "application/pdf": BINARY,
         "multipart/form-data": {
             "schema": {
+                **FILES["schema"],
                 "title": "PageForm",
-                "type": "object",
                 "properties": {"template": Template.model_json_schema()},
-                "additionalProperties": {"type": "string", "format": "binary"},
             }
         },
     },
 }
 
-SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")  # of the formats that are read
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"%PDF-")
 JSON_STARTS = (b"{", b'"', b"\xff\xfe{", b"\xfe\xff\0{")  # the last two in UTF-16, which is refused
 JSON_TYPES = (b"application/json", b"text/json")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # of UTF-8
@@ -242,7 +242,7 @@ def is_base64_picture(content: bytes) -> bool:
     except binascii.Error:
         return False
     # Any text may begin as a bitmap's two letters do. The four bytes after a bitmap's size are 0.
-    return decoded.startswith(SIGNATURES) and (decoded[:2] != b"BM" or decoded[6:10] == bytes(4))
+    return is_heif(decoded) or (decoded.startswith(SIGNATURES) and (decoded[:2] != b"BM" or decoded[6:10] == bytes(4)))
 
 
 def decode(text: object, index: int) -> File:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 from pydantic import ValidationError
 
 from app.codecs.tensors import SCALE_RULE, Scale, parse_scale
+from app.documents.page_numbers import PageNumbers, parse_page_numbers
 from app.errors import InvalidRequest
 from app.segmentation.constraints.constraints import MAX_DIGITS, Check, Constraints, message_of
 
@@ -89,6 +90,12 @@ TEMPLATE = {
     "description": "A template that the operator keeps (DIGITS_TEMPLATES), by its name: its fields are read too.",
     "schema": {"type": "string"},
 }
+PAGES = {
+    "name": "pages",
+    "in": "query",
+    "description": "Which pages of a PDF or TIFF document to read, such as 2-5 or 1,4-6; all if absent.",
+    "schema": {"type": "string"},
+}
 
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 NO_CONSTRAINTS = Constraints()
@@ -108,6 +115,7 @@ class QueryParameters(NamedTuple):
     alternatives: int = 1  # readings of a line to list
     constraints: Constraints = NO_CONSTRAINTS  # on each line
     template: str | None = None  # one that the operator keeps
+    pages: PageNumbers | None = None  # of a document; None: all
 
 
 def parse_query(query: bytes) -> QueryParameters:
@@ -128,6 +136,7 @@ def parse_query(query: bytes) -> QueryParameters:
         choice(values, "alternatives", COUNTS, f"a whole number from 1 to {MAX_ALTERNATIVES}") or 1,
         parse_constraints(values),
         values.get("template"),
+        parse_page_numbers(values["pages"]) if "pages" in values else None,
     )
 
 

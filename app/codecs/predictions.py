@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from app.arrays import Images, Probabilities
 from app.errors import Problem, ServiceError
 from app.inference.explanation import Explained, Explanation
 from app.segmentation.fields.reader import ReadField
+from app.segmentation.orientation import ReadPage as Page
 from app.segmentation.reading import Box, ReadLine, SignKind
 
 
@@ -34,18 +35,13 @@ class ModelInfo(Protocol):
         """The least confidence with which a digit is accepted."""
 
 
-class Page(Protocol):
-    """What was read on a picture, and how it lay there."""
+class NumberedPage(NamedTuple):
+    """A page of a document."""
 
-    @property
-    def lines(self) -> Sequence[ReadLine]: ...
-    @property
-    def turned(self) -> int:
-        """Degrees, counterclockwise."""
-
-    @property
-    def sheet(self) -> Sequence[tuple[int, int]] | None:
-        """The corners of the sheet of paper that was found."""
+    number: int  # from 1
+    size: tuple[int, int]  # width and height, in the pixels of its boxes
+    contents: Page
+    fields: Mapping[str, ReadField] | None
 
 
 class ModelName(BaseModel):
@@ -147,16 +143,35 @@ class LineReading(FieldReading):
     signs: list[LineSign] = Field(description="From the left to the right.")
 
 
-class ReadPage(BaseModel):
-    """The digits on a page: lines from top to bottom, digits from left to right."""
-
-    model: ModelName
+class PageContents(BaseModel):
     text: str = Field(description="The lines, with a line break between them.")
     lines: list[str] = Field(description="The digits of each line; empty if there is ink but no digit.")
     digits: list[PageDigit] = Field(description="All digits, in reading order.")
     readings: list[LineReading] = Field(description="The lines with their marks, from the top to the bottom.")
     fields: dict[str, FieldReading] | None = Field(default=None, description="With a template: its fields, by name.")
     page: Placed
+
+
+class ReadPage(PageContents):
+    """The digits on a page: lines from top to bottom, digits from left to right."""
+
+    model: ModelName
+
+
+class DocumentPage(PageContents):
+    """One page of a document: empty if the page is blank."""
+
+    number: int = Field(ge=1, description="Of the page in the document, from 1.")
+    width: int = Field(description="Of the page in the pixels of its boxes. PDF pages are rendered first.")
+    height: int
+
+
+class ReadDocument(BaseModel):
+    """The digits on the pages of a PDF document, or of a TIFF file of several pages."""
+
+    model: ModelName
+    text: str = Field(description="The pages' texts, with a form feed between them.")
+    pages: list[DocumentPage]
 
 
 def encode_predictions(model: ModelInfo, probabilities: Probabilities, images: Images | None) -> bytes:
@@ -184,6 +199,21 @@ def encode_explained(
 
 def encode_page(model: ModelInfo, page: Page, fields: Mapping[str, ReadField] | None = None) -> bytes:
     """As `ReadPage`. `fields`: those of the request's template."""
+    return to_json({"model": name_of(model), **describe_page(model, page, fields)})
+
+
+def encode_document(model: ModelInfo, pages: Sequence[NumberedPage]) -> bytes:
+    """As `ReadDocument`."""
+    described = [
+        {"number": number, "width": width, "height": height, **describe_page(model, page, fields)}
+        for number, (width, height), page, fields in pages
+    ]
+    text = "\f".join(page["text"] for page in described)
+    return to_json({"model": name_of(model), "text": text, "pages": described})
+
+
+def describe_page(model: ModelInfo, page: Page, fields: Mapping[str, ReadField] | None) -> dict[str, Any]:
+    """As `PageContents`."""
     threshold, lines = model.threshold, page.lines
     digits = [
         {
@@ -197,11 +227,11 @@ def encode_page(model: ModelInfo, page: Page, fields: Mapping[str, ReadField] | 
     ]
     texts = line_texts(lines)
     placed = {"turned": page.turned, "sheet": page.sheet}
-    document = {"model": name_of(model), "text": "\n".join(texts), "lines": texts, "digits": digits}
+    document: dict[str, Any] = {"text": "\n".join(texts), "lines": texts, "digits": digits}
     document["readings"] = [describe_line(line, threshold) for line in lines]
     if fields is not None:
         document["fields"] = {name: describe_reading(field, field.box, threshold) for name, field in fields.items()}
-    return to_json(document | {"page": placed})
+    return document | {"page": placed}
 
 
 def describe_line(line: ReadLine, threshold: float) -> dict[str, Any]:

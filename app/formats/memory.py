@@ -21,6 +21,8 @@ FIXED_BYTES = 32 * 2**20  # whatever the picture's size: the pieces that are cop
 STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # of a pixel; 4 in Pillow's other modes
 COPIED_BYTES = {"L": 1, "RGB": 3, "RGBA": 4}
 ANIMATED_WEBP = 25  # bytes of a pixel: libwebp composes two canvases, and Pillow copies them
+HEIF = 12  # the same: libheif's planes, its interleaved pixels, and Pillow's
+DECODERS = {"WEBP": ANIMATED_WEBP, "HEIF": HEIF}
 COEFFICIENT = 2  # bytes of a JPEG's sample, all of which are kept where there are several scans
 TIFF_BITS, TIFF_COLOURS, TIFF_ORIENTATION, TIFF_SAMPLES, TIFF_TILE_WIDTH = 258, 262, 274, 277, 322
 YCBCR = 6
@@ -43,7 +45,7 @@ def bytes_per_pixel(picture: Picture, draft_side: int) -> float:
     if isinstance(picture, TiffImagePlugin.TiffImageFile):
         turned = stored if picture.tag_v2.get(TIFF_ORIENTATION, 1) != 1 else 0  # by Pillow, into a copy
         return stored + max(copied, strip_bytes(picture)) + turned
-    return ANIMATED_WEBP if picture.format == "WEBP" else stored + copied
+    return DECODERS.get(picture.format or "", stored + copied)
 
 
 def coefficient_bytes(picture: JpegImagePlugin.JpegImageFile) -> float:

@@ -8,23 +8,18 @@ from app.errors import InvalidRequest, ServiceError, UnsupportedPicture
 
 SUPPORTED = "PNG, JPEG, WebP, BMP, GIF or TIFF"
 CONVERT = f"convert it to {SUPPORTED}"
-PHOTO = "convert it to JPEG, or let the camera store JPEG (iPhone: Settings, Camera, Formats, Most Compatible)"
 PAGES = "send its pages as pictures, for example made by pdftoppm -png -r 200"
+READ = "documents are read by /read and by python -m app read; or " + PAGES
 RENDER = "render it and send the picture, for example as PNG"
 NOT_A_DOWNLOAD = "send the picture itself; such a page is often a login or an error page in place of a download"
 
 # Of ISO/IEC 14496-12: at byte 8 of a file whose first box is "ftyp"
 BRANDS = {
-    b"heic": ("an HEIC photo", PHOTO),
-    b"heix": ("an HEIC photo", PHOTO),
-    b"hevc": ("an HEIC photo", PHOTO),
-    b"mif1": ("an HEIF photo", PHOTO),
-    b"msf1": ("an HEIF photo", PHOTO),
     b"avif": ("an AVIF picture", CONVERT),
     b"avis": ("an AVIF picture", CONVERT),
 }
 SIGNATURES = {
-    b"%PDF-": ("a PDF document", PAGES),
+    b"%PDF-": ("a PDF document", READ),
     b"\x00\x00\x00\x0cJXL ": ("a JPEG XL picture", CONVERT),
     b"\xff\x0a": ("a JPEG XL picture", CONVERT),
     b"\x00\x00\x00\x0cjP  ": ("a JPEG 2000 picture", CONVERT),

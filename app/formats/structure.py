@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-import struct
 from collections.abc import Iterator
 
 from app.errors import UnsupportedPicture
+from app.formats.tiff import TIFF_SIGNATURES, TRUNCATED, TiffFile
 
 # JPEG: ITU-T T.81, annex B
 JPEG_MARKER = re.compile(rb"\xff([\x01-\xfe])")
@@ -26,17 +26,13 @@ MAX_JPEG_SCANS = 40  # of a progressive picture: encoders make about ten, and ea
 GIF_EXTENSION, GIF_FRAME, GIF_END = b"!,;"
 MAX_GIF_BLOCKS = 10_000  # before the first frame; metadata comes in blocks of up to 255 bytes
 
-# TIFF 6.0, and BigTIFF
-TIFF_NUMBERS = {3: "H", 4: "L", 16: "Q"}  # by the type of a tag
+# TIFF 6.0
 TIFF_WIDTH, TIFF_HEIGHT, TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT = 256, 257, 322, 323
 TIFF_COMPRESSION, TIFF_STRIPS, TIFF_TILES = 259, 273, 324
 UNCOMPRESSED = 1
-MAX_TIFF_TAGS = 1000
 MAX_TIFF_PIECES = 20_000  # strips or tiles, of which there may be one for each row
 MAX_RAW_PIECES = 1000  # those that are not compressed and that Pillow copies itself, and one more for each 64 bytes
 MIN_TIFF_TILE = 2**20  # pixels: a tile this large must not be far larger than its picture
-
-TiffTags = dict[int, tuple[int, int]]  # the number of values, and the first where it is a whole number, else 0
 
 
 def check_structure(content: bytes) -> None:
@@ -45,7 +41,7 @@ def check_structure(content: bytes) -> None:
         check_jpeg(content)
     elif content.startswith(b"GIF8"):
         check_gif(content)
-    elif content.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+    elif content.startswith(TIFF_SIGNATURES):
         check_tiff(content)
 
 
@@ -95,8 +91,8 @@ def gif_blocks(content: bytes) -> Iterator[bool]:
 
 def check_tiff(content: bytes) -> None:
     try:
-        tags = tiff_tags(content)
-    except (struct.error, ValueError, OverflowError):  # the file is truncated
+        tags = TiffFile(content).first_directory.tags
+    except TRUNCATED:
         return
     first, count = {tag: number for tag, (_, number) in tags.items()}, {tag: n for tag, (n, _) in tags.items()}
     is_raw = first.get(TIFF_COMPRESSION, UNCOMPRESSED) == UNCOMPRESSED
@@ -106,21 +102,3 @@ def check_tiff(content: bytes) -> None:
     tile = first.get(TIFF_TILE_WIDTH, 0) * first.get(TIFF_TILE_HEIGHT, 0)
     if tile > max(MIN_TIFF_TILE, 2 * first.get(TIFF_WIDTH, 0) * first.get(TIFF_HEIGHT, 0)):
         raise UnsupportedPicture("The TIFF file has tiles that are far larger than its picture: save it anew.")
-
-
-def tiff_tags(content: bytes) -> TiffTags:
-    """The tags of the first picture. Of a tag that is there twice, the greatest numbers."""
-    order = "<" if content.startswith(b"I") else ">"
-    is_big = content[2 if order == "<" else 3] == ord("+")
-    directory, size = ("Q", "Q") if is_big else ("L", "H")
-    (start,) = struct.unpack_from(order + directory, content, 8 if is_big else 4)
-    (length,) = struct.unpack_from(order + size, content, start)
-    if length > MAX_TIFF_TAGS:
-        raise UnsupportedPicture("The TIFF file has too many tags: save it anew.")
-    entry = struct.Struct(order + ("HHQ8s" if is_big else "HHL4s"))
-    start += struct.calcsize(order + size)
-    tags: TiffTags = {}
-    for tag, kind, count, value in entry.iter_unpack(content[start : start + length * entry.size]):
-        number = struct.unpack_from(order + TIFF_NUMBERS[kind], value)[0] if kind in TIFF_NUMBERS and count == 1 else 0
-        tags[tag] = tuple(map(max, tags.get(tag, (0, 0)), (count, number)))
-    return tags

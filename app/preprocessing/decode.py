@@ -20,6 +20,7 @@ from PIL import TiffImagePlugin, WebPImagePlugin
 from app.arrays import Grayscale
 from app.errors import ServiceError, TooManyPixels, UnsupportedPicture
 from app.formats import png
+from app.formats.heif import is_heif, open_heif
 from app.formats.opencv_files import OpenCvFile, parse_opencv_file
 from app.formats.pillow_pixels import orientation, parse_exif, turned, upright_pixels
 from app.formats.png import PlainPng, parse_plain_png
@@ -64,6 +65,8 @@ def open_picture(content: bytes, max_pixels: int) -> Picture:
 
 def open_with_pillow(content: bytes) -> Pillow.Image:
     """Raises `InvalidRequest` or `UnsupportedPicture`."""
+    if is_heif(content):
+        return open_heif(content)
     check_structure(content)
     try:
         return Pillow.open(io.BytesIO(content), formats=FORMATS)

@@ -48,6 +48,9 @@ class FlatDocument(NamedTuple):
     rim: float  # pixels of the sheet that the ink lacks on each side
 
 
+BLANK_PAGE = ReadPage([], 0, None)
+
+
 class PageReader:
     """One picture while it is read."""
 

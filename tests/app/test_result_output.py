@@ -57,14 +57,14 @@ def test_empty_path_is_not_the_current_folder(folder: Path) -> None:
 
 
 def test_what_was_not_read_is_said_in_a_line_of_each_kind(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("1.heic", "2.heic", "3.pdf"):
+    for name in ("1.svg", "2.svg", "3.pdf"):
         (folder / name).write_bytes(b"")
     assert predict(".") == 0
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.splitlines() == [
         ".: there is no picture in this folder that can be read",
-        "not read, because their formats are not supported: 2 HEIC, 1 PDF; convert them to PNG or JPEG",
+        "not read, because their formats are not supported: 2 SVG, 1 PDF; convert them to PNG or JPEG",
     ]
 
 

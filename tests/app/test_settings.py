@@ -118,7 +118,7 @@ def test_malformed_version_labels_are_refused(monkeypatch: pytest.MonkeyPatch, l
 def test_memory_is_shared_among_the_workers() -> None:
     one, two = Settings(memory_bytes=2**30), Settings(memory_bytes=2**30, workers=2)
     assert (one.memory_bytes_per_worker, two.memory_bytes_per_worker) == (2**30, 2**29)
-    assert (one.inflight_bytes, two.inflight_bytes) == (2**27, 2**26)
+    assert (one.inflight_bytes, two.inflight_bytes) == (96 * 2**20, 48 * 2**20)
     assert Settings(max_inflight_bytes=2**28, workers=2).inflight_bytes == 2**27
 
 

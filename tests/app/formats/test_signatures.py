@@ -8,8 +8,6 @@ from app.errors import InvalidRequest, UnsupportedPicture
 from app.preprocessing.decode import open_picture
 
 FILES = {
-    "HEIC": (b"\0\0\0\x24ftypheic\0\0\0\0mif1heic", "JPEG"),
-    "HEIF": (b"\0\0\0\x18ftypmif1\0\0\0\0mif1", "JPEG"),
     "AVIF": (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "convert"),
     "video": (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2", "convert"),
     "PDF": (b"%PDF-1.7\n%\xe2\xe3", "pdftoppm"),

@@ -12,7 +12,8 @@ from PIL import Image as Pillow
 from PIL import TiffImagePlugin
 
 from app.errors import UnsupportedPicture
-from app.formats.structure import check_structure, jpeg_scans, tiff_tags
+from app.formats.structure import check_structure, jpeg_scans
+from app.formats.tiff import TiffFile
 from app.preprocessing.decode import open_picture
 from tests.support.malformed_pictures import MALFORMED, tiff
 
@@ -54,12 +55,12 @@ def test_an_ordinary_tiff_is_not(compression: str | None, big: bool) -> None:
     picture = Pillow.fromarray(np.zeros((4000, 60, 3), np.uint8))
     picture.save(file, "TIFF", compression=compression, tiffinfo=tags, big_tiff=big)
     check_structure(file.getvalue())
-    found = tiff_tags(file.getvalue())
+    found = TiffFile(file.getvalue()).first_directory.tags
     assert (found[256], found[257]) == ((1, 60), (1, 4000))
 
 
 def test_of_a_tag_that_is_there_twice_the_greatest_value_counts() -> None:
-    assert tiff_tags(tiff([(322, 4, 1, 16), (322, 4, 1, 90_000)], b""))[322] == (1, 90_000)
+    assert TiffFile(tiff([(322, 4, 1, 16), (322, 4, 1, 90_000)], b"")).first_directory.tags[322] == (1, 90_000)
 
 
 @pytest.mark.parametrize("head", [b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0"])

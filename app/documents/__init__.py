@@ -1,0 +1,1 @@
+"""A document's file becomes its pages, each of them a picture."""
