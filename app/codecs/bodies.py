@@ -56,7 +56,7 @@ REQUEST_BODY: dict[str, Any] = {
 TEMPLATE_PART = b"template"
 PAGE_BODY = {
     **REQUEST_BODY,
-    "description": "The bytes of a picture or document; base64 in JSON; or multipart/form-data, perhaps with a template.",
+    "description": "The bytes of a picture or document; base64 in JSON; multipart/form-data, maybe with a template.",
     "content": {
         **REQUEST_BODY["content"],
         "application/pdf": BINARY,
