@@ -11,7 +11,7 @@ from app.segmentation.line_strip import Placement
 from app.segmentation.reading import Reading, ReadLine, Sign
 
 COMPARED = 8  # readings among which the probability of the best one is found
-TEMPERATURE = 1.0  # of the paths' scores
+TEMPERATURE = 0.5  # of the paths' scores
 
 
 def read_line(

@@ -33,6 +33,7 @@ from app.segmentation.oversegmentation import (
     too_many_digits,
 )
 from app.segmentation.reading import ReadLine
+from app.segmentation.signs import Mark, possible_marks, typical_slant
 
 SAME_PLACE: Homography = np.eye(3)
 LEAST_GAP = 0.05  # heights: a smaller one may be in a digit
@@ -46,19 +47,23 @@ class Line(NamedTuple):
     placement: Placement
     cuts: Cuts
     segments: list[Segment]
+    marks: list[list[Mark]]  # of each segment
 
     @classmethod
-    def of(cls, strip: Strip, placement: Placement, budget: SegmentBudget) -> Self:
-        """Raises `TooManyDigits`."""
+    def of(cls, strip: Strip, placement: Placement, slant: float, budget: SegmentBudget) -> Self:
+        """`slant`: the hand's. Raises `TooManyDigits`."""
         check_deadline()
         cuts = oversegment(strip, budget)
-        return cls(strip, placement, cuts, candidate_segments(strip, cuts, budget))
+        segments = candidate_segments(strip, cuts, budget)
+        return cls(strip, placement, cuts, segments, possible_marks(strip, segments, slant))
 
     def decode(
         self, probabilities: Probabilities, alternatives: int = 1, automaton: Automaton | None = None, gap: float = 0.0
     ) -> ReadLine:
         """Its likeliest reading. `gap`: the typical one between the page's digits, in heights."""
-        edges = lattice.lattice_edges(self.strip, self.cuts, self.segments, probabilities, gap)
+        measured = zip(self.segments, probabilities.tolist(), self.marks, strict=True)
+        candidates = [lattice.Candidate(*measures) for measures in measured]
+        edges = lattice.lattice_edges(self.strip.height, self.cuts, candidates, gap)
         return read_line(edges, self.placement, alternatives, automaton)
 
 
@@ -104,7 +109,8 @@ def segment_undecorated(ink: Ink, max_digits: int, to_picture: Homography) -> Do
         raise too_many_digits(max_digits)
     budget = SegmentBudget(max_digits)
     strips = [line_strip(components, ink, labels, to_picture) for components in lines]
-    segmented = [Line.of(strip, placement, budget) for strip, placement in strips]
+    slant = typical_slant([strip for strip, _ in strips])
+    segmented = [Line.of(strip, placement, slant, budget) for strip, placement in strips]
     return Document(segmented, np.stack([centre(fit(segment.ink)) for line in segmented for segment in line.segments]))
 
 

@@ -16,30 +16,35 @@ import heapq
 import itertools
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.arrays import Probabilities
 from app.segmentation.constraints.automaton import Automaton
-from app.segmentation.oversegmentation import Cuts, Segment, Strip
+from app.segmentation.oversegmentation import Cuts, Segment
 from app.segmentation.reading import SignKind
+from app.segmentation.signs import Mark
 
 # In natural logarithms. Chosen on pages made of MNIST's validation digits.
 LEAST_PROBABILITY = 1e-6  # of a digit: a segment that the model cannot read must not decide alone
 CROSSING_PENALTY = 2.3  # for each height of ink that a cut crosses
+CUT_PENALTY = 1.5  # of a cut through ink
+CROSSED = 0.02  # heights: a cut that crosses less ink runs between two digits
 SMALL = 0.45  # heights: a lower segment may be no digit at all, but a point or a dash
 SKIP_PENALTY = 1.2  # of passing such a segment over
 OTHER_PENALTY = 4.0  # of a larger segment that is no digit: half of a digit is none either
-BRIDGED = 0.1  # heights: a gap in a broken stroke
-BRIDGE_PENALTY = 6.0  # for each height of empty paper beyond it within a sign
+BRIDGED = 0.08  # heights: a gap in a broken stroke
+BRIDGE_PENALTY = 12.0  # for each height of empty paper beyond it within a sign
 
-SPACE = 0.55  # heights: a gap this wide is as likely a space as not,
-SPACE_RATIO = 1.7  # or one so many times as wide as the page's typical one
+SPACE = 0.5  # heights: a gap this wide is as likely a space as not,
+SPACE_RATIO = 1.5  # or one so many times as wide as the page's typical one
+SPACE_MARGIN = 0.22  # and so many heights more
 COLUMNS = 2.5  # heights: a wider gap is a space anyway
-SPACE_SHARPNESS = 12.0  # change of a space's log odds for each height
+SPACE_SHARPNESS = 20.0  # change of a space's log odds for each height
+
+BRIDGING: Set[SignKind] = {"percent"}  # consists of parts beside each other
 
 MAX_EXPANSIONS = 20_000  # of the search: an automaton that nothing satisfies has an end
 
@@ -59,6 +64,14 @@ class Edge(NamedTuple):
         return f" {self.text}" if self.space else self.text
 
 
+class Candidate(NamedTuple):
+    """A segment, and what it may be."""
+
+    segment: Segment
+    probabilities: Sequence[float]  # (10,): of the digits, by the model
+    marks: Sequence[Mark]
+
+
 class Path(NamedTuple):
     """A way from the first cut to the last."""
 
@@ -74,26 +87,37 @@ class Path(NamedTuple):
 
 
 def lattice_edges(
-    strip: Strip, cuts: Cuts, segments: Sequence[Segment], probabilities: Probabilities, typical_gap: float = 0.0
+    height: float, cuts: Cuts, candidates: Sequence[Candidate], typical_gap: float = 0.0
 ) -> list[list[Edge]]:
-    """For each cut the edges that start there. `typical_gap`: between the page's digits, in heights."""
-    crossing_penalties = (CROSSING_PENALTY * cuts.crossed / strip.height).tolist()
+    """For each cut the edges that start there.
+
+    `height`: of the strip's digits in pixels. `typical_gap`: between the page's digits, in heights.
+    """
+    crossed = cuts.crossed / height
+    crossing_penalties = (CROSSING_PENALTY * crossed + CUT_PENALTY * (crossed > CROSSED)).tolist()
     bridged = np.concatenate([[0.0], np.cumsum(np.maximum(0.0, cuts.gaps - BRIDGED))]) * BRIDGE_PENALTY
     spaces = space_probabilities(cuts.gaps, typical_gap)
     edges: list[list[Edge]] = [[] for _ in range(len(cuts.columns))]
-    for segment, row in zip(segments, probabilities.tolist(), strict=True):
+    for candidate in candidates:
+        segment = candidate.segment
         penalty = crossing_penalties[segment.end] + float(bridged[segment.end] - bridged[segment.start + 1])
-        for edge in edges_of(segment, row, penalty):
+        for edge in edges_of(candidate, penalty):
             edges[segment.start] += with_space(edge, spaces[segment.start])
     return edges
 
 
-def edges_of(segment: Segment, row: Sequence[float], penalty: float) -> Iterator[Edge]:
-    """A segment as each digit, and as none."""
+def edges_of(candidate: Candidate, penalty: float) -> Iterator[Edge]:
+    """A segment as each digit, as each mark that it may be, and as none."""
+    segment, row, marks = candidate
+    rest = 1 - max((mark.fit for mark in marks), default=0.0)
     for digit, probability in enumerate(row):
-        score = math.log(max(probability, LEAST_PROBABILITY)) - segment.penalty - penalty
-        yield Edge(segment, "digit", str(digit), probability, score)
-    remainder = max(1 - sum(row), LEAST_PROBABILITY)
+        score = math.log(max(rest * probability, LEAST_PROBABILITY)) - segment.penalty - penalty
+        yield Edge(segment, "digit", str(digit), rest * probability, score)
+    for mark in marks:
+        fit = mark.fit * (1 - rest) / sum(mark.fit for mark in marks)
+        bridge = 0 if mark.kind in BRIDGING else penalty
+        yield Edge(segment, mark.kind, mark.text, fit, math.log(fit) - bridge)
+    remainder = max(rest * (1 - sum(row)), LEAST_PROBABILITY)
     other = -SKIP_PENALTY if segment.height < SMALL else math.log(remainder) - OTHER_PENALTY
     yield Edge(segment, "other", "", remainder, other - penalty)
 
@@ -108,7 +132,7 @@ def with_space(edge: Edge, space: float) -> list[Edge]:
 
 def space_probabilities(gaps: NDArray[np.float64], typical_gap: float) -> list[float]:
     """For each cut that a space stands at it. A row of boxes has wide gaps, and no space among them."""
-    limit = min(max(SPACE, SPACE_RATIO * typical_gap), COLUMNS)
+    limit = min(max(SPACE, SPACE_RATIO * typical_gap + SPACE_MARGIN), COLUMNS)
     odds = np.exp(np.clip(SPACE_SHARPNESS * (gaps - limit), -20, 13))
     probabilities = odds / (1 + odds)
     probabilities[[0, -1]] = 0

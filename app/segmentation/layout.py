@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Ink
-from app.preprocessing.components import FOREGROUND_LEVEL, Box, bounding_box
+from app.preprocessing.components import FOREGROUND_LEVEL, Box, binarize, bounding_box
 
 Labels = NDArray[np.int32]  # (H, W): the connected component of each pixel, 0 if it has none
 
@@ -20,6 +20,11 @@ SMALL = 0.4  # lower components are no digits, but pieces of one, or dashes
 BROKEN_STROKE_GAP = 0.12  # the most between two pieces of one digit
 TALLEST = 1.25  # the most that pieces of one digit have together
 LEAST_OVERLAP = 0.4  # of the lower one's rows: two neighbours on one line share as many
+POINT_SIZE = 0.6  # pens: a smaller speck is no point
+POINT_ROWS = 0.1, 0.3  # at least so far below its neighbour's top, and at most so far below its base
+HANGING = 0.45  # of its neighbour's height: a comma reaches no further below its base
+POINT_REACH = 0.8  # its distance to a digit beside it
+UNDER_OVERHANG = 0.2  # a point may stand below the right end of a 7
 MAX_COMPONENTS = 1000  # that are looked at, the largest: the smaller ones of more are noise
 LEAST_DOTS = 12  # of a dotted pen's stroke
 
@@ -35,10 +40,12 @@ class Component(Box):
 def find_lines(page: Ink) -> tuple[list[list[Component]], Labels]:
     """The components of each line, from the top to the bottom, and the components' labels. No lines: no ink."""
     components, labels = connected_components(page)
-    components = without_dust(components)
-    if not components:
+    large = without_dust(components)
+    if not large:
         return [], labels
-    return group_into_lines(join_broken_strokes(components, typical_height(components))), labels
+    lines = group_into_lines(join_broken_strokes(large, typical_height(large)))
+    attach_points(possible_points(components, pen_width(page)), lines)
+    return lines, labels
 
 
 def estimated_digits(lines: Sequence[Sequence[Component]]) -> int:
@@ -91,6 +98,24 @@ def without_dust(components: Sequence[Component]) -> list[Component]:
     height = typical_height(components)
     large = [component for component in components if max(component.width, component.height) >= SPECK * height]
     return [component for component in large if component.height > SMALL * height or component.width <= height]
+
+
+def pen_width(page: Ink) -> float:
+    """The width of the page's strokes: four times the mean distance of their ink from their edges."""
+    mask = binarize(page)
+    distances = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    return max(1.0, 4 * float(cv2.mean(distances, mask)[0]) - 2)
+
+
+def possible_points(components: Sequence[Component], pen: float) -> list[Component]:
+    """Those that `without_dust` leaves out although they are about as wide as the pen."""
+    limit = SPECK * typical_height(components)
+    sizes = [max(component.width, component.height) for component in components]
+    return [
+        component
+        for component, size in zip(components, sizes, strict=True)
+        if POINT_SIZE * pen <= size < limit and component.area >= (POINT_SIZE * pen) ** 2 / 2
+    ]
 
 
 # --- from components to lines ----------------------------------------------------------------------------------------
@@ -188,13 +213,35 @@ def attach_small(small: Sequence[Component], lines: list[list[Component]]) -> li
         apart = distances(box[:, 0], boxes)
         nearest = np.flatnonzero(apart == apart.min())
         chosen = int(nearest[line_of[nearest].argmin()])  # of several that are as near, the one in the upper line
-        if apart[chosen] <= members[chosen].height and overlap(component, members[chosen]) >= LEAST_OVERLAP:
+        if apart[chosen] <= members[chosen].height and is_beside(component, members[chosen]):
             lines[line_of[chosen]].append(component)
             members.append(component)
             line_of, boxes = np.append(line_of, line_of[chosen]), np.concatenate([boxes, box], axis=1)
         else:
             unattached.append(component)
     return unattached
+
+
+def is_beside(small: Box, member: Box) -> bool:
+    """Whether it is in the rows of a member of a line, or hangs below its base as a comma does."""
+    hangs = member.middle < small.top < member.bottom and small.bottom < member.bottom + HANGING * member.height
+    return overlap(small, member) >= LEAST_OVERLAP or hangs
+
+
+def attach_points(points: Sequence[Component], lines: Sequence[list[Component]]) -> None:
+    """Appends each to the line whose digits it stands between or behind, no higher than they and hardly lower."""
+    members = [component for line in lines for component in line]
+    line_of = np.array([index for index, line in enumerate(lines) for _ in line], np.intp)
+    left, top, right, bottom = edges(members)
+    heights = np.array([typical_height(line) for line in lines])[line_of]
+    for point in points:
+        x = (point.left + point.right) / 2
+        beside = np.maximum(left - x, x - right)
+        in_rows = (point.top >= top + POINT_ROWS[0] * heights) & (point.bottom <= bottom + POINT_ROWS[1] * heights)
+        near = in_rows & (beside <= POINT_REACH * heights) & (bottom - top > SMALL * heights)
+        within = (x > left) & (x < right - UNDER_OVERHANG * heights) & (point.top < bottom) & (point.bottom > top)
+        if near.any() and not within.any():
+            lines[line_of[int(np.where(near, beside, np.inf).argmin())]].append(point)
 
 
 def overlap(one: Box, other: Box) -> float:

@@ -23,6 +23,7 @@ from app.segmentation.layout import Component, Labels, typical_height
 from app.segmentation.oversegmentation import Columns, Strip
 
 STRIP_HEIGHT = 64  # strip pixels: higher digits are reduced to it; 40 costs two points where digits touch
+LEAST_HEIGHT = 0.6  # of the typical one: lower components do not tell where the line is
 MARGIN = 4  # strip pixels: empty columns on each side
 
 
@@ -49,6 +50,7 @@ def line_strip(
 ) -> tuple[Strip, Placement]:
     """The strip of a line, given its components, and where it lies."""
     height = typical_height(components)
+    high = [component for component in components if component.height > LEAST_HEIGHT * height]
     line_ink = own_ink(components, page, labels)
     thick = thicken(line_ink, height)
     border = (len(thick) - len(line_ink)) // 2  # page pixels that thickening has added on each side
@@ -58,7 +60,7 @@ def line_strip(
     reduced = scaled(thick, factor)
     ink = stretch_contrast(np.pad(reduced, ((0, 0), (MARGIN, MARGIN))))
     page_columns = (np.arange(-MARGIN, reduced.shape[1] + MARGIN) + 0.5) / factor + left
-    middle = strip_rows((middle_rows(page_columns, components) - top) * factor, len(ink))
+    middle = strip_rows((middle_rows(page_columns, high) - top) * factor, len(ink))
     placement = Placement(left - MARGIN / factor, top, 1 / factor, to_picture)
     return Strip(ink, height * factor, middle), placement
 

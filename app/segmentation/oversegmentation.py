@@ -11,6 +11,7 @@ recognition", 1998. The cut paths here are seams of least cost, found by dynamic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from app.arrays import Ink
 from app.errors import TooManyDigits
-from app.preprocessing.components import FOREGROUND_LEVEL, foreground_box
+from app.preprocessing.components import FOREGROUND_LEVEL, binarize, foreground_box
 
 Costs = NDArray[np.float32]
 Columns = NDArray[np.intp]
@@ -28,6 +29,7 @@ Columns = NDArray[np.intp]
 SIDESTEP_COST = 0.02  # of one step to the side
 SAME_PLACE = 0.25  # a place's cuts differ in cost by no more
 PLACE_DISTANCE = 0.1  # the least between two places
+LOW_PART = 0.5  # a component that is lower stands apart, although a cut may go around it
 DEEPEST_CUT = 0.5  # ink that a cut may cross, in heights of the digits
 WIDEST_SEGMENT = 1.6  # of a segment with a cut inside it
 
@@ -96,7 +98,9 @@ def oversegment(strip: Strip, budget: SegmentBudget) -> Cuts:
     height, width = cost.shape
     (from_top, from_bottom), (steps_up, steps_down) = cheapest_paths(np.stack([cost, cost[::-1]]))
     total = (from_top + from_bottom[::-1] - cost)[strip.middle, np.arange(width)]
-    starts = np.array([cheapest_column(total, *place) for place in cut_places(total, strip.height)], np.intp)
+    small = small_parts(strip)
+    places = [part for place in cut_places(total, strip.height) for part in beside_small(place, small)]
+    starts = np.array([cheapest_column(total, *place) for place in places], np.intp)
     paths = np.tile(starts[:, np.newaxis], height)
     trace(paths, strip.middle[starts], steps_up)
     trace(paths[:, ::-1], height - 1 - strip.middle[starts], steps_down)
@@ -129,6 +133,23 @@ def cut_places(total: Costs, height: float) -> list[tuple[int, int]]:
     low = (total <= lowest + SAME_PLACE) & (total <= DEEPEST_CUT * height)
     edges = np.flatnonzero(np.diff(low, prepend=False, append=False))
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
+
+
+def small_parts(strip: Strip) -> list[tuple[int, int]]:
+    """The columns (begin, end) of the components that are as low as points and commas, which cuts go around."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(binarize(strip.ink), connectivity=8, ltype=cv2.CV_32S)
+    parts = stats[1:].tolist()
+    return [(left, left + width) for left, _, width, height, _ in parts if height < LOW_PART * strip.height]
+
+
+def beside_small(place: tuple[int, int], parts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The place without the columns of small parts: one cut on each side of a point, in place of one around it."""
+    begin, end = place
+    free = np.ones(end - begin, bool)
+    for left, right in parts:
+        free[max(0, left - begin) : max(0, right - begin)] = False
+    edges = np.flatnonzero(np.diff(free, prepend=False, append=False)) + begin
+    return [(int(left), int(right)) for left, right in edges.reshape(-1, 2)] or [place]
 
 
 def cheapest_column(total: Costs, begin: int, end: int) -> int:

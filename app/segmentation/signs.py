@@ -1,0 +1,327 @@
+"""What a segment may be that is no digit, by its shape, its size and its place on the line.
+
+Each mark is described by soft ranges: how well a segment fits it is the product over its measures, from 0 to 1. The
+model knows only digits, and takes a slash for a 1 or a 7 and a bracket for a 1 without a doubt; so the fit decides
+first how much of the probability is left for the digits. Lengths are in heights of the line's digits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.arrays import Ink
+from app.preprocessing.components import binarize
+from app.segmentation.oversegmentation import Segment, Strip
+from app.segmentation.reading import SignKind
+
+MAX_FIT = 0.98  # of a mark: the digits keep a chance
+LEAST_FIT = 0.01
+LONG_LINE = 2.0  # heights: a shorter line is taken to be level
+BOWED = 0.06  # of its length: a stroke with such a bow is a bracket rather than a digit
+LEANING = 0.2  # columns for each row more than the hand's slant: a slash rather than a digit
+HIGH = 0.7  # heights: a component as high as a digit
+WIDEST = 1.0  # heights: of a single digit
+THIN_STROKE = 1.7  # pens: a single stroke's ink, for each pixel of its length, is no more
+WIDEST_RUN = 1.8  # pens, measured across: in a row of a single stroke,
+SPLIT_ROWS = 0.06  # except in this share of its rows
+RING = 0.2  # heights: a lower part is a point and no ring of a percent sign
+SMALL_PART = 0.5  # pens: smaller parts of a segment are specks
+
+
+class Mark(NamedTuple):
+    """A mark that a segment may be."""
+
+    kind: SignKind
+    text: str
+    fit: float  # from 0 to 1
+
+
+class Writing(NamedTuple):
+    """What is the same along a line."""
+
+    height: float  # of its digits, in pixels of the strip
+    base: tuple[float, float]  # the slope and the offset of the line that they stand on
+    pen: float  # the width of its strokes, in pixels
+    slant: float  # columns to the right for each row up
+
+    @classmethod
+    def of(cls, strip: Strip, slant: float) -> Self:
+        mask = binarize(strip.ink)
+        pen = pen_width(mask)
+        digits = boxes_of_digits(strip, mask, pen, slant)
+        if not digits:
+            return cls(strip.height, (0.0, float(strip.middle.mean()) + strip.height / 2), pen, slant)
+        x, y, width, height = np.array(digits, np.float64).T
+        middles, bottoms = x + width / 2, y + height
+        slope = float(np.polyfit(middles, bottoms, 1)[0]) if np.ptp(middles) > LONG_LINE * strip.height else 0.0
+        return cls(float(np.median(height)), (slope, float(np.median(bottoms - slope * middles))), pen, slant)
+
+
+def pen_width(mask: Ink) -> float:
+    """The mean distance of ink from a stroke's edge is a quarter of its width, and half a pixel."""
+    distances = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    return max(1.0, 4 * float(cv2.mean(distances, mask)[0]) - 2)
+
+
+def boxes_of_digits(strip: Strip, mask: Ink, pen: float, slant: float) -> list[tuple[int, int, int, int]]:
+    """x, y, width and height of the components as high as digits; slashes and brackets only if there are no others."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    high: list[tuple[int, int, int, int]] = []
+    others: list[tuple[int, int, int, int]] = []
+    for label, (x, y, width, height, _) in enumerate(stats.tolist()):
+        if label and height >= HIGH * strip.height:
+            own = labels[y : y + height, x : x + width] == label
+            stroke = single_stroke(own, pen)
+            is_mark = stroke and (abs(stroke.sagitta) > BOWED or stroke.slant - slant > LEANING)
+            (others if is_mark else high).append((x, y, width, height))
+    return high or others
+
+
+def typical_slant(strips: Sequence[Strip]) -> float:
+    """The median over the components as high as digits: slashes are fewer than digits."""
+    slants = [slant for strip in strips for slant in slants_of(strip)]
+    return float(np.median(slants)) if slants else 0.0
+
+
+def slants_of(strip: Strip) -> Iterator[float]:
+    """Of each component as high as a digit: the slope of the line through its rows' middles (least squares)."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(binarize(strip.ink), connectivity=8, ltype=cv2.CV_32S)
+    for label, (x, y, width, height, _) in enumerate(stats.tolist()):
+        if label and height >= HIGH * strip.height and width < WIDEST * strip.height:
+            own = (labels[y : y + height, x : x + width] == label).astype(np.uint8)
+            moments = cv2.moments(own, binaryImage=True)
+            yield -moments["mu11"] / moments["mu02"]
+
+
+def possible_marks(strip: Strip, segments: Sequence[Segment], slant: float) -> list[list[Mark]]:
+    """For each segment the marks that it may be. `slant`: the hand's."""
+    writing = Writing.of(strip, slant)
+    return [marks_of(segment, writing) for segment in segments]
+
+
+def marks_of(segment: Segment, writing: Writing) -> list[Mark]:
+    shape = Shape.of(segment, writing)
+    fits = small_marks(shape) if shape.height < 0.9 else tall_marks(shape, writing)
+    return [Mark(kind, text, min(fit, MAX_FIT)) for kind, text, fit in fits if fit >= LEAST_FIT]
+
+
+class Shape(NamedTuple):
+    """A segment's measures in heights of the line's digits. Rows count from 0, the digits' top, to 1, their base."""
+
+    width: float
+    height: float
+    top: float
+    bottom: float
+    pen: float
+    ink: Ink  # 255 where there is some
+    parts: list[tuple[float, float, float, float]]  # x, y, width and height of each, specks apart, in its own box
+
+    @classmethod
+    def of(cls, segment: Segment, writing: Writing) -> Self:
+        x, y, width, height = segment.box
+        slope, offset = writing.base
+        top = 1 + (y - slope * (x + width / 2) - offset) / writing.height
+        mask = binarize(segment.ink)
+        return cls(
+            width / writing.height,
+            height / writing.height,
+            top,
+            top + height / writing.height,
+            writing.pen / writing.height,
+            mask,
+            parts_of(mask, writing),
+        )
+
+
+def parts_of(mask: Ink, writing: Writing) -> list[tuple[float, float, float, float]]:
+    """The connected components, from the top to the bottom."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    least = max(1.0, (SMALL_PART * writing.pen) ** 2)
+    boxes = stats[1:][stats[1:, cv2.CC_STAT_AREA] >= least, :4] / writing.height
+    return sorted((tuple(box) for box in boxes.tolist()), key=lambda box: box[1])
+
+
+def between(value: float, low: float, high: float, softness: float) -> float:
+    """1 well inside the range, 1/2 at its ends, 0 well outside."""
+    below, above = (low - value) / softness, (value - high) / softness
+    return 1 / ((1 + math.exp(min(50.0, 4 * below))) * (1 + math.exp(min(50.0, 4 * above))))
+
+
+# --- lower than digits -----------------------------------------------------------------------------------------------
+
+
+def small_marks(shape: Shape) -> list[tuple[SignKind, str, float]]:
+    if len(shape.parts) == 2:
+        return [("colon", ":", fit_of_colon(shape)), ("equals", "=", fit_of_equals(shape))]
+    if len(shape.parts) != 1:
+        return []
+    return [
+        ("point", ".", fit_of_point(shape)),
+        ("comma", ",", fit_of_comma(shape)),
+        ("minus", "-", fit_of_minus(shape)),
+        ("plus", "+", fit_of_plus(shape)),
+    ]
+
+
+def is_dot(width: float, height: float, pen: float) -> float:
+    size, narrow = max(width, height), min(width, height)
+    return between(size, 0.7 * pen, 1.9 * pen + 0.07, 0.04) * between(narrow / size, 0.5, 2, 0.15)
+
+
+def fit_of_point(shape: Shape) -> float:
+    place = between(shape.bottom, 0.82, 1.25, 0.08) * between(shape.top, 0.7, 1.1, 0.08)
+    return is_dot(shape.width, shape.height, shape.pen) * place
+
+
+def fit_of_comma(shape: Shape) -> float:
+    size = between(shape.height, shape.pen + 0.13, 0.6, 0.05) * between(shape.width, 0, 0.35, 0.06)
+    place = between(shape.bottom, 1.06, 1.6, 0.06) * between(shape.top, 0.65, 1.1, 0.08)
+    return size * place
+
+
+def fit_of_minus(shape: Shape) -> float:
+    return is_dash(shape.width, shape.height, shape.pen) * between((shape.top + shape.bottom) / 2, 0.25, 0.8, 0.08)
+
+
+def is_dash(width: float, height: float, pen: float) -> float:
+    slope = (height - pen) / max(width - pen, 0.01)
+    return between(width, 0.18, 1.1, 0.05) * between(width / height, 1.6, 50, 0.4) * between(slope, -1, 0.35, 0.1)
+
+
+def fit_of_plus(shape: Shape) -> float:
+    """Ink along a row and a column near the middle, and none in the four corners."""
+    size = between(shape.width, 0.25, 0.95, 0.06) * between(shape.height, 0.25, 0.9, 0.06)
+    size *= between((shape.top + shape.bottom) / 2, 0.3, 0.75, 0.06)
+    if size < LEAST_FIT:
+        return 0.0
+    ink = shape.ink > 0
+    rows, columns = ink.mean(axis=1), ink.mean(axis=0)
+    bar, stem = int(rows.argmax()), int(columns.argmax())
+    reach = 0.6 * shape.pen / shape.height * len(ink) + 0.05 * len(ink)
+    corners = ink.copy()
+    corners[round(max(0, bar - reach)) : round(bar + reach) + 1] = False
+    corners[:, round(max(0, stem - reach)) : round(stem + reach) + 1] = False
+    crossing = between(bar / len(ink), 0.28, 0.72, 0.08) * between(stem / ink.shape[1], 0.25, 0.75, 0.08)
+    full = between(float(rows.max()), 0.75, 2, 0.08) * between(float(columns.max()), 0.75, 2, 0.08)
+    return size * crossing * full * between(float(corners.sum() / ink.sum()), -1, 0.08, 0.03)
+
+
+def fit_of_colon(shape: Shape) -> float:
+    (x, y, width, height), (other_x, other_y, other_width, other_height) = shape.parts
+    dots = is_dot(width, height, shape.pen) * is_dot(other_width, other_height, shape.pen)
+    beside = abs(x + width / 2 - other_x - other_width / 2)
+    apart = other_y + other_height / 2 - y - height / 2
+    place = between(shape.bottom, 0.7, 1.2, 0.08) * between(shape.top, 0.05, 0.75, 0.08)
+    return dots * between(apart, 0.25, 0.9, 0.05) * between(beside, -1, 0.25, 0.06) * place
+
+
+def fit_of_equals(shape: Shape) -> float:
+    (_, y, width, height), (_, other_y, other_width, other_height) = shape.parts
+    dashes = is_dash(width, height, shape.pen) * is_dash(other_width, other_height, shape.pen)
+    alike = between(width / other_width, 0.6, 1.7, 0.1)
+    middle = between((shape.top + shape.bottom) / 2, 0.25, 0.8, 0.08)
+    return dashes * alike * middle * between(other_y - y, 0.1, 0.6, 0.04)
+
+
+# --- as high as digits, and higher -----------------------------------------------------------------------------------
+
+
+def tall_marks(shape: Shape, writing: Writing) -> list[tuple[SignKind, str, float]]:
+    if shape.width > 0.45 and (percent := fit_of_percent(shape)) >= LEAST_FIT:
+        return [("percent", "%", percent)]
+    stroke = single_stroke(shape.ink > 0, writing.pen)
+    if len(shape.parts) != 1 or stroke is None:
+        return []
+    opening, closing = fit_of_bracket(stroke, shape, opens=True), fit_of_bracket(stroke, shape, opens=False)
+    slash = fit_of_slash(stroke, shape, writing)
+    return [("slash", "/", slash), ("bracket", "(", opening), ("bracket", ")", closing)]
+
+
+class Stroke(NamedTuple):
+    """A single stroke from the top to the bottom."""
+
+    slant: float  # columns to the right for each row up
+    sagitta: float  # of its bow: how far its middle lies to the right of its ends, as a share of its length
+    roughness: float  # how far it is from that bow, in pens
+
+
+def single_stroke(ink: NDArray[np.bool_], pen: float) -> Stroke | None:
+    """None if there is more: a loop, a corner or a bar."""
+    height, width = ink.shape
+    if np.count_nonzero(ink) > THIN_STROKE * pen * math.hypot(height, width):
+        return None
+    counts = ink.sum(axis=1)
+    inked = counts > 0
+    runs = np.count_nonzero(np.diff(ink, axis=1, prepend=False), axis=1)  # beginnings and ends
+    widest = WIDEST_RUN * pen * math.hypot(1, width / height)
+    if np.mean(runs > 2) > SPLIT_ROWS or np.mean(counts > widest) > SPLIT_ROWS:
+        return None
+    rows = np.flatnonzero(inked)
+    centres = (ink @ np.arange(width))[inked] / counts[inked]
+    along = 2 * (rows - rows[0]) / max(1, rows[-1] - rows[0]) - 1  # -1 at its top, 1 at its bottom
+    quadratic, linear, constant = np.polyfit(along, centres, 2)
+    residual = centres - np.polyval([quadratic, linear, constant], along)
+    return Stroke(float(-2 * linear / height), float(-quadratic / height), float(np.abs(residual).max() / pen))
+
+
+def fit_of_slash(stroke: Stroke, shape: Shape, writing: Writing) -> float:
+    """Straight, longer than a digit, and more slanted than the hand."""
+    straight = between(abs(stroke.sagitta), -1, 0.05, 0.02) * between(stroke.roughness, -1, 0.8, 0.3)
+    lean = stroke.slant - writing.slant
+    longer = 0.5 * (shape.height - 1) + lean  # either of them may tell
+    return straight * between(longer, 0.25, 5, 0.1) * between(lean, 0.1, 1.2, 0.08)
+
+
+def fit_of_bracket(stroke: Stroke, shape: Shape, *, opens: bool) -> float:
+    """An even bow to one side, longer than a digit."""
+    bow = -stroke.sagitta if opens else stroke.sagitta
+    tall = between(shape.height, 1.06, 2, 0.06)
+    return between(bow, 0.07, 0.5, 0.03) * tall * between(stroke.roughness, -1, 1.0, 0.3)
+
+
+def fit_of_percent(shape: Shape) -> float:
+    """A ring on the left above, a ring on the right below, and a stroke between them."""
+    size = between(shape.width, 0.5, 1.1, 0.06) * between(shape.height, 0.85, 1.4, 0.06)
+    high = [height for _, _, _, height in shape.parts if height > 0.7 * shape.height]
+    rings = rings_of(shape) if size >= LEAST_FIT and len(high) == 1 else []
+    if len(rings) != 2:
+        return 0.0
+    (x, y), (other_x, other_y) = rings
+    places = between(y, 0, 0.42, 0.05) * between(other_y, 0.58, 1, 0.05)
+    return size * places * between(other_x - x, 0.35, 1, 0.06)
+
+
+def rings_of(shape: Shape) -> list[tuple[float, float]]:
+    """The centres of the holes and of small parts, as shares of the box, from the left to the right."""
+    scale = 1 / shape.height, 1 / shape.width
+    small = [
+        ((x + width / 2) * scale[1], (y + height / 2) * scale[0])
+        for x, y, width, height in shape.parts
+        if RING <= height < 0.6 * shape.height and 0.6 * height < width < 0.6 * shape.width
+    ]
+    holes = [centre for centre in hole_centres(shape.ink) if not any(near(centre, part) for part in small)]
+    return sorted(small + holes)
+
+
+def near(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return math.dist(one, other) < 0.2
+
+
+def hole_centres(mask: NDArray[np.uint8]) -> list[tuple[float, float]]:
+    """As shares of the mask's width and height."""
+    count, _, stats, centres = cv2.connectedComponentsWithStats(
+        cv2.copyMakeBorder(cv2.bitwise_not(mask), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(255,)), connectivity=4
+    )
+    height, width = mask.shape
+    surroundings = int(np.argmax(stats[1:, cv2.CC_STAT_WIDTH])) + 1 if count > 1 else 0
+    return [
+        (float(x) / width, float(y) / height)
+        for label, (x, y) in enumerate(centres.tolist())
+        if label not in (0, surroundings)
+    ]
