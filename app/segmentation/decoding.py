@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 from app.segmentation.constraints.automaton import Automaton
+from app.segmentation.grammar import log_prior
 from app.segmentation.lattice import Edge, Path, best_paths
 from app.segmentation.line_strip import Placement
 from app.segmentation.reading import Reading, ReadLine, Sign
 
-COMPARED = 8  # readings among which the probability of the best one is found
+COMPARED = 24  # readings among which the probability of the best one is found
 TEMPERATURE = 0.5  # of the paths' scores
 
 
@@ -21,14 +22,19 @@ def read_line(
     count = max(alternatives, COMPARED)
     paths = best_paths(edges, count, automaton)
     satisfies = bool(paths)
-    paths = paths or best_paths(edges, count)
+    paths = sorted(paths or best_paths(edges, count), key=path_score, reverse=True)
     readings = [Reading(path.text, share) for path, share in zip(paths, softmax(paths), strict=True)]
     signs = list(signs_of(paths[0], placement))
     return ReadLine(signs, readings[0].probability, readings[:alternatives], satisfies)
 
 
+def path_score(path: Path) -> float:
+    return path.score + log_prior(path.text)
+
+
 def softmax(paths: Sequence[Path]) -> list[float]:
-    weights = [math.exp((path.score - paths[0].score) / TEMPERATURE) for path in paths]
+    best = path_score(paths[0])
+    weights = [math.exp((path_score(path) - best) / TEMPERATURE) for path in paths]
     return [weight / sum(weights) for weight in weights]
 
 

@@ -30,6 +30,8 @@ WIDEST = 1.0  # heights: of a single digit
 THIN_STROKE = 1.7  # pens: a single stroke's ink, for each pixel of its length, is no more
 WIDEST_RUN = 1.8  # pens, measured across: in a row of a single stroke,
 SPLIT_ROWS = 0.06  # except in this share of its rows
+SLASH_LEAN = 6.0  # log odds of a slash against a 1 for each column that it leans more for each row,
+SLASH_HEIGHT = 25.0  # and for each height that it is longer than the digits
 RING = 0.2  # heights: a lower part is a point and no ring of a percent sign
 SMALL_PART = 0.5  # pens: smaller parts of a segment are specks
 
@@ -271,11 +273,11 @@ def single_stroke(ink: NDArray[np.bool_], pen: float) -> Stroke | None:
 
 
 def fit_of_slash(stroke: Stroke, shape: Shape, writing: Writing) -> float:
-    """Straight, longer than a digit, and more slanted than the hand."""
-    straight = between(abs(stroke.sagitta), -1, 0.05, 0.02) * between(stroke.roughness, -1, 0.8, 0.3)
+    """Straight, more slanted than the hand, and longer than a digit."""
+    straight = between(abs(stroke.sagitta), -1, 0.06, 0.02) * between(stroke.roughness, -1, 0.8, 0.3)
     lean = stroke.slant - writing.slant
-    longer = 0.5 * (shape.height - 1) + lean  # either of them may tell
-    return straight * between(longer, 0.25, 5, 0.1) * between(lean, 0.1, 1.2, 0.08)
+    odds = SLASH_LEAN * (lean - 0.3) + SLASH_HEIGHT * (shape.height - 1.08)
+    return straight * between(lean, 0.1, 1.2, 0.08) / (1 + math.exp(-odds))
 
 
 def fit_of_bracket(stroke: Stroke, shape: Shape, *, opens: bool) -> float:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.segmentation.lattice import Path, best_paths, lattice_edges
+from app.segmentation.lattice import Candidate, Edge, Path, best_paths, lattice_edges
 from app.segmentation.oversegmentation import (
     Cuts,
     Segment,
@@ -31,9 +31,17 @@ def confident(segments: list[Segment], *wanted: tuple[int, int], least: float = 
     return rows
 
 
-def best(strip: Strip, found: Cuts, probabilities: NDArray[np.float32], count: int = 1) -> list[Path]:
+def edges_of(
+    strip: Strip, found: Cuts, probabilities: NDArray[np.float32], typical_gap: float = 0.0
+) -> list[list[Edge]]:
+    """Without marks."""
     segments = candidate_segments(strip, found, BUDGET)
-    return best_paths(lattice_edges(strip, found, segments, probabilities), count)
+    candidates = [Candidate(segment, row, ()) for segment, row in zip(segments, probabilities.tolist(), strict=True)]
+    return lattice_edges(strip.height, found, candidates, typical_gap)
+
+
+def best(strip: Strip, found: Cuts, probabilities: NDArray[np.float32], count: int = 1) -> list[Path]:
+    return best_paths(edges_of(strip, found, probabilities), count)
 
 
 def chosen(strip: Strip, found: Cuts, *wanted: tuple[int, int], least: float = 0.01) -> list[tuple[int, int]]:
@@ -112,7 +120,7 @@ def test_search_under_an_automaton_finds_the_likeliest_text_that_it_accepts() ->
     found = oversegment(strip, BUDGET)
     rows = np.full((3, 10), 1e-4, np.float32)
     rows[0, 7], rows[2, [3, 8]] = 0.99, (0.9, 0.05)
-    edges = lattice_edges(strip, found, candidate_segments(strip, found, BUDGET), rows)
+    edges = edges_of(strip, found, rows)
     assert [path.text for path in best_paths(edges, 1, EvenNumber())] == ["78"]
 
 
@@ -135,7 +143,7 @@ def test_wide_gaps_are_spaces() -> None:
 
 def test_gaps_as_wide_as_all_the_others_are_no_spaces() -> None:
     strip, found, rows = numbers(40, 40, 40)
-    edges = lattice_edges(strip, found, candidate_segments(strip, found, BUDGET), rows, typical_gap=1.0)
+    edges = edges_of(strip, found, rows, typical_gap=1.0)
     assert [path.text for path in best_paths(edges, 1)] == ["0123"]
 
 

@@ -27,11 +27,25 @@ def test_smaller_writing_below_larger_is_a_line_of_its_own() -> None:
     assert lefts(ink) == [[20, 100], [20, 50, 80]]
 
 
-def test_dust_and_points_are_left_out() -> None:
+def test_dust_is_left_out() -> None:
     ink = bars(sheet(), (20, 20), (60, 20))
     ink[10, 200] = ink[100, 30] = 255
-    ink[55:60, 45:50] = 255
+    ink[40:42, 45:47] = 255
     assert lefts(ink) == [[20, 60]]
+
+
+def test_point_as_wide_as_the_pen_stays_between_its_digits() -> None:
+    """Above the line and far from its digits are specks."""
+    ink = bars(sheet(), (20, 20), (60, 20))
+    for y, x in ((55, 42), (4, 42), (55, 200)):
+        ink[y : y + 6, x : x + 6] = 255
+    assert lefts(ink) == [[20, 42, 60]]
+
+
+def test_comma_hangs_below_the_line_that_it_stands_on() -> None:
+    ink = bars(sheet(), (20, 20), (60, 20))
+    ink[54:70, 40:46] = 255
+    assert lefts(ink) == [[20, 40, 60]]
 
 
 def test_what_is_left_of_a_ruled_line_is_left_out() -> None:
