@@ -13,6 +13,7 @@
     +-- TooManyPixels         413  known from the picture's header, before decoding
     +-- TooManyPictures       413
     +-- TooManyDigits         413  on a picture of several
+    +-- SeveralDigits         422  where one is to be read
     +-- TooManyPages          413  of a document
     +-- UnsupportedPicture    415  not a picture, damaged, or of an unsupported format
     +-- BlankPicture          422  no ink on the picture
@@ -193,6 +194,12 @@ class TooManyPages(ServiceError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     slug = "too-many-pages"
     title = "The document has too many pages"
+
+
+class SeveralDigits(ServiceError):
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    slug = "several-digits"
+    title = "The picture shows several digits"
 
 
 class UnsupportedPicture(ServiceError):

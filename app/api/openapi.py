@@ -16,6 +16,7 @@ from app.errors import (
     InvalidRequest,
     Problem,
     ServiceError,
+    SeveralDigits,
     TooManyPictures,
     TooManyPixels,
     Unauthorized,
@@ -26,7 +27,7 @@ from app.http.auth import PUBLIC_PATHS
 Document = dict[str, Any]
 Responses = dict[int | str, dict[str, Any]]  # as FastAPI takes them, by status
 
-PICTURE_ERRORS = (BodyTooLarge, TooManyPixels, TooManyPictures, UnsupportedPicture, BlankPicture)
+PICTURE_ERRORS = (BodyTooLarge, TooManyPixels, TooManyPictures, UnsupportedPicture, BlankPicture, SeveralDigits)
 PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
 FASTAPI_SCHEMAS = ("HTTPValidationError", "ValidationError")
 SECURITY_SCHEMES = {

@@ -8,11 +8,15 @@ recognition" (1998), section III.A.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
-from app.arrays import IMAGE_SIZE, Grayscale, Image, Ink
+from app.arrays import IMAGE_SIZE, Grayscale, Image, Ink, Mask
+from app.errors import SeveralDigits
 from app.observability.request_context import check_deadline
+from app.preprocessing.components import binarize
 from app.preprocessing.constants import number
 from app.preprocessing.decode import Picture, decode, decode_mnist_sized_png
 from app.preprocessing.ink import (
@@ -25,6 +29,14 @@ from app.preprocessing.ink import (
     thicken,
 )
 from app.preprocessing.scaling import enlarge, scaled_size
+
+# What a document is, and no picture of one digit. On sheets of numbers there are 24 or more, on other pictures none.
+DOCUMENT_SIDE = 300  # pixels, longer side
+MANY = 8  # digits: fewer are left to the model
+LEAST_DIGIT = 8  # pixels
+FULL = 0.7  # of its box: a dot covers more of it
+SIZES = (0.2, 0.5, 0.8)  # of all components' lengths: quantiles
+SHARE_OF_INK = 0.25  # rings, boxes and stains may have more ink than the digits
 
 CENTRE_OF_MASS = number("CENTRE_OF_MASS")
 CENTRE_TOLERANCE = number("CENTRE_TOLERANCE")
@@ -44,21 +56,40 @@ def mnist_png_to_image(content: bytes) -> Image | None:
 
 
 def to_image(picture: Picture) -> Image:
-    """An opened picture, decoded and preprocessed. Raises `UnsupportedPicture` or `BlankPicture`."""
+    """An opened picture, decoded and preprocessed. Raises `UnsupportedPicture`, `BlankPicture` or `SeveralDigits`."""
     grayscale = decode(picture)
     check_deadline()
-    return preprocess(grayscale)
+    return preprocess(grayscale, max_digits=MANY - 1)
 
 
-def preprocess(picture: Grayscale) -> Image:
-    """All that follows decoding, for requests and for training's pictures. Raises `BlankPicture`."""
+def preprocess(picture: Grayscale, max_digits: float = math.inf) -> Image:
+    """All that follows decoding, for requests and for training's pictures. Raises `BlankPicture` or `SeveralDigits`."""
     for candidate in (picture, np.asarray(cv2.bitwise_not(picture), np.uint8)):
         if is_mnist(candidate):
             return candidate
     ink = extract_ink(picture)
     if is_mnist(ink):
         return ink
+    if max(picture.shape) >= DOCUMENT_SIDE and max_digits < count_alike(binarize(ink)):
+        raise SeveralDigits("The picture shows several digits: send it to /read, or crop it to one of them.")
     return centre(fit(thicken(crop(remove_specks(remove_clutter(ink))))))
+
+
+def count_alike(foreground: Mask) -> int:
+    """How many components are of one size and no dots, where they are much of the ink: digits.
+
+    Reduced to one image, a column of numbers is an accepted 1, and a ringed one a 0.
+    """
+    _, _, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8)
+    _, _, width, height, area = stats[1:].astype(np.float64).T
+    length, breadth = np.maximum(width, height), np.minimum(width, height)
+    large = length >= LEAST_DIGIT
+    counts = [0]
+    for typical in np.quantile(length[large], SIZES) if large.any() else ():
+        alike = large & (length > 0.6 * typical) & (length < 1.6 * typical) & (breadth < 1.3 * typical)
+        alike &= area < FULL * width * height
+        counts.append(int(alike.sum()) if area[alike].sum() > SHARE_OF_INK * area.sum() else 0)
+    return max(counts)
 
 
 def is_mnist(picture: Grayscale | Ink) -> bool:

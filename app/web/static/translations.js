@@ -140,6 +140,7 @@ const PROBLEM_MESSAGES = {
     "model-not-found": ["模型不存在", "模型可能刚刚更新，请刷新页面后重试。"],
     "body-too-large": ["图片文件过大", "请选择较小的图片。"],
     "too-many-pixels": ["图片尺寸过大", "请缩小图片后重试。"],
+    "several-digits": ["图中有多个数字", "请切换到“多个数字”，或裁剪为单个数字。"],
     "too-many-digits": ["图中数字过多", "请拆分成多张图片，分别识别。"],
     "unsupported-picture": [
       "无法读取图片",

@@ -10,13 +10,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.errors import BlankPicture, ServiceError, TooManyDigits
-from app.preprocessing.decode import open_picture
+from app.arrays import Images
+from app.errors import BlankPicture, ServiceError, SeveralDigits, TooManyDigits
+from app.preprocessing.decode import Picture, open_picture
 from app.preprocessing.normalize import centre_of_mass, mnist_png_to_image, preprocess, to_image
-from app.segmentation import document
+from app.segmentation.orientation import PageReader
 from tests.support.generated_pictures import CONTENTS, MODES, generated_pixels, picture_file
 from tests.support.pictures import MAX_PIXELS, assert_alike, encode, enlarged, image_of
 from training.datasets.mnist import Digits
+from training.evaluation.sheets.kinds import KINDS, make_sheet
+
+
+def images_of_page(picture: Picture) -> Images:
+    document = PageReader(picture, 64).segment()
+    assert document
+    return document.images
 
 
 def sheet_with_box(top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -30,6 +38,19 @@ def test_every_mnist_test_digit_passes_unchanged_in_either_polarity(test_digits:
     for digit in test_digits.images:
         assert np.array_equal(image_of(digit), digit)
         assert np.array_equal(image_of(255 - digit), digit)
+
+
+@pytest.mark.parametrize("kind", ["ink", "heading", "ringed", "dates", "turned by 90"])
+def test_sheet_of_numbers_is_refused_where_one_digit_is_read(kind: str) -> None:
+    with pytest.raises(SeveralDigits, match="send it to /read"):
+        to_image(open_picture(make_sheet(KINDS[kind], (0, 0)).content, MAX_PIXELS))
+
+
+def test_digit_of_many_dots_or_pieces_is_not_taken_for_several(test_digits: Digits) -> None:
+    dots = np.full((600, 600), 255, np.uint8)
+    for y, x in np.argwhere(test_digits.images[0][::2, ::2] > 100):
+        cv2.circle(dots, (60 + 34 * int(x), 60 + 34 * int(y)), 12, (0,), -1)
+    assert to_image(open_picture(encode(dots), MAX_PIXELS)).any()
 
 
 def test_mnist_png_takes_the_short_way_and_nothing_else_does(seven: NDArray[np.uint8]) -> None:
@@ -100,13 +121,13 @@ def test_pictures_of_every_shape_are_read_or_refused(height: int) -> None:
         with suppress(ServiceError):
             assert preprocess(picture).shape == (28, 28)
         with suppress(ServiceError):
-            assert document.segment(open_picture(encode(picture), MAX_PIXELS), 64).images.shape[1:] == (28, 28)
+            assert images_of_page(open_picture(encode(picture), MAX_PIXELS)).shape[1:] == (28, 28)
 
 
 def assert_read_or_refused(content: bytes) -> None:
     """No picture may be the cause of an unexpected error."""
-    for work in (lambda picture: [to_image(picture)], lambda picture: document.segment(picture, 64).images):
-        with suppress(BlankPicture, TooManyDigits):
+    for work in (lambda picture: [to_image(picture)], images_of_page):
+        with suppress(BlankPicture, SeveralDigits, TooManyDigits):
             assert all(image.shape == (28, 28) for image in work(open_picture(content, MAX_PIXELS)))
 
 
