@@ -11,6 +11,7 @@ import pytest
 
 from app.__main__ import main
 from tests.support.digit_pages import digit_page
+from tests.support.document_files import encrypted, heic_of, pdf_of, tiff_of
 from tests.support.pictures import encode
 from training.datasets.mnist import Digits
 
@@ -110,3 +111,24 @@ def test_pages_in_json_lines_and_csv_hold_the_same(
 def test_page_of_too_many_digits_is_reported(models: Path, pages: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert read(models, pages / "b.png", "--max-pictures", "5") == 3
     assert "more than the 5 digits" in capsys.readouterr().out
+
+
+def test_documents_are_read_page_by_page(
+    models: Path, test_digits: Digits, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheets = [digit_page(test_digits, [[0, 1]]), digit_page(test_digits, [[2, 3]])]
+    (tmp_path / "1.pdf").write_bytes(pdf_of(*sheets))
+    (tmp_path / "2.tif").write_bytes(tiff_of(*sheets))
+    (tmp_path / "3.heic").write_bytes(heic_of(sheets[0]))
+    (tmp_path / "4.pdf").write_bytes(encrypted(pdf_of(*sheets)))
+    assert main(["read", "--models", str(models), "--device", "cpu", "--format", "jsonl", str(tmp_path)]) == 3
+    results = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(Path(result["file"]).name, result.get("text")) for result in results] == [
+        ("1.pdf#page=1", "72"),
+        ("1.pdf#page=2", "10"),
+        ("2.tif#page=1", "72"),
+        ("2.tif#page=2", "10"),
+        ("3.heic", "72"),
+        ("4.pdf", None),
+    ]
+    assert "encrypted" in results[-1]["error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,14 @@ def test_documents_come_in_forms_and_in_json_too(client: TestClient, pdf: bytes)
     in_json = client.post("/read", json={"images": [base64.b64encode(pdf).decode()]})
     as_text = post(client, base64.b64encode(pdf))
     assert in_form.json() == in_json.json() == as_text.json() == answer(client, pdf)
+
+
+def test_every_page_is_read_under_the_constraints_and_by_the_template(client: TestClient, pdf: bytes) -> None:
+    template = {"fields": {"all": {"x": 0, "y": 0, "width": 1, "height": 1}}}
+    response = client.post("/read?pages=2-3&values=77,10", files={"page": pdf}, data={"template": json.dumps(template)})
+    pages = response.json()["pages"]
+    assert [page["readings"][0]["text"] for page in pages if page["readings"][0]["satisfied"]] == ["77", "10"]
+    assert [page["fields"]["all"]["text"] for page in pages] == ["72", "10"]
 
 
 def test_other_routes_name_the_one_for_documents(client: TestClient, pdf: bytes) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +13,28 @@ import pytest
 from app.documents.pages import open_document, pages_in_turn, pages_of
 from app.errors import InvalidRequest, TooManyPages, TooManyPixels, UnsupportedPicture
 from app.preprocessing.decode import decode
+from tests.conftest import ROOT
+from tests.support import document_files
 from tests.support.document_files import pdf_of, tiff_of
 from tests.support.pictures import encode
 
 MAX_PIXELS = 10**6
+# Decodes all pages and prints their number, and by how many bytes the memory of the process grew at most.
+READ_ALL = """
+import sys
+from app.documents.pages import open_document, pages_of
+from app.preprocessing.decode import decode
+
+def value(name):
+    (line,) = [line for line in open("/proc/self/status") if line.startswith(name + ":")]
+    return int(line.split()[1]) * 1024
+
+before, count = value("VmRSS"), 0
+for page in pages_of(open_document(open(sys.argv[1], "rb").read(), 10**8), None, 100):
+    decode(page.picture)
+    count += 1
+print(count, value("VmHWM") - before)
+"""
 PAGES = [np.full((40, 30), 50 * index, np.uint8) for index in range(4)]
 
 
@@ -54,6 +75,21 @@ def test_pages_before_damage_are_read() -> None:
     assert means(content[: len(content) * 3 // 4], (1, 2)) == {1: 0, 2: 50}
     with pytest.raises(UnsupportedPicture):
         means(content[: len(content) * 3 // 4])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize(("make", "count"), [("pdf_of", 100), ("tiff_of", 50)])
+def test_long_documents_are_read_in_bounded_memory(make: str, count: int, tmp_path: Path) -> None:
+    sheet = np.tile(np.linspace(0, 255, 1654).astype(np.uint8), (2339, 1))  # A4 at 200 pixels an inch
+    options = {"compression": "tiff_lzw"} if make == "tiff_of" else {}
+    file = tmp_path / "document"
+    file.write_bytes(getattr(document_files, make)(*[np.dstack([sheet] * 3)] * count, **options))
+    command = [sys.executable, "-c", READ_ALL, str(file)]
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=600).stdout
+    pages, grown = map(int, output.split())
+    assert pages == count
+    assert grown < 100 * 2**20 + 3 * file.stat().st_size
 
 
 @pytest.mark.parametrize("content", [tiff_of(*PAGES), pdf_of(*PAGES)], ids=["TIFF", "PDF"])

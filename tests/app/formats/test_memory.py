@@ -17,21 +17,24 @@ from PIL import Image as Pillow
 from app.formats.memory import FIXED_BYTES, bytes_per_pixel, decoding_bytes
 from app.preprocessing.decode import DRAFT_SIDE, open_picture
 from tests.conftest import ROOT
+from tests.support.document_files import heic_of
 
 WIDTH, HEIGHT = 4000, 3000
 # Decodes a file in a process of its own and prints by how much its memory grew at most, in bytes.
 MEASURE = """
 import io, sys
 from PIL import Image
+import pillow_heif
 from app.preprocessing.decode import decode, open_picture
 from app.preprocessing.normalize import to_image
 from app.runtime import configure_runtime
 
 configure_runtime()
+pillow_heif.register_heif_opener()
 def value(name):
     (line,) = [line for line in open("/proc/self/status") if line.startswith(name + ":")]
     return int(line.split()[1]) * 1024
-for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"):
+for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "HEIF"):
     file = io.BytesIO()
     Image.linear_gradient("L").save(file, kind)
     decode(open_picture(file.getvalue(), 10**6))
@@ -99,6 +102,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     "TIFF in one strip, rotated": lambda: saved("TIFF", "RGB", **TIFF, tiffinfo={278: HEIGHT, 274: 6}),
     "TIFF tiled": lambda: saved("TIFF", "RGB", **TIFF, tiffinfo={322: 4096, 323: 4096}),
     "TIFF of JPEG": lambda: saved("TIFF", "RGB", compression="jpeg"),
+    "HEIC": lambda: heic_of(np.asarray(page("RGB"))),
+    "HEIC RGBA": lambda: heic_of(np.asarray(page("RGBA"))),
 }
 
 
