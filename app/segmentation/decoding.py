@@ -12,6 +12,7 @@ from app.segmentation.line_strip import Placement
 from app.segmentation.reading import Reading, ReadLine, Sign
 
 COMPARED = 24  # readings among which the probability of the best one is found
+VIOLATED = 0.01  # of the lines do not satisfy what is said of them
 TEMPERATURE = 0.5  # of the paths' scores
 
 
@@ -20,12 +21,27 @@ def read_line(
 ) -> ReadLine:
     """The likeliest reading, and up to `alternatives` of the likeliest with their probabilities."""
     count = max(alternatives, COMPARED)
-    paths = best_paths(edges, count, automaton)
-    satisfies = bool(paths)
-    paths = sorted(paths or best_paths(edges, count), key=path_score, reverse=True)
-    readings = [Reading(path.text, share) for path, share in zip(paths, softmax(paths), strict=True)]
+    likeliest = best_paths(edges, count)
+    satisfying = best_paths(edges, count, automaton) if automaton else likeliest
+    paths = sorted(satisfying or likeliest, key=path_score, reverse=True)
+    trust = trust_in_constraint(satisfying, likeliest)
+    readings = [Reading(path.text, trust * share) for path, share in zip(paths, softmax(paths), strict=True)]
     signs = list(signs_of(paths[0], placement))
-    return ReadLine(signs, readings[0].probability, readings[:alternatives], satisfies)
+    return ReadLine(signs, readings[0].probability, readings[:alternatives], satisfies=bool(satisfying))
+
+
+def trust_in_constraint(satisfying: Sequence[Path], likeliest: Sequence[Path]) -> float:
+    """The probability, given the ink, that the line satisfies its constraints (Bayes).
+
+    Without it a slip of the pen would be read, with certainty, as another text that satisfies them.
+    """
+    texts = {path.text for path in satisfying}
+    others = [path for path in likeliest if path.text not in texts]
+    if not satisfying or not others:
+        return 1.0
+    best = max(map(path_score, likeliest))
+    for_it = (1 - VIOLATED) * sum(weights(satisfying, best))
+    return for_it / (for_it + VIOLATED * sum(weights(others, best)))
 
 
 def path_score(path: Path) -> float:
@@ -33,9 +49,13 @@ def path_score(path: Path) -> float:
 
 
 def softmax(paths: Sequence[Path]) -> list[float]:
-    best = path_score(paths[0])
-    weights = [math.exp((path_score(path) - best) / TEMPERATURE) for path in paths]
-    return [weight / sum(weights) for weight in weights]
+    """Of paths whose best stands first."""
+    shares = weights(paths, path_score(paths[0]))
+    return [share / sum(shares) for share in shares]
+
+
+def weights(paths: Sequence[Path], best: float) -> list[float]:
+    return [math.exp((path_score(path) - best) / TEMPERATURE) for path in paths]
 
 
 def signs_of(path: Path, placement: Placement) -> Iterator[Sign]:

@@ -46,7 +46,9 @@ SPACE_SHARPNESS = 20.0  # change of a space's log odds for each height
 
 BRIDGING: Set[SignKind] = {"percent"}  # consists of parts beside each other
 
-MAX_EXPANSIONS = 20_000  # of the search: an automaton that nothing satisfies has an end
+HOPELESS = 12.0  # a text so much less likely than the likeliest is not looked for
+MAX_EXPANSIONS = 2000  # of the search, until it finds a text that the automaton accepts: 20 ms,
+MORE_EXPANSIONS = 500  # and after that for all others
 
 
 class Edge(NamedTuple):
@@ -154,13 +156,31 @@ class Step(NamedTuple):
 
 
 def best_paths(edges: Sequence[Sequence[Edge]], count: int, automaton: Automaton | None = None) -> list[Path]:
-    """The best path of each of the `count` likeliest texts, the best first; fewer if there are no more."""
-    completions = best_completions(edges)
-    ranked = [
-        sorted(((edge.score + completions[edge.segment.end], edge) for edge in outgoing), key=lambda pair: -pair[0])
-        for outgoing in edges
-    ]
-    return list(itertools.islice(search(ranked, count, automaton), count))
+    """The best path of each of the `count` likeliest texts, the best first; fewer if there are no more.
+
+    Texts less likely than the likeliest of all by `HOPELESS` do not count.
+    """
+    return list(itertools.islice(search(rank_edges(edges), count, automaton), count))
+
+
+def rank_edges(edges: Sequence[Sequence[Edge]]) -> list[list[tuple[float, Edge]]]:
+    """For each node its edges that are on no hopeless path alone, each with the best score from there to the end."""
+    before, after = best_beginnings(edges), best_completions(edges)
+    ranked: list[list[tuple[float, Edge]]] = []
+    for beginning, outgoing in zip(before, edges, strict=True):
+        least = after[0] - HOPELESS - beginning
+        scored = [(edge.score + after[edge.segment.end], edge) for edge in outgoing]
+        ranked.append(sorted([pair for pair in scored if pair[0] >= least], key=lambda pair: -pair[0]))
+    return ranked
+
+
+def best_beginnings(edges: Sequence[Sequence[Edge]]) -> list[float]:
+    """For each node the score of the best path from the beginning of the line to it."""
+    best = [0.0] + [-math.inf] * (len(edges) - 1)
+    for node, outgoing in enumerate(edges):
+        for edge in outgoing:
+            best[edge.segment.end] = max(best[edge.segment.end], best[node] + edge.score)
+    return best
 
 
 def best_completions(edges: Sequence[Sequence[Edge]]) -> list[float]:
@@ -177,16 +197,17 @@ def search(ranked: Sequence[Sequence[tuple[float, Edge]]], count: int, automaton
     seen: set[tuple[int, str]] = set()
     visits: Counter[tuple[int, Hashable]] = Counter()
     queue: list[tuple[float, int, Step, int]] = []
+    least = ranked[0][0][0] - HOPELESS if ranked[0] else 0.0
 
     def add(step: Step, index: int) -> None:
         """A partial path and the next of its edges to try."""
-        if index < len(ranked[step.node]):
+        if index < len(ranked[step.node]) and step.score + ranked[step.node][index][0] >= least:
             heapq.heappush(queue, (-step.score - ranked[step.node][index][0], next(order), step, index))
 
     add(Step(0.0, 0, automaton.start if automaton else None, "", None, None), 0)
-    for _ in range(MAX_EXPANSIONS):
-        if not queue:
-            return
+    left = MAX_EXPANSIONS
+    while queue and left:
+        left -= 1
         _, _, before, index = heapq.heappop(queue)
         add(before, index + 1)
         step = step_over(before, ranked[before.node][index][1], automaton)
@@ -197,6 +218,7 @@ def search(ranked: Sequence[Sequence[tuple[float, Edge]]], count: int, automaton
             visits[step.node, step.state] += 1
             add(step, 0)
         elif automaton is None or automaton.accepts(step.state):
+            left = min(left, MORE_EXPANSIONS)
             yield path_to(step)
 
 

@@ -1,0 +1,53 @@
+"""The certainty of a reading, with and without a constraint that it must satisfy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from app.segmentation.constraints.constraints import Constraints
+from app.segmentation.decoding import read_line
+from app.segmentation.lattice import Edge
+from app.segmentation.line_strip import Placement
+from app.segmentation.oversegmentation import Segment
+from app.segmentation.reading import ReadLine
+from tests.support.drawn_strips import empty
+
+PLACEMENT = Placement(0.0, 0.0, 1.0, np.eye(3))
+
+
+def line(*places: dict[str, float], **constraints: object) -> ReadLine:
+    """The reading of signs side by side, each with the probabilities of its digits."""
+    segments = [Segment(place, place + 1, (10 * place, 0, 8, 40), 1.0, 0.0, empty(8)) for place in range(len(places))]
+    edges = [
+        [Edge(segment, "digit", digit, share, math.log(share)) for digit, share in shares.items()]
+        for segment, shares in zip(segments, places, strict=True)
+    ]
+    return read_line([*edges, []], PLACEMENT, 2, Constraints.model_validate(constraints).automaton())
+
+
+def test_constraint_decides_a_doubtful_digit_and_the_reading_becomes_certain() -> None:
+    doubtful = [{"1": 0.99}, {"7": 0.5, "1": 0.45}]
+    free, constrained = line(*doubtful), line(*doubtful, values=["11", "22"])
+    assert (free.text, constrained.text) == ("17", "11")
+    assert free.confidence < 0.7
+    assert constrained.confidence > 0.9
+
+
+def test_constraint_against_clear_ink_is_not_trusted() -> None:
+    """A slip of the pen, or another number than was said, must not be accepted as one that satisfies."""
+    clear = line({"1": 0.999}, {"7": 0.999, "1": 0.001}, values=["11"])
+    assert clear.text == "11"
+    assert clear.satisfies
+    assert clear.confidence < 0.1
+
+
+def test_hopeless_text_is_not_looked_for() -> None:
+    reading = line({"1": 0.999, "2": 1e-6}, {"7": 0.999, "1": 1e-6}, values=["21"])
+    assert (reading.text, reading.satisfies) == ("17", False)
+
+
+def test_line_that_cannot_satisfy_is_read_without_the_constraint() -> None:
+    reading = line({"1": 0.9}, {"7": 0.9}, length=3)
+    assert (reading.text, reading.satisfies) == ("17", False)
