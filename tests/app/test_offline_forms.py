@@ -91,18 +91,15 @@ def test_forms_in_json_lines_and_as_a_table(
     assert str(scans / "c.png") in third
 
 
-@pytest.mark.parametrize(
-    ("content", "named"), [('{"fields": {"meter": {"x": 2}}}', "the field 'meter', x"), ("no JSON", "Invalid JSON")]
-)
 def test_wrong_template_is_an_error_of_one_line(
-    models: Path, scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, named: str
+    models: Path, scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wrong = tmp_path / "wrong.json"
-    wrong.write_text(content)
-    assert read(models, wrong, scans, "csv") == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
-    assert named in line
+    for content, named in (('{"fields": {"meter": {"x": 2}}}', "the field 'meter', x"), ("no JSON", "Invalid JSON")):
+        (tmp_path / "wrong.json").write_text(content)
+        assert read(models, tmp_path / "wrong.json", scans, "csv") == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("error: ")
+        assert named in line
 
 
 def test_form_without_boxes_has_no_template(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

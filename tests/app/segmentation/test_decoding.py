@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from app.segmentation.constraints.automaton import accepts_text
+from app.segmentation.constraints.checksums import CHECKSUMS
 from app.segmentation.constraints.constraints import Constraints
 from app.segmentation.decoding import read_line
 from app.segmentation.lattice import Edge
@@ -41,6 +43,27 @@ def test_constraint_against_clear_ink_is_not_trusted() -> None:
     assert clear.text == "11"
     assert clear.satisfies
     assert clear.confidence < 0.1
+
+
+def doubtful_line(number: str, rng: np.random.Generator) -> list[dict[str, float]]:
+    """As a model sees it that is right about each digit as often as it says."""
+    places = []
+    for digit in number:
+        certainty = float(rng.uniform(0.6, 1))
+        other = str((int(digit) + int(rng.integers(1, 10))) % 10)
+        seen, unseen = (digit, other) if rng.random() < certainty else (other, digit)
+        places.append({seen: certainty, unseen: 1 - certainty})
+    return places
+
+
+def test_check_digits_more_than_halve_the_errors_of_doubtful_lines() -> None:
+    rng = np.random.default_rng(0)
+    numbers = [str(number) for number in range(1000, 1_000_000, 997) if accepts_text(CHECKSUMS["luhn"], str(number))]
+    lines = [(number, doubtful_line(number, rng)) for number in numbers]
+    free = sum(line(*places).text != number for number, places in lines)
+    checked = sum(line(*places, check="luhn").text != number for number, places in lines)
+    assert free > len(lines) / 2
+    assert checked < free / 2
 
 
 def test_hopeless_text_is_not_looked_for() -> None:
