@@ -16,18 +16,25 @@ STATIC = ROOT / "app/web/static"
 NODE_MODULES = ROOT / ".cache/javascript/node_modules"
 
 VALID_CLIENT_CODE = """
-import { explain, health, predict, Problem, read, ready } from "./digits.js";
+import { explain, health, predict, Problem, read, readDocument, ready } from "./digits.js";
 
 export async function useAll(file: File, canvas: HTMLCanvasElement, pixels: ImageData): Promise<string> {
   const { predictions, model } = await predict([file, canvas, pixels], { returnImage: true, retries: 1 });
   const image: string | undefined = predictions[0]?.image;
   const { text, digits } = await read(file, { timeoutMs: 1000, signal: new AbortController().signal });
   const [left, top]: number[] = digits[0]?.box ?? [];
+  const { readings, page } = await read(file, { alternatives: 5, values: ["31", "32"], check: "luhn" });
+  const likeliest: string | undefined = readings[0]?.alternatives[0]?.text;
+  const marks: string[] = readings[0]?.signs.filter(({ kind }) => kind === "slash").map((sign) => sign.text) ?? [];
+  const { pages } = await readDocument(file, { pages: "1-2", alternatives: 2 });
+  const firstPage: string | undefined = pages[0]?.text;
+  const corners: [number, number][] | null = page.sheet;
   const { explanation } = await explain(canvas, { digit: 7, service: "https://digits.example/" });
   const attributions: number[][] = explanation.attributions;
   const isReady: boolean = await ready();
   const { device } = await health({ apiKey: "a key" });
-  return [model.name, image, text, left, top, attributions.length, isReady, device].join();
+  return [model.name, image, text, left, top, likeliest, marks, corners, firstPage,
+          attributions.length, isReady, device].join();
 }
 
 export function describe(error: unknown): string {
@@ -41,6 +48,8 @@ INVALID_CLIENT_CALLS = [
     "explain([file])",
     'explain(file, { digit: "7" })',
     "read(file, { returnImage: true })",
+    'read(file, { alternatives: "5" })',
+    'read(file).then(({ readings }) => readings[0].signs[0].kind === "dash")',
     "ready().then((isReady) => isReady.status)",
 ]
 
@@ -64,7 +73,8 @@ export const infer: operations["v2_infer"]["requestBody"]["content"]["applicatio
   inputs: [{ name: "image", shape: [1], datatype: "BYTES", data: ["iVBORw0KGgo="] }],
 };
 export const digitOf = ({ explanation }: Answer<"explain">): number => explanation.digit;
-export const firstLine = ({ lines }: Answer<"read">): string | undefined => lines[0];
+export const firstLine = (answer: Answer<"read">): string | undefined =>
+  "pages" in answer ? answer.pages[0]?.lines[0] : answer.lines[0];
 export const row = ({ predictions }: Answer<"v1_explain">): number[] | undefined => predictions[0];
 """
 INVALID_API_CODE = [

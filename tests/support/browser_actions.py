@@ -7,6 +7,8 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, Response, Route, expect
 
+from training.evaluation.sheets.kinds import KINDS, make_sheet
+
 Stroke = list[tuple[float, float]]  # points, as fractions of the drawing pad's width and height
 SEVEN: Stroke = [(0.30, 0.25), (0.69, 0.25), (0.60, 0.45), (0.48, 0.78)]
 ONE: Stroke = [(0.52, 0.20), (0.48, 0.80)]
@@ -59,6 +61,12 @@ def expect_digit(page: Page, digit: int) -> None:
     expect(page.locator("#digit")).to_have_text(str(digit))
 
 
+def expect_lines(page: Page, *lines: str) -> None:
+    """Waits for these lines on a page of several digits."""
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("summary .line-text")).to_have_text(lines)
+
+
 def hold_requests(page: Page, url: str) -> list[Route]:
     """Leaves the page's requests to this URL pattern unanswered from now on. Returns the growing list of them."""
     held: list[Route] = []
@@ -85,6 +93,13 @@ def accessibility_violations(page: Page, axe: str) -> list[dict[str, Any]]:
 
 def drop_file(page: Page, name: str, content_type: str, content: bytes) -> None:
     dispatch_file(page, "drop", name, content_type, content)
+
+
+def drop_photographed_sheet(page: Page, kind: str) -> None:
+    """Drops a generated photograph of a sheet of numbers and waits until its lines are read."""
+    page.get_by_text("Several").click()
+    drop_file(page, "sheet.jpg", "image/jpeg", make_sheet(KINDS[kind], (1, 0)).content)
+    expect(page.locator("#lines > li").first).to_be_visible()
 
 
 def paste_file(page: Page, name: str, content_type: str, content: bytes) -> None:

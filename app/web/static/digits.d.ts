@@ -28,6 +28,28 @@ export interface ExplainOptions extends PredictOptions {
   digit?: number;
 }
 
+export interface ReadOptions extends Options {
+  /** How many of the likeliest readings of each line to return. Default: 1. */
+  alternatives?: number;
+  /** Every line has this many digits. */
+  length?: number;
+  /** Every line matches this regular expression of the service's subset. */
+  pattern?: string;
+  /** Every line is one of these texts. A text with a comma needs a pattern. */
+  values?: string[];
+  /** Every line has a valid checksum of this kind, or is a date. */
+  check?: Check;
+  /** A template that the service's operator keeps, by its name. */
+  template?: string;
+}
+
+export interface ReadDocumentOptions extends ReadOptions {
+  /** Which pages to read, such as "2-5" or "1,4-6". Default: all. */
+  pages?: string;
+}
+
+export type Check = "luhn" | "mod97" | "ean13" | "isbn" | "date";
+
 export interface ModelName {
   name: string;
   version: number;
@@ -52,21 +74,99 @@ export interface Predictions {
   predictions: Prediction[];
 }
 
+/** Left, top, width and height in pixels of the picture, upright after EXIF rotation. */
+export type Box = [number, number, number, number];
+
 export interface ReadDigit {
   digit: number;
   confidence: number;
   accepted: boolean;
-  /** Left, top, width and height in pixels of the picture. */
-  box: [number, number, number, number];
+  box: Box;
 }
 
-export interface Reading {
-  model: ModelName;
-  /** All lines, separated by line breaks. */
+export type SignKind =
+  | "digit"
+  | "point"
+  | "comma"
+  | "colon"
+  | "minus"
+  | "plus"
+  | "slash"
+  | "bracket"
+  | "percent"
+  | "equals"
+  | "space"
+  | "other";
+
+export interface Sign {
+  kind: SignKind;
+  /** What stands there. Empty for "other": ink that is none of these. */
   text: string;
+  confidence: number;
+  accepted: boolean;
+  box: Box;
+}
+
+/** What stands in a field of a form. */
+export interface FieldReading {
+  /** With marks and spaces; empty if nothing stands there. */
+  text: string;
+  /** The calibrated probability that the text is right. */
+  confidence: number;
+  /** Whether the confidence suffices, and the constraints are satisfied. */
+  accepted: boolean;
+  /** Whether the text satisfies the constraints, if there are any. */
+  satisfied: boolean;
+  box: Box;
+  /** The likeliest readings, as many as `alternatives` asks for; the first is `text`. */
+  alternatives: { text: string; probability: number }[];
+}
+
+export interface ReadLine extends FieldReading {
+  /** From left to right. */
+  signs: Sign[];
+}
+
+/** How the page lay on the picture. */
+export interface Placed {
+  /** By how many degrees, counterclockwise, the picture was turned to be read. */
+  turned: 0 | 90 | 180 | 270;
+  /** The corners of the sheet of paper, in pixels of the picture; null if the whole picture was read. */
+  sheet: [number, number][] | null;
+}
+
+export interface PageContents {
+  /** All lines as they stand, separated by line breaks. */
+  text: string;
+  /** The digits alone of each line that has any. */
   lines: string[];
   /** Line by line, from left to right. */
   digits: ReadDigit[];
+  /** The lines, from top to bottom. */
+  readings: ReadLine[];
+  /** With `template`: its fields, by name. */
+  fields?: Record<string, FieldReading>;
+  page: Placed;
+}
+
+export interface Reading extends PageContents {
+  model: ModelName;
+}
+
+/** One page of a document; without digits if it is blank. */
+export interface DocumentPage extends PageContents {
+  /** Of the page in the document, from 1. */
+  number: number;
+  /** Of the page, in the pixels of its boxes. */
+  width: number;
+  height: number;
+}
+
+export interface ReadDocument {
+  model: ModelName;
+  /** The pages' texts, separated by form feeds. */
+  text: string;
+  pages: DocumentPage[];
 }
 
 export interface Explanation {
@@ -115,7 +215,10 @@ export class Problem extends Error {
 export function predict(pictures: Picture | Picture[], options?: PredictOptions): Promise<Predictions>;
 
 /** Reads a picture that shows several digits, on one line or more. Rejects with a `Problem`. */
-export function read(picture: Picture, options?: Options): Promise<Reading>;
+export function read(picture: Picture, options?: ReadOptions): Promise<Reading>;
+
+/** Reads a PDF document, or a TIFF file of several pages. Rejects with a `Problem`. */
+export function readDocument(file: Blob, options?: ReadDocumentOptions): Promise<ReadDocument>;
 
 /** Reads a picture of one digit and explains which pixels are evidence for it. Rejects with a `Problem`. */
 export function explain(picture: Picture, options?: ExplainOptions): Promise<ExplainedPrediction>;

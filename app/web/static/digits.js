@@ -18,7 +18,13 @@ export function predict(pictures, options = {}) {
 
 /** Reads a picture that shows several digits, on one line or more. */
 export function read(picture, options = {}) {
-  return post("read", picture, options);
+  const { alternatives, length, pattern, values, check, template, pages } = options;
+  return post("read", picture, options, { alternatives, length, pattern, values, check, template, pages });
+}
+
+/** Reads a PDF document, or a TIFF file of several pages. */
+export function readDocument(file, options = {}) {
+  return read(file, options);
 }
 
 /** Reads a picture of one digit and explains which pixels are evidence for it, or for `options.digit`. */

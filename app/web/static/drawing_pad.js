@@ -11,14 +11,13 @@ const MAGNIFIED = 4; // screen pixels for a pixel of a picture; from here on its
 
 /**
  * Draws on `canvas` and calls `onchange(done)`: with false while a stroke is being drawn, with true after a stroke, a
- * picture, undo and clear. `pen` marks where the arrow keys have moved the pen; `boxes` holds the boxes around digits.
+ * picture, undo and clear. `pen` marks where the arrow keys have moved the pen.
  * The paper is white and the ink black in every colour scheme: the drawing is the model's input.
  */
 export class DrawingPad {
-  constructor({ canvas, pen, boxes }, onchange) {
+  constructor({ canvas, pen }, onchange) {
     this.canvas = canvas;
     this.pen = pen;
-    this.boxes = boxes;
     this.context = canvas.getContext("2d", { alpha: false });
     this.onchange = onchange;
     this.marks = []; // strokes {points} and pictures {file, bitmap}, oldest first
@@ -83,31 +82,12 @@ export class DrawingPad {
     return sheet;
   }
 
-  /** Draws a labelled box around each of these digits of `content()`. */
-  showBoxes(digits) {
-    this.boxes.replaceChildren(
-      ...digits.map(({ digit, accepted, box }) => {
-        const frame = document.createElement("span");
-        const [left, top, width, height] = this.boxOnCanvas(box).map((fraction) => `${fraction * 100}%`);
-        Object.assign(frame.style, { left, top, width, height });
-        frame.className = accepted ? "box" : "box doubtful";
-        frame.dataset.digit = accepted ? digit : `${digit}?`;
-        return frame;
-      }),
-    );
-  }
-
-  /** A box [x, y, width, height] in pixels of `content()`, as fractions of the canvas's width and height. */
-  boxOnCanvas([x, y, width, height]) {
+  /** Where `content()` lies on the canvas: a pixel x is at left + x * scaleX, as a fraction of the canvas's width. */
+  placement() {
     const strokes = { left: 0, top: 0, scale: HEIGHT / SENT_HEIGHT };
     const { left, top, scale } = this.picture ? this.fit(this.marks.at(-1).bitmap) : strokes;
-    const { width: canvasWidth, height: canvasHeight } = this.canvas;
-    return [
-      (left + x * scale) / canvasWidth,
-      (top + y * scale) / canvasHeight,
-      (width * scale) / canvasWidth,
-      (height * scale) / canvasHeight,
-    ];
+    const { width, height } = this.canvas;
+    return { left: left / width, top: top / height, scaleX: scale / width, scaleY: scale / height };
   }
 
   change(apply) {

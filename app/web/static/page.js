@@ -5,14 +5,17 @@ import { takePicture } from "./camera.js";
 import { explain, health, Problem, predict, read } from "./digits.js";
 import { DrawingPad } from "./drawing_pad.js";
 import * as ondeviceSwitch from "./ondevice_switch.js";
+import { clearOverlay, markLine, showOverlay } from "./page_overlay.js";
+import * as readLines from "./read_lines.js";
 import * as resultPanel from "./result_panel.js";
 import { switchLanguage, translate, translatePage } from "./translations.js";
 
 const LIVE_INTERVAL_MS = 100; // the shortest time between two requests while a stroke is being drawn
+const ALTERNATIVES = 5; // readings of each line to choose from
 const EXPLAIN_DELAY_MS = 250; // after a stroke, so that a digit of several strokes is explained once
 
 const $ = (id) => document.getElementById(id);
-const pad = new DrawingPad({ canvas: $("pad"), pen: $("pen"), boxes: $("boxes") }, onDrawingChange);
+const pad = new DrawingPad({ canvas: $("pad"), pen: $("pen") }, onDrawingChange);
 let controller = new AbortController(); // aborts the request in flight and its explanation
 let inFlight = false;
 let lastRequestAt = 0; // of performance.now()
@@ -24,11 +27,13 @@ let render = () => resultPanel.showEmpty(facts()); // shows the current result a
 resultPanel.initialize((digit) => showExplanationOf(digit));
 apiKey.initialize(onKeyEntered);
 ondeviceSwitch.initialize(onSwitchTurned);
+readLines.initialize(markLine);
 $("undo").addEventListener("click", () => pad.undo());
 $("clear").addEventListener("click", () => pad.clear());
 $("choose").addEventListener("click", () => chooseFile());
 $("snap").addEventListener("click", useCamera);
 $("file").addEventListener("change", onFileChosen);
+$("copy").addEventListener("click", copyText);
 $("modes").addEventListener("change", (event) => changeMode(event.target.value));
 $("language").addEventListener("click", onLanguageClick);
 window.addEventListener("resize", () => pad.resize() && onDrawingChange(true));
@@ -89,7 +94,7 @@ function changeMode(mode) {
 /** `done`: false while a stroke is being drawn. */
 function onDrawingChange(done) {
   clearTimeout(retryTimer);
-  if (pad.empty) pad.showBoxes([]); // otherwise they stay until the next result
+  if (pad.empty) clearOverlay(); // otherwise they stay until the next result
   $("undo").disabled = $("clear").disabled = pad.empty;
   if (done) {
     controller.abort();
@@ -145,11 +150,14 @@ async function readOne(done, signal) {
 async function readSeveral(signal) {
   if (ondeviceSwitch.isOnDevice()) throw severalOnDevice();
   const start = performance.now();
-  const reading = await read(sentPicture, { signal, retries: 0, apiKey: apiKey.storedKey() });
+  const options = { alternatives: ALTERNATIVES, signal, retries: 0, apiKey: apiKey.storedKey() };
+  const reading = await read(sentPicture, options);
+  const { model, pages = [reading] } = reading; // pages: of a document
   const elapsedMs = performance.now() - start;
   if (signal.aborted) return;
-  show(() => resultPanel.showReading(reading, facts(reading.model, elapsedMs)));
-  pad.showBoxes(reading.digits);
+  show(() => resultPanel.showPages(pages, facts(model, elapsedMs)));
+  if (pad.previewable) showOverlay(pages[0], pad.placement());
+  else clearOverlay();
 }
 
 /** Adds the explanation of `digit`, or of the digit that was read, to the result. Without one, the result stays. */
@@ -192,6 +200,12 @@ function showAll() {
   render();
 }
 
+async function copyText() {
+  await navigator.clipboard.writeText(readLines.chosenText());
+  $("copy").textContent = translate("copied");
+  resultPanel.announce([translate("copied")]);
+}
+
 function onLanguageClick() {
   switchLanguage();
   showAll();
@@ -200,13 +214,15 @@ function onLanguageClick() {
 function showPaper() {
   ondeviceSwitch.showNote();
   $("paper").classList.toggle("used", !pad.empty);
+  $("main").dataset.content = pad.picture ? "picture" : "strokes"; // a picture has its lines beside it
+  if (pad.resize()) clearOverlay();
   $("hint").textContent = translate(pad.mode === "one" ? "hintOne" : "hintSeveral");
   $("unshown").textContent = pad.previewable ? "" : translate("noPreview", { name: pad.picture.name });
 }
 
 function showProblem(problem) {
   if (problem.status === 401) return askForKey();
-  pad.showBoxes([]);
+  clearOverlay();
   show(() => resultPanel.showProblem(problem, pad.picture?.name, facts()));
   if (problem.retryAfter) retryTimer = setTimeout(() => readDrawing(true), problem.retryAfter * 1000);
 }
@@ -251,7 +267,7 @@ function onSwitchTurned() {
 
 function askForKey() {
   const refused = apiKey.showForm();
-  pad.showBoxes([]);
+  clearOverlay();
   if (refused) showMessage("keyRefused", "keyRefusedDetail");
   else showMessage("keyNeeded", "keyNeededDetail");
 }

@@ -1,5 +1,6 @@
 // The right-hand side of the page: the result, its confidence, the image that the model received and the explanation.
 
+import { chosenText, clearLines, showLines } from "./read_lines.js";
 import { formatPercent, translate, translateProblem } from "./translations.js";
 
 // The lowest confidence of each verbal level, and the level's message.
@@ -45,14 +46,25 @@ function confidenceLevel(confidence) {
   return message;
 }
 
-export function showReading({ text, digits }, facts) {
+export function showPages(pages, facts) {
+  const digits = pages.flatMap((page) => page.digits);
   const count = digits.length;
   const uncertain = digits.filter(({ accepted }) => !accepted).length;
   const percent = formatPercent(Math.min(...digits.map(({ confidence }) => confidence)), 2);
   const summary = translate(count === 1 ? "oneDigit" : "digits", { count, percent });
   if (count === 0) show("unsure", "", translate("noDigits"), "");
-  else show("read", text, summary, uncertain ? translate("uncertainDigits", { count: uncertain }) : "");
+  else show("read", "", summary, pageDetail(uncertain, pages[0]));
+  showLines(pages.flatMap((page) => page.readings));
+  announce([chosenText(), $("words").textContent, $("detail").textContent]);
   showFacts(facts);
+}
+
+function pageDetail(uncertain, { page: { turned } }) {
+  const parts = [
+    uncertain > 0 && translate("uncertainDigits", { count: uncertain }),
+    turned > 0 && translate("turned", { degrees: turned }),
+  ];
+  return parts.filter(Boolean).join(" · ");
 }
 
 /** `fileName`: of the picture that the problem is about, if it came from a file. */
@@ -69,6 +81,7 @@ function show(state, digit, words, detail) {
   $("digit").ariaHidden = String(state === "unsure"); // a rejected digit is not announced as the result
   $("words").textContent = words;
   $("detail").textContent = detail;
+  clearLines();
   announce([state === "unsure" ? "" : digit, words, detail]);
   showBars(Array(10).fill(0));
   for (const context of [modelInput, explained]) {
@@ -78,7 +91,8 @@ function show(state, digit, words, detail) {
   $("decided-caption").textContent = "";
 }
 
-function announce(parts) {
+/** Screen readers say the last of these texts, not every one while a digit is drawn. */
+export function announce(parts) {
   clearTimeout(announceTimer);
   const text = parts.filter((part) => part !== "").join(", ");
   announceTimer = setTimeout(() => {
