@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from app.arrays import CLASSES, Image, Images, Probabilities
 from app.codecs.bodies import Limits
-from app.codecs.predictions import describe_prediction, is_accepted, line_texts
+from app.codecs.predictions import describe_prediction, full_text
 from app.documents.pages import open_document, pages_of
 from app.documents.pdf import can_render
 from app.errors import BodyTooLarge, ServiceError, StartupError
@@ -63,8 +63,8 @@ class PageResult:
 
     file: str
     text: str | None = None
-    confidence: float | None = None  # the least of its digits
-    accepted: bool | None = None  # whether all its digits are
+    confidence: float | None = None  # the least of its lines
+    accepted: bool | None = None  # whether all its lines are
     error: str | None = None
 
     @property
@@ -244,8 +244,9 @@ def page_result(name: str, reader: PageReader | str, threshold: float) -> PageRe
     if isinstance(reader, str):
         return PageResult(name, error=reader)
     lines = reader.page.lines
-    confidence = min((digit.confidence for line in lines for digit in line.digits), default=0.0)
-    return PageResult(name, "\n".join(line_texts(lines)), confidence, accepted=confidence >= threshold)
+    confidence = min((line.confidence for line in lines), default=0.0)
+    accepted = bool(lines) and all(line.is_accepted(threshold) for line in lines)
+    return PageResult(name, full_text(lines), confidence, accepted)
 
 
 # --- forms -----------------------------------------------------------------------------------------------------------
@@ -274,7 +275,7 @@ def form_result(name: str, form: Mapping[str, ReadField] | str, template: Templa
     if isinstance(form, str):
         return FormResult(name, dict.fromkeys(template.fields, FieldResult("", 0.0, accepted=False)), error=form)
     found = {
-        field: FieldResult(read.text, read.confidence, is_accepted(read, threshold)) for field, read in form.items()
+        field: FieldResult(read.text, read.confidence, read.is_accepted(threshold)) for field, read in form.items()
     }
     accepted = all(result.accepted for result in found.values())
     return FormResult(name, found, min(result.confidence for result in found.values()), accepted)

@@ -144,7 +144,7 @@ class LineReading(FieldReading):
 
 
 class PageContents(BaseModel):
-    text: str = Field(description="The lines, with a line break between them.")
+    text: str = Field(description="The lines as they stand, with marks and spaces, and a line break between them.")
     lines: list[str] = Field(description="The digits of each line; empty if there is ink but no digit.")
     digits: list[PageDigit] = Field(description="All digits, in reading order.")
     readings: list[LineReading] = Field(description="The lines with their marks, from the top to the bottom.")
@@ -225,9 +225,8 @@ def describe_page(model: ModelInfo, page: Page, fields: Mapping[str, ReadField] 
         for line in lines
         for digit in line.digits
     ]
-    texts = line_texts(lines)
     placed = {"turned": page.turned, "sheet": page.sheet}
-    document: dict[str, Any] = {"text": "\n".join(texts), "lines": texts, "digits": digits}
+    document: dict[str, Any] = {"text": full_text(lines), "lines": line_texts(lines), "digits": digits}
     document["readings"] = [describe_line(line, threshold) for line in lines]
     if fields is not None:
         document["fields"] = {name: describe_reading(field, field.box, threshold) for name, field in fields.items()}
@@ -249,16 +248,12 @@ def describe_line(line: ReadLine, threshold: float) -> dict[str, Any]:
     return describe_reading(line, line.box, threshold) | {"signs": signs}
 
 
-def is_accepted(reading: ReadLine | ReadField, threshold: float) -> bool:
-    return reading.satisfies and reading.confidence >= threshold
-
-
 def describe_reading(reading: ReadLine | ReadField, box: Box, threshold: float) -> dict[str, Any]:
     """As `FieldReading`."""
     return {
         "text": reading.text,
         "confidence": np.float32(reading.confidence),
-        "accepted": is_accepted(reading, threshold),
+        "accepted": reading.is_accepted(threshold),
         "satisfied": reading.satisfies,
         "box": box,
         "alternatives": [{"text": text, "probability": np.float32(share)} for text, share in reading.alternatives],
@@ -288,6 +283,11 @@ def describe_prediction(row: Probabilities, threshold: float) -> dict[str, Any]:
     digit = int(row.argmax())
     accepted = row.item(digit) >= threshold
     return {"digit": digit, "confidence": row[digit], "probabilities": row, "accepted": accepted}
+
+
+def full_text(lines: Sequence[ReadLine]) -> str:
+    """The lines as they stand, with their marks and spaces; without those that are none of the signs that are read."""
+    return "\n".join(line.text for line in lines if line.text)
 
 
 def line_texts(lines: Sequence[ReadLine]) -> list[str]:

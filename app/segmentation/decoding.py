@@ -13,6 +13,7 @@ from app.segmentation.reading import Reading, ReadLine, Sign
 
 COMPARED = 24  # readings among which the probability of the best one is found
 VIOLATED = 0.01  # of the lines do not satisfy what is said of them
+SPECK = 0.2  # heights: a lower segment that is no mark is dust
 TEMPERATURE = 0.5  # of the paths' scores
 
 
@@ -65,5 +66,7 @@ def signs_of(path: Path, placement: Placement) -> Iterator[Sign]:
         left, top, width, height = edge.segment.box
         if edge.space:
             yield Sign("space", " ", edge.space, placement.on_picture((end, top, max(1, left - end), height)))
+        if edge.kind == "other" and edge.segment.height < SPECK:
+            continue
         yield Sign(edge.kind, edge.text, edge.confidence, placement.on_picture(edge.segment.box))
         end = left + width

@@ -44,6 +44,7 @@ SPACE_MARGIN = 0.22  # and so many heights more
 COLUMNS = 2.5  # heights: a wider gap is a space anyway
 SPACE_SHARPNESS = 20.0  # change of a space's log odds for each height
 
+MAX_MARKS = 0.98  # share of marks in a segment's probability: digits keep a chance
 BRIDGING: Set[SignKind] = {"percent"}  # consists of parts beside each other
 
 HOPELESS = 12.0  # a text so much less likely than the likeliest is not looked for
@@ -111,7 +112,7 @@ def lattice_edges(
 def edges_of(candidate: Candidate, penalty: float) -> Iterator[Edge]:
     """A segment as each digit, as each mark that it may be, and as none."""
     segment, row, marks = candidate
-    rest = 1 - max((mark.fit for mark in marks), default=0.0)
+    rest = 1 - min(MAX_MARKS, sum(mark.fit for mark in marks))
     for digit, probability in enumerate(row):
         score = math.log(max(rest * probability, LEAST_PROBABILITY)) - segment.penalty - penalty
         yield Edge(segment, "digit", str(digit), rest * probability, score)

@@ -23,8 +23,9 @@ LEAST_OVERLAP = 0.4  # of the lower one's rows: two neighbours on one line share
 POINT_SIZE = 0.6  # pens: a smaller speck is no point
 POINT_ROWS = 0.1, 0.3  # at least so far below its neighbour's top, and at most so far below its base
 HANGING = 0.45  # of its neighbour's height: a comma reaches no further below its base
+FEW_POINTS = 12  # or as many as there are other components
 POINT_REACH = 0.8  # its distance to a digit beside it
-UNDER_OVERHANG = 0.2  # a point may stand below the right end of a 7
+UNDER_OVERHANG = 0.2  # a point may stand below the end of a 7
 MAX_COMPONENTS = 1000  # that are looked at, the largest: the smaller ones of more are noise
 LEAST_DOTS = 12  # of a dotted pen's stroke
 
@@ -44,7 +45,9 @@ def find_lines(page: Ink) -> tuple[list[list[Component]], Labels]:
     if not large:
         return [], labels
     lines = group_into_lines(join_broken_strokes(large, typical_height(large)))
-    attach_points(possible_points(components, pen_width(page)), lines)
+    points = possible_points(components, pen_width(page))
+    if len(points) <= max(FEW_POINTS, len(large)):  # more are noise
+        attach_points(points, lines)
     return lines, labels
 
 
@@ -239,7 +242,12 @@ def attach_points(points: Sequence[Component], lines: Sequence[list[Component]])
         beside = np.maximum(left - x, x - right)
         in_rows = (point.top >= top + POINT_ROWS[0] * heights) & (point.bottom <= bottom + POINT_ROWS[1] * heights)
         near = in_rows & (beside <= POINT_REACH * heights) & (bottom - top > SMALL * heights)
-        within = (x > left) & (x < right - UNDER_OVERHANG * heights) & (point.top < bottom) & (point.bottom > top)
+        within = (
+            (x > left + UNDER_OVERHANG * heights)
+            & (x < right - UNDER_OVERHANG * heights)
+            & (point.top < bottom)
+            & (point.bottom > top)
+        )
         if near.any() and not within.any():
             lines[line_of[int(np.where(near, beside, np.inf).argmin())]].append(point)
 

@@ -102,7 +102,7 @@ class PageReader:
 
     def add(self, lines: Sequence[ReadLine]) -> None:
         """What was read in this turn."""
-        certainty, quarters = mean_confidence(lines), self.tried[-1]
+        certainty, quarters = typical_confidence(lines), self.tried[-1]
         if not quarters or certainty > self.best + BETTER:
             self.best = certainty
             self.page = ReadPage(lines, 90 * quarters, self.corners)
@@ -115,11 +115,11 @@ class PageReader:
         return FlatDocument(np.ascontiguousarray(np.rot90(self.ink, quarters)), to_picture, rim)
 
 
-def mean_confidence(lines: Sequence[ReadLine]) -> float:
-    """What is no sign counts as one that is not read at all."""
-    signs = [sign for line in lines for sign in line.signs if sign.kind != "space"]
-    confidences = [0.0 if sign.kind == "other" else sign.confidence for sign in signs]
-    return float(np.mean(confidences)) if confidences else 0.0
+def typical_confidence(lines: Sequence[ReadLine]) -> float:
+    """The median of the lines' means: a heading above the numbers counts little. What is no sign is not read at all."""
+    signs = [[sign for sign in line.signs if sign.kind != "space"] for line in lines if line.digits]
+    confidences = [np.mean([0.0 if sign.kind == "other" else sign.confidence for sign in line]) for line in signs]
+    return float(np.median(confidences)) if confidences else 0.0
 
 
 def turned_back(quarters: int, shape: tuple[int, ...]) -> Homography:

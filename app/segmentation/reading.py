@@ -21,6 +21,9 @@ SignKind = Literal[
 ]
 
 
+LINE_THRESHOLD = 0.9  # the least probability of the text of a line that is accepted
+
+
 class Sign(NamedTuple):
     """A sign found on a line."""
 
@@ -48,6 +51,12 @@ class ReadLine(NamedTuple):
     @property
     def text(self) -> str:
         return "".join(sign.text for sign in self.signs)
+
+    def is_accepted(self, threshold: float) -> bool:
+        """Whether the line as a whole and each of its signs are certain enough. `threshold`: of a sign."""
+        signs = [sign for sign in self.signs if sign.kind != "space"]
+        certain = all(sign.kind != "other" and sign.confidence >= threshold for sign in signs)
+        return certain and self.satisfies and self.confidence >= LINE_THRESHOLD
 
     @property
     def box(self) -> Box:

@@ -29,10 +29,13 @@ HIGH = 0.7  # heights: a component as high as a digit
 WIDEST = 1.0  # heights: of a single digit
 THIN_STROKE = 1.7  # pens: a single stroke's ink, for each pixel of its length, is no more
 WIDEST_RUN = 1.8  # pens, measured across: in a row of a single stroke,
+FEWEST_ROWS = 8  # of a stroke whose bow is measured
 SPLIT_ROWS = 0.06  # except in this share of its rows
 SLASH_LEAN = 6.0  # log odds of a slash against a 1 for each column that it leans more for each row,
 SLASH_HEIGHT = 25.0  # and for each height that it is longer than the digits
 RING = 0.2  # heights: a lower part is a point and no ring of a percent sign
+COMMA_LENGTH = 0.12  # heights: a low mark that is longer than the pen is wide by more is a comma rather than a point
+COMMA_BOTTOM = 1.05  # heights: and one that reaches further down
 SMALL_PART = 0.5  # pens: smaller parts of a segment are specks
 
 
@@ -163,9 +166,10 @@ def small_marks(shape: Shape) -> list[tuple[SignKind, str, float]]:
         return [("colon", ":", fit_of_colon(shape)), ("equals", "=", fit_of_equals(shape))]
     if len(shape.parts) != 1:
         return []
+    low, commas = fit_of_low_mark(shape), share_of_commas(shape)
     return [
-        ("point", ".", fit_of_point(shape)),
-        ("comma", ",", fit_of_comma(shape)),
+        ("point", ".", low * (1 - commas)),
+        ("comma", ",", low * commas),
         ("minus", "-", fit_of_minus(shape)),
         ("plus", "+", fit_of_plus(shape)),
     ]
@@ -176,15 +180,16 @@ def is_dot(width: float, height: float, pen: float) -> float:
     return between(size, 0.7 * pen, 1.9 * pen + 0.07, 0.04) * between(narrow / size, 0.5, 2, 0.15)
 
 
-def fit_of_point(shape: Shape) -> float:
-    place = between(shape.bottom, 0.82, 1.25, 0.08) * between(shape.top, 0.7, 1.1, 0.08)
-    return is_dot(shape.width, shape.height, shape.pen) * place
+def fit_of_low_mark(shape: Shape) -> float:
+    """A point or a comma: small, at the base line."""
+    size = between(max(shape.width, shape.height), 0.7 * shape.pen, 0.6, 0.04) * between(shape.width, 0, 0.38, 0.06)
+    return size * between(shape.bottom, 0.82, 1.6, 0.08) * between(shape.top, 0.62, 1.15, 0.06)
 
 
-def fit_of_comma(shape: Shape) -> float:
-    size = between(shape.height, shape.pen + 0.13, 0.6, 0.05) * between(shape.width, 0, 0.35, 0.06)
-    place = between(shape.bottom, 1.06, 1.6, 0.06) * between(shape.top, 0.65, 1.1, 0.08)
-    return size * place
+def share_of_commas(shape: Shape) -> float:
+    """A comma is longer than a point, which is as long as the pen is wide, and reaches further down."""
+    odds = (shape.height - shape.pen - COMMA_LENGTH) / 0.03 + (shape.bottom - COMMA_BOTTOM) / 0.05
+    return 1 / (1 + math.exp(-odds))
 
 
 def fit_of_minus(shape: Shape) -> float:
@@ -256,7 +261,11 @@ class Stroke(NamedTuple):
 def single_stroke(ink: NDArray[np.bool_], pen: float) -> Stroke | None:
     """None if there is more: a loop, a corner or a bar."""
     height, width = ink.shape
-    if np.count_nonzero(ink) > THIN_STROKE * pen * math.hypot(height, width):
+    if (
+        height < 2 * pen
+        or height < FEWEST_ROWS
+        or np.count_nonzero(ink) > THIN_STROKE * pen * math.hypot(height, width)
+    ):
         return None
     counts = ink.sum(axis=1)
     inked = counts > 0

@@ -30,6 +30,10 @@ class ReadField(NamedTuple):
     box: Box  # in pixels of the picture as it was sent, upright
     satisfies: bool  # its constraints
 
+    def is_accepted(self, threshold: float) -> bool:
+        """`threshold`: of a sign. An empty field is not."""
+        return self.satisfies and bool(self.lines) and all(line.is_accepted(threshold) for line in self.lines)
+
     @property
     def text(self) -> str:
         return "\n".join(line.text for line in self.lines)

@@ -120,11 +120,11 @@ def test_one_mnist_digit_is_a_page_too(client: TestClient, seven_png: bytes) -> 
     assert read(client, seven_png)["text"] == "7"
 
 
-def test_points_and_dashes_between_digits_are_ignored(client: TestClient, test_digits: Digits) -> None:
+def test_dash_between_digits_is_in_the_text_and_no_digit(client: TestClient, test_digits: Digits) -> None:
     page = digit_page(test_digits, [[0, 1, 2, 3]])
-    page[88:94, 20 + 84 - 4 : 20 + 84 + 2] = 0
     page[58:63, 20 + 2 * 84 - 14 : 20 + 2 * 84 + 10] = 0
-    assert read(client, encode(page))["text"] == "7210"
+    document = read(client, encode(page))
+    assert (document["text"], document["lines"]) == ("72-10", ["7210"])
 
 
 def test_blank_page_is_refused(client: TestClient) -> None:
