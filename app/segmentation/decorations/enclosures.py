@@ -9,6 +9,7 @@ a grid in perspective, of a table drawn by hand and the inside of a ring are the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,15 +23,22 @@ from app.segmentation.decorations.regions import Region, components_of
 SMALLEST_ENCLOSURE = 32  # pixels: its shorter side
 MOST_INK = 0.5  # of an enclosure's convex hull
 MAX_REGIONS = 1000  # of one component: a squared page has fewer cells that can hold a digit
-WRITING_HEIGHT = 0.35  # of a cell: lower ink in it is a point
+WRITING_HEIGHT = 0.25  # of a cell: lower ink in it is a point
 DIGIT_HEIGHT = 0.5  # of a cell that is as narrow as a zero: lower ink in it is the zero's stroke
+WRITING_STROKES = 4  # widths of a stroke: lower ink is a point
 WIDE = 0.8  # heights: zeros are narrower
 CONVEXITY = 0.8  # of a cell: its share of its convex hull
 OPEN_SHARE = 0.12  # of a cell's outline: so much of it may be open
 CELL_AREA = 0.2  # of the cells that hold writing: the others are no smaller
 LEAST_COVERED = 0.5  # of an enclosure's convex hull: the share of its cells, else it is writing with an underline
+RING_COVERED = 0.75  # the least that the inside of a ring covers, unless a digit in it touches it on two sides
+RING_CLOSED = 0.85  # of the hull of such a ring: the share that is near ink
+RING_BOW = 0.04  # of its shorter side: it is no further from its hull
 LOOSE_ENDS = 0.06  # of an enclosure's shorter side: its outline may have such gaps
 BOW = 0.02  # of a cell's longer side: its sides are no further from straight
+LOOSE_WITHIN = 0.42  # of a cell's shorter side: what is left of its outline within it is lower than that,
+LOOSE_AROUND = 0.7  # around it lower than that,
+LOOSE_REACH = 0.15  # and no further from it
 THICKEST = 0.2  # of a cell's shorter side: no outline is thicker
 SOFT_EDGE = 1.5  # pixels on each side of an outline
 
@@ -39,29 +47,42 @@ def find_enclosures(page: Mask) -> Mask | None:
     """The mask of the outlines of all enclosures on a binarized page; None if there are none."""
     found = np.zeros_like(page)
     reach = stroke_width(page)
-    for component in components_of(page, may_be_enclosure):
-        outline = outline_of(component.mask, page[component.within], reach)
+    for within, component in components_of(page, may_be_enclosure):
+        others = np.asarray(cv2.bitwise_and(page[within], cv2.bitwise_not(component)), np.uint8)
+        outline = outline_of(Candidate(component, others, convex_hull(component), reach))
         if outline is not None:
-            found[component.within] |= outline
+            found[within] |= outline
     return found if found.any() else None
+
+
+class Candidate(NamedTuple):
+    """A connected component that may be an enclosure. Its masks have one shape (H, W)."""
+
+    component: Mask
+    others: Mask  # what other components have in its part of the page
+    hull: Mask  # the component's convex hull
+    reach: float  # the width of the page's strokes in pixels
 
 
 def may_be_enclosure(box: Box, area: int) -> bool:
     return min(box.width, box.height) >= SMALLEST_ENCLOSURE and area <= MOST_INK * box.width * box.height
 
 
-def outline_of(component: Mask, page: Mask, reach: float) -> Mask | None:
-    """The outline of an enclosure; None if the component is none. `reach`: the width of the page's strokes."""
-    hull = convex_hull(component)
-    free = np.asarray(cv2.bitwise_and(hull, cv2.bitwise_not(component)), np.uint8)
-    regions = possible_cells(free, hull, reach)
+def outline_of(candidate: Candidate) -> Mask | None:
+    """The outline of an enclosure; None if the candidate is none."""
+    free = np.asarray(cv2.bitwise_and(candidate.hull, cv2.bitwise_not(candidate.component)), np.uint8)
+    regions = possible_cells(free, candidate)
     for region in regions:
         free[region.within][region.mask > 0] = 0
-    if cv2.countNonZero(cv2.bitwise_and(free, page)):
-        regions += possible_cells(without_leaks(free), hull, reach)
-    cells = cells_among(regions, page)
-    covered = sum(cv2.countNonZero(cell.mask) for cell in cells)
-    return between_and_around(cells, component) if covered > LEAST_COVERED * cv2.countNonZero(hull) else None
+    if cv2.countNonZero(cv2.bitwise_and(free, candidate.others)):
+        regions += possible_cells(without_leaks(free), candidate)
+    cells = cells_among(regions, candidate)
+    covered = sum(cv2.countNonZero(cell.mask) for cell in cells) / cv2.countNonZero(candidate.hull)
+    if covered < RING_COVERED and len(cells) <= 2:
+        ring = ring_along_hull(candidate)
+        if ring is not None:
+            return ring
+    return between_and_around(cells, candidate.component) if covered > LEAST_COVERED else None
 
 
 def convex_hull(mask: Mask) -> Mask:
@@ -80,15 +101,15 @@ def without_leaks(free: Mask) -> Mask:
 # --- cells -----------------------------------------------------------------------------------------------------------
 
 
-def possible_cells(free: Mask, hull: Mask, reach: float) -> list[Region]:
-    well_inside = np.asarray(cv2.erode(hull, np.ones((3, 3), np.uint8)), np.uint8)
-    regions = [closed(region, reach) for region in large_regions(free)]
+def possible_cells(free: Mask, candidate: Candidate) -> list[Region]:
+    well_inside = np.asarray(cv2.erode(candidate.hull, np.ones((3, 3), np.uint8)), np.uint8)
+    regions = [closed(region, candidate.reach) for region in large_regions(free)]
     return [region for region in regions if is_compact(region.mask) and is_surrounded(region, well_inside)]
 
 
-def cells_among(regions: list[Region], page: Mask) -> list[Region]:
+def cells_among(regions: list[Region], candidate: Candidate) -> list[Region]:
     """The cells of an enclosure, empty ones included; none if no cell holds writing."""
-    written = [holds_writing(region, page) for region in regions]
+    written = [writing_height(region, candidate) >= least_writing(region, regions, candidate) for region in regions]
     if not any(written):
         return []
     areas = np.array([cv2.countNonZero(region.mask) for region in regions])
@@ -130,12 +151,25 @@ def is_surrounded(region: Region, well_inside: Mask) -> bool:
     return bool(np.count_nonzero(well_inside[region.within][y, x] == 0) <= OPEN_SHARE * len(outline))
 
 
-def holds_writing(region: Region, page: Mask) -> bool:
-    """Whether a cell holds ink that is high enough for a digit. Else it may be the inside of a zero."""
-    inside = cv2.bitwise_and(page[region.within], cv2.erode(region.mask, np.ones((5, 5), np.uint8)))
-    height, width = region.mask.shape
-    least = WRITING_HEIGHT if width >= WIDE * height else DIGIT_HEIGHT
-    return bool(cv2.boundingRect(inside)[3] >= least * height)
+def writing_height(cell: Region, candidate: Candidate) -> int:
+    """In pixels."""
+    # Ink that is connected to the outline is a part of it near the cell's sides.
+    inside = candidate.others[cell.within] & inner_part(cell.mask, 2)
+    inside |= candidate.component[cell.within] & inner_part(cell.mask, round(1.5 * candidate.reach))
+    return int(cv2.boundingRect(inside)[3])
+
+
+def least_writing(cell: Region, cells: list[Region], candidate: Candidate) -> float:
+    """The least height of ink in a cell, in pixels, that makes it a cell. Else it may be the inside of a zero."""
+    height, width = cell.mask.shape
+    may_be_zero = len(cells) == 1 and width < WIDE * height
+    share = DIGIT_HEIGHT if may_be_zero else WRITING_HEIGHT
+    return float(max(share * height, WRITING_STROKES * candidate.reach))
+
+
+def inner_part(mask: Mask, depth: int) -> Mask:
+    kernel = np.ones((2 * depth + 1,) * 2, np.uint8)
+    return np.asarray(cv2.erode(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=(0,)), np.uint8)
 
 
 # --- the outline -----------------------------------------------------------------------------------------------------
@@ -148,16 +182,34 @@ def between_and_around(cells: list[Region], component: Mask) -> Mask:
         inside[cell.within] |= cell.mask | within_bows(cell.mask)
     distances = distances_to(inside)
     shorter_side = float(np.median([min(cell.mask.shape) for cell in cells]))
-    reach = line_width(distances, component, THICKEST * shorter_side) + SOFT_EDGE
-    outline = np.where((distances > 0) & (distances <= reach), component, np.uint8(0))
-    return outline | loose_ends(outline, component, WRITING_HEIGHT * shorter_side)
+    width = line_width(distances, component, THICKEST * shorter_side) + SOFT_EDGE
+    outline = np.where((distances > 0) & (distances <= width), component, np.uint8(0))
+    within, around = component & inside, component & ~(inside | outline)
+    low, high = LOOSE_WITHIN * shorter_side, LOOSE_AROUND * shorter_side
+    reach = LOOSE_REACH * shorter_side
+    bowed = loose_ends(outline, within, np.inf, width + 2 * BOW * shorter_side)
+    return outline | bowed | loose_ends(outline, within, low, reach) | loose_ends(outline, around, high, reach)
+
+
+def ring_along_hull(candidate: Candidate) -> Mask | None:
+    """A ring whose inside is divided by a digit that touches it on two sides; None if there is none."""
+    hull = candidate.hull
+    depth = 1.2 * candidate.reach + RING_BOW * min(hull.shape)
+    padded = cv2.copyMakeBorder(hull, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    deep = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1] > depth
+    whole = slice(0, hull.shape[0]), slice(0, hull.shape[1])
+    inside = Region(whole, np.where(deep, np.uint8(255), np.uint8(0)))
+    islands = candidate._replace(component=np.zeros_like(hull))
+    if writing_height(inside, islands) < least_writing(inside, [inside], islands):
+        return None
+    (edge, *_), _ = cv2.findContours(hull, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    near = distances_to(candidate.component)[edge[:, 0, 1], edge[:, 0, 0]] <= depth
+    return np.where(deep, np.uint8(0), candidate.component) if near.mean() >= RING_CLOSED else None
 
 
 def within_bows(cell: Mask) -> Mask:
     """What lies within a cell however its sides are bowed: a stroke along one of them, such as the bar of a seven."""
-    side = 3 + 2 * round(BOW * max(cell.shape))
-    kernel = np.ones((side, side), np.uint8)
-    return np.asarray(cv2.erode(convex_hull(cell), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=(0,)), np.uint8)
+    return inner_part(convex_hull(cell), 1 + round(BOW * max(cell.shape)))
 
 
 def line_width(distances: Distances, component: Mask, most: float) -> int:

@@ -12,13 +12,13 @@ from app.arrays import Ink, Mask
 from app.preprocessing.components import FOREGROUND_LEVEL
 from app.preprocessing.ink import stroke_width
 
-LOOSE_END = 0.3  # of the least height of writing: what is left of an outline is no further from it
-
 Distances = NDArray[np.float32]  # (H, W)
 
 
 def erase_outlines(page: Ink, outlines: Mask) -> Ink:
     """Without outlines and their soft edges. A stroke that continues on both sides of one is closed across it."""
+    if not outlines.any():
+        return page
     soft_edges = cv2.dilate(outlines, np.ones((3, 3), np.uint8))
     soft_edges[(page > FOREGROUND_LEVEL) & (outlines == 0)] = 0
     rest = np.asarray(cv2.bitwise_and(page, cv2.bitwise_not(soft_edges)), np.uint8)
@@ -41,12 +41,11 @@ def kernels(length: int, thickness: int = 1) -> list[NDArray[np.uint8]]:
     return [level, falling, level.T, np.ascontiguousarray(falling[::-1])]
 
 
-def loose_ends(outline: Mask, component: Mask, height: float) -> Mask:
-    """What is left of an outline in its component: ink lower than writing, and near the outline everywhere."""
-    rest = np.asarray(cv2.bitwise_and(component, cv2.bitwise_not(outline)), np.uint8)
+def loose_ends(outline: Mask, rest: Mask, height: float, reach: float) -> Mask:
+    """What is left of an outline in the rest of its component: ink lower than `height`, and within `reach` of it."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8, ltype=cv2.CV_32S)
     is_loose = stats[:, cv2.CC_STAT_HEIGHT] < height
-    is_loose[np.unique(labels[distances_to(outline) > LOOSE_END * height])] = False
+    is_loose[np.unique(labels[distances_to(outline) > reach])] = False
     return np.where(is_loose[labels], rest, np.uint8(0))
 
 

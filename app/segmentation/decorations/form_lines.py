@@ -18,7 +18,7 @@ from app.arrays import Mask
 from app.preprocessing.components import is_rectangular
 from app.preprocessing.ruled_lines import MAX_LINE_SLOPE, counts_of_sheared_rows
 
-SMALLEST_FORM = 32  # pixels: its shorter side
+SMALLEST_FORM = 32  # pixels: its height
 MOST_INK = 0.5  # of a form's box, its digits included
 # Finer steps than for ruled paper: a form's lines are long.
 SLOPES: list[float] = np.linspace(-MAX_LINE_SLOPE, MAX_LINE_SLOPE, 71).tolist()
@@ -29,7 +29,6 @@ THIN = 6  # pixels: or thicker than this in a low form
 TOP_TO_BOTTOM = 0.6  # of a form's height: the least between its top line and its bottom line
 MOST_FORMS = 4  # areas of the page: frames within each other are not looked through one by one
 OPEN_WIDTH = 1.5  # heights: a form so wide may be a comb, which has no top or no bottom
-LEAST_DIGIT_HEIGHT = 0.4  # of its box
 END_UPRIGHTS = 1 / 6  # of a form's width: the first and the last upright are so near its ends
 LINE_TOLERANCE = np.ones((3, 3), np.uint8)  # a line that is not quite straight
 REMAINS_REACH = np.ones((7, 7), np.uint8)  # how far the soft edges of an erased line reach
@@ -47,18 +46,18 @@ def find_form_lines(page: Mask) -> FormLines | None:
     found = FormLines(np.zeros_like(page), np.zeros_like(page))
     for within, component in possible_forms(page):
         lines = lines_of_form(component)
-        if lines and (component.shape[1] >= OPEN_WIDTH * len(component) or holds_a_digit(lines, page[within])):
+        if lines:
             found.level[within] |= lines.level
             found.upright[within] |= lines.upright
     return found if found.level.any() else None
 
 
 def possible_forms(page: Mask) -> Iterator[tuple[tuple[slice, slice], Mask]]:
-    """The connected components that are large, hollow and rectangular: their place on the page, and their own ink."""
+    """The connected components that are wide, hollow and rectangular: their place on the page, and their own ink."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(page, connectivity=8, ltype=cv2.CV_32S)
     unseen = MOST_FORMS * page.size  # pixels
     for label, (left, top, width, height, area) in enumerate(stats.tolist()):
-        if label == 0 or min(width, height) < SMALLEST_FORM or area > MOST_INK * width * height:
+        if label == 0 or height < SMALLEST_FORM or width < OPEN_WIDTH * height or area > MOST_INK * width * height:
             continue
         unseen -= width * height
         if unseen < 0:
@@ -67,12 +66,6 @@ def possible_forms(page: Mask) -> Iterator[tuple[tuple[slice, slice], Mask]]:
         component = np.where(labels[within] == label, np.uint8(255), np.uint8(0))
         if is_rectangular(cv2.findNonZero(component)):
             yield within, component
-
-
-def holds_a_digit(lines: FormLines, page: Mask) -> bool:
-    """Whether there is ink as high as a digit is in a box. Else the box may be a digit: 0, or 8 with a line across."""
-    _, _, _, height = cv2.boundingRect(cv2.bitwise_and(page, cv2.bitwise_not(lines.level | lines.upright)))
-    return height >= LEAST_DIGIT_HEIGHT * len(page)
 
 
 def lines_of_form(component: Mask) -> FormLines | None:

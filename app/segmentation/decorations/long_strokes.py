@@ -22,6 +22,7 @@ LENGTH = 1.5
 THICKEST = 0.25
 SLOPES: list[float] = np.linspace(-0.2, 0.2, 21).tolist()
 SIDE = 0.35  # how far above and below a stroke ink is counted
+LOOSE_REACH = 0.1  # what is left of a stroke is no further from it
 TOLERANCE = np.ones((3, 1), np.uint8)
 THROUGH = 0.3  # of the ink on one side: a line that strikes a number through has as much on the other
 
@@ -36,7 +37,9 @@ def find_long_strokes(page: Mask, height: float) -> LongStrokes:
     found = LongStrokes(np.zeros_like(page), [])
     for component in components_of(page, lambda box, _: box.width >= LENGTH * height):
         for box, stroke in strokes_of(component, height):
-            found.mask[component.within] |= stroke | loose_ends(stroke, component.mask, THICKEST * height)
+            found.mask[component.within] |= stroke | loose_ends(
+                stroke, component.mask & ~stroke, THICKEST * height, LOOSE_REACH * height
+            )
             if strikes_through(stroke, component.mask, SIDE * height):
                 found.strikes.append(box)
     return found

@@ -8,10 +8,11 @@ from app.arrays import Ink
 from app.preprocessing.components import Box, binarize
 from app.preprocessing.ruled_lines import erase_lines
 from app.segmentation import layout
+from app.segmentation.decorations.displays import join_segments
 from app.segmentation.decorations.enclosures import find_enclosures
 from app.segmentation.decorations.erasure import erase_outlines
 from app.segmentation.decorations.form_lines import find_form_lines
-from app.segmentation.decorations.long_strokes import find_long_strokes
+from app.segmentation.decorations.long_strokes import LENGTH, find_long_strokes
 
 
 class UndecoratedPage(NamedTuple):
@@ -21,12 +22,14 @@ class UndecoratedPage(NamedTuple):
 
 def without_decorations(page: Ink) -> UndecoratedPage:
     """Erases rings, boxes, combs, grids, underlines and strikes, whether digits touch them or not."""
+    page = join_segments(page)
     enclosures = find_enclosures(binarize(page))
     page = page if enclosures is None else erase_outlines(page, enclosures)
     form_lines = find_form_lines(binarize(page))
     page = erase_lines(page, form_lines.level, form_lines.upright) if form_lines else page
-    components, _ = layout.connected_components(page)
-    if not components:
+    components, _ = layout.largest_components(binarize(page))
+    height = layout.typical_height(components) if components else 0
+    if all(component.width < LENGTH * height for component in components):
         return UndecoratedPage(page, [])
-    strokes = find_long_strokes(binarize(page), layout.typical_height(components))
+    strokes = find_long_strokes(binarize(page), height)
     return UndecoratedPage(erase_outlines(page, strokes.mask), strokes.strikes)

@@ -1,0 +1,60 @@
+"""The segments of the digits on a display, which have gaps between them, are joined to digits."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.arrays import Ink, Mask
+from app.preprocessing.components import FOREGROUND_LEVEL, binarize, find_outlines
+from app.preprocessing.ink import stroke_width
+from app.segmentation import layout
+
+BAR_WIDTH = 2  # strokes: no segment is wider
+BAR_FILL = 0.65  # of the smallest rectangle around a segment: pointed ends leave the corners empty
+SHARE_OF_BARS = 0.6  # of all that outlines enclose
+SEGMENT_HEIGHT = 0.75  # of a digit: a segment of it is lower
+# Gaps between segments, in mean widths of their strokes, which the ends of short ones lower.
+CORNER_GAP = 1.3
+MIDDLE_GAP = 2.0  # from the upper half to the lower half of a one
+BRIDGE = np.uint8(FOREGROUND_LEVEL + 1)  # ink: just enough to join two segments
+
+
+def join_segments(page: Ink) -> Ink:
+    """The page with the gaps closed between the segments of its digits, as on displays, if it has such digits.
+
+    Digits have segments if most components are bars or dots, and closing gaps as wide as their strokes makes them much
+    higher.
+    """
+    mask = binarize(page)
+    width = stroke_width(page)
+    if not is_of_bars(mask, BAR_WIDTH * width):
+        return page
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (1 + round(CORNER_GAP * width),) * 2)
+    closed = closed_with(
+        closed_with(mask, np.asarray(disc, np.uint8)), np.ones((1 + round(MIDDLE_GAP * width), 1), np.uint8)
+    )
+    before, after = (layout.largest_components(each)[0] for each in (mask, closed))
+    if not before or layout.typical_height(before) > SEGMENT_HEIGHT * layout.typical_height(after):
+        return page
+    return np.maximum(page, np.minimum(closed, BRIDGE))  # so faint that the segments still show
+
+
+def is_of_bars(mask: Mask, width: float) -> bool:
+    """Whether most of what the outlines enclose is in bars and dots: narrow, and filling the rectangle around them."""
+    outlines, _ = find_outlines(mask, cv2.RETR_EXTERNAL)
+    areas = np.array([cv2.contourArea(outline) + len(outline) / 2 for outline in outlines])
+    sides = np.array([cv2.minAreaRect(outline)[1] for outline in outlines]).reshape(-1, 2) + 1
+    if not any(width > height for _, _, width, height in map(cv2.boundingRect, outlines)):
+        return False  # ones below each other
+    is_bar = (areas >= BAR_FILL * sides.prod(axis=1)) & (sides.min(axis=1) <= width)
+    return bool(areas[is_bar].sum() > SHARE_OF_BARS * areas.sum())
+
+
+def closed_with(mask: Mask, kernel: NDArray[np.uint8]) -> Mask:
+    """The morphological closing; nothing is closed towards the page's edges."""
+    margin = max(kernel.shape)
+    roomy = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
+    closed = cv2.morphologyEx(roomy, cv2.MORPH_CLOSE, kernel)[margin:-margin, margin:-margin]
+    return np.asarray(closed, np.uint8)
