@@ -45,6 +45,8 @@ COLUMNS = 2.5  # heights: a wider gap is a space anyway
 SPACE_SHARPNESS = 20.0  # change of a space's log odds for each height
 
 MAX_MARKS = 0.98  # share of marks in a segment's probability: digits keep a chance
+SMALL_MARKS: Set[SignKind] = {"point", "comma", "colon"}  # which no digit has for a part
+ABSORBED = 0.95  # a small mark's largest fit that counts against its being a part of a digit, or nothing
 BRIDGING: Set[SignKind] = {"percent"}  # consists of parts beside each other
 
 HOPELESS = 12.0  # a text so much less likely than the likeliest is not looked for
@@ -99,14 +101,27 @@ def lattice_edges(
     crossed = cuts.crossed / height
     crossing_penalties = (CROSSING_PENALTY * crossed + CUT_PENALTY * (crossed > CROSSED)).tolist()
     bridged = np.concatenate([[0.0], np.cumsum(np.maximum(0.0, cuts.gaps - BRIDGED))]) * BRIDGE_PENALTY
+    absorbed = np.concatenate([[0.0], np.cumsum(absorption_penalties(candidates, len(cuts.columns)))])
     spaces = space_probabilities(cuts.gaps, typical_gap)
     edges: list[list[Edge]] = [[] for _ in range(len(cuts.columns))]
     for candidate in candidates:
         segment = candidate.segment
         penalty = crossing_penalties[segment.end] + float(bridged[segment.end] - bridged[segment.start + 1])
+        if segment.end > segment.start + 1:
+            penalty += float(absorbed[segment.end] - absorbed[segment.start])
         for edge in edges_of(candidate, penalty):
             edges[segment.start] += with_space(edge, spaces[segment.start])
     return edges
+
+
+def absorption_penalties(candidates: Sequence[Candidate], cuts: int) -> NDArray[np.float64]:
+    """For each cut that of taking the piece on its right into a larger segment although it may be a small mark."""
+    penalties = np.zeros(cuts)
+    for segment, _, marks in candidates:
+        if segment.end == segment.start + 1:
+            fit = sum(mark.fit for mark in marks if mark.kind in SMALL_MARKS)
+            penalties[segment.start] = -math.log(1 - min(ABSORBED, fit))
+    return penalties
 
 
 def edges_of(candidate: Candidate, penalty: float) -> Iterator[Edge]:
@@ -121,7 +136,11 @@ def edges_of(candidate: Candidate, penalty: float) -> Iterator[Edge]:
         bridge = 0 if mark.kind in BRIDGING else penalty
         yield Edge(segment, mark.kind, mark.text, fit, math.log(fit) - bridge)
     remainder = max(rest * (1 - sum(row)), LEAST_PROBABILITY)
-    other = -SKIP_PENALTY if segment.height < SMALL else math.log(remainder) - OTHER_PENALTY
+    other = (
+        math.log(max(rest, 1 - ABSORBED)) - SKIP_PENALTY
+        if segment.height < SMALL
+        else math.log(remainder) - OTHER_PENALTY
+    )
     yield Edge(segment, "other", "", remainder, other - penalty)
 
 
