@@ -140,6 +140,7 @@ class LineSign(BaseModel):
 class LineReading(FieldReading):
     """A line as it stands on the page."""
 
+    struck: bool = Field(description="Whether a line strikes it through: then nothing on it is accepted.")
     signs: list[LineSign] = Field(description="From the left to the right.")
 
 
@@ -219,7 +220,7 @@ def describe_page(model: ModelInfo, page: Page, fields: Mapping[str, ReadField] 
         {
             "digit": int(digit.text),
             "confidence": np.float32(digit.confidence),  # as many decimals as on the other routes
-            "accepted": digit.confidence >= threshold,
+            "accepted": digit.confidence >= threshold and not line.struck,
             "box": digit.box,
         }
         for line in lines
@@ -240,12 +241,12 @@ def describe_line(line: ReadLine, threshold: float) -> dict[str, Any]:
             "kind": sign.kind,
             "text": sign.text,
             "confidence": np.float32(sign.confidence),
-            "accepted": sign.confidence >= threshold and sign.kind != "other",
+            "accepted": sign.confidence >= threshold and sign.kind != "other" and not line.struck,
             "box": sign.box,
         }
         for sign in line.signs
     ]
-    return describe_reading(line, line.box, threshold) | {"signs": signs}
+    return describe_reading(line, line.box, threshold) | {"struck": line.struck, "signs": signs}
 
 
 def describe_reading(reading: ReadLine | ReadField, box: Box, threshold: float) -> dict[str, Any]:

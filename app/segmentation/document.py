@@ -15,7 +15,7 @@ import numpy as np
 from app.arrays import Homography, Images, Ink, Probabilities
 from app.errors import BlankPicture
 from app.observability.request_context import check_deadline
-from app.preprocessing.components import bounding_box
+from app.preprocessing.components import Box, bounding_box
 from app.preprocessing.normalize import centre, fit
 from app.segmentation import lattice, layout
 from app.segmentation.constraints.automaton import Automaton
@@ -48,6 +48,7 @@ class Line(NamedTuple):
     cuts: Cuts
     segments: list[Segment]
     marks: list[list[Mark]]  # of each segment
+    struck: bool = False  # whether a line strikes it through
 
     @classmethod
     def of(cls, strip: Strip, placement: Placement, slant: float, budget: SegmentBudget) -> Self:
@@ -64,7 +65,7 @@ class Line(NamedTuple):
         measured = zip(self.segments, probabilities.tolist(), self.marks, strict=True)
         candidates = [lattice.Candidate(*measures) for measures in measured]
         edges = lattice.lattice_edges(self.strip.height, self.cuts, candidates, gap)
-        return read_line(edges, self.placement, alternatives, automaton)
+        return read_line(edges, self.placement, alternatives, automaton)._replace(struck=self.struck)
 
 
 class Document(NamedTuple):
@@ -97,11 +98,12 @@ def typical_gap(lines: Sequence[Line]) -> float:
 def segment_ink(ink: Ink, max_digits: int, to_picture: Homography = SAME_PLACE) -> Document:
     """`to_picture`: from the ink's pixels. Raises `BlankPicture` or `TooManyDigits`."""
     check_deadline()
-    return segment_undecorated(without_decorations(ink).ink, max_digits, to_picture)
+    page = without_decorations(ink)
+    return segment_undecorated(page.ink, max_digits, to_picture, page.strikes)
 
 
-def segment_undecorated(ink: Ink, max_digits: int, to_picture: Homography) -> Document:
-    """As `segment_ink`, of what is written alone."""
+def segment_undecorated(ink: Ink, max_digits: int, to_picture: Homography, strikes: Sequence[Box] = ()) -> Document:
+    """As `segment_ink`, of what is written alone. `strikes`: where lines struck it through."""
     lines, labels = layout.find_lines(ink)
     if not lines:
         raise BlankPicture("The picture has no ink on it: send one with digits on it.")
@@ -111,7 +113,17 @@ def segment_undecorated(ink: Ink, max_digits: int, to_picture: Homography) -> Do
     strips = [line_strip(components, ink, labels, to_picture) for components in lines]
     slant = typical_slant([strip for strip, _ in strips])
     segmented = [Line.of(strip, placement, slant, budget) for strip, placement in strips]
+    segmented = [
+        line._replace(struck=any(is_struck(bounding_box(components), strike) for strike in strikes))
+        for line, components in zip(segmented, lines, strict=True)
+    ]
     return Document(segmented, np.stack([centre(fit(segment.ink)) for line in segmented for segment in line.segments]))
+
+
+def is_struck(line: Box, strike: Box) -> bool:
+    """Whether a strike crosses at least half of a line."""
+    across = min(line.right, strike.right) - max(line.left, strike.left)
+    return line.top < strike.middle < line.bottom and 2 * across >= line.width
 
 
 def strip_area(lines: Sequence[Sequence[Component]]) -> int:

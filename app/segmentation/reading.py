@@ -47,6 +47,7 @@ class ReadLine(NamedTuple):
     confidence: float  # the probability of its text
     alternatives: list[Reading]  # the likeliest first, which is the signs' own
     satisfies: bool = True  # the constraint that was searched under; if nothing does, the reading is the one without
+    struck: bool = False  # whether a line strikes it through: then nothing on it is accepted
 
     @property
     def text(self) -> str:
@@ -56,7 +57,7 @@ class ReadLine(NamedTuple):
         """Whether the line as a whole and each of its signs are certain enough. `threshold`: of a sign."""
         signs = [sign for sign in self.signs if sign.kind != "space"]
         certain = all(sign.kind != "other" and sign.confidence >= threshold for sign in signs)
-        return certain and self.satisfies and self.confidence >= LINE_THRESHOLD
+        return certain and self.satisfies and not self.struck and self.confidence >= LINE_THRESHOLD
 
     @property
     def box(self) -> Box:

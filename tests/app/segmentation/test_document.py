@@ -125,3 +125,10 @@ def test_every_segment_becomes_an_image_of_mnists_geometry() -> None:
         assert max(width, height) == 20
         assert abs(x + width / 2 - 14.5) <= 1
         assert abs(y + height / 2 - 14.5) <= 1
+
+
+def test_a_line_that_is_struck_through_says_so() -> None:
+    ink = bars(bars(sheet(), (100, 80), (150, 80), (200, 80)), (100, 200), (150, 200), (200, 200))
+    ink[98:102, 80:230] = 255
+    lines = document.segment_ink(ink, 64).lines
+    assert [line.struck for line in lines] == [True, False]
