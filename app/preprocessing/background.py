@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import cv2
@@ -25,6 +26,10 @@ TWO_TONE_SHARE = number("TWO_TONE_SHARE")
 POSSIBLE_SHADOW = number("POSSIBLE_SHADOW")
 CERTAIN_SHADOW = number("CERTAIN_SHADOW")
 SOFT_EDGE = np.ones((integer("SOFT_EDGE_KERNEL"),) * 2, np.uint8)
+SOFT_EDGE_WIDTH = number("SOFT_EDGE_WIDTH")
+BRIGHTEST_QUANTILE = number("BRIGHTEST_QUANTILE")
+FLAT_BACKGROUND = number("FLAT_BACKGROUND")
+FLAT_INK = number("FLAT_INK")
 BACKGROUND_SIDE = integer("BACKGROUND_SIDE")
 BACKGROUND_WINDOW = number("BACKGROUND_WINDOW")
 MAX_STROKE = number("MAX_STROKE")
@@ -50,11 +55,14 @@ def uniform_background(picture: Grayscale) -> int | None:
     foreground, ink_tone, background_tone = split_tones(picture)
     if not ink_tone.any():
         return None
-    background = histogram_median(background_tone)
+    background, ink = histogram_median(background_tone), histogram_median(ink_tone)
     if max(picture.shape) > EVENLY_LIT_SIDE:
-        contrast = abs(background - histogram_median(ink_tone))
-        tolerance = max(UNIFORM_TOLERANCE, TOLERANCE_BY_CONTRAST * contrast)
-        if not is_uniform(background_tone, tolerance, UNIFORM_SHARE) or has_shadow(picture, foreground, tolerance):
+        tolerance = max(UNIFORM_TOLERANCE, TOLERANCE_BY_CONTRAST * abs(background - ink))
+        is_even = is_uniform(background_tone, tolerance, UNIFORM_SHARE) and not has_shadow(
+            picture, foreground, tolerance
+        )
+        on_light = picture if background > ink else np.asarray(cv2.bitwise_not(picture), np.uint8)
+        if not is_even and not has_soft_edges(on_light, foreground, tolerance):
             return None
     return round(background)
 
@@ -131,6 +139,30 @@ def is_two_tone_shape(picture: Grayscale, foreground: Mask, tolerance: float) ->
         return False
     tones = (histogram(picture, cv2.erode(mask, SOFT_EDGE)) for mask in (foreground, cv2.bitwise_not(foreground)))
     return all(is_uniform(tone, tolerance / 2, TWO_TONE_SHARE) for tone in tones if tone.any())
+
+
+def has_soft_edges(picture: Grayscale, foreground: Mask, tolerance: float) -> bool:
+    """Whether a picture with a light background has two tones, and edges as soft as those of an enlarged picture.
+
+    Such edges make the background darker and the ink lighter, but only near each other.
+    """
+    if is_wider(foreground, CERTAIN_SHADOW):
+        return False
+    background = np.asarray(cv2.bitwise_not(foreground), np.uint8)
+    if not is_flat_inside(picture, background, tolerance, FLAT_BACKGROUND):
+        return False
+    darkness = np.asarray(cv2.bitwise_not(picture), np.uint8)
+    return not is_wider(foreground, POSSIBLE_SHADOW) or is_flat_inside(darkness, foreground, tolerance, FLAT_INK)
+
+
+def is_flat_inside(picture: Grayscale, mask: Mask, tolerance: float, share: float) -> bool:
+    """Whether this share of the pixels within a mask, its soft edges aside, is nearly as bright as its brightest."""
+    counts = histogram(picture, mask).cumsum()
+    brightest = int(np.searchsorted(counts, BRIGHTEST_QUANTILE * counts[-1]))
+    reach = round(SOFT_EDGE_WIDTH * max(picture.shape))
+    inside = histogram(picture, cv2.erode(mask, np.ones((2 * reach + 1,) * 2, np.uint8)))
+    darker = inside[: max(0, math.ceil(brightest - tolerance))]
+    return int(darker.sum()) <= (1 - share) * int(inside.sum())
 
 
 # --- an uneven background --------------------------------------------------------------------------------------------

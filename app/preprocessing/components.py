@@ -30,11 +30,19 @@ FRAMED_LENGTH = number("FRAMED_LENGTH")
 LINE_ASPECT = number("LINE_ASPECT")
 LINE_OVERHANG = number("LINE_OVERHANG")
 CRUMB_SHARE = number("CRUMB_SHARE")
+CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
 def binarize(ink: Ink) -> Mask:
     """The mask of the foreground."""
     return np.asarray(cv2.threshold(ink, FOREGROUND_LEVEL, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def stroke_width(ink: Ink) -> float:
+    """The mean width in pixels: twice the foreground for each pixel of its edge."""
+    foreground = cv2.morphologyEx(binarize(ink), cv2.MORPH_CLOSE, CROSS)  # a dithered stroke is one stroke
+    edge = cv2.subtract(foreground, cv2.erode(foreground, CROSS))
+    return 2 * cv2.countNonZero(foreground) / max(1, cv2.countNonZero(edge))
 
 
 def foreground_box(ink: Ink) -> tuple[int, int, int, int]:
@@ -187,9 +195,9 @@ def is_rectangular(points: cv2.typing.MatLike) -> bool:
 
 
 def is_ring(outline: cv2.typing.MatLike) -> bool:
-    """Whether it is round, and nearly as wide as high."""
+    """Whether its convex hull is round, and nearly as wide as high. A ring drawn by hand may be open."""
     _, (width, height), _ = cv2.minAreaRect(outline)
-    is_round = cv2.contourArea(outline) > ROUNDNESS * width * height
+    is_round = cv2.contourArea(cv2.convexHull(outline)) > ROUNDNESS * width * height
     return is_round and min(width, height) > RING_ASPECT * max(width, height)
 
 

@@ -26,6 +26,7 @@ from app.formats.pillow_pixels import orientation, parse_exif, turned, upright_p
 from app.formats.png import PlainPng, parse_plain_png
 from app.formats.signatures import not_a_picture
 from app.formats.structure import check_structure
+from app.preprocessing.background import energy
 from app.preprocessing.constants import integer, number
 from app.preprocessing.scaling import shrink
 
@@ -36,7 +37,12 @@ TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}  # from OpenCV's order o
 
 LONGEST_SIDE = integer("LONGEST_SIDE")
 DRAFT_SIDE = LONGEST_SIDE // 2 + LONGEST_SIDE // 6  # pixels: a JPEG may be decoded at 1/2 to 1/8 of its size down to it
+COLOUR_SPREAD = number("COLOUR_SPREAD")
 COLOUR_RATIO = number("COLOUR_RATIO")
+COLOUR_SIDE = integer("COLOUR_SIDE")
+COLOUR_NOISE = integer("COLOUR_NOISE")
+COLOUR_STROKE = number("COLOUR_STROKE")
+STROKE_WIDTHS = (COLOUR_STROKE, 2 * COLOUR_STROKE, 4 * COLOUR_STROKE)
 MIN_CONTRAST = integer("MIN_CONTRAST")
 
 # A grey PNG of 28 x 28 pixels: what is before and after its only IDAT chunk.
@@ -140,13 +146,30 @@ def pixels_to_grayscale(pixels: NDArray[np.uint8]) -> Grayscale:
 
 
 def rgb_to_grayscale(pixels: NDArray[np.uint8]) -> Grayscale:
-    """The brightness of (H, W, 3), or the colour in which the ink shows far better: blue for yellow on white."""
+    """The brightness of (H, W, 3), or the colour in which strokes show far better: blue for yellow ink on white."""
     brightness = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    _, deviations = cv2.meanStdDev(pixels)
-    best = int(deviations.argmax())
-    if deviations[best, 0] <= COLOUR_RATIO * cv2.meanStdDev(brightness)[1][0, 0]:
+    if cv2.meanStdDev(pixels)[1].max() <= COLOUR_SPREAD * cv2.meanStdDev(brightness)[1].max():
+        return brightness
+    small = shrink(pixels, COLOUR_SIDE)
+    contrasts = [stroke_contrast(channel) for channel in cv2.split(small)]
+    best = int(np.argmax(contrasts))
+    if contrasts[best] <= COLOUR_RATIO * stroke_contrast(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)):
         return brightness
     return np.ascontiguousarray(pixels[:, :, best])
+
+
+def stroke_contrast(channel: cv2.typing.MatLike) -> float:
+    """The share that narrow strokes have in a channel's variance: little where a highlighter's mark shows.
+
+    The narrower of two structures counts for more: a digit's strokes are narrower than the mark below it.
+    """
+    strokes = 0.0
+    for width in STROKE_WIDTHS:
+        kernel = np.ones((max(3, round(width * max(channel.shape))) | 1,) * 2, np.uint8)
+        dark, light = (cv2.morphologyEx(channel, hat, kernel) for hat in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT))
+        strokes += max(energy(dark), energy(light)) * (STROKE_WIDTHS[0] / width) ** 2
+    variance = float(cv2.meanStdDev(channel)[1].max()) ** 2
+    return strokes / channel.size / (variance + COLOUR_NOISE**2)
 
 
 def flatten(brightness: Grayscale, alpha: NDArray[np.uint8]) -> Grayscale:

@@ -24,6 +24,7 @@ from app.preprocessing.components import (
     binarize,
     find_clutter,
     foreground_box,
+    stroke_width,
 )
 from app.preprocessing.constants import integer, number
 from app.preprocessing.frames import find_card, find_cell
@@ -45,7 +46,6 @@ SPECK_SHARE = number("SPECK_SHARE")
 DIGIT_SIDE = integer("DIGIT_SIDE")
 THICKEN_BELOW = number("THICKEN_BELOW")
 MIN_STROKE = number("MIN_STROKE")
-CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
 def extract_ink(picture: Grayscale, max_regions: int = MAX_REGIONS) -> Ink:
@@ -199,10 +199,3 @@ def thicken(ink: Ink, digit_height: float | None = None) -> Ink:
     margin = by // 2 + 1
     padded = cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
     return np.asarray(cv2.dilate(padded, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (by + 1, by + 1))), np.uint8)
-
-
-def stroke_width(ink: Ink) -> float:
-    """The mean width in pixels: twice the foreground for each pixel of its edge."""
-    foreground = cv2.morphologyEx(binarize(ink), cv2.MORPH_CLOSE, CROSS)  # a dithered stroke is one stroke
-    edge = cv2.subtract(foreground, cv2.erode(foreground, CROSS))
-    return 2 * cv2.countNonZero(foreground) / max(1, cv2.countNonZero(edge))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Ink, Mask
-from app.preprocessing.components import FOREGROUND_LEVEL
+from app.preprocessing.components import FOREGROUND_LEVEL, binarize, stroke_width
 from app.preprocessing.constants import integer, number
 from app.preprocessing.scaling import shrink
 
@@ -20,18 +20,53 @@ RULED_SIDE = integer("RULED_SIDE")
 MAX_LINE_SLOPE = number("MAX_LINE_SLOPE")
 LINE_SLOPES: list[float] = np.linspace(-MAX_LINE_SLOPE, MAX_LINE_SLOPE, integer("SLOPE_COUNT")).tolist()
 LINE_COVERAGE = number("LINE_COVERAGE")
+STROKE_DARKNESS = number("STROKE_DARKNESS")
+STROKE_THICKNESS = number("STROKE_THICKNESS")
 MAX_LINE_THICKNESS = number("MAX_LINE_THICKNESS")
 
 
 def remove_ruled_lines(ink: Ink) -> Ink:
-    """Without the lines that cross the picture, level or upright."""
+    """Without the lines that cross the picture, level or upright, unless they are strokes of the digit."""
     level, upright = find_level_lines(ink), find_level_lines(np.ascontiguousarray(ink.T))
     if level is None and upright is None:
         return ink
     none = np.zeros_like(ink)
     level = none if level is None else level
     upright = none if upright is None else np.ascontiguousarray(upright.T)
-    return erase_lines(ink, level, upright)
+    rest = np.asarray(cv2.bitwise_and(ink, cv2.bitwise_not(cv2.bitwise_or(level, upright))), np.uint8)
+    if not has_foreground(rest):
+        return ink if is_single_line(upright.T) and not level.any() else rest  # a one, or ruled paper
+    return erase_lines(
+        ink,
+        none if is_stroke(ink, level, rest) else level,
+        none if is_stroke(ink.T, upright.T, rest) else upright,
+    )
+
+
+def is_stroke(ink: Ink, level: Mask, rest: Ink) -> bool:
+    """Whether level lines are a single one, as thick and as dark as the rest of the ink: the bar of a seven."""
+    if not is_single_line(level):
+        return False
+    width = stroke_width(rest)
+    around = cv2.dilate(level, np.ones((2 * round(width) + 1, 1), np.uint8))
+    line = np.asarray(cv2.bitwise_and(ink, around), np.uint8)
+    thicknesses = np.sort(np.count_nonzero(binarize(line), axis=0)[count_starts(level) == 1])
+    thickness = int(thicknesses[len(thicknesses) // 2])
+    if level[0].any() or level[-1].any():  # the picture's edge may cut half of it
+        thickness *= 2
+    return mean_ink(line) > STROKE_DARKNESS * mean_ink(rest) and thickness > STROKE_THICKNESS * width
+
+
+def is_single_line(level: Mask) -> bool:
+    """Whether an eighth of the columns that they cross, or more, have one line only. A seven may have a second bar."""
+    counts = count_starts(level)
+    counts = np.sort(counts[counts > 0])
+    return len(counts) > 0 and int(counts[len(counts) // 8]) == 1
+
+
+def mean_ink(ink: Ink) -> float:
+    """Of the foreground."""
+    return float(cv2.mean(ink, binarize(ink))[0])
 
 
 def erase_lines(ink: Ink, level: Mask, upright: Mask) -> Ink:
@@ -45,8 +80,12 @@ def erase_lines(ink: Ink, level: Mask, upright: Mask) -> Ink:
 
 def line_thickness(level: Mask) -> int:
     """The mean thickness of level lines in rows."""
-    starts = int(np.count_nonzero(np.diff(level.astype(np.int16), axis=0, prepend=0) > 0))
-    return round(np.count_nonzero(level) / max(1, starts))
+    return round(np.count_nonzero(level) / max(1, int(count_starts(level).sum())))
+
+
+def count_starts(level: Mask) -> Indices:
+    """How often a line starts in each column, from the top down."""
+    return np.asarray(np.count_nonzero(np.diff(level.astype(np.int16), axis=0, prepend=0) > 0, axis=0), np.intp)
 
 
 def find_level_lines(ink: Ink) -> Mask | None:

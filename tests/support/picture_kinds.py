@@ -137,6 +137,48 @@ def on_a_table(index: int, rng: Generator) -> Pixels:
     return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
 
+def tight_crop(index: int, rng: Generator) -> Pixels:
+    """Cropped to its ink and enlarged: its soft edges fill the picture."""
+    digit = mnist_digit(index)[0]
+    left, top, width, height = cv2.boundingRect(digit)
+    scale = rng.uniform(2, 16)
+    crop = cv2.resize(
+        digit[top : top + height, left : left + width], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC
+    )
+    return np.asarray(crop if rng.random() < 0.5 else 255 - crop, np.uint8)
+
+
+def edge_to_edge(_: int, rng: Generator) -> Pixels:
+    """A seven that fills its canvas, drawn with a thin pen."""
+    side, pen = int(rng.integers(200, 600)), int(rng.integers(2, 9))
+    level = float(rng.uniform(0, 0.12))
+    corners = np.array([(0, level), (1, level + rng.uniform(-0.02, 0.02)), (0.4, 0.95)]) * side
+    canvas = np.full((side, side), 255, np.uint8)
+    return np.asarray(cv2.polylines(canvas, [corners.astype(np.int32)], False, (0,), pen, cv2.LINE_AA), np.uint8)
+
+
+def highlighted(index: int, rng: Generator) -> Pixels:
+    """Dark ink on the mark of a highlighter, on white paper."""
+    side = int(rng.integers(60, 240))
+    ink = np.pad(enlarged_digit(index, side), side // 3)[:, :, np.newaxis] / 255
+    page = np.full((*ink.shape[:2], 3), 255.0)
+    page[side // 4 : -side // 4, side // 4 if rng.random() < 0.5 else 0 : -side // 4] = rng.permutation(
+        [255, int(rng.integers(256)), 0]
+    )
+    return np.asarray(page * (1 - ink) + rng.uniform(0, 80, 3) * ink, np.uint8)
+
+
+def ringed_by_hand(index: int, rng: Generator) -> Pixels:
+    """In a ring that does not quite close."""
+    page = np.pad(white_sheet(index, rng), 30, constant_values=255)
+    middle, radius = len(page) // 2, len(page) // 2 - 8
+    start = float(rng.uniform(0, 360))
+    axes, end = (radius, int(radius * rng.uniform(0.88, 1))), start + float(rng.uniform(325, 355))
+    return np.asarray(
+        cv2.ellipse(page, (middle, middle), axes, 0, start, end, (40,), int(rng.integers(2, 5)), cv2.LINE_AA)
+    )
+
+
 PICTURE_KINDS: list[PictureKind] = [
     plain,
     negative,
@@ -152,4 +194,8 @@ PICTURE_KINDS: list[PictureKind] = [
     on_a_line,
     beside_a_neighbour,
     on_a_table,
+    tight_crop,
+    edge_to_edge,
+    highlighted,
+    ringed_by_hand,
 ]

@@ -106,3 +106,16 @@ def test_shadow_that_reaches_the_digit_is_not_ink(width: int, seven: NDArray[np.
 def test_8_by_8_pixels_are_enough(seven: NDArray[np.uint8]) -> None:
     small = cv2.resize(seven[4:24, 4:24], (8, 8), interpolation=cv2.INTER_AREA)
     assert_alike(image_of(np.asarray(small, np.uint8)), seven, tolerance=25)
+
+
+@pytest.mark.parametrize("side", [64, 200, 400])
+@pytest.mark.parametrize("dark", [True, False], ids=["dark on light", "light on dark"])
+def test_a_tight_crop_that_was_enlarged_is_read_in_spite_of_its_soft_edges(
+    side: int, dark: bool, one_of_each: list[NDArray[np.uint8]]
+) -> None:
+    for digit in one_of_each:
+        left, top, width, height = cv2.boundingRect(digit)
+        scale = side / max(width, height)
+        crop = digit[top : top + height, left : left + width]
+        picture = np.asarray(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
+        assert_alike(image_of(255 - picture if dark else picture), digit, tolerance=20)

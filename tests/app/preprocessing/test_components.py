@@ -50,6 +50,15 @@ def test_a_ring_around_a_digit_is_not_ink(one_of_each: list[Image]) -> None:
         assert_alike(image_of(picture), image_of(sheet(digit)))
 
 
+@pytest.mark.parametrize("gap", [0, 10, 30])
+def test_a_ring_by_hand_that_does_not_close_is_not_ink(gap: int, one_of_each: list[Image]) -> None:
+    for digit in one_of_each:
+        picture, draw = drawing(digit)
+        width, height = picture.size
+        draw.arc((4, 10, width - 5, height - 11), 200 + gap, 560, fill=40, width=4)
+        assert_alike(image_of(picture), image_of(sheet(digit)))
+
+
 def test_a_zero_keeps_its_ring_whatever_is_in_it() -> None:
     picture = Pillow.new("L", (200, 260), 255)
     pen = ImageDraw.Draw(picture)

@@ -117,6 +117,19 @@ def test_coloured_ink_on_coloured_paper_is_read(
     assert_alike(image_of(picture.astype(np.uint8)), seven, tolerance=12)
 
 
+@pytest.mark.parametrize(
+    "mark", [(255, 255, 0), (0, 255, 0), (0, 255, 255), (255, 165, 0), (255, 0, 255), (90, 255, 90)]
+)
+@pytest.mark.parametrize("is_stripe", [True, False], ids=["across the page", "around the digit"])
+def test_black_ink_on_a_highlighters_mark_is_read(
+    mark: tuple[int, int, int], is_stripe: bool, seven: NDArray[np.uint8]
+) -> None:
+    page = np.full((200, 260, 3), 255.0)
+    page[30:170, 0 if is_stripe else 55 : 260 if is_stripe else 205] = mark
+    page[44:156, 74:186] *= 1 - cv2.resize(seven, (112, 112), interpolation=cv2.INTER_CUBIC)[:, :, np.newaxis] / 255
+    assert_alike(image_of_file(encode(page.astype(np.uint8))), seven, tolerance=22)
+
+
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_exif_rotation_is_undone(orientation: int, seven: NDArray[np.uint8]) -> None:
     exif = Pillow.Exif()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.arrays import Ink
+from app.arrays import Grayscale, Ink
 from app.errors import BlankPicture
 from app.preprocessing.ruled_lines import find_level_lines
 from tests.support.pictures import image_of
@@ -53,3 +53,23 @@ def test_ruled_paper_without_ink_is_blank() -> None:
     paper[20::25] = 90
     with pytest.raises(BlankPicture):
         image_of(paper)
+
+
+@pytest.mark.parametrize("pen", [3, 4, 5, 8])
+def test_a_stroke_from_edge_to_edge_is_no_ruled_line(pen: int) -> None:
+    """A seven is as wide as its canvas; a bar that is thinner or fainter than its other stroke is a ruled line."""
+
+    def canvas(bar: int, level: int) -> Grayscale:
+        sheet = np.full((500, 500), 255, np.uint8)
+        cv2.line(sheet, (0, 50), (499, 55), (level,), bar, cv2.LINE_AA)
+        return np.asarray(cv2.line(sheet, (499, 50), (200, 480), (0,), pen, cv2.LINE_AA), np.uint8)
+
+    has_bar = [image_of(canvas(bar, level))[:12, 4:12].max() > 100 for bar, level in ((pen, 0), (1, 160))]
+    assert has_bar == [True, False]
+
+
+@pytest.mark.parametrize("pen", [3, 5])
+def test_one_upright_stroke_from_edge_to_edge_is_a_one(pen: int) -> None:
+    sheet = np.full((500, 500), 255, np.uint8)
+    cv2.line(sheet, (250, 0), (250, 499), (0,), pen, cv2.LINE_AA)
+    assert image_of(sheet)[4:24, 13:16].all(axis=0).any()

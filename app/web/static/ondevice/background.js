@@ -3,8 +3,11 @@
 import {
   BACKGROUND_SIDE,
   BACKGROUND_WINDOW,
+  BRIGHTEST_QUANTILE,
   CERTAIN_SHADOW,
   EVENLY_LIT_SIDE,
+  FLAT_BACKGROUND,
+  FLAT_INK,
   HISTOGRAM_PIXELS,
   LIGHT_INK_RATIO,
   MAX_STROKE,
@@ -12,13 +15,14 @@ import {
   POLARITY_STROKE,
   POSSIBLE_SHADOW,
   SOFT_EDGE_KERNEL,
+  SOFT_EDGE_WIDTH,
   TOLERANCE_BY_CONTRAST,
   TWO_TONE_SHARE,
   UNIFORM_SHARE,
   UNIFORM_TOLERANCE,
 } from "./constants.js";
 import * as mats from "./mats.js";
-import { highest, mean, median, round } from "./numbers.js";
+import { highest, lowestReaching, mean, median, round } from "./numbers.js";
 import { shrink } from "./scaling.js";
 
 /** The values along the four edges of a picture, of its own or of `data`. */
@@ -37,9 +41,11 @@ export function uniformBackground(picture) {
   const backgroundTone = valuesWithin(picture, mats.invert(foreground));
   const background = median(backgroundTone);
   if (longerSide(picture) > EVENLY_LIT_SIDE) {
-    const contrast = Math.abs(background - median(valuesWithin(picture, foreground)));
-    const tolerance = Math.max(UNIFORM_TOLERANCE, TOLERANCE_BY_CONTRAST * contrast);
-    if (!isUniform(backgroundTone, tolerance, UNIFORM_SHARE) || hasShadow(picture, foreground, tolerance)) return null;
+    const ink = median(valuesWithin(picture, foreground));
+    const tolerance = Math.max(UNIFORM_TOLERANCE, TOLERANCE_BY_CONTRAST * Math.abs(background - ink));
+    const isEven = isUniform(backgroundTone, tolerance, UNIFORM_SHARE) && !hasShadow(picture, foreground, tolerance);
+    const onLight = background > ink ? picture : mats.invert(picture);
+    if (!isEven && !hasSoftEdges(onLight, foreground, tolerance)) return null;
   }
   return round(background);
 }
@@ -110,6 +116,22 @@ function isTwoToneShape(picture, foreground, tolerance) {
   });
 }
 
+/** Whether a picture with a light background has two tones, and edges as soft as those of an enlarged picture. */
+function hasSoftEdges(picture, foreground, tolerance) {
+  if (isWider(foreground, CERTAIN_SHADOW)) return false;
+  if (!isFlatInside(picture, mats.invert(foreground), tolerance, FLAT_BACKGROUND)) return false;
+  const isNarrow = !isWider(foreground, POSSIBLE_SHADOW);
+  return isNarrow || isFlatInside(mats.invert(picture), foreground, tolerance, FLAT_INK);
+}
+
+/** Whether this share of the pixels within a mask, its soft edges aside, is nearly as bright as its brightest. */
+function isFlatInside(picture, mask, tolerance, share) {
+  const brightest = lowestReaching(valuesWithin(picture, mask), BRIGHTEST_QUANTILE);
+  const reach = round(SOFT_EDGE_WIDTH * longerSide(picture));
+  const inside = valuesWithin(picture, mats.erode(mask, mats.ones(2 * reach + 1, 2 * reach + 1)));
+  return inside.filter((value) => value < brightest - tolerance).length <= (1 - share) * inside.length;
+}
+
 // --- an uneven background ---
 
 /** The brightness of the background behind dark ink: the darker of two estimates on a small copy. */
@@ -131,7 +153,7 @@ export function isLightOnDark(picture) {
   return energy(light) > LIGHT_INK_RATIO * energy(dark);
 }
 
-function energy({ data }) {
+export function energy({ data }) {
   return data.reduce((total, value) => total + value * value, 0);
 }
 

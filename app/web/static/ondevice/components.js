@@ -23,6 +23,14 @@ export function binarize(ink) {
   return mats.threshold(ink, FOREGROUND_LEVEL);
 }
 
+/** The mean width in pixels: twice the foreground for each pixel of its edge. */
+export function strokeWidth(ink) {
+  const cross = mats.structuringElement(cv.MORPH_CROSS, 3);
+  const foreground = mats.morphology(binarize(ink), cv.MORPH_CLOSE, cross); // a dithered stroke is one stroke
+  const edge = mats.subtract(foreground, mats.erode(foreground, cross));
+  return (2 * cv.countNonZero(foreground)) / Math.max(1, cv.countNonZero(edge));
+}
+
 /** The mask of all components that are not part of the digit; null if there are none. */
 export function findClutter(foreground) {
   const components = connectedComponents(foreground);
@@ -110,10 +118,10 @@ export function convexHull(outline) {
   return mats.output((out) => cv.convexHull(outline, out));
 }
 
-/** Whether it is round, and nearly as wide as high. */
+/** Whether its convex hull is round, and nearly as wide as high. A ring drawn by hand may be open. */
 function isRing(outline) {
   const { width, height } = cv.minAreaRect(outline).size;
-  const isRound = cv.contourArea(outline) > ROUNDNESS * width * height;
+  const isRound = cv.contourArea(convexHull(outline)) > ROUNDNESS * width * height;
   return isRound && Math.min(width, height) > RING_ASPECT * Math.max(width, height);
 }
 

@@ -1,9 +1,20 @@
 // The part of app/preprocessing/decode.py that is not the browser's own: what colours and transparency become.
 
-import { COLOUR_RATIO, LONGEST_SIDE, MIN_CONTRAST } from "./constants.js";
+import { energy } from "./background.js";
+import {
+  COLOUR_NOISE,
+  COLOUR_RATIO,
+  COLOUR_SIDE,
+  COLOUR_SPREAD,
+  COLOUR_STROKE,
+  LONGEST_SIDE,
+  MIN_CONTRAST,
+} from "./constants.js";
 import * as mats from "./mats.js";
-import { lowest } from "./numbers.js";
+import { lowest, round } from "./numbers.js";
 import { shrink } from "./scaling.js";
+
+const STROKE_WIDTHS = [COLOUR_STROKE, 2 * COLOUR_STROKE, 4 * COLOUR_STROKE];
 
 /** ImageData -> grayscale. */
 export function toGrayscale({ width, height, data }) {
@@ -12,17 +23,37 @@ export function toGrayscale({ width, height, data }) {
   return flatten(rgbToGrayscale(mats.output((out) => cv.cvtColor(pixels, out, cv.COLOR_RGBA2RGB))), alpha);
 }
 
-/** The brightness, or the colour in which the ink shows far better. */
+/** The brightness, or the colour in which strokes show far better. */
 function rgbToGrayscale(pixels) {
-  const brightness = mats.output((out) => cv.cvtColor(pixels, out, cv.COLOR_RGB2GRAY));
-  const deviations = standardDeviations(pixels);
-  const best = deviations.indexOf(Math.max(...deviations));
-  return deviations[best] <= COLOUR_RATIO * standardDeviations(brightness)[0] ? brightness : channel(pixels, best);
+  const brightness = toBrightness(pixels);
+  if (highestDeviation(pixels) <= COLOUR_SPREAD * highestDeviation(brightness)) return brightness;
+  const small = shrink(pixels, COLOUR_SIDE);
+  const contrasts = [0, 1, 2].map((index) => strokeContrast(channel(small, index)));
+  const best = contrasts.indexOf(Math.max(...contrasts));
+  const isFarBetter = contrasts[best] > COLOUR_RATIO * strokeContrast(toBrightness(small));
+  return isFarBetter ? channel(pixels, best) : brightness;
 }
 
-/** Of each channel. */
-function standardDeviations(pixels) {
-  return Array.from(mats.output((out) => mats.output((means) => cv.meanStdDev(pixels, means, out))).data64F);
+function toBrightness(pixels) {
+  return mats.output((out) => cv.cvtColor(pixels, out, cv.COLOR_RGB2GRAY));
+}
+
+/** The greatest standard deviation of a channel. */
+function highestDeviation(pixels) {
+  return Math.max(...mats.output((out) => mats.output((means) => cv.meanStdDev(pixels, means, out))).data64F);
+}
+
+/** The share that narrow strokes have in a channel's variance: little where a highlighter's mark shows. */
+function strokeContrast(picture) {
+  let strokes = 0;
+  for (const width of STROKE_WIDTHS) {
+    const side = Math.max(3, round(width * Math.max(picture.rows, picture.cols))) | 1;
+    const [dark, light] = [cv.MORPH_BLACKHAT, cv.MORPH_TOPHAT].map((hat) =>
+      mats.morphology(picture, hat, mats.ones(side, side)),
+    );
+    strokes += Math.max(energy(dark), energy(light)) * (STROKE_WIDTHS[0] / width) ** 2;
+  }
+  return strokes / (picture.rows * picture.cols) / (highestDeviation(picture) ** 2 + COLOUR_NOISE ** 2);
 }
 
 function channel(pixels, index) {

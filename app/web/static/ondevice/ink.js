@@ -1,7 +1,7 @@
 // app/preprocessing/ink.py: the foreground of a picture becomes ink, 0 to 255.
 
 import { border, estimateBackground, isLightOnDark, uniformBackground } from "./background.js";
-import { binarize, findClutter } from "./components.js";
+import { binarize, findClutter, strokeWidth } from "./components.js";
 import {
   BLANK_NOISE,
   DIGIT_SIDE,
@@ -174,12 +174,4 @@ export function thicken(ink) {
   if (by < 1) return ink;
   const padded = mats.pad(ink, Math.floor(by / 2) + 1);
   return mats.dilate(padded, mats.structuringElement(cv.MORPH_ELLIPSE, by + 1));
-}
-
-/** The mean width in pixels: twice the foreground for each pixel of its edge. */
-function strokeWidth(ink) {
-  const cross = mats.structuringElement(cv.MORPH_CROSS, 3);
-  const foreground = mats.morphology(binarize(ink), cv.MORPH_CLOSE, cross); // a dithered stroke is one stroke
-  const edge = mats.subtract(foreground, mats.erode(foreground, cross));
-  return (2 * cv.countNonZero(foreground)) / Math.max(1, cv.countNonZero(edge));
 }

@@ -24,6 +24,14 @@ export function quantile(values, share) {
   return low + (high - low) * (rank - Math.floor(rank));
 }
 
+/** The lowest of the values that this share of them does not exceed, or more. */
+export function lowestReaching(values, share) {
+  const { counts, size } = histogram(values);
+  let value = 0;
+  for (let cumulative = counts[0]; cumulative < share * size; cumulative += counts[value]) value++;
+  return value;
+}
+
 /** The greater of the middle two, where there are two. */
 export function upperMedian(values) {
   const { counts, size } = histogram(values);

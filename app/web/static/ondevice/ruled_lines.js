@@ -1,6 +1,6 @@
 // app/preprocessing/ruled_lines.py: the lines of ruled and squared paper are found in the ink and erased from it.
 
-import { binarize } from "./components.js";
+import { binarize, strokeWidth } from "./components.js";
 import {
   FOREGROUND_LEVEL,
   LINE_COVERAGE,
@@ -9,9 +9,11 @@ import {
   MIN_RULED_WIDTH,
   RULED_SIDE,
   SLOPE_COUNT,
+  STROKE_DARKNESS,
+  STROKE_THICKNESS,
 } from "./constants.js";
 import * as mats from "./mats.js";
-import { round, sum } from "./numbers.js";
+import { highest, round, sum } from "./numbers.js";
 import { shrink } from "./scaling.js";
 
 const LAST_SLOPE = SLOPE_COUNT - 1;
@@ -19,17 +21,53 @@ const LINE_SLOPES = Array.from({ length: SLOPE_COUNT }, (_, i) =>
   i === LAST_SLOPE ? MAX_LINE_SLOPE : -MAX_LINE_SLOPE + i * ((2 * MAX_LINE_SLOPE) / LAST_SLOPE),
 );
 
-/** Without the lines that cross the picture, level or upright. */
+/** Without the lines that cross the picture, level or upright, unless they are strokes of the digit. */
 export function removeRuledLines(ink) {
   const transposed = mats.transpose(ink);
-  const level = findLevelLines(ink);
-  const upright = findLevelLines(transposed);
-  if (!level && !upright) return ink;
+  const levelLines = findLevelLines(ink);
+  const uprightLines = findLevelLines(transposed);
+  if (!levelLines && !uprightLines) return ink;
+  const none = mats.zeros(ink.rows, ink.cols);
+  const level = levelLines ?? none;
+  const upright = uprightLines ?? mats.transpose(none); // transposed
+  const rest = mats.bitwiseAnd(ink, mats.invert(mats.bitwiseOr(level, mats.transpose(upright))));
+  if (highest(rest.data) <= FOREGROUND_LEVEL) {
+    return isSingleLine(upright) && cv.countNonZero(level) === 0 ? ink : rest; // a one, or ruled paper
+  }
   return eraseLines(
     ink,
-    level ?? mats.zeros(ink.rows, ink.cols),
-    upright ?? mats.zeros(transposed.rows, transposed.cols),
+    isStroke(ink, level, rest) ? none : level,
+    isStroke(transposed, upright, rest) ? mats.transpose(none) : upright,
   );
+}
+
+/** Whether level lines are a single one, as thick and as dark as the rest of the ink: the bar of a seven. */
+function isStroke(ink, level, rest) {
+  if (!isSingleLine(level)) return false;
+  const width = strokeWidth(rest);
+  const line = mats.bitwiseAnd(ink, mats.dilate(level, mats.ones(2 * round(width) + 1, 1)));
+  const starts = countStarts(level);
+  const thicknesses = countInColumns(binarize(line)).filter((_, x) => starts[x] === 1);
+  const cut = isCutByEdge(level) ? 2 : 1; // the picture's edge may cut half of it
+  const thickness = cut * thicknesses.sort()[Math.floor(thicknesses.length / 2)];
+  return meanInk(line) > STROKE_DARKNESS * meanInk(rest) && thickness > STROKE_THICKNESS * width;
+}
+
+/** Whether an eighth of the columns that they cross, or more, have one line only. */
+function isSingleLine(level) {
+  const counts = countStarts(level)
+    .filter((count) => count > 0)
+    .sort();
+  return counts.length > 0 && counts[Math.floor(counts.length / 8)] === 1;
+}
+
+function isCutByEdge({ cols, data }) {
+  return highest(data.slice(0, cols)) > 0 || highest(data.slice(-cols)) > 0;
+}
+
+/** Of the foreground. */
+function meanInk(ink) {
+  return cv.mean(ink, binarize(ink))[0];
 }
 
 /** Without the lines of two masks, the second transposed. A stroke is closed across the lines that it crosses. */
@@ -43,10 +81,24 @@ function eraseLines(ink, level, transposedUpright) {
 }
 
 /** The mean thickness of level lines in rows. */
-function lineThickness({ cols, data }) {
-  const inked = data.filter((value) => value > 0).length;
-  const starts = data.filter((value, i) => value > (i < cols ? 0 : data[i - cols])).length;
-  return round(inked / Math.max(1, starts));
+function lineThickness(level) {
+  return round(cv.countNonZero(level) / Math.max(1, sum(countStarts(level))));
+}
+
+/** How often a line starts in each column, from the top down. */
+function countStarts({ rows, cols, data }) {
+  return countInColumns({
+    rows,
+    cols,
+    data: data.map((value, i) => (value > (i < cols ? 0 : data[i - cols]) ? 1 : 0)),
+  });
+}
+
+/** How many values of each column are not 0. */
+function countInColumns({ cols, data }) {
+  const counts = new Uint32Array(cols);
+  for (let i = 0; i < data.length; i++) if (data[i] > 0) counts[i % cols]++;
+  return counts;
 }
 
 /** The mask of the lines that run from the left edge to the right; null if there are none. */
