@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from app import __main__ as app
@@ -37,6 +39,7 @@ from tests.support.service import Service, serving
 from training import __main__ as training
 
 KEY = "a key for the tests"
+FORM = '{"fields": {"meter": {"x": 0, "y": 0, "width": 1, "height": 1, "length": 1}}}'
 
 
 @pytest.mark.parametrize("command", commands(), ids=str)
@@ -167,11 +170,17 @@ def test_command_of_the_service_works(command: Shown, tmp_path: Path) -> None:
     for name in ("scans", "pages"):
         (tmp_path / name).mkdir()
         shutil.copy(ROOT / "app/web/static/seven.png", tmp_path / name)
+    form = np.full((200, 300), 255, np.uint8)
+    cv2.imwrite(str(tmp_path / "blank.jpg"), cv2.rectangle(form, (50, 60), (250, 120), (0,), 3))
+    (tmp_path / "form.json").write_text(FORM)
     here = command.text.replace(".venv/bin/python", sys.executable)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DIGITS_MODELS": str(ROOT / "models")}
     ran = subprocess.run(
         ["bash", "-c", here], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
+    if verb == "template":
+        assert "field1" in (tmp_path / "form.json").read_text()
+        return
     written = ran.stdout + "".join(path.read_text() for path in tmp_path.glob("*.csv"))
     assert "digest" in written if verb == "key" else ",7," in written
 
