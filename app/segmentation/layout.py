@@ -47,7 +47,7 @@ def find_lines(page: Ink) -> tuple[list[list[Component]], Labels]:
     lines = group_into_lines(join_broken_strokes(large, typical_height(large)))
     points = possible_points(components, pen_width(page))
     if len(points) <= max(FEW_POINTS, len(large)):  # more are noise
-        attach_points(points, lines)
+        attach_points([point for point in points if not is_under(point, large)], lines)
     return lines, labels
 
 
@@ -231,6 +231,17 @@ def is_beside(small: Box, member: Box) -> bool:
     return overlap(small, member) >= LEAST_OVERLAP or hangs
 
 
+def is_under(point: Box, components: Sequence[Box]) -> bool:
+    """Whether it is in the box of a component, and not below its end as a point may be below a 7's."""
+    x = (point.left + point.right) / 2
+    return any(
+        component.left + UNDER_OVERHANG * component.height < x < component.right - UNDER_OVERHANG * component.height
+        and component.top < point.bottom
+        and point.top < component.bottom
+        for component in components
+    )
+
+
 def attach_points(points: Sequence[Component], lines: Sequence[list[Component]]) -> None:
     """Appends each to the line whose digits it stands between or behind, no higher than they and hardly lower."""
     members = [component for line in lines for component in line]
@@ -242,13 +253,7 @@ def attach_points(points: Sequence[Component], lines: Sequence[list[Component]])
         beside = np.maximum(left - x, x - right)
         in_rows = (point.top >= top + POINT_ROWS[0] * heights) & (point.bottom <= bottom + POINT_ROWS[1] * heights)
         near = in_rows & (beside <= POINT_REACH * heights) & (bottom - top > SMALL * heights)
-        within = (
-            (x > left + UNDER_OVERHANG * heights)
-            & (x < right - UNDER_OVERHANG * heights)
-            & (point.top < bottom)
-            & (point.bottom > top)
-        )
-        if near.any() and not within.any():
+        if near.any():
             lines[line_of[int(np.where(near, beside, np.inf).argmin())]].append(point)
 
 
