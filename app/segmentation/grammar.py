@@ -10,7 +10,7 @@ import re
 
 # In natural logarithms, for each time that the pattern is found.
 DATE = re.compile(r"(?<![\d/])(\d{1,2}/\d{1,2}/(\d{4}|\d\d)|\d{4}/\d{1,2}/\d{1,2})(?![\d/])")
-DATE_PRIOR = 1.0
+DATE_PRIOR = 5.0  # two slashes where a date has them are no accident
 FRACTION = re.compile(r"(?<![\d/])\d+/\d+(?![\d/])")
 FRACTION_PRIOR = -3.0
 SLASH_PRIOR = -5.0  # of any other
