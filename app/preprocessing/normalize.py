@@ -33,7 +33,7 @@ from app.preprocessing.scaling import enlarge, scaled_size
 # What a document is, and no picture of one digit. On sheets of numbers there are 24 or more, on other pictures none.
 DOCUMENT_SIDE = 300  # pixels, longer side
 MANY = 8  # digits: fewer are left to the model
-LEAST_DIGIT = 8  # pixels
+LEAST_DIGIT = 0.015  # of the picture's longer side: noise is smaller
 FULL = 0.7  # of its box: a dot covers more of it
 SIZES = (0.2, 0.5, 0.8)  # of all components' lengths: quantiles
 SHARE_OF_INK = 0.25  # rings, boxes and stains may have more ink than the digits
@@ -83,7 +83,7 @@ def count_alike(foreground: Mask) -> int:
     _, _, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8)
     _, _, width, height, area = stats[1:].astype(np.float64).T
     length, breadth = np.maximum(width, height), np.minimum(width, height)
-    large = length >= LEAST_DIGIT
+    large = length >= LEAST_DIGIT * max(foreground.shape)
     counts = [0]
     for typical in np.quantile(length[large], SIZES) if large.any() else ():
         alike = large & (length > 0.6 * typical) & (length < 1.6 * typical) & (breadth < 1.3 * typical)

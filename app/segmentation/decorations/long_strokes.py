@@ -24,6 +24,7 @@ SLOPES: list[float] = np.linspace(-0.2, 0.2, 21).tolist()
 SIDE = 0.35  # how far above and below a stroke ink is counted
 LOOSE_REACH = 0.1  # what is left of a stroke is no further from it
 TOLERANCE = np.ones((3, 1), np.uint8)
+INK_ABOVE = 0.03  # of the area above a stroke, one digit high
 THROUGH = 0.3  # of the ink on one side: a line that strikes a number through has as much on the other
 
 
@@ -37,12 +38,20 @@ def find_long_strokes(page: Mask, height: float) -> LongStrokes:
     found = LongStrokes(np.zeros_like(page), [])
     for component in components_of(page, lambda box, _: box.width >= LENGTH * height):
         for box, stroke in strokes_of(component, height):
+            if not has_ink_above(page, box, height):
+                continue
             found.mask[component.within] |= stroke | loose_ends(
                 stroke, component.mask & ~stroke, THICKEST * height, LOOSE_REACH * height
             )
             if strikes_through(stroke, component.mask, SIDE * height):
                 found.strikes.append(box)
     return found
+
+
+def has_ink_above(page: Mask, box: Box, height: float) -> bool:
+    """Whether something is underlined or struck through. A long stroke above all ink is the bar of a 5 or a 7."""
+    above = page[max(0, box.top - round(height)) : box.top, box.left : box.right]
+    return cv2.countNonZero(above) > INK_ABOVE * box.width * height if above.size else False
 
 
 def strokes_of(component: Region, height: float) -> Iterator[tuple[Box, Mask]]:

@@ -46,3 +46,11 @@ def test_bars_of_digits_are_no_long_strokes() -> None:
     for x, y in NUMBER:
         ink[y : y + 5, x - 15 : x + 20] = 255  # sevens
     assert not find_long_strokes(ink, 40).mask.any()
+
+
+def test_the_bar_of_a_wide_seven_is_no_underline() -> None:
+    ink = sheet(300, 500)
+    cv2.polylines(
+        ink, [np.array([[60, 60], [400, 62], [200, 220]], np.int32)], isClosed=False, color=(255,), thickness=9
+    )
+    assert not find_long_strokes(ink, 160).mask.any()
