@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Ink, Mask
-from app.preprocessing.components import FOREGROUND_LEVEL, binarize, find_outlines
-from app.preprocessing.ink import stroke_width
+from app.preprocessing.components import FOREGROUND_LEVEL, binarize, find_outlines, stroke_width
 from app.segmentation import layout
 
 BAR_WIDTH = 2  # strokes: no segment is wider

@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 
 from app.arrays import Mask
-from app.preprocessing.components import Box
-from app.preprocessing.ink import stroke_width
+from app.preprocessing.components import Box, stroke_width
 from app.segmentation.decorations.erasure import Distances, distances_to, loose_ends
 from app.segmentation.decorations.regions import Region, components_of
 

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Ink, Mask
-from app.preprocessing.components import FOREGROUND_LEVEL
-from app.preprocessing.ink import stroke_width
+from app.preprocessing.components import FOREGROUND_LEVEL, stroke_width
 
 Distances = NDArray[np.float32]  # (H, W)
 

@@ -23,6 +23,7 @@ from app.codecs.predictions import (
 )
 from app.errors import BlankPicture, InvalidRequest
 from app.inference.explanation import Explanation
+from app.segmentation import orientation
 from app.segmentation.reading import ReadLine, Sign
 
 
@@ -73,10 +74,8 @@ def test_explained_prediction_fits_its_schema() -> None:
     assert document.explanation.attributions[27][27] == 1
 
 
-class Page(NamedTuple):
-    lines: list[ReadLine]
-    turned: int = 0
-    sheet: list[tuple[int, int]] | None = None
+def page_of(lines: list[ReadLine]) -> orientation.ReadPage:
+    return orientation.ReadPage(lines, 0, None)
 
 
 def line_of(text: str, confidences: tuple[float, ...]) -> ReadLine:
@@ -90,11 +89,11 @@ def line_of(text: str, confidences: tuple[float, ...]) -> ReadLine:
 
 def test_page_fits_its_schema_and_its_digits_are_in_reading_order() -> None:
     lines = [line_of("71", (0.9, 0.4)), line_of("2", (0.8,))]
-    document = ReadPage.model_validate_json(encode_page(Model(), Page(lines)))
+    document = ReadPage.model_validate_json(encode_page(Model(), page_of(lines)))
     assert (document.text, document.lines) == ("71\n2", ["71", "2"])
     assert [(digit.digit, digit.accepted) for digit in document.digits] == [(7, True), (1, False), (2, True)]
     assert document.digits[1].box == (10, 0, 8, 10)
 
 
 def test_page_without_digits_has_no_lines() -> None:
-    assert json.loads(encode_page(Model(), Page([])))["lines"] == line_texts([]) == []
+    assert json.loads(encode_page(Model(), page_of([])))["lines"] == line_texts([]) == []

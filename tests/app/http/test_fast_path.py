@@ -83,7 +83,7 @@ def test_probe_matches_as_get_without_a_body(method: bytes, headers: dict[bytes,
 
 def test_probe_needs_no_key_where_other_routes_do() -> None:
     routes = [HotRoute("/alive", echo, "GET"), HotRoute("/echo", echo)]
-    guarded = FastPath[None](routes, None, limits=LIMITS, authenticator=Authenticator(["0" * 64], []))
+    guarded = FastPath[object](routes, None, limits=LIMITS, authenticator=Authenticator(["0" * 64], []))
     assert guarded.match(b"GET", b"/alive", {})
     assert guarded.match(b"POST", b"/echo", PLAIN) is None
 
