@@ -35,7 +35,7 @@ MEMORY = 128 * 2**20  # bytes that the process may allocate besides the document
 SECONDS = 20  # for a few pages, of a core and of the clock
 POLL_SECONDS = 0.2  # until the process is ended after the client has left
 ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT")  # the rest is not the renderer's
-INSTALL = "the extra 'pdf' is not installed (pip install digits-service[pdf])"
+INSTALL = "the extra 'pdf' is not installed (.venv/bin/pip install '.[pdf]')"
 SAVE_ANEW = "print it to PDF anew, or " + PAGES
 
 

@@ -30,7 +30,7 @@ def open_heif(content: bytes) -> Pillow.Image:
     if not can_read_heif():
         raise UnsupportedPicture(
             "The file is an HEIC photo, which this service cannot read without the extra 'heif' "
-            f"(pip install digits-service[heif]): {PHOTO}."
+            f"(.venv/bin/pip install '.[heif]'): {PHOTO}."
         )
     import pillow_heif
 
