@@ -28,6 +28,7 @@ from app.segmentation.reading import ReadLine
 from app.segmentation.sheet import Sheet, flatten, rim_of
 
 CERTAIN = 0.93  # mean confidence: a page that reads better is not turned
+HOPELESS = 0.15  # and one that reads worse neither: sideways, digits still read at 0.3 to 0.7
 BETTER = 0.04  # a turned page must read better by so much
 TURNS = (2, 1, 3)  # quarters, counterclockwise, after none
 
@@ -66,7 +67,7 @@ class PageReader:
         self.ink, self.corners = self.ink_of_page(grayscale)
         self.page = ReadPage([], 0, self.corners)
         self.tried: list[int] = []  # quarters
-        self.best = 0.0
+        self.first = self.best = 0.0  # how certain the reading was: that of the first turn, the best one
 
     def ink_of_page(self, grayscale: Grayscale) -> tuple[Ink, list[tuple[int, int]] | None]:
         """Of the sheet where there is one, else of the whole picture."""
@@ -90,7 +91,7 @@ class PageReader:
         """The page in its next turn; None once it is read. Raises `BlankPicture` or `TooManyDigits`."""
         if not self.tried:
             return self.segment_turned(0)
-        while self.best < CERTAIN and len(self.tried) <= len(TURNS):
+        while HOPELESS < self.first < CERTAIN > self.best and len(self.tried) <= len(TURNS):
             with suppress(BlankPicture, TooManyDigits):
                 return self.segment_turned(TURNS[len(self.tried) - 1])
         return None
@@ -103,6 +104,8 @@ class PageReader:
     def add(self, lines: Sequence[ReadLine]) -> None:
         """What was read in this turn."""
         certainty, quarters = typical_confidence(lines), self.tried[-1]
+        if not quarters:
+            self.first = certainty
         if not quarters or certainty > self.best + BETTER:
             self.best = certainty
             self.page = ReadPage(lines, 90 * quarters, self.corners)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.arrays import Ink, Mask
 from app.preprocessing.components import FOREGROUND_LEVEL, binarize, find_outlines, stroke_width
+from app.preprocessing.scaling import scaled_size
 from app.segmentation import layout
 
 BAR_WIDTH = 2  # strokes: no segment is wider
@@ -17,6 +18,7 @@ SEGMENT_HEIGHT = 0.75  # of a digit: a segment of it is lower
 # Gaps between segments, in mean widths of their strokes, which the ends of short ones lower.
 CORNER_GAP = 1.3
 MIDDLE_GAP = 2.0  # from the upper half to the lower half of a one
+WIDEST_CLOSED = 10.0  # pixels: of strokes whose gaps are closed
 BRIDGE = np.uint8(FOREGROUND_LEVEL + 1)  # ink: just enough to join two segments
 
 
@@ -30,10 +32,7 @@ def join_segments(page: Ink) -> Ink:
     width = stroke_width(page)
     if not is_of_bars(mask, BAR_WIDTH * width):
         return page
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (1 + round(CORNER_GAP * width),) * 2)
-    closed = closed_with(
-        closed_with(mask, np.asarray(disc, np.uint8)), np.ones((1 + round(MIDDLE_GAP * width), 1), np.uint8)
-    )
+    closed = with_closed_gaps(mask, width)
     before, after = (layout.largest_components(each)[0] for each in (mask, closed))
     if not before or layout.typical_height(before) > SEGMENT_HEIGHT * layout.typical_height(after):
         return page
@@ -49,6 +48,18 @@ def is_of_bars(mask: Mask, width: float) -> bool:
         return False  # ones below each other
     is_bar = (areas >= BAR_FILL * sides.prod(axis=1)) & (sides.min(axis=1) <= width)
     return bool(areas[is_bar].sum() > SHARE_OF_BARS * areas.sum())
+
+
+def with_closed_gaps(mask: Mask, width: float) -> Mask:
+    """`width`: of the strokes. Wide ones are reduced first: a closing takes time in proportion to its kernel."""
+    scale = min(1.0, WIDEST_CLOSED / width)
+    small = cv2.resize(mask, scaled_size(mask, scale), interpolation=cv2.INTER_AREA) if scale < 1 else mask
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (1 + round(CORNER_GAP * width * scale),) * 2)
+    column = np.ones((1 + round(MIDDLE_GAP * width * scale), 1), np.uint8)
+    closed = closed_with(closed_with(np.asarray(small, np.uint8), np.asarray(disc, np.uint8)), column)
+    if scale < 1:
+        closed = binarize(np.asarray(cv2.resize(closed, mask.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8))
+    return np.asarray(cv2.bitwise_or(mask, closed), np.uint8)
 
 
 def closed_with(mask: Mask, kernel: NDArray[np.uint8]) -> Mask:

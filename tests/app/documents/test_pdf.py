@@ -137,7 +137,7 @@ def test_without_the_extra_a_document_is_refused_by_name(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
     error = refusal(FIVE_PAGES)
     assert isinstance(error, UnsupportedPicture)
-    assert "digits-service[pdf]" in error.detail
+    assert "[pdf]" in error.detail
     assert "pdftoppm" in error.detail
 
 
