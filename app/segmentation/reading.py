@@ -21,7 +21,7 @@ SignKind = Literal[
 ]
 
 
-LINE_THRESHOLD = 0.9  # the least probability of the text of a line that is accepted
+LINE_THRESHOLD = 0.95  # the least probability of the text of a line that is accepted
 
 
 class Sign(NamedTuple):
