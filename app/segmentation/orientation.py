@@ -11,6 +11,7 @@ turned, and the readings are compared.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -23,14 +24,16 @@ from app.observability.request_context import check_deadline
 from app.preprocessing.decode import Picture, decode
 from app.preprocessing.ink import extract_ink, ink_on_uneven_background
 from app.preprocessing.ruled_lines import remove_ruled_lines
+from app.segmentation import layout
 from app.segmentation.document import Document, segment_ink
 from app.segmentation.reading import ReadLine
 from app.segmentation.sheet import Sheet, flatten, rim_of
 
 CERTAIN = 0.93  # mean confidence: a page that reads better is not turned
 HOPELESS = 0.15  # and one that reads worse neither: sideways, digits still read at 0.3 to 0.7
+MOST_COMPARED = 300  # components, the largest
 BETTER = 0.04  # a turned page must read better by so much
-TURNS = (2, 1, 3)  # quarters, counterclockwise, after none
+ACROSS = 0.65  # of the components whose nearest neighbour is beside them: lines run across the picture
 
 
 class ReadPage(NamedTuple):
@@ -91,10 +94,16 @@ class PageReader:
         """The page in its next turn; None once it is read. Raises `BlankPicture` or `TooManyDigits`."""
         if not self.tried:
             return self.segment_turned(0)
-        while HOPELESS < self.first < CERTAIN > self.best and len(self.tried) <= len(TURNS):
+        while HOPELESS < self.first < CERTAIN > self.best and (turns := self.turns - {*self.tried}):
             with suppress(BlankPicture, TooManyDigits):
-                return self.segment_turned(TURNS[len(self.tried) - 1])
+                return self.segment_turned(min(turns))
         return None
+
+    @functools.cached_property
+    def turns(self) -> set[int]:
+        """The quarters, counterclockwise, by which the page may have to be turned: signs are nearer than lines."""
+        across = share_across(self.ink)
+        return {2} if across >= ACROSS else {1, 3} if across <= 1 - ACROSS else {1, 2, 3}
 
     def segment_turned(self, quarters: int) -> Document:
         self.tried.append(quarters)
@@ -118,9 +127,22 @@ class PageReader:
         return FlatDocument(np.ascontiguousarray(np.rot90(self.ink, quarters)), to_picture, rim)
 
 
+def share_across(ink: Ink) -> float:
+    """Of the components on a page, the share whose nearest neighbour is beside them, and not above or below."""
+    components, _ = layout.connected_components(ink)
+    boxes = layout.edges(layout.without_dust(components)[:MOST_COMPARED])
+    if boxes.shape[1] < 2:
+        return 1.0
+    x, y = boxes[0::2].mean(axis=0), boxes[1::2].mean(axis=0)
+    distances = np.hypot(x - x[:, np.newaxis], y - y[:, np.newaxis])
+    np.fill_diagonal(distances, np.inf)
+    nearest = distances.argmin(axis=1)
+    return float(np.mean(np.abs(x[nearest] - x) > np.abs(y[nearest] - y)))
+
+
 def typical_confidence(lines: Sequence[ReadLine]) -> float:
     """The median of the lines' means: a heading above the numbers counts little. What is no sign is not read at all."""
-    signs = [[sign for sign in line.signs if sign.kind != "space"] for line in lines if line.digits]
+    signs = [signs for line in lines if (signs := [sign for sign in line.signs if sign.kind != "space"])]
     confidences = [np.mean([0.0 if sign.kind == "other" else sign.confidence for sign in line]) for line in signs]
     return float(np.median(confidences)) if confidences else 0.0
 
