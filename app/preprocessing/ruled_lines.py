@@ -25,6 +25,12 @@ STROKE_THICKNESS = number("STROKE_THICKNESS")
 MAX_LINE_THICKNESS = number("MAX_LINE_THICKNESS")
 
 
+# Of pages alone, so that the browser need not know them. Levels of ink.
+FAINTEST_LINE, FAINT_LINE = 20, 110
+MIN_FAINT_LENGTH = 15  # pixels
+LEAST_FAINT_LINES = 0.001  # of the page
+
+
 def remove_ruled_lines(ink: Ink) -> Ink:
     """Without the lines that cross the picture, level or upright, unless they are strokes of the digit."""
     level, upright = find_level_lines(ink), find_level_lines(np.ascontiguousarray(ink.T))
@@ -67,6 +73,27 @@ def is_single_line(level: Mask) -> bool:
 def mean_ink(ink: Ink) -> float:
     """Of the foreground."""
     return float(cv2.mean(ink, binarize(ink))[0])
+
+
+def remove_faint_lines(ink: Ink) -> Ink:
+    """Without printed lines that are so faint, beside a pencil's strokes, that they break and do not reach the edges.
+
+    Where there are such lines, whatever is nowhere darker than they are goes with them.
+    """
+    faint = cv2.inRange(ink, np.array([FAINTEST_LINE]), np.array([FAINT_LINE]))
+    length = max(MIN_FAINT_LENGTH, ink.shape[1] // 50)
+    level = cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    upright = cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+    lines = cv2.bitwise_or(level, upright)
+    if cv2.countNonZero(lines) < LEAST_FAINT_LINES * ink.size:
+        return ink
+    near = cv2.dilate(lines, np.ones((3, 3), np.uint8)) > 0
+    rest = np.where(near & (ink <= FAINT_LINE), np.uint8(0), ink)
+    count, labels = cv2.connectedComponents((rest > FOREGROUND_LEVEL).astype(np.uint8), connectivity=8)
+    is_dark = np.zeros(count, np.bool_)
+    is_dark[np.unique(labels[rest > FAINT_LINE])] = True
+    is_dark[0] = True
+    return np.where(is_dark[labels], rest, np.uint8(0))
 
 
 def erase_lines(ink: Ink, level: Mask, upright: Mask) -> Ink:

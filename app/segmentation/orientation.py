@@ -23,7 +23,7 @@ from app.errors import BlankPicture, TooManyDigits
 from app.observability.request_context import check_deadline
 from app.preprocessing.decode import Picture, decode
 from app.preprocessing.ink import extract_ink, ink_on_uneven_background
-from app.preprocessing.ruled_lines import remove_ruled_lines
+from app.preprocessing.ruled_lines import remove_faint_lines, remove_ruled_lines
 from app.segmentation import layout
 from app.segmentation.document import Document, segment_ink
 from app.segmentation.reading import ReadLine
@@ -77,13 +77,13 @@ class PageReader:
         sheet = flatten(grayscale)
         if sheet:
             try:
-                ink = remove_ruled_lines(ink_on_uneven_background(sheet.pixels))
+                ink = remove_faint_lines(remove_ruled_lines(ink_on_uneven_background(sheet.pixels)))
             except BlankPicture:
                 pass
             else:
                 self.to_picture = self.to_picture @ sheet.to_picture
                 return ink, self.corners_on_picture(sheet)
-        return extract_ink(grayscale), None
+        return remove_faint_lines(extract_ink(grayscale)), None
 
     def corners_on_picture(self, sheet: Sheet) -> list[tuple[int, int]]:
         height, width = sheet.pixels.shape

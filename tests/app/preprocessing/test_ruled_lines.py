@@ -8,7 +8,7 @@ import pytest
 
 from app.arrays import Grayscale, Ink
 from app.errors import BlankPicture
-from app.preprocessing.ruled_lines import find_level_lines
+from app.preprocessing.ruled_lines import find_level_lines, remove_faint_lines
 from tests.support.pictures import image_of
 
 
@@ -73,3 +73,19 @@ def test_one_upright_stroke_from_edge_to_edge_is_a_one(pen: int) -> None:
     sheet = np.full((500, 500), 255, np.uint8)
     cv2.line(sheet, (250, 0), (250, 499), (0,), pen, cv2.LINE_AA)
     assert image_of(sheet)[4:24, 13:16].all(axis=0).any()
+
+
+def test_faint_lines_that_break_are_erased_and_a_stroke_across_them_stays() -> None:
+    ink = np.zeros((300, 400), np.uint8)
+    ink[40::40] = 60
+    ink[:, 100:107] = 0  # they break
+    cv2.line(ink, (200, 60), (190, 200), (230,), 5)
+    rest = remove_faint_lines(ink)
+    assert np.array_equal(rest > 110, ink > 110)
+    assert not rest[:, :150].any()
+
+
+def test_page_without_faint_lines_stays_as_it_is() -> None:
+    ink = np.zeros((300, 400), np.uint8)
+    cv2.line(ink, (200, 60), (190, 200), (90,), 5)
+    assert remove_faint_lines(ink) is ink
