@@ -87,5 +87,5 @@ def test_faint_lines_that_break_are_erased_and_a_stroke_across_them_stays() -> N
 
 def test_page_without_faint_lines_stays_as_it_is() -> None:
     ink = np.zeros((300, 400), np.uint8)
-    cv2.line(ink, (200, 60), (190, 200), (90,), 5)
+    cv2.line(ink, (200, 60), (190, 200), (255,), 5)
     assert remove_faint_lines(ink) is ink
