@@ -152,6 +152,17 @@ def run_pages(arguments: argparse.Namespace) -> None:
         print(line, flush=True)
 
 
+def run_sheets(arguments: argparse.Namespace) -> None:
+    from app.inference.session import Model
+    from app.repository.manifest import read_version
+    from training.evaluation.sheets.kinds import evaluate_sheets
+
+    manifest, graph = read_version(arguments.model)
+    print("lines of photographed sheets read exactly; accepted of those, and wrong though accepted")
+    for line in evaluate_sheets(Model(graph, device="cpu"), manifest.threshold, arguments.sheets, arguments.seed):
+        print(line, flush=True)
+
+
 def run_publish(arguments: argparse.Namespace) -> None:
     from training.evaluation.testsets import all_test_sets
     from training.publish import publish
@@ -187,6 +198,7 @@ COMMANDS = (
     Command("report", "draw a run's diagrams and write its model card", command_line.add_report, run_report),
     Command("survey", "evaluate a published version on every test set", command_line.add_survey, run_survey),
     Command("pages", "evaluate a published version on pages of several digits", command_line.add_pages, run_pages),
+    Command("sheets", "evaluate a published version on photographed sheets", command_line.add_sheets, run_sheets),
     Command("publish", "make a run the next version of its model", command_line.add_publish, run_publish),
     Command("sign", "sign a version for services with require_signature_by", command_line.add_sign, run_sign),
 )

@@ -82,6 +82,12 @@ def add_pages(parser: argparse.ArgumentParser) -> None:
     add_test(parser)
 
 
+def add_sheets(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    parser.add_argument("--sheets", type=int, default=40, help="number of sheets of each kind (default: 40)")
+    parser.add_argument("--seed", type=int, default=1, help="of the sheets: develop with others than you report")
+
+
 def add_publish(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_run(parser)

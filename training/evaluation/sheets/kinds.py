@@ -8,7 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
+from app.inference.session import Model
+from app.preprocessing.decode import open_picture
+from app.segmentation.orientation import PageReader
+from app.segmentation.reading import ReadLine
 from training.evaluation.metrics import wilson_interval
+from training.evaluation.robustness import MAX_PIXELS
 from training.evaluation.sheets.layouts import (
     Drawn,
     boxed,
@@ -32,7 +37,7 @@ from training.evaluation.sheets.layouts import (
 )
 from training.evaluation.sheets.photographs import RGB, coloured, evenly, lit, on_desk, tilted, turned
 
-ReadSheet = Callable[[bytes], list[str]]  # a file -> the text of each line
+MAX_DIGITS = 256  # on a page: the service's default
 
 
 class Kind(NamedTuple):
@@ -86,24 +91,43 @@ def make_sheet(kind: Kind, seed: Sequence[int]) -> Sheet:
 # --- evaluation ------------------------------------------------------------------------------------------------------
 
 
-def right_lines(read: list[str], true: list[str]) -> int:
-    """How many of the true lines were read, each line of the reading used once."""
-    left = list(read)
-    found = 0
-    for line in true:
-        if line in left:
-            left.remove(line)
-            found += 1
-    return found
+class Tally(NamedTuple):
+    """Lines of several sheets."""
+
+    total: int = 0
+    right: int = 0  # read exactly
+    accepted: int = 0  # of those
+    wrong_accepted: int = 0
+
+    def plus(self, sheet: Sheet, read: Sequence[ReadLine], threshold: float) -> Tally:
+        """Each line of the reading counts for one of the sheet's."""
+        true, right, accepted, wrong_accepted = list(sheet.lines), 0, 0, 0
+        for line in read:
+            is_accepted = line.is_accepted(threshold)
+            if line.text in true:
+                true.remove(line.text)
+                right, accepted = right + 1, accepted + is_accepted
+            else:
+                wrong_accepted += is_accepted
+        counts = (len(sheet.lines), right, accepted, wrong_accepted)
+        return Tally(*(one + other for one, other in zip(self, counts, strict=True)))
 
 
-def evaluate_sheets(read: ReadSheet, sheets: int, seed: int) -> Iterator[str]:
+def read_sheet(content: bytes, model: Model) -> Sequence[ReadLine]:
+    """As `POST /read` does."""
+    reader = PageReader(open_picture(content, MAX_PIXELS), MAX_DIGITS)
+    while document := reader.segment():
+        reader.add(document.decode(model.run(document.images)))
+    return reader.page.lines
+
+
+def evaluate_sheets(model: Model, threshold: float, sheets: int, seed: int) -> Iterator[str]:
     """A line of text for each kind: the share of lines that are read exactly, with its 95 % confidence interval."""
     for index, (name, kind) in enumerate(KINDS.items()):
-        right = total = 0
+        tally = Tally()
         for number_of_sheet in range(sheets):
             sheet = make_sheet(kind, (seed, index, number_of_sheet))
-            right += right_lines(read(sheet.content), sheet.lines)
-            total += len(sheet.lines)
-        low, high = wilson_interval(right, total)
-        yield f"{kind.group:7}  {name:18}  {right / total:6.1%}  ({low:.1%} to {high:.1%}) of {total} lines"
+            tally = tally.plus(sheet, read_sheet(sheet.content, model), threshold)
+        low, high = wilson_interval(tally.right, tally.total)
+        shares = f"{tally.right / tally.total:6.1%}  ({low:.1%} to {high:.1%}) of {tally.total}"
+        yield f"{kind.group:7}  {name:18}  {shares}; accepted {tally.accepted}, wrong {tally.wrong_accepted}"
