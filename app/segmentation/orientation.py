@@ -32,7 +32,8 @@ from app.segmentation.sheet import Sheet, flatten, rim_of
 CERTAIN = 0.93  # mean confidence: a page that reads better is not turned
 HOPELESS = 0.15  # and one that reads worse neither: sideways, digits still read at 0.3 to 0.7
 MOST_COMPARED = 300  # components, the largest
-BETTER = 0.04  # a turned page must read better by so much
+BETTER, MUCH_BETTER = 0.04, 0.2  # a turned page must read better by so much: one of many digits, or of few
+MANY_DIGITS = 6
 ACROSS = 0.8  # of the components whose nearest neighbour is beside them: lines run across the picture
 
 
@@ -115,7 +116,8 @@ class PageReader:
         certainty, quarters = typical_confidence(lines), self.tried[-1]
         if not quarters:
             self.first = certainty
-        if not quarters or certainty > self.best + BETTER:
+        digits = sum(len(line.digits) for line in self.page.lines)
+        if not quarters or certainty > self.best + (BETTER if digits >= MANY_DIGITS else MUCH_BETTER):
             self.best = certainty
             self.page = ReadPage(lines, 90 * quarters, self.corners)
 

@@ -21,7 +21,9 @@ BINARY = (
     "image/bmp",
     "image/gif",
     "image/tiff",
+    "image/heic",
     "image/*",
+    "application/pdf",
     "application/x-npy",
     "text/csv",
 )

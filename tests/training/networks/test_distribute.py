@@ -56,6 +56,7 @@ def free_port() -> int:
         return port
 
 
+@pytest.mark.slow
 def test_a_mirrored_run_trains_on_two_devices(tmp_path: Path) -> None:
     """In a process of its own: TensorFlow can split the CPU in two only before it is used."""
     split = "import tensorflow as tf; c = tf.config; "
@@ -71,6 +72,7 @@ def test_a_mirrored_run_trains_on_two_devices(tmp_path: Path) -> None:
     assert np.isfinite(float(read_history(tmp_path)[0]["val_loss"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_workers_keep_the_same_weights_and_share_the_digits(tmp_path: Path, count: int) -> None:
     ports = [free_port() for _ in range(count)]
