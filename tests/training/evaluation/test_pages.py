@@ -107,7 +107,7 @@ def test_pages_are_read_by_the_served_models(name: str, test_digits: Digits) -> 
     _, graph = read_version(newest_version(ROOT / "models", name))
     read_page = page_reader(Model(graph, "cpu"))
     assert count_correct(read_page, test_digits, APART, 60, seed=5) >= 58
-    # Since cuts through ink cost more, digits-mlp, which is not the default, joins most digits that touch: 9 of 40 pages.
+    # Since cuts through ink cost more, digits-mlp, which is not the default, joins most digits that touch: 9 of 40.
     if name == "digits":
         assert count_correct(read_page, test_digits, TOUCHING, 40, seed=5) >= 32
         assert count_correct(read_page, test_digits, ALONE, 40, seed=5) >= 32
