@@ -90,6 +90,7 @@ def test_the_manifest_has_the_figures_of_the_test_sets(run: Path, data: Split, t
     assert (folder / "kinds.png").exists()
 
 
+@pytest.mark.slow
 def test_publishing_again_makes_the_next_version(run: Path, data: Split, tmp_path: Path) -> None:
     assert [publish(run, tmp_path, data).name for _ in range(2)] == ["1", "2"]
     assert [folder.name for folder in list_versions(tmp_path)] == ["1", "2"]
