@@ -197,7 +197,9 @@ def stated_accuracy(manifest: dict[str, Any]) -> float:
 
 
 @pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("model", "points"), [("digits", 0.15), pytest.param("digits-mlp", 0.25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("model", "points"), [("digits", 0.15), pytest.param("digits-mlp", 0.25, marks=pytest.mark.slow)]
+)
 def test_size_position_and_polarity_cost_little_accuracy(
     client: TestClient, test_digits: Digits, model: str, points: float, count: int
 ) -> None:
