@@ -146,10 +146,10 @@ async def explain_picture(request: ApiRequest) -> RawResponse:
 
 
 async def read(request: ApiRequest) -> RawResponse:
-    """Reads one picture of several digits: a postcode, a form's field, a meter, a column of numbers.
+    """Reads one picture of several digits and their marks: a postcode, a date, a meter, a column of numbers.
 
     The sheet may lie on a desk, in perspective, and be turned. Lines may slope slightly, digits may touch, strokes may
-    be broken. Specks, points, dashes and the lines of boxes and tables are ignored.
+    be broken. Specks, rings, underlines and the lines of boxes and tables are ignored.
 
     The pages of a PDF document, or of a TIFF file of several, are read one after the other.
     """

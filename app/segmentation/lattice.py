@@ -125,14 +125,15 @@ def absorption_penalties(candidates: Sequence[Candidate], cuts: int) -> NDArray[
 
 
 def edges_of(candidate: Candidate, penalty: float) -> Iterator[Edge]:
-    """A segment as each digit, as each mark that it may be, and as none."""
+    """The edges on which a segment stands for a digit, for a mark that it may be, or for neither."""
     segment, row, marks = candidate
-    rest = 1 - min(MAX_MARKS, sum(mark.fit for mark in marks))
+    fits = sum(mark.fit for mark in marks)
+    rest = 1 - min(MAX_MARKS, fits)  # what is left for the digits
     for digit, probability in enumerate(row):
         score = math.log(max(rest * probability, LEAST_PROBABILITY)) - segment.penalty - penalty
         yield Edge(segment, "digit", str(digit), rest * probability, score)
     for mark in marks:
-        fit = mark.fit * (1 - rest) / sum(mark.fit for mark in marks)
+        fit = mark.fit * (1 - rest) / fits
         bridge = 0 if mark.kind in BRIDGING else penalty
         yield Edge(segment, mark.kind, mark.text, fit, math.log(fit) - bridge)
     remainder = max(rest * (1 - sum(row)), LEAST_PROBABILITY)

@@ -95,10 +95,15 @@ class PageReader:
         """The page in its next turn; None once it is read. Raises `BlankPicture` or `TooManyDigits`."""
         if not self.tried:
             return self.segment_turned(0)
-        while HOPELESS < self.first < CERTAIN > self.best and (turns := self.turns - {*self.tried}):
+        while self.is_doubtful and (turns := self.turns - {*self.tried}):
             with suppress(BlankPicture, TooManyDigits):
                 return self.segment_turned(min(turns))
         return None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the page may read better turned."""
+        return self.first > HOPELESS and self.best < CERTAIN
 
     @functools.cached_property
     def turns(self) -> set[int]:

@@ -33,8 +33,9 @@ def join_segments(page: Ink) -> Ink:
     if not is_of_bars(mask, BAR_WIDTH * width):
         return page
     closed = with_closed_gaps(mask, width)
-    before, after = (layout.largest_components(each)[0] for each in (mask, closed))
-    if not before or layout.typical_height(before) > SEGMENT_HEIGHT * layout.typical_height(after):
+    segments, _ = layout.largest_components(mask)
+    digits, _ = layout.largest_components(closed)
+    if not segments or layout.typical_height(segments) > SEGMENT_HEIGHT * layout.typical_height(digits):
         return page
     return np.maximum(page, np.minimum(closed, BRIDGE))  # so faint that the segments still show
 
