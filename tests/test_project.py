@@ -14,8 +14,13 @@ from tests.conftest import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SERVING = PROJECT["project"]["dependencies"]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-GROUPS = [each for group in PROJECT["dependency-groups"].values() for each in group if isinstance(each, str)]
-TESTED = [each for extra in ("train", "signing", "otel", "ray", "pdf", "heif") for each in EXTRAS[extra]]
+GROUPS = [
+    requirement
+    for group in PROJECT["dependency-groups"].values()
+    for requirement in group
+    if isinstance(requirement, str)
+]
+TESTED = [requirement for extra in ("train", "signing", "otel", "ray", "pdf", "heif") for requirement in EXTRAS[extra]]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
@@ -33,7 +38,7 @@ def locked(name: str) -> dict[str, set[str]]:
     [
         ("requirements/serve.txt", SERVING + EXTRAS["pdf"]),
         ("requirements/gpu.txt", SERVING + EXTRAS["gpu"] + EXTRAS["pdf"]),
-        ("requirements/cpu.txt", [each for each in SERVING + EXTRAS["pdf"] if not each.startswith("onnxruntime-gpu")]),
+        ("requirements/cpu.txt", [name for name in SERVING + EXTRAS["pdf"] if not name.startswith("onnxruntime-gpu")]),
         ("requirements/test.txt", SERVING + TESTED + GROUPS),
     ],
 )
@@ -62,4 +67,4 @@ def test_locks_have_hashes_and_name_no_index(lock: object) -> None:
 def test_cpu_image_has_no_cuda_in_it() -> None:
     names = locked("requirements/cpu.txt")
     assert "onnxruntime" in names
-    assert not [each for each in names if each == "onnxruntime-gpu" or each.startswith("nvidia")]
+    assert not [name for name in names if name == "onnxruntime-gpu" or name.startswith("nvidia")]
