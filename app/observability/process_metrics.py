@@ -85,11 +85,24 @@ class WorkersCollector(Collector):
     """
 
     def collect(self) -> Iterator[Metric]:
-        for family in MultiProcessCollector(None).collect():  # type: ignore[no-untyped-call]  # annotated only in part
+        for family in MultiProcessCollector.merge(worker_files()):  # type: ignore[no-untyped-call]  # annotated in part
             if family.name == WORKER_PID:
                 yield from process_families(family.samples)
             else:
                 yield family
+
+
+def worker_files() -> list[str]:
+    """Those with figures: a starting worker's file is empty for a moment, which prometheus_client cannot read."""
+    with os.scandir(os.environ["PROMETHEUS_MULTIPROC_DIR"]) as entries:
+        return [entry.path for entry in entries if entry.name.endswith(".db") and size_of(entry)]
+
+
+def size_of(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except FileNotFoundError:  # the supervisor has just removed a dead worker's
+        return 0
 
 
 def process_families(pids: Iterable[Sample]) -> Iterable[Metric]:

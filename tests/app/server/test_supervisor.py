@@ -45,6 +45,15 @@ def test_metrics_of_all_workers_add_up_and_outlive_them() -> None:
         assert len(list(metrics_folder(pid).glob("histogram_*.db"))) == 2  # however many workers there were
 
 
+def test_metrics_are_answered_while_a_worker_is_making_its_files() -> None:
+    """For a moment they are empty."""
+    with serving(*TWO_WORKERS) as service:
+        folder = metrics_folder(service.wait_for_two_workers().pop())
+        (folder / "gauge_liveall_9.db").touch()
+        (folder / "histogram_9.db").touch()
+        assert service.metric(LOADED) == 2
+
+
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_worker_fails_no_request_of_the_other_and_is_replaced(kills: int) -> None:
     with serving(*TWO_WORKERS) as service:
