@@ -14,9 +14,9 @@ from pydantic import BaseModel, Field
 from app.arrays import Images, Probabilities
 from app.errors import Problem, ServiceError
 from app.inference.explanation import Explained, Explanation
+from app.segmentation.decoding.reading import Box, ReadLine, SignKind
 from app.segmentation.fields.reader import ReadField
 from app.segmentation.orientation import ReadPage as Page
-from app.segmentation.reading import Box, ReadLine, SignKind
 
 
 class ModelInfo(Protocol):

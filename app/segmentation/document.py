@@ -17,9 +17,13 @@ from app.errors import BlankPicture
 from app.observability.request_context import check_deadline
 from app.preprocessing.components import Box, bounding_box
 from app.preprocessing.normalize import centre, fit
-from app.segmentation import lattice, layout
+from app.segmentation import layout
 from app.segmentation.constraints.automaton import Automaton
-from app.segmentation.decoding import read_line
+from app.segmentation.decoding import lattice
+from app.segmentation.decoding.decoder import read_line
+from app.segmentation.decoding.marks import Mark, possible_marks
+from app.segmentation.decoding.reading import ReadLine
+from app.segmentation.decoding.writing import typical_slant
 from app.segmentation.decorations.undecorated import without_decorations
 from app.segmentation.layout import Component
 from app.segmentation.line_strip import Placement, line_strip
@@ -32,8 +36,6 @@ from app.segmentation.oversegmentation import (
     oversegment,
     too_many_digits,
 )
-from app.segmentation.reading import ReadLine
-from app.segmentation.signs import Mark, possible_marks, typical_slant
 
 SAME_PLACE: Homography = np.eye(3)
 LEAST_GAP = 0.05  # heights: a smaller one may be in a digit

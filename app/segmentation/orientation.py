@@ -25,8 +25,8 @@ from app.preprocessing.decode import Picture, decode
 from app.preprocessing.ink import extract_ink, ink_on_uneven_background
 from app.preprocessing.ruled_lines import remove_faint_lines, remove_ruled_lines
 from app.segmentation import layout
+from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.document import Document, segment_ink
-from app.segmentation.reading import ReadLine
 from app.segmentation.sheet import Sheet, flatten, rim_of
 
 CERTAIN = 0.93  # mean confidence: a page that reads better is not turned

@@ -1,6 +1,6 @@
 """A line of digits is cut wherever a digit might end, rather too often than too seldom.
 
-    strip -> cut paths -> candidate segments -> (the model reads all of them as one batch) -> app.segmentation.lattice
+    strip -> cut paths -> candidate segments -> (the model reads all of them as one batch) -> app.segmentation.decoding
 
 The ink alone does not tell where one digit ends and the next begins: digits touch, and strokes break. So a strip is cut
 along every path from its top to its bottom that crosses little ink, and whatever lies between two cuts is a candidate.

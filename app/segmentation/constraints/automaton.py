@@ -1,7 +1,7 @@
 """Automata that read a line's text character by character, and how several of them become one.
 
-The search for the likeliest text (`app.segmentation.lattice`) keeps the state of one automaton with each path, so it
-never follows a path that cannot be completed and needs no filter afterwards.
+The search for the likeliest text (`app.segmentation.decoding.search`) keeps the state of one automaton with each path,
+so it never follows a path that cannot be completed and needs no filter afterwards.
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 
 from app.segmentation.constraints.automaton import Automaton
-from app.segmentation.grammar import log_prior
-from app.segmentation.lattice import Edge, Path, best_paths
+from app.segmentation.decoding.grammar import log_prior
+from app.segmentation.decoding.lattice import Edge
+from app.segmentation.decoding.reading import Reading, ReadLine, Sign
+from app.segmentation.decoding.search import Path, best_paths
 from app.segmentation.line_strip import Placement
-from app.segmentation.reading import Reading, ReadLine, Sign
 
 COMPARED = 24  # readings among which the probability of the best one is found
 VIOLATED = 0.01  # of the lines do not satisfy what is said of them

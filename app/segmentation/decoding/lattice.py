@@ -1,31 +1,23 @@
-"""The likeliest readings of a line: the best paths through the lattice of its candidate segments.
+"""The lattice of a line's candidate segments, whose paths are its readings.
 
 The cuts are the lattice's nodes. Its edges are signs: each segment stands for any of the ten digits, for a mark, or for
 neither. An edge's score is the logarithm of its sign's probability, less penalties for its shape, for the ink that its
 cut crosses and for the empty paper that it bridges. Every path from the first cut to the last uses up the whole line,
 so paths of different lengths compare.
-
-The n best paths are found by best-first search (A*). The score of the best completion of each node, found first from
-the end of the line to its beginning (Viterbi), is an exact bound: the search opens little else than the n best paths
-and needs no beam. Under an automaton it searches pairs of a node and a state, and the bound still holds.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
-from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.segmentation.constraints.automaton import Automaton
+from app.segmentation.decoding.marks import Mark
+from app.segmentation.decoding.reading import SignKind
 from app.segmentation.oversegmentation import Cuts, Segment
-from app.segmentation.reading import SignKind
-from app.segmentation.signs import Mark
 
 # In natural logarithms. Chosen on pages made of MNIST's validation digits.
 LEAST_PROBABILITY = 1e-6  # of a digit: a segment that the model cannot read must not decide alone
@@ -49,10 +41,6 @@ SMALL_MARKS: Set[SignKind] = {"point", "comma", "colon"}  # which no digit has f
 ABSORBED = 0.95  # a small mark's largest fit that counts against its being a part of a digit, or nothing
 BRIDGING: Set[SignKind] = {"percent"}  # consists of parts beside each other
 
-HOPELESS = 12.0  # a text so much less likely than the likeliest is not looked for
-MAX_EXPANSIONS = 2000  # of the search, until it finds a text that the automaton accepts: 20 ms,
-MORE_EXPANSIONS = 500  # and after that for all others
-
 
 class Edge(NamedTuple):
     """A segment read as one sign."""
@@ -75,20 +63,6 @@ class Candidate(NamedTuple):
     segment: Segment
     probabilities: Sequence[float]  # (10,): of the digits, by the model
     marks: Sequence[Mark]
-
-
-class Path(NamedTuple):
-    """A way from the first cut to the last."""
-
-    score: float
-    edges: list[Edge]
-
-    @property
-    def text(self) -> str:
-        return "".join(edge.characters for edge in self.edges)
-
-
-# --- the edges -------------------------------------------------------------------------------------------------------
 
 
 def lattice_edges(
@@ -160,104 +134,3 @@ def space_probabilities(gaps: NDArray[np.float64], typical_gap: float) -> list[f
     probabilities = odds / (1 + odds)
     probabilities[[0, -1]] = 0
     return [float(space) for space in probabilities]
-
-
-# --- the search ------------------------------------------------------------------------------------------------------
-
-
-class Step(NamedTuple):
-    """The end of a partial path."""
-
-    score: float
-    node: int
-    state: Hashable
-    text: str
-    edge: Edge | None
-    before: Step | None
-
-
-def best_paths(edges: Sequence[Sequence[Edge]], count: int, automaton: Automaton | None = None) -> list[Path]:
-    """The best path of each of the `count` likeliest texts, the best first; fewer if there are no more.
-
-    Texts less likely than the likeliest of all by `HOPELESS` do not count.
-    """
-    return list(itertools.islice(search(rank_edges(edges), count, automaton), count))
-
-
-def rank_edges(edges: Sequence[Sequence[Edge]]) -> list[list[tuple[float, Edge]]]:
-    """For each node its edges that are on no hopeless path alone, each with the best score from there to the end."""
-    before, after = best_beginnings(edges), best_completions(edges)
-    ranked: list[list[tuple[float, Edge]]] = []
-    for beginning, outgoing in zip(before, edges, strict=True):
-        least = after[0] - HOPELESS - beginning
-        scored = [(edge.score + after[edge.segment.end], edge) for edge in outgoing]
-        ranked.append(sorted([pair for pair in scored if pair[0] >= least], key=lambda pair: -pair[0]))
-    return ranked
-
-
-def best_beginnings(edges: Sequence[Sequence[Edge]]) -> list[float]:
-    """For each node the score of the best path from the beginning of the line to it."""
-    best = [0.0] + [-math.inf] * (len(edges) - 1)
-    for node, outgoing in enumerate(edges):
-        for edge in outgoing:
-            best[edge.segment.end] = max(best[edge.segment.end], best[node] + edge.score)
-    return best
-
-
-def best_completions(edges: Sequence[Sequence[Edge]]) -> list[float]:
-    """For each node the score of the best path from it to the end of the line."""
-    best = [-math.inf] * (len(edges) - 1) + [0.0]
-    for node in range(len(edges) - 2, -1, -1):
-        best[node] = max((edge.score + best[edge.segment.end] for edge in edges[node]), default=-math.inf)
-    return best
-
-
-def search(ranked: Sequence[Sequence[tuple[float, Edge]]], count: int, automaton: Automaton | None) -> Iterator[Path]:
-    """Complete paths, the best first. `ranked`: a node's edges with the score of the best path through each."""
-    order = itertools.count()  # decides between equals, which must not be compared further
-    seen: set[tuple[int, str]] = set()
-    visits: Counter[tuple[int, Hashable]] = Counter()
-    queue: list[tuple[float, int, Step, int]] = []
-    least = ranked[0][0][0] - HOPELESS if ranked[0] else 0.0
-
-    def add(step: Step, index: int) -> None:
-        """A partial path and the next of its edges to try."""
-        if index < len(ranked[step.node]) and step.score + ranked[step.node][index][0] >= least:
-            heapq.heappush(queue, (-step.score - ranked[step.node][index][0], next(order), step, index))
-
-    add(Step(0.0, 0, automaton.start if automaton else None, "", None, None), 0)
-    left = MAX_EXPANSIONS
-    while queue and left:
-        left -= 1
-        _, _, before, index = heapq.heappop(queue)
-        add(before, index + 1)
-        step = step_over(before, ranked[before.node][index][1], automaton)
-        if step is None or (step.node, step.text) in seen or visits[step.node, step.state] >= count:
-            continue
-        seen.add((step.node, step.text))
-        if step.node < len(ranked) - 1:
-            visits[step.node, step.state] += 1
-            add(step, 0)
-        elif automaton is None or automaton.accepts(step.state):
-            left = min(left, MORE_EXPANSIONS)
-            yield path_to(step)
-
-
-def step_over(before: Step, edge: Edge, automaton: Automaton | None) -> Step | None:
-    """None if the automaton forbids it."""
-    state = before.state
-    for character in edge.characters if automaton else "":
-        state = automaton.step(state, character) if automaton else None
-        if state is None:
-            return None
-    score, text = before.score + edge.score, before.text + edge.characters
-    return Step(score, edge.segment.end, state, text, edge, before)
-
-
-def path_to(step: Step) -> Path:
-    edges = []
-    last: Step | None = step
-    while last is not None and last.edge is not None:
-        edges.append(last.edge)
-        last = last.before
-    return Path(step.score, edges[::-1])

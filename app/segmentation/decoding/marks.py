@@ -8,7 +8,7 @@ first how much of the probability is left for the digits. Lengths are in heights
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import cv2
@@ -17,20 +17,13 @@ from numpy.typing import NDArray
 
 from app.arrays import Ink
 from app.preprocessing.components import binarize
+from app.segmentation.decoding.reading import SignKind
+from app.segmentation.decoding.strokes import Stroke, single_stroke
+from app.segmentation.decoding.writing import Writing
 from app.segmentation.oversegmentation import Segment, Strip
-from app.segmentation.reading import SignKind
 
 MAX_FIT = 0.98  # of a mark: the digits keep a chance
 LEAST_FIT = 0.01
-LONG_LINE = 2.0  # heights: a shorter line is taken to be level
-BOWED = 0.06  # of its length: a stroke with such a bow is a bracket rather than a digit
-LEANING = 0.2  # columns for each row more than the hand's slant: a slash rather than a digit
-HIGH = 0.7  # heights: a component as high as a digit
-WIDEST = 1.0  # heights: of a single digit
-THIN_STROKE = 1.7  # pens: a single stroke's ink, for each pixel of its length, is no more
-WIDEST_RUN = 1.8  # pens, measured across: in a row of a single stroke,
-FEWEST_ROWS = 8  # of a stroke whose bow is measured
-SPLIT_ROWS = 0.06  # except in this share of its rows
 SLASH_LEAN = 6.0  # log odds of a slash against a 1 for each column that it leans more for each row,
 SLASH_HEIGHT = 25.0  # and for each height that it is longer than the digits
 RING = 0.2  # heights: a lower part is a point and no ring of a percent sign
@@ -45,63 +38,6 @@ class Mark(NamedTuple):
     kind: SignKind
     text: str
     fit: float  # from 0 to 1
-
-
-class Writing(NamedTuple):
-    """What is the same along a line."""
-
-    height: float  # of its digits, in pixels of the strip
-    base: tuple[float, float]  # the slope and the offset of the line that they stand on
-    pen: float  # the width of its strokes, in pixels
-    slant: float  # columns to the right for each row up
-
-    @classmethod
-    def of(cls, strip: Strip, slant: float) -> Self:
-        mask = binarize(strip.ink)
-        pen = pen_width(mask)
-        digits = boxes_of_digits(strip, mask, pen, slant)
-        if not digits:
-            return cls(strip.height, (0.0, float(strip.middle.mean()) + strip.height / 2), pen, slant)
-        x, y, width, height = np.array(digits, np.float64).T
-        middles, bottoms = x + width / 2, y + height
-        slope = float(np.polyfit(middles, bottoms, 1)[0]) if np.ptp(middles) > LONG_LINE * strip.height else 0.0
-        return cls(float(np.median(height)), (slope, float(np.median(bottoms - slope * middles))), pen, slant)
-
-
-def pen_width(mask: Ink) -> float:
-    """The mean distance of ink from a stroke's edge is a quarter of its width, and half a pixel."""
-    distances = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    return max(1.0, 4 * float(cv2.mean(distances, mask)[0]) - 2)
-
-
-def boxes_of_digits(strip: Strip, mask: Ink, pen: float, slant: float) -> list[tuple[int, int, int, int]]:
-    """x, y, width and height of the components as high as digits; slashes and brackets only if there are no others."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
-    high: list[tuple[int, int, int, int]] = []
-    others: list[tuple[int, int, int, int]] = []
-    for label, (x, y, width, height, _) in enumerate(stats.tolist()):
-        if label and height >= HIGH * strip.height:
-            own = labels[y : y + height, x : x + width] == label
-            stroke = single_stroke(own, pen)
-            is_mark = stroke and (abs(stroke.sagitta) > BOWED or stroke.slant - slant > LEANING)
-            (others if is_mark else high).append((x, y, width, height))
-    return high or others
-
-
-def typical_slant(strips: Sequence[Strip]) -> float:
-    """The median over the components as high as digits: slashes are fewer than digits."""
-    slants = [slant for strip in strips for slant in slants_of(strip)]
-    return float(np.median(slants)) if slants else 0.0
-
-
-def slants_of(strip: Strip) -> Iterator[float]:
-    """Of each component as high as a digit: the slope of the line through its rows' middles (least squares)."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(binarize(strip.ink), connectivity=8, ltype=cv2.CV_32S)
-    for label, (x, y, width, height, _) in enumerate(stats.tolist()):
-        if label and height >= HIGH * strip.height and width < WIDEST * strip.height:
-            own = (labels[y : y + height, x : x + width] == label).astype(np.uint8)
-            moments = cv2.moments(own, binaryImage=True)
-            yield -moments["mu11"] / moments["mu02"]
 
 
 def possible_marks(strip: Strip, segments: Sequence[Segment], slant: float) -> list[list[Mark]]:
@@ -248,37 +184,6 @@ def tall_marks(shape: Shape, writing: Writing) -> list[tuple[SignKind, str, floa
     opening, closing = fit_of_bracket(stroke, shape, opens=True), fit_of_bracket(stroke, shape, opens=False)
     slash = fit_of_slash(stroke, shape, writing)
     return [("slash", "/", slash), ("bracket", "(", opening), ("bracket", ")", closing)]
-
-
-class Stroke(NamedTuple):
-    """A single stroke from the top to the bottom."""
-
-    slant: float  # columns to the right for each row up
-    sagitta: float  # of its bow: how far its middle lies to the right of its ends, as a share of its length
-    roughness: float  # how far it is from that bow, in pens
-
-
-def single_stroke(ink: NDArray[np.bool_], pen: float) -> Stroke | None:
-    """None if there is more: a loop, a corner or a bar."""
-    height, width = ink.shape
-    if (
-        height < 2 * pen
-        or height < FEWEST_ROWS
-        or np.count_nonzero(ink) > THIN_STROKE * pen * math.hypot(height, width)
-    ):
-        return None
-    counts = ink.sum(axis=1)
-    inked = counts > 0
-    runs = np.count_nonzero(np.diff(ink, axis=1, prepend=False), axis=1)  # beginnings and ends
-    widest = WIDEST_RUN * pen * math.hypot(1, width / height)
-    if np.mean(runs > 2) > SPLIT_ROWS or np.mean(counts > widest) > SPLIT_ROWS:
-        return None
-    rows = np.flatnonzero(inked)
-    centres = (ink @ np.arange(width))[inked] / counts[inked]
-    along = 2 * (rows - rows[0]) / max(1, rows[-1] - rows[0]) - 1  # -1 at its top, 1 at its bottom
-    quadratic, linear, constant = np.polyfit(along, centres, 2)
-    residual = centres - np.polyval([quadratic, linear, constant], along)
-    return Stroke(float(-2 * linear / height), float(-quadratic / height), float(np.abs(residual).max() / pen))
 
 
 def fit_of_slash(stroke: Stroke, shape: Shape, writing: Writing) -> float:

@@ -13,12 +13,12 @@ import numpy as np
 from app.arrays import IMAGE_SIZE, Images, Probabilities
 from app.errors import BlankPicture
 from app.observability.request_context import check_deadline
+from app.segmentation.decoding.reading import Box, Reading, ReadLine
 from app.segmentation.document import Document, segment_undecorated
 from app.segmentation.fields.regions import Components, FieldInk, Region
 from app.segmentation.fields.template import Template
 from app.segmentation.orientation import FlatDocument
 from app.segmentation.oversegmentation import SEGMENTS_PER_DIGIT, too_many_digits
-from app.segmentation.reading import Box, Reading, ReadLine
 
 EMPTY = Document([], np.zeros((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8))
 

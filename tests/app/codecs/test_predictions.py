@@ -24,7 +24,7 @@ from app.codecs.predictions import (
 from app.errors import BlankPicture, InvalidRequest
 from app.inference.explanation import Explanation
 from app.segmentation import orientation
-from app.segmentation.reading import ReadLine, Sign
+from app.segmentation.decoding.reading import ReadLine, Sign
 
 
 class Model(NamedTuple):

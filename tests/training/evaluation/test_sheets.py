@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.segmentation.reading import ReadLine, Sign
+from app.segmentation.decoding.reading import ReadLine, Sign
 from training.evaluation.sheets.kinds import KINDS, Sheet, Tally, make_sheet
 
 

@@ -10,8 +10,8 @@ from numpy.random import Generator
 
 from app.inference.session import Model
 from app.preprocessing.decode import open_picture
+from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.orientation import PageReader
-from app.segmentation.reading import ReadLine
 from training.evaluation.metrics import wilson_interval
 from training.evaluation.robustness import MAX_PIXELS
 from training.evaluation.sheets.layouts import (

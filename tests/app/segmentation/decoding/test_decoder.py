@@ -9,11 +9,11 @@ import numpy as np
 from app.segmentation.constraints.automaton import accepts_text
 from app.segmentation.constraints.checksums import CHECKSUMS
 from app.segmentation.constraints.constraints import Constraints
-from app.segmentation.decoding import read_line
-from app.segmentation.lattice import Edge
+from app.segmentation.decoding.decoder import read_line
+from app.segmentation.decoding.lattice import Edge
+from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.line_strip import Placement
 from app.segmentation.oversegmentation import Segment
-from app.segmentation.reading import ReadLine
 from tests.support.drawn_strips import empty
 
 PLACEMENT = Placement(0.0, 0.0, 1.0, np.eye(3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.segmentation.grammar import log_prior
+from app.segmentation.decoding.grammar import log_prior
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.segmentation.lattice import Candidate, Edge, Path, best_paths, lattice_edges
+from app.segmentation.decoding.lattice import Candidate, Edge, lattice_edges
+from app.segmentation.decoding.search import Path, best_paths
 from app.segmentation.oversegmentation import (
     Cuts,
     Segment,

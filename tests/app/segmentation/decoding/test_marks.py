@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.segmentation.decoding.marks import possible_marks
+from app.segmentation.decoding.writing import typical_slant
 from app.segmentation.oversegmentation import SegmentBudget, Strip, candidate_segments, oversegment
-from app.segmentation.signs import possible_marks, typical_slant
 
 BUDGET = SegmentBudget(max_digits=1000)
 BASE, HEIGHT, PEN = 80, 60, 6
