@@ -41,7 +41,7 @@ WIDTH_AND_HEIGHT = struct.Struct(">II")
 
 
 class PlainPng(NamedTuple):
-    """A PNG of 8 bits in grey, RGB or RGBA and nothing more: libspng decodes it several times faster."""
+    """A PNG of 8 bits in grey, RGB or RGBA and nothing more: a fast decoder suffices."""
 
     content: bytes
     width: int
@@ -72,7 +72,7 @@ def parse_plain_png(content: bytes) -> PlainPng | None:
 def chunk_types(png: bytes) -> set[bytes]:
     """The types of a PNG's chunks up to IEND, with `DAMAGED` where a chunk is and `LARGE` where one may become large.
 
-    libspng does not verify the checksums. Raises `UnsupportedPicture` where there are too many chunks.
+    Raises `UnsupportedPicture` where there are too many chunks.
     """
     types: set[bytes] = set()
     position = 8

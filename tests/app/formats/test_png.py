@@ -1,4 +1,4 @@
-"""Which PNG files libspng decodes, and which go to Pillow."""
+"""Which PNG files are plain, and which go to Pillow."""
 
 from __future__ import annotations
 
