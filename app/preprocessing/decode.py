@@ -27,7 +27,7 @@ from app.formats.signatures import not_a_picture
 from app.formats.structure import check_structure
 from app.preprocessing.background import energy
 from app.preprocessing.constants import integer, number
-from app.preprocessing.scaling import shrink
+from app.preprocessing.scaling import halved, shrink
 
 # The modules of the last two are imported here: else Pillow imports all of its formats with the first such file.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", WebPImagePlugin.WebPImageFile.format, TiffImagePlugin.TiffImageFile.format)
@@ -146,34 +146,42 @@ def pixels_to_grayscale(pixels: NDArray[np.uint8]) -> Grayscale:
         return pixels
     if pixels.shape[2] == 3:
         return rgb_to_grayscale(pixels)
-    return flatten(rgb_to_grayscale(pixels[:, :, :3]), pixels[:, :, 3])
+    rgb = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), np.uint8)
+    return flatten(rgb_to_grayscale(rgb), np.asarray(cv2.extractChannel(pixels, 3), np.uint8))
 
 
 def rgb_to_grayscale(pixels: NDArray[np.uint8]) -> Grayscale:
     """The brightness of (H, W, 3), or the colour in which strokes show far better: blue for yellow ink on white."""
     brightness = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    if cv2.meanStdDev(pixels)[1].max() <= COLOUR_SPREAD * cv2.meanStdDev(brightness)[1].max():
+    small = pixels
+    while max(small.shape[:2]) > COLOUR_SIDE:
+        small = halved(small)
+    channels = np.dstack([small, cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)])
+    deviations = np.asarray(cv2.meanStdDev(channels)[1]).ravel()
+    if deviations[:3].max() <= COLOUR_SPREAD * deviations[3]:
         return brightness
-    small = shrink(pixels, COLOUR_SIDE)
-    contrasts = [stroke_contrast(channel) for channel in cv2.split(small)]
-    best = int(np.argmax(contrasts))
-    if contrasts[best] <= COLOUR_RATIO * stroke_contrast(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)):
+    # the share that narrow strokes have in the variance
+    contrasts = stroke_energies(channels) / (deviations**2 + COLOUR_NOISE**2)
+    best = int(np.argmax(contrasts[:3]))
+    if contrasts[best] <= COLOUR_RATIO * contrasts[3]:
         return brightness
-    return np.ascontiguousarray(pixels[:, :, best])
+    return np.asarray(cv2.extractChannel(pixels, best), np.uint8)
 
 
-def stroke_contrast(channel: cv2.typing.MatLike) -> float:
-    """The share that narrow strokes have in a channel's variance: little where a highlighter's mark shows.
+def stroke_energies(channels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The energy of narrow strokes in each channel; little where a highlighter's mark shows.
 
     The narrower of two structures counts for more: a digit's strokes are narrower than the mark below it.
     """
-    strokes = 0.0
+    energies = np.zeros(channels.shape[2])
     for width in STROKE_WIDTHS:
-        kernel = np.ones((max(3, round(width * max(channel.shape))) | 1,) * 2, np.uint8)
-        dark, light = (cv2.morphologyEx(channel, hat, kernel) for hat in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT))
-        strokes += max(energy(dark), energy(light)) * (STROKE_WIDTHS[0] / width) ** 2
-    variance = float(cv2.meanStdDev(channel)[1].max()) ** 2
-    return strokes / channel.size / (variance + COLOUR_NOISE**2)
+        kernel = np.ones((max(3, round(width * max(channels.shape))) | 1,) * 2, np.uint8)
+        dark, light = (
+            list(map(energy, cv2.split(cv2.morphologyEx(channels, hat, kernel))))
+            for hat in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT)
+        )
+        energies += np.maximum(dark, light) * (STROKE_WIDTHS[0] / width) ** 2
+    return energies
 
 
 def flatten(brightness: Grayscale, alpha: NDArray[np.uint8]) -> Grayscale:

@@ -16,6 +16,7 @@ from app.preprocessing.background import (
     estimate_background,
     is_light_on_dark,
     uniform_background,
+    upper_median,
 )
 from app.preprocessing.components import (
     EDGE_CUT_SIDE,
@@ -69,7 +70,7 @@ def extract_ink(picture: Grayscale, max_regions: int = MAX_REGIONS) -> Ink:
 def separate_foreground(picture: Grayscale) -> Ink:
     """The foreground, separated from the background and from ruled lines. Raises `BlankPicture`."""
     edge = border(picture)
-    background = int(np.median(edge))
+    background = upper_median(edge)
     if background - int(edge.min()) <= UNIFORM_BORDER and int(edge.max()) - background <= UNIFORM_BORDER:
         return ink_on_uniform_background(picture, background)
     uniform = uniform_background(picture)
@@ -82,7 +83,8 @@ def separate_foreground(picture: Grayscale) -> Ink:
 
 def ink_on_uniform_background(picture: Grayscale, background: int) -> Ink:
     """The difference to the background, darker or lighter, whichever is greater. Raises `BlankPicture`."""
-    darker, lighter = background - int(picture.min()), int(picture.max()) - background
+    darkest, brightest, _, _ = cv2.minMaxLoc(picture)
+    darker, lighter = background - darkest, brightest - background
     if max(darker, lighter) < MIN_CONTRAST:
         raise blank_picture()
     level = np.full_like(picture, background)  # OpenCV may take a number beside a picture of one column for a colour
@@ -120,7 +122,7 @@ def blank_picture() -> BlankPicture:
 
 def stretch_contrast(ink: Ink) -> Ink:
     """The darkest ink becomes full ink, unless it nearly is."""
-    peak = int(ink.max())
+    _, peak, _, _ = cv2.minMaxLoc(ink)
     return ink if peak >= FULL_INK else np.asarray(cv2.convertScaleAbs(ink, alpha=255 / peak), np.uint8)
 
 

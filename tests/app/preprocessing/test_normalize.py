@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.arrays import Images
 from app.errors import BlankPicture, ServiceError, SeveralDigits, TooManyDigits
 from app.preprocessing.decode import Picture, open_picture
-from app.preprocessing.normalize import centre_of_mass, mnist_png_to_image, preprocess, to_image
+from app.preprocessing.normalize import centre_of_mass, mnist_png_to_image, preprocess, reduce, to_image
 from app.segmentation.orientation import PageReader
 from tests.support.generated_pictures import CONTENTS, MODES, generated_pixels, picture_file
 from tests.support.pictures import MAX_PIXELS, assert_alike, encode, enlarged, image_of
@@ -51,6 +51,22 @@ def test_digit_of_many_dots_or_pieces_is_not_taken_for_several(test_digits: Digi
     for y, x in np.argwhere(test_digits.images[0][::2, ::2] > 100):
         cv2.circle(dots, (60 + 34 * int(x), 60 + 34 * int(y)), 12, (0,), -1)
     assert to_image(open_picture(encode(dots), MAX_PIXELS)).any()
+
+
+@pytest.mark.parametrize(("width", "side"), [(20, 120), (5, 225)], ids=["wide", "thin"])
+def test_large_ink_is_halved_unless_its_strokes_are_thin(width: int, side: int) -> None:
+    ring = np.zeros((300, 300), np.uint8)
+    cv2.circle(ring, (150, 150), 110, (255,), width)
+    assert max(reduce(ring).shape) == pytest.approx(side, abs=3)
+    assert max(reduce(ring[:150, :150]).shape) > 100, "it is not large"
+
+
+def test_large_drawing_becomes_the_image_of_a_smaller_one(seven: NDArray[np.uint8]) -> None:
+    small, large = (
+        255 - np.asarray(cv2.resize(seven, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
+        for side in (140, 843)
+    )
+    assert_alike(image_of(large), image_of(small), tolerance=2)
 
 
 def test_mnist_png_takes_the_short_way_and_nothing_else_does(seven: NDArray[np.uint8]) -> None:

@@ -23,7 +23,7 @@ import {
 } from "./constants.js";
 import * as mats from "./mats.js";
 import { highest, lowestReaching, mean, median, round } from "./numbers.js";
-import { shrink } from "./scaling.js";
+import { halved, shrink } from "./scaling.js";
 
 /** The values along the four edges of a picture, of its own or of `data`. */
 export function border({ rows, cols, data: pixels }, data = pixels) {
@@ -96,14 +96,6 @@ function isWider(foreground, share) {
   while (longerSide(small) > BACKGROUND_SIDE && Math.min(small.rows, small.cols) > 1) small = halved(small);
   const side = Math.floor(share * longerSide(small));
   return highest(mats.erode(small, mats.ones(side, side)).data) === 255;
-}
-
-/** Half as wide and high: a pixel is 255 where all four that it replaces are. */
-function halved(mask) {
-  const width = Math.floor(mask.cols / 2);
-  const height = Math.floor(mask.rows / 2);
-  const even = mats.crop(mask, { x: 0, y: 0, width: 2 * width, height: 2 * height });
-  return mats.resize(even, { width, height }, cv.INTER_AREA);
 }
 
 /** Whether the picture is one connected component in one tone on another tone, soft edges aside. */

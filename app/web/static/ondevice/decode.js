@@ -12,7 +12,7 @@ import {
 } from "./constants.js";
 import * as mats from "./mats.js";
 import { lowest, round } from "./numbers.js";
-import { shrink } from "./scaling.js";
+import { halved, shrink } from "./scaling.js";
 
 const STROKE_WIDTHS = [COLOUR_STROKE, 2 * COLOUR_STROKE, 4 * COLOUR_STROKE];
 
@@ -26,11 +26,13 @@ export function toGrayscale({ width, height, data }) {
 /** The brightness, or the colour in which strokes show far better. */
 function rgbToGrayscale(pixels) {
   const brightness = toBrightness(pixels);
-  if (highestDeviation(pixels) <= COLOUR_SPREAD * highestDeviation(brightness)) return brightness;
-  const small = shrink(pixels, COLOUR_SIDE);
+  let small = pixels;
+  while (Math.max(small.rows, small.cols) > COLOUR_SIDE) small = halved(small);
+  const smallBrightness = toBrightness(small);
+  if (highestDeviation(small) <= COLOUR_SPREAD * highestDeviation(smallBrightness)) return brightness;
   const contrasts = [0, 1, 2].map((index) => strokeContrast(channel(small, index)));
   const best = contrasts.indexOf(Math.max(...contrasts));
-  const isFarBetter = contrasts[best] > COLOUR_RATIO * strokeContrast(toBrightness(small));
+  const isFarBetter = contrasts[best] > COLOUR_RATIO * strokeContrast(smallBrightness);
   return isFarBetter ? channel(pixels, best) : brightness;
 }
 
@@ -53,7 +55,7 @@ function strokeContrast(picture) {
     );
     strokes += Math.max(energy(dark), energy(light)) * (STROKE_WIDTHS[0] / width) ** 2;
   }
-  return strokes / (picture.rows * picture.cols) / (highestDeviation(picture) ** 2 + COLOUR_NOISE ** 2);
+  return strokes / (highestDeviation(picture) ** 2 + COLOUR_NOISE ** 2);
 }
 
 function channel(pixels, index) {

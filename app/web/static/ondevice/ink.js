@@ -27,7 +27,7 @@ import {
 } from "./constants.js";
 import { findCard, findCell } from "./frames.js";
 import * as mats from "./mats.js";
-import { highest, lowest, median, quantile, round } from "./numbers.js";
+import { highest, lowest, median, quantile, round, upperMedian } from "./numbers.js";
 import { removeRuledLines } from "./ruled_lines.js";
 
 /** There is no ink on the picture. */
@@ -51,7 +51,7 @@ export function extractInk(picture, maxRegions = MAX_REGIONS) {
 /** The foreground, separated from the background and from ruled lines. Throws `BlankPicture`. */
 function separateForeground(picture) {
   const edge = border(picture);
-  const background = Math.floor(median(edge));
+  const background = upperMedian(edge);
   if (background - lowest(edge) <= UNIFORM_BORDER && highest(edge) - background <= UNIFORM_BORDER) {
     return inkOnUniformBackground(picture, background);
   }

@@ -4,12 +4,21 @@
 // becomes the same image in the browser and in the service. The reasons for each step are given there. constants.js is
 // made of the constants.json that they read; a test compares the images of both.
 
-import { CENTRE_OF_MASS, CENTRE_TOLERANCE, DIGIT_SIDE, FULL_INK, IMAGE_SIZE } from "./constants.js";
+import { strokeWidth } from "./components.js";
+import {
+  CENTRE_OF_MASS,
+  CENTRE_TOLERANCE,
+  DIGIT_SIDE,
+  FULL_INK,
+  IMAGE_SIZE,
+  WORKING_SIDE,
+  WORKING_STROKE,
+} from "./constants.js";
 import { toGrayscale } from "./decode.js";
 import { crop, extractInk, removeClutter, removeSpecks, stretchContrast, thicken } from "./ink.js";
 import * as mats from "./mats.js";
 import { highest, round } from "./numbers.js";
-import { scaledSize } from "./scaling.js";
+import { halved, scaledSize } from "./scaling.js";
 
 /** ImageData -> Uint8Array of 28 x 28, 0 background to 255 ink. Throws `BlankPicture`. */
 export function toImage(pixels) {
@@ -20,7 +29,15 @@ function preprocess(picture) {
   for (const candidate of [picture, mats.invert(picture)]) if (isMnist(candidate)) return candidate;
   const ink = extractInk(picture);
   if (isMnist(ink)) return ink;
-  return centre(fit(thicken(crop(removeSpecks(removeClutter(ink))))));
+  return centre(fit(thicken(crop(removeSpecks(reduce(removeClutter(ink)))))));
+}
+
+/** The ink's box, half as wide and high where it stays large and its strokes wide. */
+function reduce(picture) {
+  const ink = crop(picture);
+  if (Math.max(ink.rows, ink.cols) < 2 * WORKING_SIDE) return ink;
+  const half = stretchContrast(halved(ink));
+  return strokeWidth(half) >= WORKING_STROKE ? half : ink;
 }
 
 /** Whether it is an MNIST image already: of MNIST's size and geometry to the pixel. */
