@@ -103,7 +103,16 @@ RESPONSES: dict[str, Any] = {
                 **READING,
                 "alternatives": [{"text": "7", "probability": 0.9997}],
                 "struck": False,
-                "signs": [{"kind": "digit", "text": "7", "confidence": 0.9997, "accepted": True, "box": SEVEN_BOX}],
+                "signs": [
+                    {
+                        "kind": "digit",
+                        "text": "7",
+                        "confidence": 0.9997,
+                        "accepted": True,
+                        "struck": False,
+                        "box": SEVEN_BOX,
+                    }
+                ],
             }
         ],
         "page": {"turned": 0, "sheet": None},

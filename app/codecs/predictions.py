@@ -134,13 +134,14 @@ class LineSign(BaseModel):
     text: str = Field(description="What stands there; empty if it is none of the signs that are read.")
     confidence: float
     accepted: bool
+    struck: bool = Field(description="Whether a line strikes it through: then it is not accepted.")
     box: Box
 
 
 class LineReading(FieldReading):
     """A line as it stands on the page."""
 
-    struck: bool = Field(description="Whether a line strikes it through: then nothing on it is accepted.")
+    struck: bool = Field(description="Whether all of its signs are struck through.")
     signs: list[LineSign] = Field(description="From the left to the right.")
 
 
@@ -220,7 +221,7 @@ def describe_page(model: ModelInfo, page: Page, fields: Mapping[str, ReadField] 
         {
             "digit": int(digit.text),
             "confidence": np.float32(digit.confidence),  # as many decimals as on the other routes
-            "accepted": digit.confidence >= threshold and not line.struck,
+            "accepted": digit.is_accepted(threshold),
             "box": digit.box,
         }
         for line in lines
@@ -241,7 +242,8 @@ def describe_line(line: ReadLine, threshold: float) -> dict[str, Any]:
             "kind": sign.kind,
             "text": sign.text,
             "confidence": np.float32(sign.confidence),
-            "accepted": sign.confidence >= threshold and sign.kind != "other" and not line.struck,
+            "accepted": sign.is_accepted(threshold),
+            "struck": sign.struck,
             "box": sign.box,
         }
         for sign in line.signs

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
+import cv2
 import numpy as np
 
 from app.arrays import Homography, Images, Ink, Probabilities
@@ -24,7 +25,7 @@ from app.segmentation.decoding.decoder import read_line
 from app.segmentation.decoding.marks import Mark, possible_marks
 from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.decoding.writing import typical_slant
-from app.segmentation.decorations.undecorated import without_decorations
+from app.segmentation.decorations.undecorated import UndecoratedPage, without_lines
 from app.segmentation.layout import Component
 from app.segmentation.line_strip import Placement, line_strip
 from app.segmentation.oversegmentation import (
@@ -39,6 +40,9 @@ from app.segmentation.oversegmentation import (
 
 SAME_PLACE: Homography = np.eye(3)
 LEAST_GAP = 0.05  # heights: a smaller one may be in a digit
+PITCH_GAP = 0.4  # heights: on a display a one has as much more room on its sides than other digits
+FEET = 0.06  # heights: an underline this near runs through the digits' feet,
+TRUST_IN_FEET = 0.75  # and of such lines so many are read right: a 2 without its foot is a 7
 MAX_STRIPS = 6  # areas of the page: 30 lines that slope by 5 degrees take 2.7
 
 
@@ -50,7 +54,8 @@ class Line(NamedTuple):
     cuts: Cuts
     segments: list[Segment]
     marks: list[list[Mark]]  # of each segment
-    struck: bool = False  # whether a line strikes it through
+    strikes: Sequence[Box] = ()  # page pixels: of lines that strike something through
+    trust: float = 1.0  # the probability that erasing an underline left the digits whole
 
     @classmethod
     def of(cls, strip: Strip, placement: Placement, slant: float, budget: SegmentBudget) -> Self:
@@ -67,7 +72,9 @@ class Line(NamedTuple):
         measured = zip(self.segments, probabilities.tolist(), self.marks, strict=True)
         candidates = [lattice.Candidate(*measures) for measures in measured]
         edges = lattice.lattice_edges(self.strip.height, self.cuts, candidates, gap)
-        return read_line(edges, self.placement, alternatives, automaton)._replace(struck=self.struck)
+        line = read_line(edges, self.placement, alternatives, automaton)
+        line = line if self.trust == 1 else less_certain(line, self.trust)
+        return with_strikes(line, self.strikes, self.placement.to_picture) if self.strikes else line
 
 
 class Document(NamedTuple):
@@ -75,6 +82,7 @@ class Document(NamedTuple):
 
     lines: list[Line]
     images: Images  # (n, 28, 28), for the model to read: one for each segment
+    is_display: bool = False
 
     def decode(
         self, probabilities: Probabilities, alternatives: int = 1, automaton: Automaton | None = None
@@ -82,7 +90,7 @@ class Document(NamedTuple):
         """The lines that are not empty, given a row (10,) for each of `images`. `alternatives`: readings of each."""
         ends = np.cumsum([len(line.segments) for line in self.lines])[:-1]
         rows_of_lines = np.split(probabilities, ends)
-        gap = typical_gap(self.lines)
+        gap = typical_gap(self.lines) + PITCH_GAP * self.is_display
         lines = [
             line.decode(rows, alternatives, automaton, gap)
             for line, rows in zip(self.lines, rows_of_lines, strict=True)
@@ -98,14 +106,14 @@ def typical_gap(lines: Sequence[Line]) -> float:
 
 
 def segment_ink(ink: Ink, max_digits: int, to_picture: Homography = SAME_PLACE) -> Document:
-    """`to_picture`: from the ink's pixels. Raises `BlankPicture` or `TooManyDigits`."""
+    """Of ink without enclosures. `to_picture`: from its pixels. Raises `BlankPicture` or `TooManyDigits`."""
     check_deadline()
-    page = without_decorations(ink)
-    return segment_undecorated(page.ink, max_digits, to_picture, page.strikes)
+    return segment_undecorated(without_lines(ink), max_digits, to_picture)
 
 
-def segment_undecorated(ink: Ink, max_digits: int, to_picture: Homography, strikes: Sequence[Box] = ()) -> Document:
-    """As `segment_ink`, of what is written alone. `strikes`: where lines struck it through."""
+def segment_undecorated(page: UndecoratedPage, max_digits: int, to_picture: Homography) -> Document:
+    """As `segment_ink`, of what is written alone."""
+    ink = page.ink
     lines, labels = layout.find_lines(ink)
     if not lines:
         raise BlankPicture("The picture has no ink on it: send one with digits on it.")
@@ -116,16 +124,44 @@ def segment_undecorated(ink: Ink, max_digits: int, to_picture: Homography, strik
     slant = typical_slant([strip for strip, _ in strips])
     segmented = [Line.of(strip, placement, slant, budget) for strip, placement in strips]
     segmented = [
-        line._replace(struck=any(is_struck(bounding_box(components), strike) for strike in strikes))
+        line._replace(
+            strikes=[strike for strike in page.strikes if crosses(strike, bounding_box(components))],
+            trust=TRUST_IN_FEET if any(runs_through_feet(box, components) for box in page.underlines) else 1.0,
+        )
         for line, components in zip(segmented, lines, strict=True)
     ]
-    return Document(segmented, np.stack([centre(fit(segment.ink)) for line in segmented for segment in line.segments]))
+    images = np.stack([centre(fit(segment.ink)) for line in segmented for segment in line.segments])
+    return Document(segmented, images, page.is_display)
 
 
-def is_struck(line: Box, strike: Box) -> bool:
-    """Whether a strike crosses at least half of a line."""
-    across = min(line.right, strike.right) - max(line.left, strike.left)
-    return line.top < strike.middle < line.bottom and 2 * across >= line.width
+def crosses(strike: Box, line: Box) -> bool:
+    """Whether a strike's middle lies on a line."""
+    return line.top < strike.middle < line.bottom and line.left < strike.right and strike.left < line.right
+
+
+def runs_through_feet(underline: Box, components: Sequence[Component]) -> bool:
+    """Whether it may have been taken for the feet of a line's digits, or these for a part of it."""
+    feet = float(np.median([component.bottom for component in components]))
+    reach = FEET * layout.typical_height(components)
+    bounds = bounding_box(components)
+    beside = bounds.left < underline.right and underline.left < bounds.right
+    return beside and underline.top - reach <= feet <= underline.bottom + reach
+
+
+def less_certain(line: ReadLine, trust: float) -> ReadLine:
+    """As certain as it is by itself, times `trust`."""
+    alternatives = [reading._replace(probability=trust * reading.probability) for reading in line.alternatives]
+    signs = [sign._replace(confidence=trust * sign.confidence) for sign in line.signs]
+    return line._replace(signs=signs, confidence=trust * line.confidence, alternatives=alternatives)
+
+
+def with_strikes(line: ReadLine, strikes: Sequence[Box], to_picture: Homography) -> ReadLine:
+    """The line with the signs said to be struck whose middle a strike crosses. `strikes`: in page pixels."""
+    middles = np.array([[(x + width / 2, y + height / 2) for x, y, width, height in (sign.box for sign in line.signs)]])
+    on_page = cv2.perspectiveTransform(middles, np.linalg.inv(to_picture))[0, :, 0] if line.signs else []
+    struck = [any(strike.left < x < strike.right for strike in strikes) for x in on_page]
+    signs = [sign._replace(struck=is_struck) for sign, is_struck in zip(line.signs, struck, strict=True)]
+    return line._replace(signs=signs)
 
 
 def strip_area(lines: Sequence[Sequence[Component]]) -> int:

@@ -26,8 +26,10 @@ from app.preprocessing.ink import extract_ink, ink_on_uneven_background
 from app.preprocessing.ruled_lines import remove_faint_lines, remove_ruled_lines
 from app.segmentation import layout
 from app.segmentation.decoding.reading import ReadLine
+from app.segmentation.decorations.undecorated import without_enclosures
 from app.segmentation.document import Document, segment_ink
 from app.segmentation.sheet import Sheet, flatten, rim_of
+from app.segmentation.words import words_apart
 
 CERTAIN = 0.93  # mean confidence: a page that reads better is not turned
 HOPELESS = 0.15  # and one that reads worse neither: sideways, digits still read at 0.3 to 0.7
@@ -69,8 +71,9 @@ class PageReader:
         scale = longer_side / max(grayscale.shape)
         self.to_picture: Homography = np.diag([scale, scale, 1.0])
         self.ink, self.corners = self.ink_of_page(grayscale)
-        self.page = ReadPage([], 0, self.corners)
+        self.likeliest = ReadPage([], 0, self.corners)  # of the turns that were tried
         self.tried: list[int] = []  # quarters
+        self.undecorated: dict[int, Ink] = {}  # without enclosures: as the picture is (0), turned by a quarter (1)
         self.first = self.best = 0.0  # how certain the reading was: that of the first turn, the best one
 
     def ink_of_page(self, grayscale: Grayscale) -> tuple[Ink, list[tuple[int, int]] | None]:
@@ -113,22 +116,30 @@ class PageReader:
 
     def segment_turned(self, quarters: int) -> Document:
         self.tried.append(quarters)
-        turned = np.ascontiguousarray(np.rot90(self.ink, quarters))
-        return segment_ink(turned, self.max_digits, self.to_picture @ turned_back(quarters, self.ink.shape))
+        sideways = quarters % 2
+        if sideways not in self.undecorated:
+            self.undecorated[sideways] = without_enclosures(np.ascontiguousarray(np.rot90(self.ink, sideways)))
+        page = np.ascontiguousarray(np.rot90(self.undecorated[sideways], quarters - sideways))
+        return segment_ink(page, self.max_digits, self.to_picture @ turned_back(quarters, self.ink.shape))
 
     def add(self, lines: Sequence[ReadLine]) -> None:
         """What was read in this turn."""
         certainty, quarters = typical_confidence(lines), self.tried[-1]
         if not quarters:
             self.first = certainty
-        digits = sum(len(line.digits) for line in self.page.lines)
+        digits = sum(len(line.digits) for line in self.likeliest.lines)
         if not quarters or certainty > self.best + (BETTER if digits >= MANY_DIGITS else MUCH_BETTER):
             self.best = certainty
-            self.page = ReadPage(lines, 90 * quarters, self.corners)
+            self.likeliest = ReadPage(lines, 90 * quarters, self.corners)
+
+    @property
+    def page(self) -> ReadPage:
+        """What was read, lines of words told from numbers."""
+        return self.likeliest._replace(lines=[words_apart(line) for line in self.likeliest.lines])
 
     def flat_document(self) -> FlatDocument:
         """The document as it is read: flat, and the right way up."""
-        quarters = self.page.turned // 90
+        quarters = self.likeliest.turned // 90
         to_picture = self.to_picture @ turned_back(quarters, self.ink.shape)
         rim = rim_of(self.ink) if self.corners else 0.0
         return FlatDocument(np.ascontiguousarray(np.rot90(self.ink, quarters)), to_picture, rim)

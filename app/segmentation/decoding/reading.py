@@ -31,6 +31,10 @@ class Sign(NamedTuple):
     text: str  # what stands there; empty for "other"
     confidence: float
     box: Box  # in pixels of the picture as it was sent, upright
+    struck: bool = False  # whether a line strikes it through: then it is not accepted
+
+    def is_accepted(self, threshold: float) -> bool:
+        return self.kind != "other" and self.confidence >= threshold and not self.struck
 
 
 class Reading(NamedTuple):
@@ -47,7 +51,11 @@ class ReadLine(NamedTuple):
     confidence: float  # the probability of its text
     alternatives: list[Reading]  # the likeliest first, which is the signs' own
     satisfies: bool = True  # the constraint that was searched under; if nothing does, the reading is the one without
-    struck: bool = False  # whether a line strikes it through: then nothing on it is accepted
+
+    @property
+    def struck(self) -> bool:
+        """Whether all of it is struck through."""
+        return bool(self.signs) and all(sign.struck for sign in self.signs)
 
     @property
     def text(self) -> str:
@@ -56,8 +64,8 @@ class ReadLine(NamedTuple):
     def is_accepted(self, threshold: float) -> bool:
         """Whether the line as a whole and each of its signs are certain enough. `threshold`: of a sign."""
         signs = [sign for sign in self.signs if sign.kind != "space"]
-        certain = all(sign.kind != "other" and sign.confidence >= threshold for sign in signs)
-        return certain and self.satisfies and not self.struck and self.confidence >= LINE_THRESHOLD
+        certain = all(sign.is_accepted(threshold) for sign in signs)
+        return certain and self.satisfies and self.confidence >= LINE_THRESHOLD
 
     @property
     def box(self) -> Box:

@@ -31,11 +31,12 @@ THROUGH = 0.3  # of the ink on one side: a line that strikes a number through ha
 class LongStrokes(NamedTuple):
     mask: Mask  # (H, W)
     strikes: list[Box]  # of those that strike something through
+    underlines: list[Box]  # the others
 
 
 def find_long_strokes(page: Mask, height: float) -> LongStrokes:
     """On a binarized page. `height`: of its digits, in pixels."""
-    found = LongStrokes(np.zeros_like(page), [])
+    found = LongStrokes(np.zeros_like(page), [], [])
     for component in components_of(page, lambda box, _: box.width >= LENGTH * height):
         for box, stroke in strokes_of(component, height):
             if not has_ink_above(page, box, height):
@@ -43,8 +44,8 @@ def find_long_strokes(page: Mask, height: float) -> LongStrokes:
             found.mask[component.within] |= stroke | loose_ends(
                 stroke, component.mask & ~stroke, THICKEST * height, LOOSE_REACH * height
             )
-            if strikes_through(stroke, component.mask, SIDE * height):
-                found.strikes.append(box)
+            is_strike = strikes_through(stroke, component.mask, SIDE * height)
+            (found.strikes if is_strike else found.underlines).append(box)
     return found
 
 

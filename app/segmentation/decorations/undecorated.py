@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.arrays import Ink
@@ -17,19 +18,32 @@ from app.segmentation.decorations.long_strokes import LENGTH, find_long_strokes
 
 class UndecoratedPage(NamedTuple):
     ink: Ink
-    strikes: list[Box]  # of the lines that strike something through
+    strikes: Sequence[Box] = ()  # of the lines that strike something through
+    underlines: Sequence[Box] = ()
+    is_display: bool = False  # of segments or dots
 
 
 def without_decorations(page: Ink) -> UndecoratedPage:
     """Erases rings, boxes, combs, grids, underlines and strikes, whether digits touch them or not."""
-    page = join_segments(page)
+    return without_lines(without_enclosures(page))
+
+
+def without_enclosures(page: Ink) -> Ink:
+    """Without rings, boxes and grids, which are the same upside down."""
     enclosures = find_enclosures(binarize(page))
-    page = page if enclosures is None else erase_outlines(page, enclosures)
+    return page if enclosures is None else erase_outlines(page, enclosures)
+
+
+def without_lines(page: Ink) -> UndecoratedPage:
+    """Without combs, underlines and strikes. The digits of displays are joined."""
+    joined = join_segments(page)
+    if joined is not None:
+        return UndecoratedPage(joined, is_display=True)
     form_lines = find_form_lines(binarize(page))
     page = erase_lines(page, form_lines.level, form_lines.upright) if form_lines else page
     components, _ = layout.largest_components(binarize(page))
     height = layout.typical_height(components) if components else 0
     if all(component.width < LENGTH * height for component in components):
-        return UndecoratedPage(page, [])
+        return UndecoratedPage(page)
     strokes = find_long_strokes(binarize(page), height)
-    return UndecoratedPage(erase_outlines(page, strokes.mask), strokes.strikes)
+    return UndecoratedPage(erase_outlines(page, strokes.mask), strokes.strikes, strokes.underlines)

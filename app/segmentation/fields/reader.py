@@ -14,6 +14,7 @@ from app.arrays import IMAGE_SIZE, Images, Probabilities
 from app.errors import BlankPicture
 from app.observability.request_context import check_deadline
 from app.segmentation.decoding.reading import Box, Reading, ReadLine
+from app.segmentation.decorations.undecorated import UndecoratedPage
 from app.segmentation.document import Document, segment_undecorated
 from app.segmentation.fields.regions import Components, FieldInk, Region
 from app.segmentation.fields.template import Template
@@ -87,6 +88,6 @@ def segment_field(found: FieldInk | None, max_digits: int) -> Document:
     if not found:
         return EMPTY
     try:
-        return segment_undecorated(found.ink, max_digits, found.to_picture)
+        return segment_undecorated(UndecoratedPage(found.ink), max_digits, found.to_picture)
     except BlankPicture:
         return EMPTY

@@ -10,6 +10,7 @@ from app.arrays import Ink
 from app.errors import BlankPicture, TooManyDigits
 from app.preprocessing.decode import open_picture
 from app.segmentation import document, layout
+from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.orientation import PageReader
 from app.segmentation.oversegmentation import SEGMENTS_PER_DIGIT
 from tests.support.digit_pages import digit_page
@@ -127,8 +128,36 @@ def test_every_segment_becomes_an_image_of_mnists_geometry() -> None:
         assert abs(y + height / 2 - 14.5) <= 1
 
 
-def test_a_line_that_is_struck_through_says_so() -> None:
+def read(ink: Ink, *, is_display: bool = False) -> list[ReadLine]:
+    """By a model that takes everything for a 1."""
+    page = document.segment_ink(ink, 64)._replace(is_display=is_display)
+    return page.decode(np.tile(np.eye(10, dtype=np.float32)[1] * 0.99, (len(page.images), 1)))
+
+
+def test_a_number_that_is_struck_through_says_so() -> None:
     ink = bars(bars(sheet(), (100, 80), (150, 80), (200, 80)), (100, 200), (150, 200), (200, 200))
     ink[98:102, 80:230] = 255
-    lines = document.segment_ink(ink, 64).lines
-    assert [line.struck for line in lines] == [True, False]
+    assert [line.struck for line in read(ink)] == [True, False]
+
+
+def test_one_number_of_several_on_a_line_is_struck_and_none_of_the_line_is_accepted() -> None:
+    ink = bars(sheet(300, 600), (60, 80), (100, 80), (300, 80), (340, 80))
+    ink[98:102, 40:130] = 255
+    (line,) = read(ink)
+    assert [sign.struck for sign in line.signs if sign.kind == "digit"] == [True, True, False, False]
+    assert (line.struck, line.is_accepted(0.5)) == (False, False)
+
+
+def test_a_display_has_no_space_beside_a_narrow_digit() -> None:
+    ink = bars(sheet(), (60, 60), (80, 60), (100, 60), (140, 60))
+    (written,), (shown,) = read(ink), read(ink, is_display=True)
+    assert (written.text, shown.text) == ("111 1", "1111")
+
+
+@pytest.mark.parametrize(("below", "is_doubtful"), [(-1, True), (12, False)])
+def test_a_line_whose_feet_an_underline_hides_is_doubtful(below: int, is_doubtful: bool) -> None:
+    ink = bars(sheet(), (100, 80), (150, 80), (200, 80))
+    ink[119 + below : 123 + below, 80:230] = 255
+    (line,) = read(ink)
+    assert line.text == "111"
+    assert (line.confidence < 0.9) == is_doubtful

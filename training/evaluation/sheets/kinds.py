@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,17 @@ from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.orientation import PageReader
 from training.evaluation.metrics import wilson_interval
 from training.evaluation.robustness import MAX_PIXELS
+from training.evaluation.sheets.decorated import (
+    drawn_table,
+    one_ringed,
+    partly_struck,
+    struck,
+    underlined_closely,
+)
+from training.evaluation.sheets.displays import dark_on_light, display, glowing
 from training.evaluation.sheets.layouts import (
+    STRUCK,
+    TEXT,
     Drawn,
     boxed,
     clock_time,
@@ -31,11 +42,25 @@ from training.evaluation.sheets.layouts import (
     ringed,
     ruled,
     squared,
+    strong_grid,
     sum_of_two,
     table,
     underlined,
+    words,
 )
-from training.evaluation.sheets.photographs import RGB, coloured, evenly, lit, on_desk, tilted, turned
+from training.evaluation.sheets.photographs import (
+    RGB,
+    coloured,
+    cut_off,
+    evenly,
+    in_perspective,
+    lit,
+    on_desk,
+    pencilled,
+    stained,
+    tilted,
+    turned,
+)
 
 MAX_DIGITS = 256  # on a page: the service's default
 
@@ -44,13 +69,13 @@ class Kind(NamedTuple):
     group: str
     draw: Callable[[Generator], Drawn]
     photograph: Callable[[RGB, Generator], RGB] = evenly
-    pencil: bool = False
+    colour: Callable[[Drawn, Generator], RGB] = coloured
 
 
 KINDS = {
     "ink": Kind("plain", plain(number)),
     "squared": Kind("plain", squared),
-    "pencil on ruled": Kind("plain", ruled, pencil=True),
+    "pencil on ruled": Kind("plain", ruled, colour=pencilled),
     "tilted": Kind("plain", plain(number), tilted),
     "many ones": Kind("plain", plain(many_ones)),
     "boxes": Kind("forms", boxed),
@@ -74,6 +99,20 @@ KINDS = {
     "brackets": Kind("marks", plain(in_brackets)),
     "sums": Kind("marks", plain(sum_of_two)),
     "percentages": Kind("marks", plain(percentage)),
+    "struck": Kind("strokes", struck),
+    "struck in part": Kind("strokes", partly_struck),
+    "underlined closely": Kind("strokes", underlined_closely),
+    "some ringed": Kind("strokes", one_ringed),
+    "table by hand": Kind("strokes", drawn_table),
+    "words": Kind("forms", words),
+    "grid, perspective": Kind("grids", strong_grid, in_perspective(0.07)),
+    "table, perspective": Kind("grids", table, in_perspective(0.07)),
+    "stains": Kind("stains", plain(number), stained),
+    "paper's edge": Kind("stains", plain(number), cut_off),
+    "liquid crystal": Kind("displays", display(dots=False), colour=dark_on_light),
+    "light segments": Kind("displays", display(dots=False), colour=glowing),
+    "dark dots": Kind("displays", display(dots=True), colour=dark_on_light),
+    "light dots": Kind("displays", display(dots=True), colour=glowing),
 }
 
 
@@ -85,10 +124,18 @@ class Sheet(NamedTuple):
 def make_sheet(kind: Kind, seed: Sequence[int]) -> Sheet:
     rng = np.random.default_rng(seed)
     drawn = kind.draw(rng)
-    return Sheet(lit(kind.photograph(coloured(drawn, rng, pencil=kind.pencil), rng), rng), drawn.lines)
+    return Sheet(lit(kind.photograph(kind.colour(drawn, rng), rng), rng), drawn.lines)
 
 
 # --- evaluation ------------------------------------------------------------------------------------------------------
+
+
+def as_told(line: ReadLine) -> str:
+    """The text of a line as `Drawn.lines` has it."""
+    if all(sign.kind == "other" for sign in line.signs):
+        return TEXT
+    runs = itertools.groupby(line.signs, key=lambda sign: sign.struck)
+    return "".join(STRUCK if is_struck else "".join(sign.text for sign in signs) for is_struck, signs in runs)
 
 
 class Tally(NamedTuple):
@@ -104,8 +151,8 @@ class Tally(NamedTuple):
         true, right, accepted, wrong_accepted = list(sheet.lines), 0, 0, 0
         for line in read:
             is_accepted = line.is_accepted(threshold)
-            if line.text in true:
-                true.remove(line.text)
+            if (told := as_told(line)) in true:
+                true.remove(told)
                 right, accepted = right + 1, accepted + is_accepted
             else:
                 wrong_accepted += is_accepted

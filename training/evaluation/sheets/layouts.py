@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
 
 from app.arrays import Grayscale
 from training.evaluation.sheets.handwriting import Hand, smooth_noise
@@ -19,6 +21,13 @@ FloatImage = NDArray[np.float32]  # (H, W)
 WIDTH, HEIGHT = 1512, 2016  # pixels: three megapixels
 MAX_LINES = 8
 TITLE = 180  # pixels: the room of a printed title
+
+TITLES = ("Meter readings", "Counts per ward", "RESULTS", "Stock list", "Water levels", "Name and amount", "Kilometres")
+FOOTERS = ("Please write clearly", "Signature of the clerk", "NOTES", "Page one of two", "received with thanks")
+HERSHEY = (
+    cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX,
+    cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX | cv2.FONT_ITALIC,
+)  # fmt: skip
 
 # --- what is written -------------------------------------------------------------------------------------------------
 
@@ -79,11 +88,14 @@ class Drawn(NamedTuple):
 
     paper: FloatImage  # (H, W): 1 white, darker where something is printed
     ink: Grayscale  # what is written
-    lines: list[str]
+    lines: list[str]  # with `STRUCK` for a number that is struck through, `TEXT` for a line of words
 
 
+STRUCK, TEXT = "~", "?"
+
+Bounds = tuple[float, float, float, float]  # left, top, right and bottom
 Write = Callable[[Generator], str]
-Decorate = Callable[[Hand, Grayscale, tuple[float, float, float, float]], None]  # around x, y, right and bottom
+Decorate = Callable[[Hand, Grayscale, Bounds], None]
 
 
 def blank() -> FloatImage:
@@ -135,6 +147,28 @@ def ruled(rng: Generator) -> Drawn:
     for top in range(int(rng.integers(step)), HEIGHT - 3, step):
         paper[top : top + 2] = float(rng.uniform(0.75, 0.88))
     return column(rng, number, soft(paper), pitch=2 * step)
+
+
+def strong_grid(rng: Generator) -> Drawn:
+    """Squared paper with dark lines, as wide as some digits or as two."""
+    paper, step, level = blank(), int(rng.integers(100, 180)), float(rng.uniform(0.3, 0.6))
+    thickness = int(rng.integers(2, 5))
+    left, top = int(rng.integers(60, 120)), int(rng.integers(60, 120))
+    columns, rows = (WIDTH - 60 - left) // step, (HEIGHT - 60 - top) // step
+    for row in range(rows + 1):
+        y = top + row * step
+        paper[y : y + thickness, left : left + columns * step + thickness] = level
+    for place in range(columns + 1):
+        x = left + place * step
+        paper[top : top + rows * step, x : x + thickness] = level
+    hand, ink, texts = Hand(rng, height=step * float(rng.uniform(0.5, 0.68))), np.zeros((HEIGHT, WIDTH), np.uint8), []
+    for row in range(1, rows - 1, 2):
+        texts.append(digits(rng, min(6, columns)))
+        for place, character in enumerate(texts[-1]):
+            sign = hand.style[character]
+            x = left + place * step + (step - hand.width(sign) * hand.height) / 2 + float(rng.normal(0, 0.03)) * step
+            hand.sign(ink, sign, x, top + row * step + (step - hand.height) / 2 + float(rng.normal(0, 0.03)) * step)
+    return Drawn(soft(paper), ink, texts)
 
 
 def ringed(rng: Generator) -> Drawn:
@@ -202,3 +236,25 @@ def heading(rng: Generator) -> Drawn:
     size = float(rng.uniform(2.2, 3.2))
     cv2.putText(printed, title, (160, 170), cv2.FONT_HERSHEY_DUPLEX, size, (255,), 5, cv2.LINE_AA)
     return column(rng, number, soft(np.where(printed > 127, 0.15, 1)))
+
+
+def words(rng: Generator) -> Drawn:
+    """A title in one of several fonts and sizes, and words below the numbers."""
+    printed = np.zeros((HEIGHT, WIDTH), np.uint8)
+    typeset(printed, TITLES[int(rng.integers(len(TITLES)))], (150, 110), int(rng.uniform(60, 120)), rng)
+    typeset(printed, FOOTERS[int(rng.integers(len(FOOTERS)))], (150, HEIGHT - 150), int(rng.uniform(36, 70)), rng)
+    paper = soft(1 - printed / 255 * float(rng.uniform(0.6, 0.9)))
+    drawn = column(rng, number, np.asarray(paper, np.float32)[: HEIGHT - 260])
+    return drawn._replace(paper=paper, lines=[TEXT, *drawn.lines, TEXT])
+
+
+def typeset(printed: Grayscale, text: str, at: tuple[int, int], size: int, rng: Generator) -> None:
+    """Draws words `size` pixels high whose upper left corner is at x, y."""
+    if rng.random() < 0.4:
+        picture = Pillow.fromarray(printed)
+        ImageDraw.Draw(picture).text(at, text, font=ImageFont.load_default(size), fill=255)
+        printed[:] = np.asarray(picture)
+        return
+    font = HERSHEY[int(rng.integers(len(HERSHEY)))]
+    scale = cv2.getFontScaleFromHeight(font, round(0.7 * size))
+    cv2.putText(printed, text, (at[0], at[1] + size), font, scale, (255,), max(2, size // 16), cv2.LINE_AA)

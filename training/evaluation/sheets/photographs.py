@@ -19,14 +19,21 @@ PENS = ((40, 60, 150), (25, 25, 30), (20, 30, 90), (150, 30, 40))
 DESKS = ((92, 70, 52), (28, 26, 28), (145, 145, 145), (60, 75, 90), (180, 150, 110))
 
 
-def coloured(drawn: Drawn, rng: Generator, *, pencil: bool = False) -> RGB:
-    coverage = drawn.ink.astype(np.float32)[..., np.newaxis] / 255
+def coloured(drawn: Drawn, rng: Generator) -> RGB:
+    """Written with a pen."""
     colour = np.array(PENS[int(rng.integers(len(PENS)))], np.float32)
-    if pencil:
-        colour = np.full(3, float(rng.uniform(95, 140)), np.float32)
-        coverage = coverage * (1 - 0.5 * grain(drawn.ink.shape, rng)[..., np.newaxis])
+    return covered(drawn, colour, drawn.ink.astype(np.float32) / 255)
+
+
+def pencilled(drawn: Drawn, rng: Generator) -> RGB:
+    colour = np.full(3, float(rng.uniform(95, 140)), np.float32)
+    return covered(drawn, colour, drawn.ink.astype(np.float32) / 255 * (1 - 0.5 * grain(drawn.ink.shape, rng)))
+
+
+def covered(drawn: Drawn, colour: NDArray[np.float32], coverage: FloatImage) -> RGB:
+    """`coverage`: the share of the paper that ink covers."""
     paper = drawn.paper[..., np.newaxis] * np.array(WHITE, np.float32)
-    return np.asarray(paper + (colour - paper) * coverage, np.uint8)
+    return np.asarray(paper + (colour - paper) * coverage[..., np.newaxis], np.uint8)
 
 
 def evenly(picture: RGB, _: Generator) -> RGB:
@@ -60,6 +67,64 @@ def tilted(picture: RGB, rng: Generator) -> RGB:
     height, width = picture.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.uniform(-5, 5)), 1)
     return np.asarray(cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def in_perspective(share: float) -> Callable[[RGB, Generator], RGB]:
+    """Nothing but paper, which is bowed. `share`: by how much of its side a corner moves at most."""
+
+    def photograph(picture: RGB, rng: Generator) -> RGB:
+        height, width = picture.shape[:2]
+        corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        moved = (corners + rng.uniform(-share, share, (4, 2)) * width).astype(np.float32)
+        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+        x, y = transformed(cv2.getPerspectiveTransform(corners, moved), x, y)
+        bow = float(rng.uniform(-0.008, 0.008)) * height
+        y += bow * np.sin(math.pi * x / width)
+        flags = cv2.INTER_LINEAR
+        return np.asarray(cv2.remap(picture, x, y, flags, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+    return photograph
+
+
+def transformed(matrix: cv2.typing.MatLike, x: FloatImage, y: FloatImage) -> tuple[FloatImage, FloatImage]:
+    """Places after a homography."""
+    (a, b, c), (d, e, f), (g, h, i) = matrix.astype(np.float32)
+    depth = g * x + h * y + i
+    return (a * x + b * y + c) / depth, (d * x + e * y + f) / depth
+
+
+def stained(picture: RGB, rng: Generator) -> RGB:
+    """Rings of coffee and blots, which let through some light and what is written."""
+    height, width = picture.shape[:2]
+    cover = np.zeros((height, width), np.float32)
+    for _ in range(int(rng.integers(1, 4))):
+        middle = (int(rng.uniform(0.1, 0.9) * width), int(rng.uniform(0.1, 0.9) * height))
+        radius = int(rng.uniform(0.05, 0.2) * width)
+        angle = float(rng.uniform(0, 360))
+        stain = np.zeros((height, width), np.uint8)
+        axes = (radius, int(radius * rng.uniform(0.8, 1)))
+        if rng.random() < 0.5:
+            cv2.ellipse(stain, middle, axes, angle, 0, float(rng.uniform(200, 360)), (255,), int(rng.uniform(6, 20)))
+        else:
+            cv2.ellipse(stain, middle, axes, angle, 0, 360, (255,), -1)
+        soft = cv2.GaussianBlur(stain, (0, 0), float(rng.uniform(2, 6))).astype(np.float32) / 255
+        cover = np.maximum(cover, soft * float(rng.uniform(0.15, 0.5)))
+    brown = np.array((120, 80, 45), np.float32) / 255
+    return np.asarray(picture * (1 - cover[..., np.newaxis] * (1 - brown)), np.uint8)
+
+
+def cut_off(picture: RGB, rng: Generator) -> RGB:
+    """The paper's edge is on the photograph on one side or two; beyond it is the desk."""
+    height, width = picture.shape[:2]
+    desk = np.array(DESKS[int(rng.integers(len(DESKS)))], np.float32)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    beyond = np.zeros((height, width), np.bool_)
+    for _ in range(int(rng.integers(1, 3))):
+        slope, depth = float(rng.normal(0, 0.02)), float(rng.uniform(0.01, 0.06))
+        edges = (x < depth * width + slope * y, x > (1 - depth) * width + slope * (y - height / 2),
+                 y < depth * height + slope * x, y > (1 - depth) * height + slope * (x - width / 2))  # fmt: skip
+        beyond |= edges[int(rng.integers(4))]
+    return np.asarray(np.where(beyond[..., np.newaxis], desk + rng.normal(0, 6, (height, width, 1)), picture), np.uint8)
 
 
 def turned(quarters: int) -> Callable[[RGB, Generator], RGB]:
