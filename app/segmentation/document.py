@@ -157,8 +157,10 @@ def less_certain(line: ReadLine, trust: float) -> ReadLine:
 
 def with_strikes(line: ReadLine, strikes: Sequence[Box], to_picture: Homography) -> ReadLine:
     """The line with the signs said to be struck whose middle a strike crosses. `strikes`: in page pixels."""
+    if not line.signs:
+        return line
     middles = np.array([[(x + width / 2, y + height / 2) for x, y, width, height in (sign.box for sign in line.signs)]])
-    on_page = cv2.perspectiveTransform(middles, np.linalg.inv(to_picture))[0, :, 0] if line.signs else []
+    on_page = cv2.perspectiveTransform(middles, np.linalg.inv(to_picture))[0, :, 0].tolist()
     struck = [any(strike.left < x < strike.right for strike in strikes) for x in on_page]
     signs = [sign._replace(struck=is_struck) for sign, is_struck in zip(line.signs, struck, strict=True)]
     return line._replace(signs=signs)

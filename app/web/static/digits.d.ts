@@ -104,6 +104,8 @@ export interface Sign {
   text: string;
   confidence: number;
   accepted: boolean;
+  /** Whether a line strikes it through: then it is not accepted. */
+  struck: boolean;
   box: Box;
 }
 
@@ -123,6 +125,8 @@ export interface FieldReading {
 }
 
 export interface ReadLine extends FieldReading {
+  /** Whether all of its signs are struck through. */
+  struck: boolean;
   /** From left to right. */
   signs: Sign[];
 }
