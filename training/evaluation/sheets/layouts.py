@@ -166,8 +166,13 @@ def strong_grid(rng: Generator) -> Drawn:
         texts.append(digits(rng, min(6, columns)))
         for place, character in enumerate(texts[-1]):
             sign = hand.style[character]
-            x = left + place * step + (step - hand.width(sign) * hand.height) / 2 + float(rng.normal(0, 0.03)) * step
-            hand.sign(ink, sign, x, top + row * step + (step - hand.height) / 2 + float(rng.normal(0, 0.03)) * step)
+            middle = left + place * step + (step - hand.width(sign) * hand.height) / 2
+            hand.sign(
+                ink,
+                sign,
+                middle + float(rng.normal(0, 0.03)) * step,
+                top + row * step + (step - hand.height) / 2 + float(rng.normal(0, 0.03)) * step,
+            )
     return Drawn(soft(paper), ink, texts)
 
 

@@ -30,7 +30,7 @@ def pencilled(drawn: Drawn, rng: Generator) -> RGB:
     return covered(drawn, colour, drawn.ink.astype(np.float32) / 255 * (1 - 0.5 * grain(drawn.ink.shape, rng)))
 
 
-def covered(drawn: Drawn, colour: NDArray[np.float32], coverage: FloatImage) -> RGB:
+def covered(drawn: Drawn, colour: NDArray[np.float32], coverage: NDArray[np.floating]) -> RGB:
     """`coverage`: the share of the paper that ink covers."""
     paper = drawn.paper[..., np.newaxis] * np.array(WHITE, np.float32)
     return np.asarray(paper + (colour - paper) * coverage[..., np.newaxis], np.uint8)
