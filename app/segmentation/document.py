@@ -149,10 +149,9 @@ def runs_through_feet(underline: Box, components: Sequence[Component]) -> bool:
 
 
 def less_certain(line: ReadLine, trust: float) -> ReadLine:
-    """As certain as it is by itself, times `trust`."""
+    """Its text, times `trust`; the signs tell which way up the page is, and stay as they are."""
     alternatives = [reading._replace(probability=trust * reading.probability) for reading in line.alternatives]
-    signs = [sign._replace(confidence=trust * sign.confidence) for sign in line.signs]
-    return line._replace(signs=signs, confidence=trust * line.confidence, alternatives=alternatives)
+    return line._replace(confidence=trust * line.confidence, alternatives=alternatives)
 
 
 def with_strikes(line: ReadLine, strikes: Sequence[Box], to_picture: Homography) -> ReadLine:

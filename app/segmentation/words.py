@@ -12,7 +12,7 @@ def words_apart(line: ReadLine) -> ReadLine:
     """A line of words as one sign of the kind "other"; any other line as it is."""
     signs = [sign for sign in line.signs if sign.kind != "space"]
     certainty = sum(sign.confidence for sign in signs if sign.kind != "other") / max(1, len(signs))
-    if len(signs) < LEAST_SIGNS or certainty >= WORDS_BELOW:
+    if len(signs) < LEAST_SIGNS or certainty >= WORDS_BELOW or any(sign.struck for sign in signs):
         return line
-    words = Sign("other", "", 1 - certainty, line.box, line.struck)
+    words = Sign("other", "", 1 - certainty, line.box)
     return line._replace(signs=[words], confidence=1 - certainty, alternatives=[Reading("", 1 - certainty)])
