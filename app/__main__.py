@@ -103,7 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_settings(verb, "max_pictures")
     verb.set_defaults(run_verb=read)
 
-    verb = verbs.add_parser("template", help="propose a template from the boxes of a blank form")
+    verb = verbs.add_parser("template", help="propose a template from the boxes and corner marks of a blank form")
     verb.add_argument("form", type=file_argument, metavar="FILE", help="a picture of the blank form, upright")
     add_settings(verb, "max_pixels")
     verb.set_defaults(run_verb=template)

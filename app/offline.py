@@ -25,8 +25,9 @@ from app.picture_search import STANDARD_INPUT
 from app.preprocessing.decode import Picture, decode, open_picture
 from app.preprocessing.normalize import to_image
 from app.repository.manifest import Manifest
+from app.segmentation.fields.form_reader import FormReader
 from app.segmentation.fields.proposal import propose
-from app.segmentation.fields.reader import FieldReader, ReadField
+from app.segmentation.fields.reader import ReadField
 from app.segmentation.fields.template import Template
 from app.segmentation.orientation import PageReader
 
@@ -265,9 +266,10 @@ def read_forms(
 
 
 def read_form(picture: Picture, template: Template, model: Model, limits: Limits) -> Mapping[str, ReadField]:
-    page = read_page(picture, model, limits.max_pictures)
-    reader = FieldReader(page.flat_document(), template, limits.max_pictures)
-    return reader.decode(run_in_batches(reader.images, model))
+    reader = FormReader(picture, template, limits.max_pictures)
+    while fields := reader.segment():
+        reader.add(fields.decode(run_in_batches(fields.images, model)))
+    return reader.fields
 
 
 def form_result(name: str, form: Mapping[str, ReadField] | str, template: Template, threshold: float) -> FormResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -66,7 +67,8 @@ from app.inference.explanation import explain, overlay
 from app.preprocessing.decode import Picture
 from app.preprocessing.pool import memory_of, open_pictures, preprocess_files, preprocess_small, thread_pool
 from app.repository.servable import Servable
-from app.segmentation.fields.reader import FieldReader, ReadField
+from app.segmentation.fields.form_reader import FormReader
+from app.segmentation.fields.reader import ReadField
 from app.segmentation.fields.template import Template, TemplateError, parse_template
 from app.segmentation.orientation import BLANK_PAGE, PageReader
 from app.segmentation.orientation import ReadPage as Page
@@ -176,16 +178,26 @@ class Reading(NamedTuple):
     limits: Limits
 
 
-async def read_picture(picture: Picture, reading: Reading) -> tuple[Page, dict[str, ReadField] | None]:
-    """The contents of a page, and the fields of the template if there is one."""
+async def read_picture(picture: Picture, reading: Reading) -> tuple[Page, Mapping[str, ReadField] | None]:
+    """The contents of a page; those of the template's fields, and the fields, if there is one."""
     servable, parameters, template, limits = reading
+    if template:
+        return await read_form(picture, template, reading)
     automaton = parameters.constraints.automaton()
     reader = await thread_pool.run_with_memory(memory_of(picture), PageReader, picture, limits.max_pictures)
     while document := await thread_pool.run(reader.segment):
         probabilities = await servable.predict(document.images)
         reader.add(await thread_pool.run(document.decode, probabilities, parameters.alternatives, automaton))
-    fields = await read_fields(reader, template, servable, parameters.alternatives) if template else None
-    return reader.page, fields
+    return reader.page, None
+
+
+async def read_form(picture: Picture, template: Template, reading: Reading) -> tuple[Page, Mapping[str, ReadField]]:
+    servable, max_digits = reading.servable, reading.limits.max_pictures
+    reader = await thread_pool.run_with_memory(memory_of(picture), FormReader, picture, template, max_digits)
+    while fields := await thread_pool.run(reader.segment):
+        rows = await servable.predict(fields.images) if len(fields.images) else np.empty((0, CLASSES), np.float32)
+        reader.add(await thread_pool.run(fields.decode, rows, reading.parameters.alternatives))
+    return reader.page, reader.fields
 
 
 async def read_document(file: DocumentFile, reading: Reading) -> list[NumberedPage]:
@@ -217,14 +229,6 @@ async def template_of(request: ApiRequest, parameters: QueryParameters, part: by
         return await thread_pool.run(parse_template, part)
     except TemplateError as error:
         raise InvalidRequest(f"The template {error}.") from error
-
-
-async def read_fields(
-    page: PageReader, template: Template, servable: Servable, alternatives: int
-) -> dict[str, ReadField]:
-    reader = await thread_pool.run(FieldReader, page.flat_document(), template, page.max_digits)
-    rows = await servable.predict(reader.images) if len(reader.images) else np.empty((0, CLASSES), np.float32)
-    return await thread_pool.run(reader.decode, rows, alternatives)
 
 
 HOT_ROUTES: list[HotRoute[AppState]] = [HotRoute("/predict", predict)]

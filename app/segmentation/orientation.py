@@ -28,7 +28,7 @@ from app.segmentation import layout
 from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.decorations.undecorated import without_enclosures
 from app.segmentation.document import Document, segment_ink
-from app.segmentation.sheet import Sheet, flatten, rim_of
+from app.segmentation.sheet import Sheet, flatten
 from app.segmentation.words import words_apart
 
 CERTAIN = 0.93  # mean confidence: a page that reads better is not turned
@@ -45,14 +45,6 @@ class ReadPage(NamedTuple):
     lines: Sequence[ReadLine]
     turned: int  # degrees, counterclockwise: so the picture was turned to be read
     sheet: Sequence[tuple[int, int]] | None  # the corners of the sheet that was found, in pixels of the picture
-
-
-class FlatDocument(NamedTuple):
-    """A document made flat and turned upright."""
-
-    ink: Ink
-    to_picture: Homography  # from the ink's pixels
-    rim: float  # pixels of the sheet that the ink lacks on each side
 
 
 BLANK_PAGE = ReadPage([], 0, None)
@@ -81,7 +73,7 @@ class PageReader:
         sheet = flatten(grayscale)
         if sheet:
             try:
-                ink = remove_faint_lines(remove_ruled_lines(ink_on_uneven_background(sheet.pixels)))
+                ink = ink_of_sheet(sheet.pixels)
             except BlankPicture:
                 pass
             else:
@@ -137,12 +129,10 @@ class PageReader:
         """What was read, lines of words told from numbers."""
         return self.likeliest._replace(lines=[words_apart(line) for line in self.likeliest.lines])
 
-    def flat_document(self) -> FlatDocument:
-        """The document as it is read: flat, and the right way up."""
-        quarters = self.likeliest.turned // 90
-        to_picture = self.to_picture @ turned_back(quarters, self.ink.shape)
-        rim = rim_of(self.ink) if self.corners else 0.0
-        return FlatDocument(np.ascontiguousarray(np.rot90(self.ink, quarters)), to_picture, rim)
+
+def ink_of_sheet(pixels: Grayscale) -> Ink:
+    """Raises `BlankPicture`."""
+    return remove_faint_lines(remove_ruled_lines(ink_on_uneven_background(pixels)))
 
 
 def share_across(ink: Ink) -> float:

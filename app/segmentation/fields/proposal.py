@@ -1,6 +1,7 @@
 """A template proposed from a blank form: a field for each empty box, and for each row of equal boxes side by side.
 
-A box is paper that a rectangle of lines encloses, so it is found as the hole that it leaves in the ink.
+Marks near the four corners are proposed too. A box is paper that a rectangle of lines encloses, so it is found as the
+hole that it leaves in the ink.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import numpy as np
 from app.arrays import Grayscale, Mask
 from app.preprocessing.components import Box, bounding_box
 from app.preprocessing.scaling import shrink
-from app.segmentation.fields.template import MAX_FIELDS, Template, TemplateField
+from app.segmentation.fields.corner_marks import find_mark_sets
+from app.segmentation.fields.placement import UNIT_SQUARE
+from app.segmentation.fields.printed_boxes import printed_ink
+from app.segmentation.fields.template import MAX_FIELDS, CornerMark, Template, TemplateField
 from app.segmentation.sheet import flatten, rim_of
 
 SEARCHED_SIDE = 2000  # pixels, longer side: of the copy that boxes are looked for on
-NEIGHBOURHOOD = 51  # pixels: whose mean the ink is darker than,
-DARKER = 10  # by so many levels
+NEAR_CORNER = 0.25  # of the form's sides: a corner mark is no further from its corner
 SHORTEST_SIDE = 0.012  # of the longer side of the form: smaller holes are those of printed letters
 LARGEST = 0.4  # of the form: a frame around all of it
 FULLNESS = 0.85  # of its upright rectangle: a box
@@ -37,15 +40,17 @@ def propose(picture: Grayscale) -> Template | None:
     rim = rim_of(form) if sheet else 0.0
     groups = combs(without_frames(boxes(printed_ink(form))))
     fields = {f"field{number}": field_of(group, form, rim) for number, group in enumerate(groups[:MAX_FIELDS], 1)}
-    return Template(fields=fields) if fields else None
+    return Template(fields=fields, marks=corner_marks(form, rim)) if fields else None
 
 
-def printed_ink(form: Grayscale) -> Mask:
-    """Lines that are nearly closed become closed."""
-    method, binary = cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV
-    smooth = cv2.GaussianBlur(form, (3, 3), 0)
-    ink = cv2.adaptiveThreshold(smooth, 255, method, binary, NEIGHBOURHOOD, DARKER)
-    return np.asarray(cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
+def corner_marks(form: Grayscale, rim: float) -> tuple[CornerMark, ...] | None:
+    """`rim`: pixels that the form lacks on each side. None if there is not one near each corner."""
+    whole = np.array(form.shape[::-1]) + 2 * rim
+    for marks in find_mark_sets(form):
+        shares = (marks + 0.5 + rim) / whole
+        if (np.abs(shares - UNIT_SQUARE) <= NEAR_CORNER).all():
+            return tuple(CornerMark(x=round(x, 4), y=round(y, 4)) for x, y in shares.tolist())
+    return None
 
 
 def boxes(ink: Mask) -> list[Box]:

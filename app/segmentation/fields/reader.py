@@ -16,9 +16,9 @@ from app.observability.request_context import check_deadline
 from app.segmentation.decoding.reading import Box, Reading, ReadLine
 from app.segmentation.decorations.undecorated import UndecoratedPage
 from app.segmentation.document import Document, segment_undecorated
-from app.segmentation.fields.regions import Components, FieldInk, Region
+from app.segmentation.fields.outline_erasure import erase_outlines_of
+from app.segmentation.fields.regions import Components, FieldInk, FlatDocument, Region
 from app.segmentation.fields.template import Template
-from app.segmentation.orientation import FlatDocument
 from app.segmentation.oversegmentation import SEGMENTS_PER_DIGIT, too_many_digits
 
 EMPTY = Document([], np.zeros((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8))
@@ -30,10 +30,12 @@ class ReadField(NamedTuple):
     lines: list[ReadLine]
     box: Box  # in pixels of the picture as it was sent, upright
     satisfies: bool  # its constraints
+    is_placed: bool  # the form was found by what its template says it is found by
 
     def is_accepted(self, threshold: float) -> bool:
         """`threshold`: of a sign. An empty field is not."""
-        return self.satisfies and bool(self.lines) and all(line.is_accepted(threshold) for line in self.lines)
+        certain = bool(self.lines) and all(line.is_accepted(threshold) for line in self.lines)
+        return certain and self.satisfies and self.is_placed
 
     @property
     def text(self) -> str:
@@ -52,12 +54,14 @@ class ReadField(NamedTuple):
 class FieldReader:
     """One document while the fields on it are read."""
 
-    def __init__(self, document: FlatDocument, template: Template, max_digits: int) -> None:
-        """Raises `TooManyDigits`."""
+    def __init__(self, document: FlatDocument, template: Template, max_digits: int, *, is_placed: bool = True) -> None:
+        """`is_placed`: else no field is accepted. Raises `TooManyDigits`."""
+        self.is_placed = is_placed
         self.fields = template.fields
         self.regions = {name: Region.of(field, document) for name, field in template.fields.items()}
         self.boxes = {name: region.on_picture(document.to_picture) for name, region in self.regions.items()}
-        self.documents = self.segment(Components(document), max_digits)
+        written = erase_outlines_of(document.ink, self.regions.values())
+        self.documents = self.segment(Components(written, document.to_picture), max_digits)
         self.images: Images = np.concatenate([field.images for field in self.documents.values()])
 
     def segment(self, components: Components, max_digits: int) -> dict[str, Document]:
@@ -81,13 +85,14 @@ class FieldReader:
         automaton = self.fields[name].automaton()
         lines = document.decode(rows, alternatives, automaton) if document.lines else []
         satisfies = all(line.satisfies for line in lines) and bool(lines or automaton is None)
-        return ReadField(lines, self.boxes[name], satisfies)
+        return ReadField(lines, self.boxes[name], satisfies, self.is_placed)
 
 
 def segment_field(found: FieldInk | None, max_digits: int) -> Document:
     if not found:
         return EMPTY
     try:
-        return segment_undecorated(UndecoratedPage(found.ink), max_digits, found.to_picture)
+        page = UndecoratedPage(found.ink, found.strikes)
+        return segment_undecorated(page, max_digits, found.to_picture)
     except BlankPicture:
         return EMPTY

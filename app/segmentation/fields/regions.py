@@ -12,17 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Homography, Ink
-from app.preprocessing.components import binarize
+from app.preprocessing.components import Box, binarize
 from app.segmentation.decorations.undecorated import without_decorations
 from app.segmentation.fields.template import TemplateField
-from app.segmentation.orientation import FlatDocument
 
 LOWEST = 0.12  # of the region's height: lower ink alone is dust, and the field is empty
+
+
+class FlatDocument(NamedTuple):
+    """A document made flat and turned upright."""
+
+    ink: Ink
+    to_picture: Homography  # from the ink's pixels to those of the picture as sent
+    rim: int  # pixels of the sheet that the ink lacks on each side
 
 
 class FieldInk(NamedTuple):
     ink: Ink
     to_picture: Homography  # from its pixels
+    strikes: list[Box]  # of the lines that strike something through
 
 
 class Region(NamedTuple):
@@ -33,6 +41,18 @@ class Region(NamedTuple):
     right: float
     bottom: float
 
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def transposed(self) -> Region:
+        return Region(self.top, self.left, self.bottom, self.right)
+
     @classmethod
     def of(cls, field: TemplateField, document: FlatDocument) -> Region:
         height, width = document.ink.shape
@@ -40,8 +60,8 @@ class Region(NamedTuple):
         return cls(
             field.x * whole_width - document.rim,
             field.y * whole_height - document.rim,
-            (field.x + field.width) * whole_width - document.rim,
-            (field.y + field.height) * whole_height - document.rim,
+            field.right * whole_width - document.rim,
+            field.bottom * whole_height - document.rim,
         )
 
     def on_picture(self, to_picture: Homography) -> tuple[int, int, int, int]:
@@ -55,9 +75,10 @@ class Region(NamedTuple):
 class Components:
     """The connected components of what is written on a document."""
 
-    def __init__(self, document: FlatDocument) -> None:
-        self.ink = without_decorations(document.ink).ink
-        self.to_picture = document.to_picture
+    def __init__(self, ink: Ink, to_picture: Homography) -> None:
+        page = without_decorations(ink)
+        self.ink, self.strikes = page.ink, page.strikes
+        self.to_picture = to_picture
         mask = binarize(self.ink)
         _, self.labels, self.stats, self.centroids = cv2.connectedComponentsWithStats(mask, ltype=cv2.CV_32S)
 
@@ -68,7 +89,7 @@ class Components:
         within[0] = False  # the paper
         kept = np.flatnonzero(within)
         heights = self.stats[kept, cv2.CC_STAT_HEIGHT]
-        if heights.max(initial=0) < LOWEST * (region.bottom - region.top):
+        if heights.max(initial=0) < LOWEST * region.height:
             return None
         return self.crop(kept)
 
@@ -80,4 +101,8 @@ class Components:
         own = np.isin(self.labels[around], kept).astype(np.uint8)
         ink = self.ink[around] * cv2.dilate(own, np.ones((3, 3), np.uint8))
         shift = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
-        return FieldInk(np.asarray(ink, np.uint8), self.to_picture @ shift)
+        strikes = [
+            Box(strike.left - left, strike.top - top, strike.right - left, strike.bottom - top)
+            for strike in self.strikes
+        ]
+        return FieldInk(np.asarray(ink, np.uint8), self.to_picture @ shift, strikes)

@@ -66,10 +66,35 @@ def test_fields_are_read_by_their_names(client: TestClient, form: NDArray[np.uin
         assert np.allclose(field["box"], BOXES[name], atol=1)
 
 
-def test_fields_on_one_row_are_apart_although_their_line_is_one(client: TestClient, form: NDArray[np.uint8]) -> None:
-    response = post(client, form, TEMPLATE)
-    assert response.json()["lines"] == ["721041"]
-    assert fields(response)["meter"]["text"] == "7210"
+def test_with_a_template_the_lines_of_the_page_are_those_of_its_fields(
+    client: TestClient, form: NDArray[np.uint8]
+) -> None:
+    page = post(client, form, TEMPLATE).json()
+    assert page["lines"] == ["7210", "41"]
+    assert page["text"] == "7210\n41"
+    assert client.post("/read", content=encode(form)).json()["lines"] == ["721041"]
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_turned_form_is_read_once_as_its_boxes_tell_how_it_lies(
+    client: TestClient, form: NDArray[np.uint8], quarters: int
+) -> None:
+    response = post(client, np.ascontiguousarray(np.rot90(form, -quarters)), TEMPLATE)
+    assert {name: field["text"] for name, field in fields(response).items()} == {
+        "meter": "7210", "count": "41", "empty": "",
+    }  # fmt: skip
+    assert response.json()["page"]["turned"] == 90 * quarters
+
+
+def test_nothing_is_accepted_if_the_marks_of_the_template_are_not_found(client: TestClient) -> None:
+    """Without boxes either: the regions may lie elsewhere on the picture."""
+    paper = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    cv2.putText(paper, "1111", (90, 160), cv2.FONT_HERSHEY_SIMPLEX, 2.5, (0,), 6)
+    marks = [{"x": x, "y": y} for x, y in ((0.03, 0.03), (0.97, 0.03), (0.97, 0.97), (0.03, 0.97))]
+    for expected, template in ((True, {}), (False, {"marks": marks})):
+        text = json.dumps({"fields": {"meter": TEMPLATE["meter"]}} | template)
+        found = fields(post(client, paper, text))["meter"]
+        assert (found["text"], found["accepted"]) == ("1111", expected)
 
 
 def test_field_is_read_under_its_own_constraints(client: TestClient, form: NDArray[np.uint8]) -> None:

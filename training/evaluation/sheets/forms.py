@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from training.evaluation.sheets.handwriting import Hand
 from training.evaluation.sheets.layouts import HEIGHT, WIDTH, Drawn, FloatImage, date, decimal, digits, soft
 
 LEFT = 430  # pixels: of the fields; their labels are on the left of it
+MARK_INSET, MARK_SIDE = 100, 44  # pixels: of a corner mark's middle, from the edges of the sheet, and its side
 CODES = ("101", "205", "317", "422")
 
 
@@ -67,6 +69,36 @@ def make_form(rng: Generator) -> Form:
         top += int(rng.uniform(210, 260))
     paper = soft(printed / 255)
     return Form(Drawn(paper, ink, list(texts.values())), paper, {"fields": template}, texts)
+
+
+def with_marks(form: Form) -> Form:
+    """With a black square near each corner, which the template knows."""
+    printed = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    middles = [(x, y) for y in (MARK_INSET, HEIGHT - MARK_INSET) for x in (MARK_INSET, WIDTH - MARK_INSET)]
+    for x, y in middles:
+        cv2.rectangle(
+            printed, (x - MARK_SIDE // 2, y - MARK_SIDE // 2), (x + MARK_SIDE // 2, y + MARK_SIDE // 2), 30, -1
+        )
+    upper_left, upper_right, lower_left, lower_right = ({"x": x / WIDTH, "y": y / HEIGHT} for x, y in middles)
+    marks = [upper_left, upper_right, lower_right, lower_left]
+    blank = np.minimum(form.blank, soft(printed / 255))
+    return form._replace(drawn=form.drawn._replace(paper=blank), blank=blank, template=form.template | {"marks": marks})
+
+
+def with_anchors(form: Form) -> Form:
+    """With the labels of four fields as anchors."""
+    regions = [form.template["fields"][name] for name in ("meter", "customer", "amount", "count")]
+    return form._replace(template=form.template | {"anchors": [label_anchor(form.blank, region) for region in regions]})
+
+
+def label_anchor(blank: FloatImage, region: dict[str, Any]) -> dict[str, Any]:
+    """What is printed beside a field."""
+    top, bottom = round(region["y"] * HEIGHT), round((region["y"] + region["height"]) * HEIGHT)
+    pixels = (255 * blank[top:bottom, : LEFT - 10]).astype(np.uint8)
+    x, y, width, height = cv2.boundingRect((pixels < 200).astype(np.uint8))
+    png = cv2.imencode(".png", pixels[y : y + height, x : x + width])[1].tobytes()
+    place = {"x": x / WIDTH, "y": (top + y) / HEIGHT, "width": width / WIDTH, "height": height / HEIGHT}
+    return place | {"image": base64.b64encode(png).decode()}
 
 
 def draw_field(printed: Grayscale, entry: Entry, top: int, side: int) -> tuple[int, int, int, int]:

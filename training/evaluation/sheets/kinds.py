@@ -139,25 +139,34 @@ def as_told(line: ReadLine) -> str:
 
 
 class Tally(NamedTuple):
-    """Lines of several sheets."""
+    """Lines of several sheets, or fields of several forms."""
 
     total: int = 0
     right: int = 0  # read exactly
     accepted: int = 0  # of those
     wrong_accepted: int = 0
 
-    def plus(self, sheet: Sheet, read: Sequence[ReadLine], threshold: float) -> Tally:
-        """Each line of the reading counts for one of the sheet's."""
-        true, right, accepted, wrong_accepted = list(sheet.lines), 0, 0, 0
-        for line in read:
-            is_accepted = line.is_accepted(threshold)
-            if (told := as_told(line)) in true:
-                true.remove(told)
-                right, accepted = right + 1, accepted + is_accepted
-            else:
-                wrong_accepted += is_accepted
-        counts = (len(sheet.lines), right, accepted, wrong_accepted)
-        return Tally(*(one + other for one, other in zip(self, counts, strict=True)))
+    def plus(self, other: Tally) -> Tally:
+        return Tally(*(one + more for one, more in zip(self, other, strict=True)))
+
+    def __str__(self) -> str:
+        """The share that is read exactly, with its 95 % confidence interval."""
+        low, high = wilson_interval(self.right, self.total)
+        shares = f"{self.right / self.total:6.1%}  ({low:.1%} to {high:.1%}) of {self.total}"
+        return f"{shares}; accepted {self.accepted}, wrong {self.wrong_accepted}"
+
+
+def count_lines(sheet: Sheet, read: Sequence[ReadLine], threshold: float) -> Tally:
+    """Each line of the reading counts for one of the sheet's."""
+    true, right, accepted, wrong_accepted = list(sheet.lines), 0, 0, 0
+    for line in read:
+        is_accepted = line.is_accepted(threshold)
+        if (told := as_told(line)) in true:
+            true.remove(told)
+            right, accepted = right + 1, accepted + is_accepted
+        else:
+            wrong_accepted += is_accepted
+    return Tally(len(sheet.lines), right, accepted, wrong_accepted)
 
 
 def read_sheet(content: bytes, model: Model) -> Sequence[ReadLine]:
@@ -169,12 +178,10 @@ def read_sheet(content: bytes, model: Model) -> Sequence[ReadLine]:
 
 
 def evaluate_sheets(model: Model, threshold: float, sheets: int, seed: int) -> Iterator[str]:
-    """A line of text for each kind: the share of lines that are read exactly, with its 95 % confidence interval."""
+    """A line of text for each kind."""
     for index, (name, kind) in enumerate(KINDS.items()):
         tally = Tally()
         for number_of_sheet in range(sheets):
             sheet = make_sheet(kind, (seed, index, number_of_sheet))
-            tally = tally.plus(sheet, read_sheet(sheet.content, model), threshold)
-        low, high = wilson_interval(tally.right, tally.total)
-        shares = f"{tally.right / tally.total:6.1%}  ({low:.1%} to {high:.1%}) of {tally.total}"
-        yield f"{kind.group:7}  {name:18}  {shares}; accepted {tally.accepted}, wrong {tally.wrong_accepted}"
+            tally = tally.plus(count_lines(sheet, read_sheet(sheet.content, model), threshold))
+        yield f"{kind.group:7}  {name:18}  {tally}"

@@ -127,6 +127,18 @@ def cut_off(picture: RGB, rng: Generator) -> RGB:
     return np.asarray(np.where(beyond[..., np.newaxis], desk + rng.normal(0, 6, (height, width, 1)), picture), np.uint8)
 
 
+def close_up(picture: RGB, rng: Generator) -> RGB:
+    """So near that the sheet's edges are not on it, and in slight perspective."""
+    height, width = picture.shape[:2]
+    sheet = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    turn, middle = math.radians(float(rng.uniform(-4, 4))), np.array([width / 2, height / 2])
+    leaning = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    corners = (sheet - middle) @ leaning.T * float(rng.uniform(0.98, 1.05)) + middle
+    corners += rng.uniform(-0.012, 0.012, (4, 2)) * width
+    matrix = cv2.getPerspectiveTransform(sheet, corners.astype(np.float32))
+    return np.asarray(cv2.warpPerspective(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
 def turned(quarters: int) -> Callable[[RGB, Generator], RGB]:
     return lambda picture, _: np.ascontiguousarray(np.rot90(picture, quarters))
 

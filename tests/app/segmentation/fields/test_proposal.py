@@ -68,3 +68,14 @@ def test_shadow_and_a_lean_do_no_harm() -> None:
 
 def test_page_without_boxes_has_no_template() -> None:
     assert propose(form()) is None
+
+
+def test_marks_near_the_corners_are_proposed() -> None:
+    paper = form((400, 300, 500, 80))
+    middles = [(20, 20), (980, 20), (980, 780), (20, 780)]
+    for x, y in middles:
+        cv2.rectangle(paper, (x - 9, y - 9), (x + 9, y + 9), (0,), cv2.FILLED)
+    marks = proposed(paper).marks
+    assert marks is not None
+    assert np.allclose([(mark.x * WIDTH, mark.y * HEIGHT) for mark in marks], middles, atol=2)
+    assert proposed(form((400, 300, 500, 80))).marks is None
