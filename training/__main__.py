@@ -155,11 +155,15 @@ def run_pages(arguments: argparse.Namespace) -> None:
 def run_sheets(arguments: argparse.Namespace) -> None:
     from app.inference.session import Model
     from app.repository.manifest import read_version
+    from training.evaluation.sheets.fields import evaluate_fields
     from training.evaluation.sheets.kinds import evaluate_sheets
 
     manifest, graph = read_version(arguments.model)
-    print("lines of photographed sheets read exactly; accepted of those, and wrong though accepted")
-    for line in evaluate_sheets(Model(graph, device="cpu"), manifest.threshold, arguments.sheets, arguments.seed):
+    evaluate, things = (
+        (evaluate_fields, "fields of forms") if arguments.fields else (evaluate_sheets, "lines of sheets")
+    )
+    print(f"{things} read exactly; accepted of those, and wrong though accepted")
+    for line in evaluate(Model(graph, device="cpu"), manifest.threshold, arguments.sheets, arguments.seed):
         print(line, flush=True)
 
 

@@ -86,6 +86,9 @@ def add_sheets(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--sheets", type=int, default=40, help="number of sheets of each kind (default: 40)")
     parser.add_argument("--seed", type=int, default=1, help="of the sheets: develop with others than you report")
+    parser.add_argument(
+        "--fields", action="store_true", help="evaluate on filled-in forms, by the fields of a template"
+    )
 
 
 def add_publish(parser: argparse.ArgumentParser) -> None:
