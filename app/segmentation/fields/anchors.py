@@ -102,7 +102,7 @@ def find_anchor(form: Grayscale, anchor: Anchor, search: Search) -> Match | None
         size = math.ceil(high[0] - low[0]), math.ceil(high[1] - low[1])
         to_patch = np.diag([box[2] / anchor.pixels.shape[1], box[3] / anchor.pixels.shape[0], 1.0])
         matrix[:, 2] -= low
-        patch = warp(anchor.pixels, matrix @ to_patch, size)
+        patch = warp(anchor.pixels, np.asarray(matrix @ to_patch, np.float64), size)
         left, top = np.floor((corners[0] + low - reach).clip(0)).astype(int).tolist()
         right, bottom = np.ceil(corners[0] + high + reach).astype(int).tolist()
         window = form[top:bottom, left:right]

@@ -57,10 +57,10 @@ def find_marks(picture: Grayscale) -> tuple[Points, NDArray[np.float64]]:
     found = np.flatnonzero(compact)
     found = found[np.argsort(-stats[found, cv2.CC_STAT_AREA], kind="stable")][: 4 * MOST_CANDIDATES]
     marks = [label for label in found.tolist() if is_mark(component(labels, stats[label], label))][:MOST_CANDIDATES]
-    return centroids[marks], stats[marks, cv2.CC_STAT_AREA].astype(np.float64)
+    return np.asarray(centroids[marks], np.float64), stats[marks, cv2.CC_STAT_AREA].astype(np.float64)
 
 
-def component(labels: NDArray[np.int32], stats: NDArray[np.int32], label: int) -> Mask:
+def component(labels: cv2.typing.MatLike, stats: cv2.typing.MatLike, label: int) -> Mask:
     left, top, width, height, _ = stats.tolist()
     return np.where(labels[top : top + height, left : left + width] == label, np.uint8(255), np.uint8(0))
 

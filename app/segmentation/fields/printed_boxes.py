@@ -179,7 +179,7 @@ def best_shift(lines: FlatLines, sides: Sides, scale: float) -> tuple[float, int
         np.add.at(drawn, (y.clip(0, size[1] - 1), x.clip(0, size[0] - 1)), 1.0)
         roomy = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_CONSTANT).astype(np.float32)
         correlations.append(cv2.matchTemplate(roomy, drawn, cv2.TM_CCORR))
-    _, most, _, (x_shift, y_shift) = cv2.minMaxLoc(cv2.add(*correlations))
+    _, most, _, (x_shift, y_shift) = cv2.minMaxLoc(cv2.add(correlations[0], correlations[1]))
     return most / (len(sides.level) + len(sides.upright)), x_shift - margin, y_shift - margin
 
 
