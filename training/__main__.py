@@ -167,6 +167,27 @@ def run_sheets(arguments: argparse.Namespace) -> None:
         print(line, flush=True)
 
 
+def run_decoder(arguments: argparse.Namespace) -> None:
+    from app.inference.session import Model
+    from app.repository.manifest import read_version
+    from app.segmentation.decoding.weights import to_json
+    from training.line_decoding.fitting import fit_weights
+    from training.line_decoding.network import save_network, train_network
+    from training.line_decoding.samples import labelled_lines, make_samples
+
+    _, graph = read_version(arguments.model)
+    samples = make_samples(arguments.data_dir, arguments.lines, arguments.seed)
+    print(f"{len(samples.labels)} segments of {arguments.lines} lines")
+    network = train_network(samples, arguments.epochs, arguments.seed)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    save_network(network, arguments.out / "kinds.npz")
+    validation = load_mnist(arguments.data_dir).validation
+    lines = labelled_lines(validation, arguments.fitted_lines, Model(graph, "cpu"), network, arguments.seed)
+    for weights in fit_weights(lines):
+        (arguments.out / "weights.json").write_text(to_json(weights))
+    print(f"written: {arguments.out}/kinds.npz and weights.json")
+
+
 def run_publish(arguments: argparse.Namespace) -> None:
     from training.evaluation.testsets import all_test_sets
     from training.publish import publish
@@ -203,6 +224,7 @@ COMMANDS = (
     Command("survey", "evaluate a published version on every test set", command_line.add_survey, run_survey),
     Command("pages", "evaluate a published version on pages of several digits", command_line.add_pages, run_pages),
     Command("sheets", "evaluate a published version on photographed sheets", command_line.add_sheets, run_sheets),
+    Command("decoder", "train and fit what reads lines out of digits and marks", command_line.add_decoder, run_decoder),
     Command("publish", "make a run the next version of its model", command_line.add_publish, run_publish),
     Command("sign", "sign a version for services with require_signature_by", command_line.add_sign, run_sign),
 )

@@ -91,6 +91,21 @@ def add_sheets(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_decoder(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    add_model(parser)
+    parser.add_argument("--lines", type=int, default=24_000, help="that the network learns from (default: 24000)")
+    parser.add_argument("--epochs", type=int, default=10, help="of the network (default: 10)")
+    parser.add_argument("--fitted-lines", type=int, default=3000, help="that the weights are fitted to (default: 3000)")
+    parser.add_argument("--seed", type=int, default=1, help="of the lines and the training (default: 1)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("app/segmentation/decoding"),
+        help="folder for kinds.npz and weights.json (default: app/segmentation/decoding, where the service has them)",
+    )
+
+
 def add_publish(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_run(parser)

@@ -20,11 +20,11 @@ from app.preprocessing.components import Box, bounding_box
 from app.preprocessing.normalize import centre, fit
 from app.segmentation import layout
 from app.segmentation.constraints.automaton import Automaton
-from app.segmentation.decoding import lattice
 from app.segmentation.decoding.decoder import read_line
-from app.segmentation.decoding.marks import Mark, possible_marks
+from app.segmentation.decoding.kinds import Features, network, segment_features
+from app.segmentation.decoding.lattice import Candidates, lattice_of
 from app.segmentation.decoding.reading import ReadLine
-from app.segmentation.decoding.writing import typical_slant
+from app.segmentation.decoding.writing import Writing, typical_slant
 from app.segmentation.decorations.undecorated import UndecoratedPage, without_lines
 from app.segmentation.layout import Component
 from app.segmentation.line_strip import Placement, line_strip
@@ -53,7 +53,7 @@ class Line(NamedTuple):
     placement: Placement
     cuts: Cuts
     segments: list[Segment]
-    marks: list[list[Mark]]  # of each segment
+    writing: Writing
     strikes: Sequence[Box] = ()  # page pixels: of lines that strike something through
     trust: float = 1.0  # the probability that erasing an underline left the digits whole
 
@@ -63,16 +63,19 @@ class Line(NamedTuple):
         check_deadline()
         cuts = oversegment(strip, budget)
         segments = candidate_segments(strip, cuts, budget)
-        return cls(strip, placement, cuts, segments, possible_marks(strip, segments, slant))
+        return cls(strip, placement, cuts, segments, Writing.of(strip, slant))
+
+    def features(self, gap: float) -> Features:
+        """Of its segments, for the network of `kinds`. `gap`: the typical one between the page's signs, in heights."""
+        return segment_features(self.segments, self.cuts, self.writing, gap)
 
     def decode(
         self, probabilities: Probabilities, alternatives: int = 1, automaton: Automaton | None = None, gap: float = 0.0
     ) -> ReadLine:
-        """Its likeliest reading. `gap`: the typical one between the page's digits, in heights."""
-        measured = zip(self.segments, probabilities.tolist(), self.marks, strict=True)
-        candidates = [lattice.Candidate(*measures) for measures in measured]
-        edges = lattice.lattice_edges(self.strip.height, self.cuts, candidates, gap)
-        line = read_line(edges, self.placement, alternatives, automaton)
+        """Its likeliest reading. `gap` as in `features`."""
+        kinds = network().run(self.features(gap))
+        lattice = lattice_of(self.strip.height, self.cuts, Candidates(self.segments, probabilities, kinds), gap)
+        line = read_line(lattice, self.placement, alternatives, automaton)
         line = line if self.trust == 1 else less_certain(line, self.trust)
         return with_strikes(line, self.strikes, self.placement.to_picture) if self.strikes else line
 

@@ -17,12 +17,13 @@ Labels = NDArray[np.int32]  # (H, W): the connected component of each pixel, 0 i
 # Lengths are in heights of the page's digits.
 SPECK = 0.2  # shorter components are dust, or points
 SMALL = 0.4  # lower components are no digits, but pieces of one, or dashes
+LOW = 0.55  # lower components do not tell where a line goes on: a comma may be as high
 BROKEN_STROKE_GAP = 0.12  # the most between two pieces of one digit
 TALLEST = 1.25  # the most that pieces of one digit have together
 LEAST_OVERLAP = 0.4  # of the lower one's rows: two neighbours on one line share as many
 POINT_SIZE = 0.6  # pens: a smaller speck is no point
 POINT_ROWS = 0.1, 0.3  # at least so far below its neighbour's top, and at most so far below its base
-HANGING = 0.45  # of its neighbour's height: a comma reaches no further below its base
+HANGING = 0.12, 0.55  # of its neighbour's height: a comma begins and ends no further below its base
 FEW_POINTS = 12  # or as many as there are other components
 POINT_REACH = 0.8  # its distance to a digit beside it
 UNDER_OVERHANG = 0.2  # a point may stand below the end of a 7
@@ -129,8 +130,8 @@ def group_into_lines(components: list[Component]) -> list[list[Component]]:
     lines: list[list[Component]] = []
     while components:
         height = typical_height(components)
-        new = chain_into_lines([component for component in components if component.height > SMALL * height])
-        components = attach_small([component for component in components if component.height <= SMALL * height], new)
+        new = chain_into_lines([component for component in components if component.height > LOW * height])
+        components = attach_small([component for component in components if component.height <= LOW * height], new)
         lines += new
     return sorted(lines, key=lambda line: sum(component.middle for component in line) / len(line))
 
@@ -227,7 +228,8 @@ def attach_small(small: Sequence[Component], lines: list[list[Component]]) -> li
 
 def is_beside(small: Box, member: Box) -> bool:
     """Whether it is in the rows of a member of a line, or hangs below its base as a comma does."""
-    hangs = member.middle < small.top < member.bottom and small.bottom < member.bottom + HANGING * member.height
+    begin, end = (member.bottom + share * member.height for share in HANGING)
+    hangs = member.middle < small.top < begin and small.bottom < end
     return overlap(small, member) >= LEAST_OVERLAP or hangs
 
 

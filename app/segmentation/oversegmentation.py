@@ -37,12 +37,6 @@ SEGMENTS_PER_DIGIT = 10  # for each digit that a page may have; pages have five 
 MIN_SEGMENTS = 64  # of a page, however few digits it may have
 SEGMENT_PIXELS = 2**15  # a segment that needs more counts as several; those of sloping lines need 12,000
 
-# The shape penalty of a segment, in natural logarithms. Chosen on pages made of MNIST's validation digits.
-WIDE = 0.65  # heights: a digit that is wider is penalized
-WIDTH_PENALTY = 0.8  # for each height that it is wider
-TALL = 0.92  # heights: a digit that is lower is penalized
-LOWNESS_PENALTY = 1.2  # for each height that it is lower
-
 
 class Strip(NamedTuple):
     """The ink of one line of digits, with empty columns on both sides."""
@@ -67,7 +61,6 @@ class Segment(NamedTuple):
     end: int  # the cut on its right
     box: tuple[int, int, int, int]  # x, y, width, height, in the strip's pixels
     height: float  # in heights of the strip's digits
-    penalty: float  # of its shape, if it is a digit
     ink: Ink
 
 
@@ -224,7 +217,5 @@ def candidate_segments(strip: Strip, cuts: Cuts, budget: SegmentBudget) -> list[
 def segment_between(strip: Strip, cuts: Cuts, start: int, end: int) -> Segment:
     ink, first = ink_between(strip, cuts.columns[start], cuts.columns[end])
     top, bottom, left, right = foreground_box(ink)
-    width, height = (right - left) / strip.height, (bottom - top) / strip.height
-    penalty = WIDTH_PENALTY * max(0.0, width - WIDE) + LOWNESS_PENALTY * max(0.0, TALL - height)
-    segment_box = (first + left, top, right - left, bottom - top)
-    return Segment(start, end, segment_box, height, penalty, ink[top:bottom, left:right])
+    box = (first + left, top, right - left, bottom - top)
+    return Segment(start, end, box, (bottom - top) / strip.height, ink[top:bottom, left:right])

@@ -1,4 +1,4 @@
-"""The lattice's best paths become the reading of a line, with its certainty."""
+"""The best paths through a line's lattice become its reading, with its certainty."""
 
 from __future__ import annotations
 
@@ -6,30 +6,38 @@ import math
 from collections.abc import Iterator, Sequence
 
 from app.segmentation.constraints.automaton import Automaton
-from app.segmentation.decoding.grammar import log_prior
-from app.segmentation.decoding.lattice import Edge
+from app.segmentation.decoding.grammar import counts
+from app.segmentation.decoding.lattice import Edge, Lattice
 from app.segmentation.decoding.reading import Reading, ReadLine, Sign
 from app.segmentation.decoding.search import Path, best_paths
+from app.segmentation.decoding.weights import fitted_weights
 from app.segmentation.line_strip import Placement
 
 COMPARED = 24  # readings among which the probability of the best one is found
 VIOLATED = 0.01  # of the lines do not satisfy what is said of them
 SPECK = 0.2  # heights: a lower segment that is no mark is dust
-TEMPERATURE = 0.5  # of the paths' scores
 
 
-def read_line(
-    edges: Sequence[Sequence[Edge]], placement: Placement, alternatives: int, automaton: Automaton | None
-) -> ReadLine:
+def read_line(lattice: Lattice, placement: Placement, alternatives: int, automaton: Automaton | None) -> ReadLine:
     """The likeliest reading, and up to `alternatives` of the likeliest with their probabilities."""
     count = max(alternatives, COMPARED)
-    likeliest = best_paths(edges, count)
-    satisfying = best_paths(edges, count, automaton) if automaton else likeliest
-    paths = sorted(satisfying or likeliest, key=path_score, reverse=True)
+    nodes = lattice.outgoing(fitted_weights().signs)
+    likeliest = by_score(best_paths(nodes, count))
+    satisfying = by_score(best_paths(nodes, count, automaton)) if automaton else likeliest
+    paths = satisfying or likeliest
     trust = trust_in_constraint(satisfying, likeliest)
-    readings = [Reading(path.text, trust * share) for path, share in zip(paths, softmax(paths), strict=True)]
-    signs = list(signs_of(paths[0], placement))
+    shares = [trust * share for share in softmax([path.score for path in paths])]
+    readings = [Reading(path.text, share) for path, share in zip(paths, shares, strict=True)]
+    signs = list(signs_of(paths, shares, placement))
     return ReadLine(signs, readings[0].probability, readings[:alternatives], satisfies=bool(satisfying))
+
+
+def by_score(paths: Sequence[Path]) -> list[Path]:
+    """The best first, once each score counts what is known of the path's text."""
+    weights = fitted_weights().text.tolist()
+    known = [sum(weight * n for weight, n in zip(weights, counts(path.text), strict=True)) for path in paths]
+    scored = [path._replace(score=path.score + more) for path, more in zip(paths, known, strict=True)]
+    return sorted(scored, key=lambda path: path.score, reverse=True)
 
 
 def trust_in_constraint(satisfying: Sequence[Path], likeliest: Sequence[Path]) -> float:
@@ -41,33 +49,36 @@ def trust_in_constraint(satisfying: Sequence[Path], likeliest: Sequence[Path]) -
     others = [path for path in likeliest if path.text not in texts]
     if not satisfying or not others:
         return 1.0
-    best = max(map(path_score, likeliest))
-    for_it = (1 - VIOLATED) * sum(weights(satisfying, best))
-    return for_it / (for_it + VIOLATED * sum(weights(others, best)))
+    best = likeliest[0].score
+    for_it = (1 - VIOLATED) * sum(math.exp(path.score - best) for path in satisfying)
+    return for_it / (for_it + VIOLATED * sum(math.exp(path.score - best) for path in others))
 
 
-def path_score(path: Path) -> float:
-    return path.score + log_prior(path.text)
+def softmax(scores: Sequence[float]) -> list[float]:
+    """Of scores of which the first is the greatest."""
+    odds = [math.exp(score - scores[0]) for score in scores]
+    return [one / sum(odds) for one in odds]
 
 
-def softmax(paths: Sequence[Path]) -> list[float]:
-    """Of paths whose best stands first."""
-    shares = weights(paths, path_score(paths[0]))
-    return [share / sum(shares) for share in shares]
+def signs_of(paths: Sequence[Path], shares: Sequence[float], placement: Placement) -> Iterator[Sign]:
+    """The signs on the first path; a space lies between the boxes of its neighbours.
 
-
-def weights(paths: Sequence[Path], best: float) -> list[float]:
-    return [math.exp((path_score(path) - best) / TEMPERATURE) for path in paths]
-
-
-def signs_of(path: Path, placement: Placement) -> Iterator[Sign]:
-    """The signs on a path; a space lies between the boxes of its neighbours."""
+    A sign is as certain as the readings that have it in its place, and as it is by itself.
+    """
     end = 0
-    for edge in path.edges:
+    for edge in paths[0].edges:
         left, top, width, height = edge.segment.box
         if edge.space:
             yield Sign("space", " ", edge.space, placement.on_picture((end, top, max(1, left - end), height)))
         if edge.kind == "other" and edge.segment.height < SPECK:
             continue
-        yield Sign(edge.kind, edge.text, edge.confidence, placement.on_picture(edge.segment.box))
+        agreeing = sum(share for path, share in zip(paths, shares, strict=True) if has(path, edge))
+        yield Sign(edge.kind, edge.text, min(edge.confidence, agreeing), placement.on_picture(edge.segment.box))
         end = left + width
+
+
+def has(path: Path, edge: Edge) -> bool:
+    return any(
+        other.text == edge.text and other.segment.start == edge.segment.start and other.segment.end == edge.segment.end
+        for other in path.edges
+    )

@@ -1,4 +1,4 @@
-"""How likely a text is before it is looked at: where marks stand in numbers, dates, times and sums.
+"""What tells how likely a text is before it is looked at: where marks stand in numbers, dates, times and sums.
 
 A slanted 1 looks like a slash, a bent one like a bracket. A slash stands in a date or a fraction, and brackets come in
 pairs; a mark anywhere else is not impossible, but unlikely.
@@ -8,32 +8,29 @@ from __future__ import annotations
 
 import re
 
-# In natural logarithms, for each time that the pattern is found.
 DATE = re.compile(r"(?<![\d/])(\d{1,2}/\d{1,2}/(\d{4}|\d\d)|\d{4}/\d{1,2}/\d{1,2})(?![\d/])")
-DATE_PRIOR = 5.0  # two slashes where a date has them are no accident
 FRACTION = re.compile(r"(?<![\d/])\d+/\d+(?![\d/])")
-FRACTION_PRIOR = -3.0
-SLASH_PRIOR = -5.0  # of any other
 PAIR = re.compile(r"\([^()]+\)")
-BRACKET_PRIOR = -4.0  # of one without the other
-MISPLACED = [
-    (re.compile(r"(?<!\d)[.,]|[.,](?!\d)"), -1.0),  # not between digits
-    (re.compile(r"(?<!\d):|:(?!\d\d(?!\d))"), -1.0),  # not as in a time
-    (re.compile(r"(?<!\d)%|%(?=\d)"), -4.0),
-    (re.compile(r"(?<![\d)])[+=]|[+=](?![\d(-])"), -2.0),
-    (re.compile(r"-(?!\d)"), -2.0),
-    (re.compile(r"[.,:+=%/-][.,:+=%/]"), -2.0),
-    (re.compile(r" "), -0.5),
-]
+MISPLACED = {
+    "point not between digits": re.compile(r"(?<!\d)[.,]|[.,](?!\d)"),
+    "colon not as in a time": re.compile(r"(?<!\d):|:(?!\d\d(?!\d))"),
+    "per cent not after a number": re.compile(r"(?<!\d)%|%(?=\d)"),
+    "sign not between numbers": re.compile(r"(?<![\d)])[+=]|[+=](?![\d(-])"),
+    "minus not before a number": re.compile(r"-(?!\d)"),
+    "two marks": re.compile(r"[.,:+=%/-][.,:+=%/]"),
+}
+COUNTED = ("date", "fraction", "other slash", "bracket alone", *MISPLACED)
 
 
-def log_prior(text: str) -> float:
-    """Of a line's text, up to a constant."""
+def counts(text: str) -> list[int]:
+    """How many of each of `COUNTED` are in a line's text."""
     dates = len(DATE.findall(text))
     rest = DATE.sub(" ", text)
-    fractions = len(FRACTION.findall(rest))
-    other = FRACTION.sub(" ", rest).count("/")
-    unpaired = sum(PAIR.sub("", text).count(bracket) for bracket in "()")
-    misplaced = sum(prior * len(pattern.findall(text)) for pattern, prior in MISPLACED)
-    slashes = DATE_PRIOR * dates + FRACTION_PRIOR * fractions + SLASH_PRIOR * other
-    return slashes + BRACKET_PRIOR * unpaired + misplaced
+    alone = PAIR.sub("", text)
+    return [
+        dates,
+        len(FRACTION.findall(rest)),
+        FRACTION.sub(" ", rest).count("/"),
+        alone.count("(") + alone.count(")"),
+        *(len(pattern.findall(text)) for pattern in MISPLACED.values()),
+    ]

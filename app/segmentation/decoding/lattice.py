@@ -1,45 +1,58 @@
 """The lattice of a line's candidate segments, whose paths are its readings.
 
 The cuts are the lattice's nodes. Its edges are signs: each segment stands for any of the ten digits, for a mark, or for
-neither. An edge's score is the logarithm of its sign's probability, less penalties for its shape, for the ink that its
-cut crosses and for the empty paper that it bridges. Every path from the first cut to the last uses up the whole line,
-so paths of different lengths compare.
+neither. Every path from the first cut to the last uses up the whole line, so paths of different lengths compare.
+
+An edge's score is a weighted sum of what is measured of it: logarithms of the probabilities that the model gives the
+digit, that the network of `kinds` gives the kind of the sign, and that the gap gives a space; and the ink that the cut
+on its right crosses. The weights are fitted (`weights`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.segmentation.decoding.marks import Mark
+from app.arrays import Probabilities
+from app.segmentation.decoding.kinds import DIGIT, MARKS, NONE
 from app.segmentation.decoding.reading import SignKind
 from app.segmentation.oversegmentation import Cuts, Segment
 
-# In natural logarithms. Chosen on pages made of MNIST's validation digits.
-LEAST_PROBABILITY = 1e-6  # of a digit: a segment that the model cannot read must not decide alone
-CROSSING_PENALTY = 2.3  # for each height of ink that a cut crosses
-CUT_PENALTY = 1.5  # of a cut through ink
+LEAST_PROBABILITY = 1e-6  # a segment that the model cannot read must not decide alone
+LEAST_KIND = 1e-5  # nor one that the network has never seen
+POSSIBLE_MARK = 1e-3  # less likely marks are no edges
 CROSSED = 0.02  # heights: a cut that crosses less ink runs between two digits
-SMALL = 0.45  # heights: a lower segment may be no digit at all, but a point or a dash
-SKIP_PENALTY = 1.2  # of passing such a segment over
-OTHER_PENALTY = 4.0  # of a larger segment that is no digit: half of a digit is none either
-BRIDGED = 0.08  # heights: a gap in a broken stroke
-BRIDGE_PENALTY = 12.0  # for each height of empty paper beyond it within a sign
+SMALL = 0.45  # heights: a lower segment that is no sign may be dust
+LOW = 0.92  # heights: of a low digit
 
 SPACE = 0.5  # heights: a gap this wide is as likely a space as not,
 SPACE_RATIO = 1.5  # or one so many times as wide as the page's typical one
 SPACE_MARGIN = 0.22  # and so many heights more
 COLUMNS = 2.5  # heights: a wider gap is a space anyway
 SPACE_SHARPNESS = 20.0  # change of a space's log odds for each height
+LEAST_SPACE = 1e-6  # less likely ones are no edges
 
-MAX_MARKS = 0.98  # share of marks in a segment's probability: digits keep a chance
-SMALL_MARKS: Set[SignKind] = {"point", "comma", "colon"}  # which no digit has for a part
-ABSORBED = 0.95  # a small mark's largest fit that counts against its being a part of a digit, or nothing
-BRIDGING: Set[SignKind] = {"percent"}  # consists of parts beside each other
+MEASURES = (
+    "model",  # ln P of the digit
+    "digit kind",  # ln P
+    "mark kind",
+    "none kind",
+    "dust kind",  # the same of a low segment
+    "crossed",  # heights of ink
+    "cut",  # 1 if the cut crosses ink
+    "low",  # heights that a digit is lower than `LOW`
+    "space",  # ln P
+    "no space",
+    "spaces",  # 1 for each
+    "digits",
+    "nones",
+    "dusts",
+    *MARKS,
+)
+PLACE = {name: place for place, name in enumerate(MEASURES)}
 
 
 class Edge(NamedTuple):
@@ -48,83 +61,101 @@ class Edge(NamedTuple):
     segment: Segment
     kind: SignKind
     text: str
-    confidence: float
+    confidence: float  # of the sign alone
     score: float
     space: float = 0.0  # the probability of the space before it, if it is read with one
+    number: int = 0  # of its lattice's, from 0
 
     @property
     def characters(self) -> str:
         return f" {self.text}" if self.space else self.text
 
 
-class Candidate(NamedTuple):
-    """A segment, and what it may be."""
+class Candidates(NamedTuple):
+    """All segments that may be a sign, and what they may be."""
 
-    segment: Segment
-    probabilities: Sequence[float]  # (10,): of the digits, by the model
-    marks: Sequence[Mark]
+    segments: Sequence[Segment]
+    digits: Probabilities  # (n, 10), by the model
+    kinds: NDArray[np.float32]  # (n, KINDS), by the network
 
 
-def lattice_edges(
-    height: float, cuts: Cuts, candidates: Sequence[Candidate], typical_gap: float = 0.0
-) -> list[list[Edge]]:
-    """For each cut the edges that start there.
+class Lattice(NamedTuple):
+    """All edges of a line, with what is measured of each."""
 
-    `height`: of the strip's digits in pixels. `typical_gap`: between the page's digits, in heights.
-    """
+    edges: list[Edge]  # whose scores are 0 as yet
+    measures: NDArray[np.float64]  # (edges, MEASURES)
+    nodes: int
+
+    def outgoing(self, weights: NDArray[np.float64]) -> list[list[Edge]]:
+        """For each cut the edges that start there, with their scores. `weights`: (MEASURES,)."""
+        nodes: list[list[Edge]] = [[] for _ in range(self.nodes)]
+        for edge, score in zip(self.edges, (self.measures @ weights).tolist(), strict=True):
+            nodes[edge.segment.start].append(edge._replace(score=score))
+        return nodes
+
+
+def lattice_of(height: float, cuts: Cuts, candidates: Candidates, typical_gap: float = 0.0) -> Lattice:
+    """`height`: of the strip's digits in pixels. `typical_gap`: between the page's signs, in heights."""
     crossed = cuts.crossed / height
-    crossing_penalties = (CROSSING_PENALTY * crossed + CUT_PENALTY * (crossed > CROSSED)).tolist()
-    bridged = np.concatenate([[0.0], np.cumsum(np.maximum(0.0, cuts.gaps - BRIDGED))]) * BRIDGE_PENALTY
-    absorbed = np.concatenate([[0.0], np.cumsum(absorption_penalties(candidates, len(cuts.columns)))])
     spaces = space_probabilities(cuts.gaps, typical_gap)
-    edges: list[list[Edge]] = [[] for _ in range(len(cuts.columns))]
-    for candidate in candidates:
-        segment = candidate.segment
-        penalty = crossing_penalties[segment.end] + float(bridged[segment.end] - bridged[segment.start + 1])
-        if segment.end > segment.start + 1:
-            penalty += float(absorbed[segment.end] - absorbed[segment.start])
-        for edge in edges_of(candidate, penalty):
-            edges[segment.start] += with_space(edge, spaces[segment.start])
-    return edges
+    digits, kinds = candidates.digits.tolist(), candidates.kinds.tolist()
+    log_digits = np.log(np.maximum(candidates.digits, LEAST_PROBABILITY)).tolist()
+    log_kinds = np.log(np.maximum(candidates.kinds, LEAST_KIND)).tolist()
+    edges: list[Edge] = []
+    rows: list[list[float]] = []
+    for index, segment in enumerate(candidates.segments):
+        common = [0.0] * len(MEASURES)
+        common[PLACE["crossed"]] = float(crossed[segment.end])
+        common[PLACE["cut"]] = float(crossed[segment.end] > CROSSED)
+        signs = signs_of(segment, digits[index], kinds[index])
+        for edge, measures in measured(signs, common, log_digits[index], log_kinds[index]):
+            for with_or_without, row in spaced(edge, measures, spaces[segment.start]):
+                edges.append(with_or_without._replace(number=len(edges)))
+                rows.append(row)
+    return Lattice(edges, np.array(rows).reshape(-1, len(MEASURES)), len(cuts.columns))
 
 
-def absorption_penalties(candidates: Sequence[Candidate], cuts: int) -> NDArray[np.float64]:
-    """For each cut that of taking the piece on its right into a larger segment although it may be a small mark."""
-    penalties = np.zeros(cuts)
-    for segment, _, marks in candidates:
-        if segment.end == segment.start + 1:
-            fit = sum(mark.fit for mark in marks if mark.kind in SMALL_MARKS)
-            penalties[segment.start] = -math.log(1 - min(ABSORBED, fit))
-    return penalties
+def signs_of(segment: Segment, digits: Sequence[float], kinds: Sequence[float]) -> Iterator[Edge]:
+    """What a segment may stand for, without scores."""
+    for digit, probability in enumerate(digits):
+        yield Edge(segment, "digit", str(digit), probability, 0.0)
+    for place, (mark, kind) in enumerate(MARKS.items(), start=DIGIT + 1):
+        if kinds[place] >= POSSIBLE_MARK:
+            yield Edge(segment, kind, mark, kinds[place], 0.0)
+    yield Edge(segment, "other", "", kinds[NONE], 0.0)
 
 
-def edges_of(candidate: Candidate, penalty: float) -> Iterator[Edge]:
-    """The edges on which a segment stands for a digit, for a mark that it may be, or for neither."""
-    segment, row, marks = candidate
-    fits = sum(mark.fit for mark in marks)
-    rest = 1 - min(MAX_MARKS, fits)  # what is left for the digits
-    for digit, probability in enumerate(row):
-        score = math.log(max(rest * probability, LEAST_PROBABILITY)) - segment.penalty - penalty
-        yield Edge(segment, "digit", str(digit), rest * probability, score)
-    for mark in marks:
-        fit = mark.fit * (1 - rest) / fits
-        bridge = 0 if mark.kind in BRIDGING else penalty
-        yield Edge(segment, mark.kind, mark.text, fit, math.log(fit) - bridge)
-    remainder = max(rest * (1 - sum(row)), LEAST_PROBABILITY)
-    other = (
-        math.log(max(rest, 1 - ABSORBED)) - SKIP_PENALTY
-        if segment.height < SMALL
-        else math.log(remainder) - OTHER_PENALTY
-    )
-    yield Edge(segment, "other", "", remainder, other - penalty)
+def measured(
+    signs: Iterator[Edge], common: list[float], log_digits: Sequence[float], log_kinds: Sequence[float]
+) -> Iterator[tuple[Edge, list[float]]]:
+    """Each sign with its measures, besides those of spaces."""
+    places = {mark: place for place, mark in enumerate(MARKS, start=DIGIT + 1)}
+    for edge in signs:
+        row = common.copy()
+        if edge.kind == "digit":
+            row[PLACE["model"]] = log_digits[int(edge.text)]
+            row[PLACE["digit kind"]] = log_kinds[DIGIT]
+            row[PLACE["low"]] = max(0.0, LOW - edge.segment.height)
+            row[PLACE["digits"]] = 1.0
+        elif edge.kind == "other":
+            name = "dust" if edge.segment.height < SMALL else "none"
+            row[PLACE[f"{name} kind"]] = log_kinds[NONE]
+            row[PLACE[f"{name}s"]] = 1.0
+        else:
+            row[PLACE["mark kind"]] = log_kinds[places[edge.text]]
+            row[PLACE[edge.text]] = 1.0
+        yield edge, row
 
 
-def with_space(edge: Edge, space: float) -> list[Edge]:
+def spaced(edge: Edge, row: list[float], space: float) -> Iterator[tuple[Edge, list[float]]]:
     """As it is, and with a space before it, as far as the gap allows them."""
-    without = edge._replace(score=edge.score + math.log(1 - space))
-    if space <= LEAST_PROBABILITY or not edge.text:
-        return [without]
-    return [without, edge._replace(score=edge.score + math.log(space), space=space)]
+    without = row.copy()
+    without[PLACE["no space"]] = float(np.log1p(-space))
+    yield edge, without
+    if space > LEAST_SPACE and edge.text:
+        row[PLACE["space"]] = float(np.log(space))
+        row[PLACE["spaces"]] = 1.0
+        yield edge._replace(space=space), row
 
 
 def space_probabilities(gaps: NDArray[np.float64], typical_gap: float) -> list[float]:

@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.segmentation.decoding.lattice import Candidate, Edge, lattice_edges
+from app.segmentation.decoding.kinds import DIGIT, KINDS, NONE
+from app.segmentation.decoding.lattice import Candidates, Edge, lattice_of
 from app.segmentation.decoding.search import Path, best_paths
+from app.segmentation.decoding.weights import fitted_weights
 from app.segmentation.oversegmentation import (
     Cuts,
     Segment,
@@ -35,10 +37,12 @@ def confident(segments: list[Segment], *wanted: tuple[int, int], least: float = 
 def edges_of(
     strip: Strip, found: Cuts, probabilities: NDArray[np.float32], typical_gap: float = 0.0
 ) -> list[list[Edge]]:
-    """Without marks."""
+    """Where each segment is as likely a digit as none, and no mark."""
     segments = candidate_segments(strip, found, BUDGET)
-    candidates = [Candidate(segment, row, ()) for segment, row in zip(segments, probabilities.tolist(), strict=True)]
-    return lattice_edges(strip.height, found, candidates, typical_gap)
+    kinds = np.zeros((len(segments), KINDS), np.float32)
+    kinds[:, [DIGIT, NONE]] = 0.5
+    lattice = lattice_of(strip.height, found, Candidates(segments, probabilities, kinds), typical_gap)
+    return lattice.outgoing(fitted_weights().signs)
 
 
 def best(strip: Strip, found: Cuts, probabilities: NDArray[np.float32], count: int = 1) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Marks are told from digits by their shape and their place, on strips drawn by hand."""
+"""Marks are told from digits by their size, shape and place, on strips drawn by hand."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.segmentation.decoding.marks import possible_marks
-from app.segmentation.decoding.writing import typical_slant
+from app.segmentation.decoding.kinds import DIGIT, MARKS, NONE, network, segment_features
+from app.segmentation.decoding.writing import Writing, typical_slant
 from app.segmentation.oversegmentation import SegmentBudget, Strip, candidate_segments, oversegment
 
 BUDGET = SegmentBudget(max_digits=1000)
@@ -21,8 +21,8 @@ def zero(ink: NDArray[np.uint8], x: int) -> None:
     cv2.ellipse(ink, (x, BASE - HEIGHT // 2), (14, HEIGHT // 2 - PEN // 2), 0, 0, 360, 255, PEN, cv2.LINE_AA)
 
 
-def marks_between_zeros(*strokes: Points) -> dict[str, float]:
-    """What the strokes between two zeros on each side may be, with the fit; x from 0, y up from the base."""
+def kinds_between_zeros(*strokes: Points) -> dict[str, float]:
+    """What the strokes between two zeros on each side are, with its probability; x from 0, y up from the base."""
     ink = np.zeros((110, 300), np.uint8)
     for x in (25, 70, 230, 275):
         zero(ink, x)
@@ -30,15 +30,16 @@ def marks_between_zeros(*strokes: Points) -> dict[str, float]:
         places = np.array([[120 + x, BASE - y] for x, y in stroke], np.int32)
         cv2.polylines(ink, [places], False, 255, PEN, cv2.LINE_AA)
     strip = Strip(ink, HEIGHT, np.full(300, BASE - HEIGHT // 2, np.intp))
-    segments = candidate_segments(strip, oversegment(strip, BUDGET), BUDGET)
-    marks = possible_marks(strip, segments, typical_slant([strip]))
+    cuts = oversegment(strip, BUDGET)
+    segments = candidate_segments(strip, cuts, BUDGET)
+    features = segment_features(segments, cuts, Writing.of(strip, typical_slant([strip])), typical_gap=0.3)
     left, right = 115, 205
     (own,) = [
-        found
-        for segment, found in zip(segments, marks, strict=True)
+        row
+        for segment, row in zip(segments, network().run(features).tolist(), strict=True)
         if left <= segment.box[0] and segment.box[0] + segment.box[2] <= right and is_whole(ink, segment.box)
     ]
-    return {mark.text: mark.fit for mark in own}
+    return {"digit": own[DIGIT], **dict(zip(MARKS, own[DIGIT + 1 : NONE], strict=True)), "none": own[NONE]}
 
 
 def is_whole(ink: NDArray[np.uint8], box: tuple[int, int, int, int]) -> bool:
@@ -73,9 +74,7 @@ DRAWN = {
 
 @pytest.mark.parametrize("mark", DRAWN)
 def test_mark_is_named(mark: str) -> None:
-    fits = marks_between_zeros(*DRAWN[mark])
-    assert max(fits, key=fits.__getitem__) == mark
-    assert fits[mark] > 0.6
+    assert kinds_between_zeros(*DRAWN[mark])[mark] > 0.6
 
 
 DIGITS = {
@@ -87,20 +86,20 @@ DIGITS = {
 
 
 @pytest.mark.parametrize("digit", DIGITS)
-def test_digit_is_hardly_a_mark(digit: str) -> None:
-    assert max(marks_between_zeros(*DIGITS[digit]).values(), default=0) < 0.4
+def test_digit_is_a_digit(digit: str) -> None:
+    assert kinds_between_zeros(*DIGITS[digit])["digit"] > 0.6
 
 
 def test_point_stands_on_the_base_line() -> None:
-    assert not marks_between_zeros([(20, 40), (22, 40)]).get(".")
+    assert kinds_between_zeros([(20, 40), (22, 40)])["."] < 0.01
 
 
-def test_speck_is_no_point() -> None:
-    ink = np.zeros((110, 120), np.uint8)
-    zero(ink, 25)
-    zero(ink, 95)
-    ink[BASE - 2 : BASE, 60:62] = 255
-    strip = Strip(ink, HEIGHT, np.full(120, BASE - HEIGHT // 2, np.intp))
-    segments = candidate_segments(strip, oversegment(strip, BUDGET), BUDGET)
-    marks = [mark for found in possible_marks(strip, segments, 0.0) for mark in found]
-    assert not any(mark.kind == "point" and mark.fit > 0.1 for mark in marks)
+NEITHER = {
+    "upper half of a 3": [[(8, 58), (30, 56), (14, 36), (24, 32)]],
+    "two digits": [[(8, 60), (8, 0)], [(40, 60), (40, 0)], [(8, 30), (40, 30)]],
+}
+
+
+@pytest.mark.parametrize("ink", NEITHER)
+def test_what_is_neither_a_digit_nor_a_mark_is_none(ink: str) -> None:
+    assert kinds_between_zeros(*NEITHER[ink])["none"] > 0.5

@@ -1,0 +1,244 @@
+"""Lines of digits and marks, written by one hand or set in one font, with the box of each sign."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from app.arrays import Ink
+from training.datasets.fonts import EM_SIZE, Font
+from training.line_decoding.marks import MARKS, Glyph, draw_mark
+from training.synthesis.augment import distort
+from training.synthesis.glyphs import (
+    HANDWRITING,
+    LETTERS,
+    Points,
+    Sources,
+    choose,
+    choose_weighted,
+    crop_to_ink,
+    enlarge,
+    skeleton_lines,
+)
+from training.thinning import thin
+
+Box = tuple[int, int, int, int]  # x, y, width, height
+
+NOTHING = "\0"  # the text of a sign that is neither a digit nor a mark
+WORDS, PRINTED = 0.12, 0.15  # shares of lines
+PENS_OF_MNIST = 0.08, 0.14  # heights
+FAINT = 48  # of 255: fainter pixels belong to no sign
+
+
+class WrittenSign(NamedTuple):
+    text: str  # a digit, a mark or `NOTHING`
+    box: Box
+
+
+class WrittenLine(NamedTuple):
+    ink: Ink
+    signs: list[WrittenSign]
+
+    @property
+    def text(self) -> str:
+        return "".join(sign.text for sign in self.signs).replace(NOTHING, "")
+
+
+class Manner(NamedTuple):
+    """How lines are written."""
+
+    touching: float  # the share of lines in which signs touch
+    senseless: bool  # whether marks may stand anywhere, and words among the lines
+    distorted: bool  # whether digits are distorted further than their writers did
+    spoilt: bool  # whether the ink is as after a bad photograph
+
+
+HARD = Manner(touching=0.4, senseless=True, distorted=True, spoilt=True)  # to learn the shapes from
+NATURAL = Manner(touching=0.15, senseless=False, distorted=False, spoilt=False)  # to learn from how often things happen
+
+
+# --- texts -----------------------------------------------------------------------------------------------------------
+
+
+def number(rng: Generator, most: int) -> str:
+    return "".join(str(rng.integers(10)) for _ in range(rng.integers(1, most + 1)))
+
+
+def two(rng: Generator, below: int) -> str:
+    return f"{rng.integers(below):02d}"
+
+
+TEXTS: list[tuple[Callable[[Generator], str], float]] = [
+    (lambda rng: number(rng, 7), 6),
+    (lambda rng: "".join(choose("11147790", rng) for _ in range(rng.integers(2, 8))), 2),  # slim and slanted ones
+    (lambda rng: f"{number(rng, 4)}.{number(rng, 2)}", 1.5),
+    (lambda rng: f"{number(rng, 4)},{number(rng, 3)}", 1.5),
+    (
+        lambda rng: choose("./-", rng).join(
+            (two(rng, 32), two(rng, 13), choose(("", "19", "20"), rng) + two(rng, 100))
+        ),
+        2,
+    ),
+    (lambda rng: f"{number(rng, 3)}/{number(rng, 3)}", 1.5),
+    (lambda rng: f"-{number(rng, 4)}", 1),
+    (lambda rng: f"{two(rng, 24)}:{two(rng, 60)}", 1.5),
+    (lambda rng: f"{number(rng, 3)}{choose('+-=', rng)}{number(rng, 3)}", 2),
+    (lambda rng: f"{number(rng, 2)}+{number(rng, 2)}={number(rng, 3)}", 1),
+    (lambda rng: f"({number(rng, 4)})", 1),
+    (lambda rng: f"{number(rng, 3)}%", 1.5),
+]
+SENSELESS: tuple[Callable[[Generator], str], float] = (
+    lambda rng: "".join(choose("0123456789" + "".join(MARKS), rng) for _ in range(rng.integers(2, 7))),
+    6,
+)
+
+
+# --- digits and letters ----------------------------------------------------------------------------------------------
+
+
+class Hand:
+    """One writer with one pen."""
+
+    def __init__(self, sources: Sources, height: float, manner: Manner, rng: Generator) -> None:
+        """`height` of the digits, in pixels."""
+        self.sources, self.height, self.manner, self.rng = sources, height, manner, rng
+        self.redraws = rng.random() < 0.4
+        pen = rng.uniform(0.05, 0.15) if self.redraws or manner.distorted else rng.uniform(*PENS_OF_MNIST)
+        self.pen = max(1.2, height * float(pen))
+        self.slant = math.tan(math.radians(float(rng.uniform(-8, 16))))
+        self.font = choose(sources.fonts, rng)
+
+    def glyph(self, text: str) -> Glyph:
+        if text in MARKS:
+            return draw_mark(text, self.height * float(self.rng.normal(1, 0.05)), self.pen, self.slant, self.rng)
+        if text.isdigit():
+            ink = self.digit(int(text))
+            return Glyph(ink, self.height - len(ink) + self.height * float(self.rng.normal(0, 0.04)))
+        return font_glyph(self.font, text, self.height)
+
+    def digit(self, digit: int) -> Ink:
+        sources, rng = self.sources, self.rng
+        chosen = rng.choice(sources.indices_by_label[digit], 1)
+        images = sources.digits.images[chosen]
+        image = distort(images, HANDWRITING, rng)[0] if self.manner.distorted else images[0]
+        if self.redraws:
+            doubled = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+            ink = redraw(skeleton_lines(thin(doubled > 127)) / len(doubled), self.pen / self.height, rng)
+        else:
+            ink = enlarge(image, rng)
+        return scale(crop_to_ink(ink), self.height * float(rng.normal(1, 0.06)))
+
+
+def redraw(lines: Points, pen: float, rng: Generator) -> Ink:
+    """The lines, in a unit square of which a digit fills 20 of 28, with a pen of so many heights."""
+    canvas = np.zeros((144, 144), np.uint8)
+    points = np.rint((lines * 112 + 16) * 16).astype(np.int32)
+    cv2.polylines(canvas, list(points), False, (255,), max(1, round(pen * 80)), cv2.LINE_AA, shift=4)
+    return canvas
+
+
+def scale(glyph: Ink, height: float) -> Ink:
+    size = max(1, round(glyph.shape[1] * height / len(glyph))), max(1, round(height))
+    interpolation = cv2.INTER_AREA if height < len(glyph) else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(glyph, size, interpolation=interpolation), np.uint8)
+
+
+class Print:
+    """One font, printed or like handwriting."""
+
+    def __init__(self, sources: Sources, height: float, rng: Generator) -> None:
+        self.font, self.height = choose(sources.fonts, rng), height
+
+    def glyph(self, text: str) -> Glyph:
+        return font_glyph(self.font, text, self.height)
+
+
+@functools.lru_cache(maxsize=20_000)
+def font_ink(font: Font, text: str) -> tuple[Ink, float, float]:
+    """A character's ink, how far its top lies below that of a 0, and the height of a 0; in pixels of the em size."""
+    from PIL import Image, ImageDraw
+
+    canvas = Image.new("L", (3 * EM_SIZE, 3 * EM_SIZE))
+    ImageDraw.Draw(canvas).text((EM_SIZE, 2 * EM_SIZE), text, font=font, fill=255, anchor="ls")
+    box = canvas.getbbox() or (0, 0, 1, 1)
+    _, top, _, base = font.getbbox("0", anchor="ls")
+    return np.asarray(canvas.crop(box)), box[1] - 2 * EM_SIZE - top, base - top
+
+
+def font_glyph(font: Font, text: str, height: float) -> Glyph:
+    ink, top, zero = font_ink(font, text)
+    factor = height / zero
+    size = max(1, round(ink.shape[1] * factor)), max(1, round(len(ink) * factor))
+    return Glyph(np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), np.uint8), top * factor)
+
+
+# --- lines -----------------------------------------------------------------------------------------------------------
+
+
+def write_line(sources: Sources, manner: Manner, rng: Generator) -> WrittenLine:
+    """Mostly numbers with marks, by hand or printed; some words, of which nothing is a sign."""
+    height = float(np.exp(rng.uniform(math.log(18), math.log(70))))
+    writes_by_hand = Hand(sources, height, manner, rng)
+    prints = Print(sources, height, rng)
+    if manner.senseless and rng.random() < WORDS:
+        text = "".join(choose(LETTERS, rng) for _ in range(rng.integers(3, 9)))
+        return put_together(text, prints if rng.random() < 0.7 else writes_by_hand, manner, rng)
+    texts = [*TEXTS, SENSELESS] if manner.senseless else TEXTS
+    return put_together(
+        choose_weighted(texts, rng)(rng), prints if rng.random() < PRINTED else writes_by_hand, manner, rng
+    )
+
+
+def put_together(text: str, writer: Hand | Print, manner: Manner, rng: Generator) -> WrittenLine:
+    height = writer.height
+    gap = float(rng.uniform(0.04, 0.45)) * height
+    touching = float(rng.uniform(0.2, 0.8)) if rng.random() < manner.touching else 0.0  # the share of neighbours
+    canvas = np.zeros((round(3.2 * height), round((2 + 2 * len(text)) * height)), np.uint8)
+    signs: list[WrittenSign] = []
+    x = round(height)
+    for character in text:
+        glyph = writer.glyph(character)
+        ink = glyph.ink[: len(canvas)]
+        top = min(max(0, round(1.2 * height + glyph.top)), len(canvas) - len(ink))
+        if signs and rng.random() < touching:
+            reach = float(rng.uniform(0, 0.06)) * height
+            x -= distance_to_ink(canvas[top : top + len(ink), :x], ink) + round(reach)
+        x = max(0, x)
+        ink = ink[:, : canvas.shape[1] - x]
+        part = canvas[top : top + len(ink), x : x + ink.shape[1]]
+        np.maximum(part, ink, out=part)
+        left, above, width, ink_height = cv2.boundingRect((ink >= FAINT).astype(np.uint8))
+        known = character.isdigit() or character in MARKS
+        signs.append(WrittenSign(character if known else NOTHING, (x + left, top + above, width, ink_height)))
+        x += ink.shape[1] + round(gap * float(rng.uniform(0.5, 1.5)))
+    written = canvas[:, : x + round(height)]
+    return WrittenLine(spoilt(written, height, rng) if manner.spoilt else written, signs)
+
+
+def distance_to_ink(before: Ink, ink: Ink) -> int:
+    """The columns by which `ink`, which follows `before`, has to move to the left until they touch."""
+    rows = [
+        int(before.shape[1] - 1 - np.flatnonzero(old)[-1] + np.flatnonzero(new)[0])
+        for old, new in zip(before >= FAINT, ink >= FAINT, strict=True)
+        if old.any() and new.any()
+    ]
+    return min(rows, default=0)
+
+
+def spoilt(ink: Ink, height: float, rng: Generator) -> Ink:
+    """As a camera and the extraction of ink leave it: soft, uneven, with a speck here and there."""
+    if rng.random() < 0.6:
+        ink = np.asarray(cv2.GaussianBlur(ink, (0, 0), float(rng.uniform(0.3, 0.03 * height + 0.4))), np.uint8)
+    if rng.random() < 0.4:
+        noise = rng.normal(0, float(rng.uniform(2, 30)), ink.shape)
+        ink = np.where(ink > 20, np.clip(ink + noise, 0, 255), ink).astype(np.uint8)
+    for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.3 else 0):
+        place = int(rng.integers(ink.shape[1])), int(rng.integers(len(ink)))
+        cv2.circle(ink, place, int(rng.integers(0, 2)), 255, -1)
+    return np.asarray(ink, np.uint8)
