@@ -116,6 +116,7 @@ def segment_ink(ink: Ink, max_digits: int, to_picture: Homography = SAME_PLACE) 
 
 def segment_undecorated(page: UndecoratedPage, max_digits: int, to_picture: Homography) -> Document:
     """As `segment_ink`, of what is written alone."""
+    check_deadline()
     ink = page.ink
     lines, labels = layout.find_lines(ink)
     if not lines:

@@ -20,6 +20,7 @@ from app.errors import BlankPicture, TooManyDigits
 from app.inference.session import Model
 from app.segmentation.decoding.kinds import DIGIT, MARKS, NONE, Features, Network
 from app.segmentation.decoding.lattice import Candidates, lattice_of
+from app.segmentation.decorations.undecorated import UndecoratedPage
 from app.segmentation.document import SAME_PLACE, Document, segment_undecorated, typical_gap
 from training.datasets.fonts import TRAINING, load_fonts
 from training.datasets.mnist import Digits, load_mnist
@@ -91,7 +92,7 @@ def samples_of_line(sources: Sources, rng: Generator) -> Samples | None:
 
 def segmented(written: WrittenLine) -> Document | None:
     try:
-        return segment_undecorated(written.ink, MAX_DIGITS, SAME_PLACE)
+        return segment_undecorated(UndecoratedPage(written.ink), MAX_DIGITS, SAME_PLACE)
     except (BlankPicture, TooManyDigits):
         return None
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from app.arrays import Mask
+from app.observability.request_context import check_deadline
 from app.preprocessing.components import Box
 
 MOST_AREA = 4  # areas of the page: components within each other are not looked through one by one
@@ -33,5 +34,6 @@ def components_of(page: Mask, is_wanted: Callable[[Box, int], bool]) -> Iterator
         unseen -= width * height
         if unseen < 0:
             return
+        check_deadline()
         within = slice(max(0, top - 1), top + height + 1), slice(max(0, left - 1), left + width + 1)
         yield Region(within, np.where(labels[within] == label, np.uint8(255), np.uint8(0)))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.arrays import Ink
+from app.observability.request_context import check_deadline
 from app.preprocessing.components import Box, binarize
 from app.preprocessing.ruled_lines import erase_lines
 from app.segmentation import layout
@@ -39,8 +40,10 @@ def without_lines(page: Ink) -> UndecoratedPage:
     joined = join_segments(page)
     if joined is not None:
         return UndecoratedPage(joined, is_display=True)
+    check_deadline()
     form_lines = find_form_lines(binarize(page))
     page = erase_lines(page, form_lines.level, form_lines.upright) if form_lines else page
+    check_deadline()
     components, _ = layout.largest_components(binarize(page))
     height = layout.typical_height(components) if components else 0
     if all(component.width < LENGTH * height for component in components):
