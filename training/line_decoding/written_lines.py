@@ -33,6 +33,7 @@ Box = tuple[int, int, int, int]  # x, y, width, height
 NOTHING = "\0"  # the text of a sign that is neither a digit nor a mark
 WORDS, PRINTED = 0.12, 0.15  # shares of lines
 PENS_OF_MNIST = 0.08, 0.14  # heights
+SPACES = 0.4, 1.2  # heights, besides the gap
 FAINT = 48  # of 255: fainter pixels belong to no sign
 
 
@@ -44,10 +45,7 @@ class WrittenSign(NamedTuple):
 class WrittenLine(NamedTuple):
     ink: Ink
     signs: list[WrittenSign]
-
-    @property
-    def text(self) -> str:
-        return "".join(sign.text for sign in self.signs).replace(NOTHING, "")
+    text: str  # with its spaces; empty if nothing on it is a sign
 
 
 class Manner(NamedTuple):
@@ -91,6 +89,7 @@ TEXTS: list[tuple[Callable[[Generator], str], float]] = [
     (lambda rng: f"{number(rng, 3)}{choose('+-=', rng)}{number(rng, 3)}", 2),
     (lambda rng: f"{number(rng, 2)}+{number(rng, 2)}={number(rng, 3)}", 1),
     (lambda rng: f"({number(rng, 4)})", 1),
+    (lambda rng: " ".join(number(rng, 4) for _ in range(rng.integers(2, 4))), 2.5),
     (lambda rng: f"{number(rng, 3)}%", 1.5),
 ]
 SENSELESS: tuple[Callable[[Generator], str], float] = (
@@ -203,6 +202,9 @@ def put_together(text: str, writer: Hand | Print, manner: Manner, rng: Generator
     signs: list[WrittenSign] = []
     x = round(height)
     for character in text:
+        if character == " ":
+            x += round(height * float(rng.uniform(*SPACES)))
+            continue
         glyph = writer.glyph(character)
         ink = glyph.ink[: len(canvas)]
         top = min(max(0, round(1.2 * height + glyph.top)), len(canvas) - len(ink))
@@ -214,11 +216,12 @@ def put_together(text: str, writer: Hand | Print, manner: Manner, rng: Generator
         part = canvas[top : top + len(ink), x : x + ink.shape[1]]
         np.maximum(part, ink, out=part)
         left, above, width, ink_height = cv2.boundingRect((ink >= FAINT).astype(np.uint8))
-        known = character.isdigit() or character in MARKS
-        signs.append(WrittenSign(character if known else NOTHING, (x + left, top + above, width, ink_height)))
+        is_sign = character.isdigit() or character in MARKS
+        signs.append(WrittenSign(character if is_sign else NOTHING, (x + left, top + above, width, ink_height)))
         x += ink.shape[1] + round(gap * float(rng.uniform(0.5, 1.5)))
     written = canvas[:, : x + round(height)]
-    return WrittenLine(spoilt(written, height, rng) if manner.spoilt else written, signs)
+    known = "" if all(sign.text == NOTHING for sign in signs) else text
+    return WrittenLine(spoilt(written, height, rng) if manner.spoilt else written, signs, known)
 
 
 def distance_to_ink(before: Ink, ink: Ink) -> int:
