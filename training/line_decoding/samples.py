@@ -6,7 +6,7 @@ import concurrent.futures
 import functools
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,12 +18,16 @@ from tqdm import tqdm
 
 from app.errors import BlankPicture, TooManyDigits
 from app.inference.session import Model
+from app.preprocessing.decode import open_picture
 from app.segmentation.decoding.kinds import DIGIT, MARKS, NONE, Features, Network
 from app.segmentation.decoding.lattice import Candidates, lattice_of
 from app.segmentation.decorations.undecorated import UndecoratedPage
 from app.segmentation.document import SAME_PLACE, Document, segment_undecorated, typical_gap
+from app.segmentation.orientation import PageReader
 from training.datasets.fonts import TRAINING, load_fonts
 from training.datasets.mnist import Digits, load_mnist
+from training.evaluation.pages import LAYOUTS, make_page
+from training.evaluation.robustness import MAX_PIXELS
 from training.line_decoding.fitting import LabelledLine
 from training.line_decoding.written_lines import HARD, NATURAL, NOTHING, Box, WrittenLine, WrittenSign, write_line
 from training.synthesis.glyphs import Sources
@@ -126,19 +130,28 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def labelled_lines(digits: Digits, count: int, model: Model, network: Network, seed: int) -> list[LabelledLine]:
-    """Lattices of lines that the layout finds as one line each. `digits` are others than the network has seen."""
+    """Written lines, and lines of pages. `digits` are others than the network has seen."""
     sources, rng = line_sources(digits), np.random.default_rng(seed)
     lines: list[LabelledLine] = []
-    with tqdm(total=count, desc="reading lines", unit="line") as progress:
-        while len(lines) < count:
-            written = write_line(sources, NATURAL, rng)
-            document = segmented(written) if written.text else None
-            if document is None or len(document.lines) != 1:
-                continue
-            (line,), gap = document.lines, typical_gap(document.lines)
-            kinds = network.run(line.features(gap))
-            rows = model.run(document.images)
-            lattice = lattice_of(line.strip.height, line.cuts, Candidates(line.segments, rows, kinds), gap)
-            lines.append(LabelledLine(lattice, written.text))
-            progress.update()
+    for _ in tqdm(range(count), "reading lines", unit="line"):
+        written = write_line(sources, NATURAL, rng)
+        document = segmented(written)
+        lines += labelled(document, [written.text], model, network) if document and written.text else []
+    for layout in LAYOUTS.values():
+        for _ in tqdm(range(count // 6), "reading pages", unit="page"):
+            page = make_page(digits, layout, rng)
+            file = cv2.imencode(".png", page.pixels[:, :, ::-1])[1].tobytes()
+            document = PageReader(open_picture(file, MAX_PIXELS), MAX_DIGITS).segment()
+            lines += labelled(document, page.lines, model, network) if document else []
     return lines
+
+
+def labelled(document: Document, texts: Sequence[str], model: Model, network: Network) -> Iterator[LabelledLine]:
+    """None where the layout finds more or fewer lines."""
+    if len(document.lines) != len(texts):
+        return
+    gap = typical_gap(document.lines)
+    rows = np.split(model.run(document.images), np.cumsum([len(line.segments) for line in document.lines])[:-1])
+    for line, digits, text in zip(document.lines, rows, texts, strict=True):
+        candidates = Candidates(line.segments, digits, network.run(line.features(gap)))
+        yield LabelledLine(lattice_of(line.strip.height, line.cuts, candidates, gap), text)

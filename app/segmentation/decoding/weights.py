@@ -1,7 +1,7 @@
 """The weights of what is measured of a line's signs and counted in its text.
 
-They are those of a conditional random field (Lafferty, McCallum and Pereira, 2001): the weighted sum over a path is the
-logarithm of its reading's probability, up to a constant of the line. `python -m training decoder` fits them.
+The weighted sum over a path is the logarithm of its reading's probability, up to a constant of the line: a log-linear
+model, as a conditional random field is (Lafferty, McCallum and Pereira, 2001). `python -m training decoder` fits them.
 """
 
 from __future__ import annotations
