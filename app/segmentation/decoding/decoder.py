@@ -26,8 +26,8 @@ def read_line(lattice: Lattice, placement: Placement, alternatives: int, automat
     satisfying = by_score(best_paths(nodes, count, automaton)) if automaton else likeliest
     paths = satisfying or likeliest
     trust = trust_in_constraint(satisfying, likeliest)
-    shares = [trust * share for share in softmax([path.score for path in paths])]
-    readings = [Reading(path.text, share) for path, share in zip(paths, shares, strict=True)]
+    shares = softmax([path.score for path in paths])
+    readings = [Reading(path.text, trust * share) for path, share in zip(paths, shares, strict=True)]
     signs = list(signs_of(paths, shares, placement))
     return ReadLine(signs, readings[0].probability, readings[:alternatives], satisfies=bool(satisfying))
 

@@ -72,7 +72,7 @@ def test_check_digits_more_than_halve_the_errors_of_doubtful_lines() -> None:
 
 
 def test_hopeless_text_is_not_looked_for() -> None:
-    reading = line({"1": 0.999, "2": 1e-6}, {"7": 0.999, "1": 1e-6}, values=["21"])
+    reading = line({"1": 0.999, "2": 1e-20}, {"7": 0.999, "1": 1e-20}, values=["21"])
     assert (reading.text, reading.satisfies) == ("17", False)
 
 

@@ -37,10 +37,10 @@ def confident(segments: list[Segment], *wanted: tuple[int, int], least: float = 
 def edges_of(
     strip: Strip, found: Cuts, probabilities: NDArray[np.float32], typical_gap: float = 0.0
 ) -> list[list[Edge]]:
-    """Where each segment is as likely a digit as none, and no mark."""
+    """Where each segment is probably a digit, and no mark."""
     segments = candidate_segments(strip, found, BUDGET)
     kinds = np.zeros((len(segments), KINDS), np.float32)
-    kinds[:, [DIGIT, NONE]] = 0.5
+    kinds[:, [DIGIT, NONE]] = 0.9, 0.1
     lattice = lattice_of(strip.height, found, Candidates(segments, probabilities, kinds), typical_gap)
     return lattice.outgoing(fitted_weights().signs)
 
