@@ -63,7 +63,7 @@ def softmax(scores: Sequence[float]) -> list[float]:
 def signs_of(paths: Sequence[Path], shares: Sequence[float], placement: Placement) -> Iterator[Sign]:
     """The signs on the first path; a space lies between the boxes of its neighbours.
 
-    A sign is as certain as the readings that have it in its place, and as it is by itself.
+    A sign is as certain as the readings that have it in its place; a digit no more than the model is.
     """
     end = 0
     for edge in paths[0].edges:
@@ -73,7 +73,8 @@ def signs_of(paths: Sequence[Path], shares: Sequence[float], placement: Placemen
         if edge.kind == "other" and edge.segment.height < SPECK:
             continue
         agreeing = sum(share for path, share in zip(paths, shares, strict=True) if has(path, edge))
-        yield Sign(edge.kind, edge.text, min(edge.confidence, agreeing), placement.on_picture(edge.segment.box))
+        certainty = min(edge.confidence, agreeing) if edge.kind == "digit" else agreeing
+        yield Sign(edge.kind, edge.text, certainty, placement.on_picture(edge.segment.box))
         end = left + width
 
 
