@@ -24,6 +24,7 @@ from app.segmentation.oversegmentation import Columns, Strip
 
 STRIP_HEIGHT = 64  # strip pixels: higher digits are reduced to it; 40 costs two points where digits touch
 LEAST_HEIGHT = 0.6  # of the typical one: lower components do not tell where the line is
+SOFT_EDGE = 2  # page pixels
 MARGIN = 4  # strip pixels: empty columns on each side
 
 
@@ -66,13 +67,14 @@ def line_strip(
 
 
 def own_ink(components: Sequence[Component], page: Ink, labels: Labels) -> Ink:
-    """The page within the line's bounds, without other lines' ink and its soft edges."""
+    """The page within the line's bounds: its own ink with its soft edges, and neither haze nor other lines' ink."""
     bounds = bounding_box(components)
     within = slice(bounds.top, bounds.bottom), slice(bounds.left, bounds.right)
     labels = labels[within]
     own = np.isin(labels, [label for component in components for label in component.labels])
     others = cv2.dilate(((labels > 0) & ~own).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return np.where(others & ~own, np.uint8(0), page[within])
+    near = cv2.dilate(own.astype(np.uint8), np.ones((2 * SOFT_EDGE + 1,) * 2, np.uint8)) > 0
+    return np.where(own | (near & ~others), page[within], np.uint8(0))
 
 
 def scaled(ink: Ink, factor: float) -> Ink:

@@ -45,7 +45,7 @@ class LabelledLine(NamedTuple):
     text: str
 
 
-class Candidates:
+class FoundReadings:
     """The readings of each line that were found so far."""
 
     def __init__(self, lines: Sequence[LabelledLine]) -> None:
@@ -107,7 +107,7 @@ class Risk:
 def fit_weights(lines: Sequence[LabelledLine]) -> Iterator[Weights]:
     """After each round, the weights."""
     weights = Weights(np.array([FIRST.get(name, 0.0) for name in MEASURES]), np.zeros(len(COUNTED)))
-    candidates = Candidates(lines)
+    candidates = FoundReadings(lines)
     for _ in range(ROUNDS):
         candidates.add_best(weights)
         fitted = least_risk(Risk(list(candidates.readable())), np.concatenate(weights))

@@ -22,7 +22,7 @@ from app.segmentation.decoding.reading import SignKind
 from app.segmentation.oversegmentation import Cuts, Segment
 
 LEAST_PROBABILITY = 1e-6  # a segment that the model cannot read must not decide alone
-LEAST_KIND = 0.02  # nor one that the network has never seen
+LEAST_KIND = 1e-3  # nor one that the network has never seen
 POSSIBLE_MARK = 1e-3  # less likely marks are no edges
 CROSSED = 0.02  # heights: a cut that crosses less ink runs between two digits
 SMALL = 0.45  # heights: a lower segment that is no sign may be dust
