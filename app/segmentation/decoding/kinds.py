@@ -112,10 +112,14 @@ class Network(NamedTuple):
         return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
 
-@functools.cache
-def network() -> Network:
-    """The one that comes with the service."""
-    with np.load(Path(__file__).with_name("kinds.npz")) as arrays:
+def load(path: Path) -> Network:
+    with np.load(path) as arrays:
         layers = len(arrays.files) // 2
         weights, biases = ([arrays[f"{name}{n}"].astype(np.float32) for n in range(layers)] for name in ("w", "b"))
     return Network(weights, biases)
+
+
+@functools.cache
+def network() -> Network:
+    """The one that comes with the service."""
+    return load(Path(__file__).with_name("kinds.npz"))

@@ -1,0 +1,25 @@
+"""What Keras has trained is what the service runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from app.segmentation.decoding import kinds
+from app.segmentation.decoding.kinds import FEATURES, KINDS
+from training.line_decoding.network import save_network, train_network
+from training.line_decoding.samples import Samples
+
+
+def test_a_network_learns_and_is_the_same_from_its_file(tmp_path: Path) -> None:
+    """Two kinds that differ in their first pixels."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 1024) * (KINDS - 1)
+    features = rng.normal(size=(1024, FEATURES)).astype(np.float32) * 0.1
+    features[:, :200] += (labels > 0)[:, np.newaxis]
+    network = train_network(Samples(features, labels), epochs=3, seed=0)
+    probabilities = network.run(features)
+    assert np.mean(probabilities.argmax(axis=1) == labels) > 0.95
+    save_network(network, tmp_path / "kinds.npz")
+    np.testing.assert_allclose(kinds.load(tmp_path / "kinds.npz").run(features), probabilities, atol=0.01)
