@@ -103,21 +103,24 @@ def without_formula(name: str) -> str:
 
 
 # --- the formats ------------------------------------------------------------------------------------------------------
+#
+# Each line is one `write` with its line break: an interrupt, which may come between two, leaves whole lines.
 
 
 def write_table(results: Iterable[Result], out: TextIO, _: Sequence[str]) -> None:
     for result in results:
         name = printable(result.file)
         if result.error:
-            print(f"-           {name}: {result.error}", file=out)
+            out.write(f"-           {name}: {result.error}\n")
         else:
             doubt = "" if result.accepted else "  (not sure)"
-            print(f"{result.summary}  {result.confidence:7.2%}  {name}{doubt}", file=out)
+            out.write(f"{result.summary}  {result.confidence:7.2%}  {name}{doubt}\n")
 
 
 def write_jsonl(results: Iterable[Result], out: TextIO, _: Sequence[str]) -> None:
     for result in results:
-        print(json.dumps({name: value for name, value in asdict(result).items() if value is not None}), file=out)
+        members = {name: value for name, value in asdict(result).items() if value is not None}
+        out.write(json.dumps(members) + "\n")
 
 
 def write_csv(results: Iterable[Result], out: TextIO, columns: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ def test_200_drawn_digits_are_read_correctly(page: Page) -> None:
 
 
 def test_drawn_digits_are_read_correctly(page: Page) -> None:
-    assert accuracy_of_drawings(page, 15) >= 0.9
+    assert accuracy_of_drawings(page, 10) >= 0.9
 
 
 def accuracy_of_drawings(page: Page, count: int) -> float:

@@ -54,7 +54,7 @@ def test_an_option_overrides_the_preset_and_nothing_else() -> None:
 @pytest.mark.usefixtures("on_small_data")
 def test_train_then_publish_as_its_last_line_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
-    options = ["--preset", "textbook", "--epochs", "1", "--out", str(out), "--name", "mine"]
+    options = ["--preset", "textbook", "--arch", "mlp", "--epochs", "1", "--out", str(out), "--name", "mine"]
     assert __main__.main(["train", *options]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith(f"next: python -m training publish {out}")
     assert __main__.main(["publish", str(out), "--models", str(tmp_path / "models")]) == 0

@@ -196,7 +196,7 @@ def stated_accuracy(manifest: dict[str, Any]) -> float:
     return float(value)
 
 
-@pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("model", "points"), [("digits", 0.15), pytest.param("digits-mlp", 0.25, marks=pytest.mark.slow)]
 )

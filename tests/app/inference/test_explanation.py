@@ -231,8 +231,9 @@ def shap() -> Any:
         return importlib.import_module("shap")
 
 
+@pytest.mark.parametrize("count", [5, pytest.param(25, marks=pytest.mark.slow)])
 def test_values_are_ranked_like_those_of_the_library_shap(
-    shap: Any, model: Model, predict: Predict, test_digits: Digits
+    shap: Any, model: Model, predict: Predict, test_digits: Digits, count: int
 ) -> None:
     """In the same game, for which shap runs the model about seven times as often, in orders of its own.
 
@@ -240,7 +241,7 @@ def test_values_are_ranked_like_those_of_the_library_shap(
     0.81.
     """
     correlations = []
-    for image in test_digits.images[:25]:
+    for image in test_digits.images[:count]:
         explanation = explain_one(predict, image, None)
         players = np.unique(CELLS[image > 0])
 

@@ -32,7 +32,10 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: Any) -> None:
 # --- addresses --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("host", ["::", "[::]", "0.0.0.0", "127.0.0.1", "::1", "localhost"])
+OTHER_HOSTS = [pytest.param(host, marks=pytest.mark.slow) for host in ("[::]", "0.0.0.0", "127.0.0.1", "::1")]
+
+
+@pytest.mark.parametrize("host", ["::", "localhost", *OTHER_HOSTS])
 def test_printed_address_answers(host: str) -> None:
     with serving("--host", host, "--device", "cpu") as service:
         assert service.get("/health/live")[0] == 200

@@ -100,26 +100,24 @@ def test_sigterm_says_not_ready_at_once_and_still_answers_until_drained() -> Non
 
 
 def test_responses_close_their_connections_while_draining_and_idle_ones_stay_open() -> None:
-    with serving("--drain-seconds", "3") as service:
+    with serving("--drain-seconds", "600") as service:
         idle = service.connect()
         assert ask(idle) == (200, None)
         service.process.send_signal(signal.SIGTERM)
         wait_until(lambda: service.get("/health/ready")[0] == 503)
         time.sleep(0.5)  # a server that closes idle connections has done so by now
         assert ask(idle) == (200, "close")
-        assert service.process.wait(TIMEOUT_S) == 0
 
 
 def test_every_response_of_a_long_drain_closes_its_connection() -> None:
     """uvicorn replaces the headers of all responses once a second."""
-    with serving("--drain-seconds", "3") as service:
+    with serving("--drain-seconds", "600") as service:
         early, late = service.connect(), service.connect()
         service.process.send_signal(signal.SIGTERM)
         wait_until(lambda: service.get("/health/ready")[0] == 503)
         assert ask(early) == (200, "close")
         time.sleep(1.2)
         assert ask(late) == (200, "close")
-        assert service.process.wait(TIMEOUT_S) == 0
 
 
 def test_interrupt_does_not_wait_for_the_drain() -> None:

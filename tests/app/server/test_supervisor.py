@@ -6,16 +6,24 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import NEWEST, PREVIOUS
-from tests.support.service import TIMEOUT_S, TWO_WORKERS, assert_refuses_to_start, serving, wait_until
+from tests.support.service import TIMEOUT_S, TWO_WORKERS, Service, assert_refuses_to_start, serving, wait_until
 from tests.support.steady_client import SEVEN, steady_load
 
 HEALTH = 'digits_request_seconds_count{model="",route="/health",status="200",version=""}'
 LOADED = f'digits_model_loaded{{device="cpu",model="digits",version="{NEWEST}"}}'
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    """Two workers, for the tests that leave two behind: to start three processes takes seconds."""
+    with serving(*TWO_WORKERS) as service:
+        yield service
 
 
 def metrics_folder(worker: int) -> Path:
@@ -45,33 +53,31 @@ def test_metrics_of_all_workers_add_up_and_outlive_them() -> None:
         assert len(list(metrics_folder(pid).glob("histogram_*.db"))) == 2  # however many workers there were
 
 
-def test_metrics_are_answered_while_a_worker_is_making_its_files() -> None:
+def test_metrics_are_answered_while_a_worker_is_making_its_files(service: Service) -> None:
     """For a moment they are empty."""
-    with serving(*TWO_WORKERS) as service:
-        folder = metrics_folder(service.wait_for_two_workers().pop())
-        (folder / "gauge_liveall_9.db").touch()
-        (folder / "histogram_9.db").touch()
-        assert service.metric(LOADED) == 2
+    folder = metrics_folder(service.wait_for_two_workers().pop())
+    (folder / "gauge_liveall_9.db").touch()
+    (folder / "histogram_9.db").touch()
+    assert service.metric(LOADED) == 2
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_worker_fails_no_request_of_the_other_and_is_replaced(kills: int) -> None:
-    with serving(*TWO_WORKERS) as service:
-        victims = set()
-        with steady_load(service) as clients:
-            for _ in range(kills):
-                victim = clients[0].pid
-                assert victim
-                victims.add(victim)
-                killed_at = time.monotonic()
-                os.kill(victim, signal.SIGKILL)
-                wait_until(lambda: service.metric(LOADED) == 1)
-                wait_until(lambda: service.metric(LOADED) == 2)
-                print(f"both serve again after {time.monotonic() - killed_at:.1f} s")
-                alive = service.wait_for_two_workers()
-                assert victim not in alive
-                wait_until(lambda: all(client.pid in alive for client in clients))  # noqa: B023  # called at once
-        assert {pid for client in clients for pid, _ in client.failures} == victims
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_worker_fails_no_request_of_the_other_and_is_replaced(service: Service, kills: int) -> None:
+    victims = set()
+    with steady_load(service) as clients:
+        for _ in range(kills):
+            victim = clients[0].pid
+            assert victim
+            victims.add(victim)
+            killed_at = time.monotonic()
+            os.kill(victim, signal.SIGKILL)
+            wait_until(lambda: service.metric(LOADED) == 1)
+            wait_until(lambda: service.metric(LOADED) == 2)
+            print(f"both serve again after {time.monotonic() - killed_at:.1f} s")
+            alive = service.wait_for_two_workers()
+            assert victim not in alive
+            wait_until(lambda: all(client.pid in alive for client in clients))  # noqa: B023  # called at once
+    assert {pid for client in clients for pid, _ in client.failures} == victims
 
 
 def test_hung_worker_is_replaced() -> None:
@@ -81,17 +87,14 @@ def test_hung_worker_is_replaced() -> None:
         wait_until(lambda: hung not in service.wait_for_two_workers())
 
 
-def test_restart_one_by_one_loses_no_request() -> None:
-    with serving(*TWO_WORKERS) as service:
-        before = service.wait_for_two_workers()
-        with steady_load(service) as clients:
-            service.process.send_signal(signal.SIGHUP)
-            wait_until(lambda: not before & {client.pid for client in clients})
-            wait_until(lambda: not before & service.wait_for_two_workers())
-            assert service.get("/health/ready")[0] == 200
-        assert [client.failures for client in clients] == [[]] * len(clients)
-        service.process.send_signal(signal.SIGINT)
-        assert service.process.wait(TIMEOUT_S) == 0
+def test_restart_one_by_one_loses_no_request(service: Service) -> None:
+    before = service.wait_for_two_workers()
+    with steady_load(service) as clients:
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not before & {client.pid for client in clients})
+        wait_until(lambda: not before & service.wait_for_two_workers())
+        assert service.get("/health/ready")[0] == 200
+    assert [client.failures for client in clients] == [[]] * len(clients)
 
 
 def test_restart_that_cannot_start_leaves_the_old_workers(tmp_path: Path, models: Path) -> None:
@@ -105,6 +108,8 @@ def test_restart_that_cannot_start_leaves_the_old_workers(tmp_path: Path, models
         assert "the models folder" in line
         time.sleep(0.5)  # a worker that was told to exit has done so by now
         assert service.wait_for_two_workers() == before
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(TIMEOUT_S) == 0
 
 
 @pytest.mark.parametrize(
@@ -142,14 +147,17 @@ def test_ctrl_c_in_a_terminal_reaches_the_workers_once_and_ends_with_0() -> None
         assert service.process.wait(TIMEOUT_S) == 0
 
 
-@pytest.mark.parametrize("options", [("--models", "nowhere"), ("--default-model", "letters")], ids=" ".join)
+@pytest.mark.parametrize(
+    "options",
+    [("--models", "nowhere"), pytest.param(("--default-model", "letters"), marks=pytest.mark.slow)],
+    ids=" ".join,
+)
 def test_refusal_to_start_is_one_line_for_all_workers(options: tuple[str, ...]) -> None:
     assert_refuses_to_start(*TWO_WORKERS, *options)
 
 
-def test_port_that_is_taken_is_one_line() -> None:
-    with serving() as service:
-        assert_refuses_to_start(*TWO_WORKERS, "--port", str(service.port))
+def test_port_that_is_taken_is_one_line(service: Service) -> None:
+    assert_refuses_to_start(*TWO_WORKERS, "--port", str(service.port))
 
 
 def test_killed_supervisor_leaves_no_worker_and_no_file_behind() -> None:
@@ -164,13 +172,12 @@ def test_killed_supervisor_leaves_no_worker_and_no_file_behind() -> None:
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
-def test_worker_that_stops_alone_leaves_the_port_open_for_the_others() -> None:
-    with serving(*TWO_WORKERS) as service:
-        stopped = service.wait_for_two_workers().pop()
-        os.kill(stopped, signal.SIGTERM)
-        wait_until(lambda: not Path(f"/proc/{stopped}/status").exists())
-        assert stopped not in service.pids()
-        assert stopped not in service.wait_for_two_workers()
+def test_worker_that_stops_alone_leaves_the_port_open_for_the_others(service: Service) -> None:
+    stopped = service.wait_for_two_workers().pop()
+    os.kill(stopped, signal.SIGTERM)
+    wait_until(lambda: not Path(f"/proc/{stopped}/status").exists())
+    assert stopped not in service.pids()
+    assert stopped not in service.wait_for_two_workers()
 
 
 def test_workers_drain_although_a_service_manager_signals_every_process() -> None:

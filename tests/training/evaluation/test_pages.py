@@ -101,6 +101,7 @@ def test_a_page_is_correct_only_if_every_line_is(test_digits: Digits) -> None:
     assert count_correct(lambda _: next(answers), test_digits, APART, 5, seed=7) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits", "digits-mlp"])
 def test_pages_are_read_by_the_served_models(name: str, test_digits: Digits) -> None:
     """Connected components alone, one digit each, reach 96 % where digits are apart and 1 % where they touch."""
@@ -111,6 +112,13 @@ def test_pages_are_read_by_the_served_models(name: str, test_digits: Digits) -> 
     if name == "digits":
         assert count_correct(read_page, test_digits, TOUCHING, 40, seed=5) >= 32
         assert count_correct(read_page, test_digits, ALONE, 40, seed=5) >= 32
+
+
+def test_a_few_pages_are_read_by_the_default_model(test_digits: Digits) -> None:
+    _, graph = read_version(newest_version(ROOT / "models", "digits"))
+    read_page = page_reader(Model(graph, "cpu"))
+    assert count_correct(read_page, test_digits, APART, 15, seed=5) >= 14
+    assert count_correct(read_page, test_digits, TOUCHING, 10, seed=5) >= 7
 
 
 def test_the_command_prints_a_line_for_each_layout(

@@ -24,6 +24,11 @@ def samples() -> Samples:
     return make
 
 
+def only(test_set: TestSet, variant: str) -> TestSet:
+    """With this variant alone, whose samples are the same: making all of them takes a while."""
+    return dataclasses.replace(test_set, variants={variant: test_set.variants[variant]})
+
+
 def fetch(make: Callable[[], TestSet]) -> TestSet:
     """A test set of published data; skips the test where the data cannot be downloaded."""
     try:
