@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import functools
 import multiprocessing
 import os
@@ -38,6 +39,7 @@ SAME, OTHER = 0.78, 0.6  # overlap of two boxes: what lies between is no sample
 LEAST = 0.4  # of a sign with the segment that covers it best
 MOST_NONES = 45  # of a line, chosen by chance: there are many more of them than of signs
 LINES_OF_A_TASK = 250
+SPECKS = 1  # at most, on the pages that weights are fitted to: with more of them points would seem rare
 
 
 class Samples(NamedTuple):
@@ -137,7 +139,8 @@ def labelled_lines(digits: Digits, count: int, model: Model, network: Network, s
         written = write_line(sources, NATURAL, rng)
         document = segmented(written)
         lines += labelled(document, [written.text], model, network) if document and written.text else []
-    for layout in LAYOUTS.values():
+    for kind in LAYOUTS.values():
+        layout = dataclasses.replace(kind, max_specks=SPECKS)
         for _ in tqdm(range(count // 6), "reading pages", unit="page"):
             page = make_page(digits, layout, rng)
             file = cv2.imencode(".png", page.pixels[:, :, ::-1])[1].tobytes()
