@@ -136,7 +136,8 @@ def test_explanation_as_a_picture_is_one(service: Service, folder: Path) -> None
 @pytest.mark.parametrize("document", ["README.md", "docs/api.md"])
 def test_answer_shown_has_the_members_of_a_real_one(document: str, service: Service, folder: Path) -> None:
     asks = [command.text for command in commands_of_kind("curl") if command.document == document]
-    for shown in map(json.loads, blocks("json", document)):
+    answers = [block for block in map(json.loads, blocks("json", document)) if "marks" not in block]  # no template
+    for shown in answers:
         ask = next(ask for ask in asks if command_of(shown) in ask)
         real = json.loads(run(ask, service, folder))
         if "fields" in shown:  # which stand beside the rest
@@ -238,7 +239,10 @@ def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
     known = read("deploy/ray/read.py") + "--gpus --build-arg --read-only --user"  # the last four are Docker's
     for parser, verbs in (
         (app.build_parser(), ("serve", "predict", "read")),
-        (training.build_parser(), ("train", "pictures", "average", "evaluate", "survey", "pages", "publish", "sign")),
+        (
+            training.build_parser(),
+            ("train", "pictures", "average", "evaluate", "survey", "pages", "sheets", "publish", "sign"),
+        ),
     ):
         for verb in verbs:
             with pytest.raises(SystemExit):

@@ -96,7 +96,12 @@ def add_decoder(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--lines", type=int, default=24_000, help="that the network learns from (default: 24000)")
     parser.add_argument("--epochs", type=int, default=10, help="of the network (default: 10)")
-    parser.add_argument("--fitted-lines", type=int, default=3000, help="that the weights are fitted to (default: 3000)")
+    parser.add_argument(
+        "--fitted-lines",
+        type=int,
+        default=800,
+        help="that the weights are fitted to, beside pages and sheets (default: 800)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the lines and the training (default: 1)")
     parser.add_argument(
         "--out",

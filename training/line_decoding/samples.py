@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import dataclasses
 import functools
 import multiprocessing
 import os
@@ -29,6 +28,8 @@ from training.datasets.fonts import TRAINING, load_fonts
 from training.datasets.mnist import Digits, load_mnist
 from training.evaluation.pages import LAYOUTS, make_page
 from training.evaluation.robustness import MAX_PIXELS
+from training.evaluation.sheets.kinds import KINDS, make_sheet
+from training.evaluation.sheets.layouts import STRUCK, TEXT
 from training.line_decoding.fitting import LabelledLine
 from training.line_decoding.written_lines import HARD, NATURAL, NOTHING, Box, WrittenLine, WrittenSign, write_line
 from training.synthesis.glyphs import Sources
@@ -39,7 +40,6 @@ SAME, OTHER = 0.78, 0.6  # overlap of two boxes: what lies between is no sample
 LEAST = 0.4  # of a sign with the segment that covers it best
 MOST_NONES = 45  # of a line, chosen by chance: there are many more of them than of signs
 LINES_OF_A_TASK = 250
-SPECKS = 1  # at most, on the pages that weights are fitted to: with more of them points would seem rare
 
 
 class Samples(NamedTuple):
@@ -132,26 +132,36 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def labelled_lines(digits: Digits, count: int, model: Model, network: Network, seed: int) -> list[LabelledLine]:
-    """Written lines, and lines of pages. `digits` are others than the network has seen."""
+    """Written lines, lines of pages, and lines of photographed sheets. `digits`: others than the network has seen."""
     sources, rng = line_sources(digits), np.random.default_rng(seed)
     lines: list[LabelledLine] = []
     for _ in tqdm(range(count), "reading lines", unit="line"):
         written = write_line(sources, NATURAL, rng)
         document = segmented(written)
         lines += labelled(document, [written.text], model, network) if document and written.text else []
-    for kind in LAYOUTS.values():
-        layout = dataclasses.replace(kind, max_specks=SPECKS)
-        for _ in tqdm(range(count // 6), "reading pages", unit="page"):
+    for layout in LAYOUTS.values():
+        for _ in tqdm(range(count // 2), "reading pages", unit="page"):
             page = make_page(digits, layout, rng)
             file = cv2.imencode(".png", page.pixels[:, :, ::-1])[1].tobytes()
-            document = PageReader(open_picture(file, MAX_PIXELS), MAX_DIGITS).segment()
-            lines += labelled(document, page.lines, model, network) if document else []
+            lines += labelled(first_turn(file), page.lines, model, network)
+    for index, kind in enumerate(tqdm(KINDS.values(), "reading sheets", unit="kind")):
+        for number in range(count // 200):
+            sheet = make_sheet(kind, (seed, index, number))
+            lines += labelled(first_turn(sheet.content), sheet.lines, model, network)
     return lines
 
 
-def labelled(document: Document, texts: Sequence[str], model: Model, network: Network) -> Iterator[LabelledLine]:
-    """None where the layout finds more or fewer lines."""
-    if len(document.lines) != len(texts):
+def first_turn(file: bytes) -> Document | None:
+    """A page as it stands on the picture."""
+    try:
+        return PageReader(open_picture(file, MAX_PIXELS), MAX_DIGITS).segment()
+    except (BlankPicture, TooManyDigits):
+        return None
+
+
+def labelled(document: Document | None, texts: Sequence[str], model: Model, network: Network) -> Iterator[LabelledLine]:
+    """None where the layout finds more or fewer lines, or where something is no text."""
+    if document is None or len(document.lines) != len(texts) or any({STRUCK, TEXT} & {*text} for text in texts):
         return
     gap = typical_gap(document.lines)
     rows = np.split(model.run(document.images), np.cumsum([len(line.segments) for line in document.lines])[:-1])

@@ -43,6 +43,7 @@ HEIGHT = 14  # pixels of the view in which the line's digits are as high
 ROWS, COLUMNS = 2 * HEIGHT, 24
 ABOVE = HEIGHT // 2  # rows above the digits' top
 WIDEST_GAP = 1.0  # heights: wider ones count as this
+WIDEST_TYPICAL_GAP = 0.45  # the same of typical ones: in forms with boxes they are wider
 MEASURES = 13
 FEATURES = ROWS * COLUMNS + MEASURES
 
@@ -71,7 +72,7 @@ def segment_features(segments: Sequence[Segment], cuts: Cuts, writing: Writing, 
             crossed[segment.end],
             gaps[segment.start],
             gaps[segment.end],
-            min(typical_gap, WIDEST_GAP),
+            min(typical_gap, WIDEST_TYPICAL_GAP),
             segment.end - segment.start - 1,
         )
     return rows

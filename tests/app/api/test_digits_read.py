@@ -122,9 +122,9 @@ def test_one_mnist_digit_is_a_page_too(client: TestClient, seven_png: bytes) -> 
 
 def test_dash_between_digits_is_in_the_text_and_no_digit(client: TestClient, test_digits: Digits) -> None:
     page = digit_page(test_digits, [[0, 1, 2, 3]])
-    page[58:63, 20 + 2 * 84 - 8 : 20 + 2 * 84 + 16] = 0
+    page[58:65, 20 + 3 * 84 - 22 : 20 + 3 * 84 + 8] = 0
     document = read(client, encode(page))
-    assert (document["text"], document["lines"]) == ("72-10", ["7210"])
+    assert (document["text"], document["lines"]) == ("721-0", ["7210"])
 
 
 def test_blank_page_is_refused(client: TestClient) -> None:

@@ -149,7 +149,7 @@ def test_one_number_of_several_on_a_line_is_struck_and_none_of_the_line_is_accep
 
 
 def test_a_display_has_no_space_beside_a_narrow_digit() -> None:
-    ink = bars(sheet(), (60, 60), (80, 60), (100, 60), (140, 60))
+    ink = bars(sheet(), (60, 60), (80, 60), (100, 60), (145, 60))
     (written,), (shown,) = read(ink), read(ink, is_display=True)
     assert (written.text, shown.text) == ("111 1", "1111")
 

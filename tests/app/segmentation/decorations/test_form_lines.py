@@ -54,7 +54,7 @@ def turned(ink: Ink, degrees: float) -> Ink:
 
 
 def read(ink: Ink, model: Model) -> list[str]:
-    page = document.segment_ink(ink, 64)
+    page = document.segment_undecorated(without_decorations(ink), 64, document.SAME_PLACE)
     lines = page.decode(model.run(page.images))
     return ["".join(digit.text for digit in line.digits) for line in lines if line.digits]
 
