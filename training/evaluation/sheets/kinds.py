@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 
+from app.errors import BlankPicture, TooManyDigits
 from app.inference.session import Model
 from app.preprocessing.decode import open_picture
 from app.segmentation.decoding.reading import ReadLine
@@ -170,10 +171,13 @@ def count_lines(sheet: Sheet, read: Sequence[ReadLine], threshold: float) -> Tal
 
 
 def read_sheet(content: bytes, model: Model) -> Sequence[ReadLine]:
-    """As `POST /read` does."""
-    reader = PageReader(open_picture(content, MAX_PIXELS), MAX_DIGITS)
-    while document := reader.segment():
-        reader.add(document.decode(model.run(document.images)))
+    """As `POST /read` does; nothing if it refuses the picture."""
+    try:
+        reader = PageReader(open_picture(content, MAX_PIXELS), MAX_DIGITS)
+        while document := reader.segment():
+            reader.add(document.decode(model.run(document.images)))
+    except (BlankPicture, TooManyDigits):
+        return []
     return reader.page.lines
 
 
