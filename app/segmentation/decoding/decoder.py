@@ -15,6 +15,7 @@ from app.segmentation.line_strip import Placement
 
 COMPARED = 24  # readings among which the probability of the best one is found
 VIOLATED = 0.01  # of the lines do not satisfy what is said of them
+IMPOSSIBLE = 20.0  # score: a text so much worse than the best cannot be what stands there, whatever is said of it
 SPECK = 0.2  # heights: a lower segment that is no mark is dust
 
 
@@ -24,6 +25,8 @@ def read_line(lattice: Lattice, placement: Placement, alternatives: int, automat
     nodes = lattice.outgoing(fitted_weights().signs)
     likeliest = by_score(best_paths(nodes, count))
     satisfying = by_score(best_paths(nodes, count, automaton)) if automaton else likeliest
+    if satisfying and satisfying[0].score < likeliest[0].score - IMPOSSIBLE:
+        satisfying = []
     paths = satisfying or likeliest
     trust = trust_in_constraint(satisfying, likeliest)
     shares = softmax([path.score for path in paths])
