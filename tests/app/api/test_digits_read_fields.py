@@ -98,7 +98,10 @@ def test_nothing_is_accepted_if_the_marks_of_the_template_are_not_found(client: 
 
 
 def test_field_is_read_under_its_own_constraints(client: TestClient, form: NDArray[np.uint8]) -> None:
-    changed = TEMPLATE | {"meter": TEMPLATE["meter"] | {"length": 9}, "count": TEMPLATE["count"] | {"values": ["41", "42"]}}
+    changed = TEMPLATE | {
+        "meter": TEMPLATE["meter"] | {"length": 9},
+        "count": TEMPLATE["count"] | {"values": ["41", "42"]},
+    }
     found = fields(post(client, form, changed))
     assert (found["meter"]["text"], found["meter"]["satisfied"], found["meter"]["accepted"]) == ("7210", False, False)
     assert (found["count"]["text"], found["count"]["satisfied"]) == ("41", True)
