@@ -160,7 +160,7 @@ def first_turn(file: bytes) -> Document | None:
 
 
 def labelled(document: Document | None, texts: Sequence[str], model: Model, network: Network) -> Iterator[LabelledLine]:
-    """None where the layout finds more or fewer lines, or where something is no text."""
+    """Nothing where the layout finds more or fewer lines, or where something is no text."""
     if document is None or len(document.lines) != len(texts) or any({STRUCK, TEXT} & {*text} for text in texts):
         return
     gap = typical_gap(document.lines)

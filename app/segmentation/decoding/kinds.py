@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from app.arrays import Ink
 from app.preprocessing.components import binarize
 from app.segmentation.decoding.reading import SignKind
+from app.segmentation.decoding.strokes import slant_of
 from app.segmentation.decoding.writing import Writing
 from app.segmentation.oversegmentation import Cuts, Segment
 
@@ -67,7 +68,7 @@ def segment_features(segments: Sequence[Segment], cuts: Cuts, writing: Writing, 
             (top + height) / writing.height,
             writing.pen / writing.height,
             writing.slant,
-            slant_of(segment.ink) - writing.slant,
+            slant_of(binarize(segment.ink)) - writing.slant,
             crossed[segment.start],
             crossed[segment.end],
             gaps[segment.start],
@@ -89,12 +90,6 @@ def view(ink: Ink, top: float, line_height: float) -> Ink:
     seen = np.zeros((ROWS, COLUMNS), np.uint8)
     seen[first : first + size[1], left : left + size[0]] = small
     return seen
-
-
-def slant_of(ink: Ink) -> float:
-    """Columns to the right for each row up: the slope of the line through the rows' middles (least squares)."""
-    moments = cv2.moments(binarize(ink), binaryImage=True)
-    return -moments["mu11"] / moments["mu02"] if moments["mu02"] > 1 else 0.0
 
 
 class Network(NamedTuple):

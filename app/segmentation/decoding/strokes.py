@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from app.arrays import Mask
 
 THIN_STROKE = 1.7  # pens: a single stroke's ink, for each pixel of its length, is no more
 WIDEST_RUN = 1.8  # pens, measured across: in a row of a single stroke,
@@ -19,7 +22,6 @@ class Stroke(NamedTuple):
 
     slant: float  # columns to the right for each row up
     sagitta: float  # of its bow: how far its middle lies to the right of its ends, as a share of its length
-    roughness: float  # how far it is from that bow, in pens
 
 
 def single_stroke(ink: NDArray[np.bool_], pen: float) -> Stroke | None:
@@ -40,6 +42,11 @@ def single_stroke(ink: NDArray[np.bool_], pen: float) -> Stroke | None:
     rows = np.flatnonzero(inked)
     centres = (ink @ np.arange(width))[inked] / counts[inked]
     along = 2 * (rows - rows[0]) / max(1, rows[-1] - rows[0]) - 1  # -1 at its top, 1 at its bottom
-    quadratic, linear, constant = np.polyfit(along, centres, 2)
-    residual = centres - np.polyval([quadratic, linear, constant], along)
-    return Stroke(float(-2 * linear / height), float(-quadratic / height), float(np.abs(residual).max() / pen))
+    quadratic, linear, _ = np.polyfit(along, centres, 2)
+    return Stroke(float(-2 * linear / height), float(-quadratic / height))
+
+
+def slant_of(mask: Mask) -> float:
+    """Columns to the right for each row up: the slope of the line through the rows' middles (least squares)."""
+    moments = cv2.moments(mask, binaryImage=True)
+    return -moments["mu11"] / moments["mu02"] if moments["mu02"] > 1 else 0.0

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.arrays import Ink
 from app.preprocessing.components import binarize
-from app.segmentation.decoding.strokes import single_stroke
+from app.segmentation.decoding.strokes import single_stroke, slant_of
 from app.segmentation.oversegmentation import Strip
 
 # Lengths in heights of the line's digits.
@@ -69,10 +69,9 @@ def typical_slant(strips: Sequence[Strip]) -> float:
 
 
 def slants_of(strip: Strip) -> Iterator[float]:
-    """Of each component as high as a digit: the slope of the line through its rows' middles (least squares)."""
+    """Of each component as high as a digit."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(binarize(strip.ink), connectivity=8, ltype=cv2.CV_32S)
     for label, (x, y, width, height, _) in enumerate(stats.tolist()):
         if label and height >= HIGH * strip.height and width < WIDEST * strip.height:
             own = (labels[y : y + height, x : x + width] == label).astype(np.uint8)
-            moments = cv2.moments(own, binaryImage=True)
-            yield -moments["mu11"] / moments["mu02"]
+            yield slant_of(own)
