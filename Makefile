@@ -148,7 +148,7 @@ clients:
 # $(call install,PACKAGE,WHAT IT IS): installs a Debian package as root, else says which package is missing.
 install = { \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(1) >/dev/null; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -qq --no-install-recommends $(1) >/dev/null; \
 	else \
 		echo "$(2) is missing: install the package $(1)" >&2; exit 1; \
 	fi; }
