@@ -25,8 +25,8 @@ POINT_SIZE = 0.6  # pens: a smaller speck is no point
 POINT_ROWS = 0.1, 0.3  # at least so far below its neighbour's top, and at most so far below its base
 HANGING = 0.12, 0.55  # of its neighbour's height: a comma begins and ends no further below its base
 FEW_POINTS = 12  # or as many as there are other components
+SMALL_REACH = 1.5  # of a small component's distance to a member of its line: signs in boxes are as far apart
 POINT_REACH = 0.8  # its distance to a digit beside it
-UNDER_OVERHANG = 0.2  # a point may stand below the end of a 7
 MAX_COMPONENTS = 1000  # that are looked at, the largest: the smaller ones of more are noise
 LEAST_DOTS = 12  # of a dotted pen's stroke
 
@@ -48,7 +48,7 @@ def find_lines(page: Ink) -> tuple[list[list[Component]], Labels]:
     lines = group_into_lines(join_broken_strokes(large, typical_height(large)))
     points = possible_points(components, pen_width(page))
     if len(points) <= max(FEW_POINTS, len(large)):  # more are noise
-        attach_points([point for point in points if not is_under(point, large)], lines)
+        attach_points([point for point in points if not any(is_inside(point, one, labels) for one in large)], lines)
     return lines, labels
 
 
@@ -209,39 +209,36 @@ def overlaps(box: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.floa
 def attach_small(small: Sequence[Component], lines: list[list[Component]]) -> list[Component]:
     """Appends each to the line that it lies in; returns those that lie in none."""
     unattached = []
-    members = [component for line in lines for component in line]
+    boxes = edges([component for line in lines for component in line])
     line_of = np.array([index for index, line in enumerate(lines) for _ in line], np.intp)
-    boxes = edges(members)
     for component in small:
         box = edges([component])
-        apart = distances(box[:, 0], boxes)
-        nearest = np.flatnonzero(apart == apart.min())
-        chosen = int(nearest[line_of[nearest].argmin()])  # of several that are as near, the one in the upper line
-        if apart[chosen] <= members[chosen].height and is_beside(component, members[chosen]):
-            lines[line_of[chosen]].append(component)
-            members.append(component)
-            line_of, boxes = np.append(line_of, line_of[chosen]), np.concatenate([boxes, box], axis=1)
+        reach = SMALL_REACH * (boxes[3] - boxes[1])
+        apart = np.where(is_beside(box[:, 0], boxes), distances(box[:, 0], boxes), np.inf)
+        if (apart <= reach).any():
+            nearest = np.flatnonzero(apart == apart.min())
+            chosen = line_of[nearest].min()  # of several that are as near, the one in the upper line
+            lines[chosen].append(component)
+            line_of, boxes = np.append(line_of, chosen), np.concatenate([boxes, box], axis=1)
         else:
             unattached.append(component)
     return unattached
 
 
-def is_beside(small: Box, member: Box) -> bool:
-    """Whether it is in the rows of a member of a line, or hangs below its base as a comma does."""
-    begin, end = (member.bottom + share * member.height for share in HANGING)
-    hangs = member.middle < small.top < begin and small.bottom < end
-    return overlap(small, member) >= LEAST_OVERLAP or hangs
+def is_beside(small: NDArray[np.intp], members: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Whether a box (4,) is in the rows of each of others (4, n), or hangs below its base as a comma does."""
+    (top, bottom), (tops, bottoms) = small[1::2], members[1::2]
+    heights = bottoms - tops
+    begins = ((tops + bottoms) / 2 < top) & (top < bottoms + HANGING[0] * heights)
+    hangs = begins & (bottom < bottoms + HANGING[1] * heights)
+    return np.asarray(hangs | (overlaps(small, members) >= LEAST_OVERLAP), np.bool_)
 
 
-def is_under(point: Box, components: Sequence[Box]) -> bool:
-    """Whether it is in the box of a component, and not below its end as a point may be below a 7's."""
-    x = (point.left + point.right) / 2
-    return any(
-        component.left + UNDER_OVERHANG * component.height < x < component.right - UNDER_OVERHANG * component.height
-        and component.top < point.bottom
-        and point.top < component.bottom
-        for component in components
-    )
+def is_inside(point: Box, component: Component, labels: Labels) -> bool:
+    """Whether a component has ink on both sides of a point, in its rows."""
+    rows = labels[point.top : point.bottom, component.left : component.right]
+    columns = np.flatnonzero(np.isin(rows, component.labels).any(axis=0)) + component.left
+    return len(columns) > 0 and columns[0] < point.left and point.right <= columns[-1]
 
 
 def attach_points(points: Sequence[Component], lines: Sequence[list[Component]]) -> None:
@@ -257,8 +254,3 @@ def attach_points(points: Sequence[Component], lines: Sequence[list[Component]])
         near = in_rows & (beside <= POINT_REACH * heights) & (bottom - top > SMALL * heights)
         if near.any():
             lines[line_of[int(np.where(near, beside, np.inf).argmin())]].append(point)
-
-
-def overlap(one: Box, other: Box) -> float:
-    """The rows that both have, as a share of the lower one's."""
-    return float(overlaps(edges([one])[:, 0], edges([other]))[0])

@@ -48,6 +48,28 @@ def test_comma_hangs_below_the_line_that_it_stands_on() -> None:
     assert lefts(ink) == [[20, 40, 60]]
 
 
+def test_both_bars_of_an_equals_sign_stay_between_their_digits() -> None:
+    """Each is nearer to the other than to a digit, and in none of its rows."""
+    ink = bars(sheet(), (20, 20), (80, 20))
+    ink[27:33, 42:58] = ink[48:54, 44:60] = 255
+    assert lefts(ink) == [[20, 42, 44, 80]]
+
+
+def test_minus_in_a_box_of_its_own_stays_with_its_number() -> None:
+    ink = bars(sheet(), (80, 20), (140, 20))
+    ink[36:42, 10:30] = 255
+    assert lefts(ink) == [[10, 80, 140]]
+
+
+def test_point_below_the_bar_of_a_seven_stays_on_the_line_and_one_within_a_zero_does_not() -> None:
+    ink = bars(sheet(), (20, 20))
+    cv2.polylines(ink, [np.array([[50, 22], [90, 22], [62, 60]])], False, (255,), 6)
+    ink[52:58, 78:84] = 255
+    cv2.ellipse(ink, (130, 40), (16, 20), 0, 0, 360, (255,), 6)
+    ink[46:52, 128:134] = 255
+    assert lefts(ink) == [[20, 47, 78, 111]]
+
+
 def test_what_is_left_of_a_ruled_line_is_left_out() -> None:
     ink = bars(sheet(), (20, 20), (60, 20))
     ink[80:82, 0:300] = 255
