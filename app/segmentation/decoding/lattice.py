@@ -10,7 +10,7 @@ on its right crosses. The weights are fitted (`weights`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +23,8 @@ from app.segmentation.oversegmentation import Cuts, Segment
 
 LEAST_PROBABILITY = 1e-6  # a segment that the model cannot read must not decide alone
 LEAST_KIND = 1e-3  # nor one that the network has never seen
-POSSIBLE_MARK = 1e-3  # less likely marks are no edges
+POSSIBLE_MARK = 1e-3  # less likely marks are no edges,
+POSSIBLE_DIGIT = 1e-4  # nor are digits so much less likely than the likeliest: under no constraint are they read
 CROSSED = 0.02  # heights: a cut that crosses less ink runs between two digits
 SMALL = 0.45  # heights: a lower segment that is no sign may be dust
 LOW = 0.92  # heights: of a low digit
@@ -54,6 +55,13 @@ MEASURES = (
 )
 PLACE = {name: place for place, name in enumerate(MEASURES)}
 
+SIGNS: list[tuple[SignKind, str]] = [
+    *(("digit", str(digit)) for digit in range(10)),
+    *((kind, mark) for mark, kind in MARKS.items()),
+    ("other", ""),
+]
+MARK, OTHER = 10, len(SIGNS) - 1  # the places of the first mark, and of what is no sign
+
 
 class Edge(NamedTuple):
     """A segment read as one sign."""
@@ -78,90 +86,88 @@ class Candidates(NamedTuple):
     digits: Probabilities  # (n, 10), by the model
     kinds: NDArray[np.float32]  # (n, KINDS), by the network
 
+    def confidences(self) -> NDArray[np.float32]:
+        """(n, SIGNS)"""
+        return np.hstack([self.digits, self.kinds[:, DIGIT + 1 :]])
+
 
 class Lattice(NamedTuple):
-    """All edges of a line, with what is measured of each."""
+    """All edges of a line, with what is measured of each. n: the number of edges."""
 
-    edges: list[Edge]  # whose scores are 0 as yet
-    measures: NDArray[np.float64]  # (edges, MEASURES)
+    segments: list[Segment]
+    signs: list[int]  # places in `SIGNS`
+    confidences: list[float]
+    spaces: list[float]  # the probability of the space before each, 0 where there is none
+    measures: NDArray[np.float64]  # (n, MEASURES)
     nodes: int
 
     def outgoing(self, weights: NDArray[np.float64]) -> list[list[Edge]]:
         """For each cut the edges that start there, with their scores. `weights`: (MEASURES,)."""
         nodes: list[list[Edge]] = [[] for _ in range(self.nodes)]
-        for edge, score in zip(self.edges, (self.measures @ weights).tolist(), strict=True):
-            nodes[edge.segment.start].append(edge._replace(score=score))
+        scores = (self.measures @ weights).tolist()
+        edges = zip(self.segments, self.signs, self.confidences, scores, self.spaces, strict=True)
+        for number, (segment, sign, confidence, score, space) in enumerate(edges):
+            nodes[segment.start].append(Edge(segment, *SIGNS[sign], confidence, score, space, number))
         return nodes
 
 
 def lattice_of(height: float, cuts: Cuts, candidates: Candidates, typical_gap: float = 0.0) -> Lattice:
     """`height`: of the strip's digits in pixels. `typical_gap`: between the page's signs, in heights."""
-    crossed = cuts.crossed / height
-    spaces = space_probabilities(cuts.gaps, typical_gap)
-    digits, kinds = candidates.digits.tolist(), candidates.kinds.tolist()
-    log_digits = np.log(np.maximum(candidates.digits, LEAST_PROBABILITY)).tolist()
-    log_kinds = np.log(np.maximum(candidates.kinds, LEAST_KIND)).tolist()
-    edges: list[Edge] = []
-    rows: list[list[float]] = []
-    for index, segment in enumerate(candidates.segments):
-        common = [0.0] * len(MEASURES)
-        common[PLACE["crossed"]] = float(crossed[segment.end])
-        common[PLACE["cut"]] = float(crossed[segment.end] > CROSSED)
-        signs = signs_of(segment, digits[index], kinds[index])
-        for edge, measures in measured(signs, common, log_digits[index], log_kinds[index]):
-            for with_or_without, row in spaced(edge, measures, spaces[segment.start]):
-                edges.append(with_or_without._replace(number=len(edges)))
-                rows.append(row)
-    return Lattice(edges, np.array(rows).reshape(-1, len(MEASURES)), len(cuts.columns))
+    confidences = candidates.confidences()
+    index, signs = np.nonzero(are_possible(confidences))  # of the segments; places in `SIGNS`
+    starts, ends = np.array([(segment.start, segment.end) for segment in candidates.segments], np.intp).T
+    measures = measures_of_signs(index, signs, candidates)
+    crossed = (cuts.crossed / height)[ends[index]]
+    measures[:, PLACE["crossed"]], measures[:, PLACE["cut"]] = crossed, crossed > CROSSED
+    space = space_probabilities(cuts.gaps, typical_gap)[starts[index]]
+    spaced = np.flatnonzero((space > LEAST_SPACE) & (signs != OTHER))  # as they are, and with a space before them
+    all_edges = np.concatenate([np.arange(len(index)), spaced])
+    measures[:, PLACE["no space"]] = np.log1p(-space)
+    with_space = measures[spaced]
+    with_space[:, PLACE["no space"]], with_space[:, PLACE["space"]] = 0, np.log(space[spaced])
+    with_space[:, PLACE["spaces"]] = 1
+    return Lattice(
+        [candidates.segments[place] for place in index[all_edges]],
+        signs[all_edges].tolist(),
+        confidences[index, signs][all_edges].tolist(),
+        [0.0] * len(index) + space[spaced].tolist(),
+        np.concatenate([measures, with_space]),
+        len(cuts.columns),
+    )
 
 
-def signs_of(segment: Segment, digits: Sequence[float], kinds: Sequence[float]) -> Iterator[Edge]:
-    """What a segment may stand for, without scores."""
-    for digit, probability in enumerate(digits):
-        yield Edge(segment, "digit", str(digit), probability, 0.0)
-    for place, (mark, kind) in enumerate(MARKS.items(), start=DIGIT + 1):
-        if kinds[place] >= POSSIBLE_MARK:
-            yield Edge(segment, kind, mark, kinds[place], 0.0)
-    yield Edge(segment, "other", "", kinds[NONE], 0.0)
+def are_possible(confidences: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n, SIGNS): what each segment may stand for."""
+    least = np.zeros_like(confidences)
+    least[:, :MARK] = POSSIBLE_DIGIT * confidences[:, :MARK].max(axis=1, keepdims=True)
+    least[:, MARK:OTHER] = POSSIBLE_MARK
+    return np.asarray(confidences >= least, np.bool_)
 
 
-def measured(
-    signs: Iterator[Edge], common: list[float], log_digits: Sequence[float], log_kinds: Sequence[float]
-) -> Iterator[tuple[Edge, list[float]]]:
-    """Each sign with its measures, besides those of spaces."""
-    places = {mark: place for place, mark in enumerate(MARKS, start=DIGIT + 1)}
-    for edge in signs:
-        row = common.copy()
-        if edge.kind == "digit":
-            row[PLACE["model"]] = log_digits[int(edge.text)]
-            row[PLACE["digit kind"]] = log_kinds[DIGIT]
-            row[PLACE["low"]] = max(0.0, LOW - edge.segment.height)
-            row[PLACE["digits"]] = 1.0
-        elif edge.kind == "other":
-            name = "dust" if edge.segment.height < SMALL else "none"
-            row[PLACE[f"{name} kind"]] = log_kinds[NONE]
-            row[PLACE[f"{name}s"]] = 1.0
-        else:
-            row[PLACE["mark kind"]] = log_kinds[places[edge.text]]
-            row[PLACE[edge.text]] = 1.0
-        yield edge, row
+def measures_of_signs(index: NDArray[np.intp], signs: NDArray[np.intp], candidates: Candidates) -> NDArray[np.float64]:
+    """(n, MEASURES): of segments read as signs, besides what is measured of cuts and gaps."""
+    measures = np.zeros((len(index), len(MEASURES)))
+    log_digits = np.log(np.maximum(candidates.digits, LEAST_PROBABILITY))
+    log_kinds = np.log(np.maximum(candidates.kinds, LEAST_KIND))[index]
+    heights = np.array([segment.height for segment in candidates.segments])[index]
+    digit, mark = np.flatnonzero(signs < MARK), np.flatnonzero((signs >= MARK) & (signs < OTHER))
+    measures[digit, PLACE["model"]] = log_digits[index[digit], signs[digit]]
+    measures[digit, PLACE["digit kind"]] = log_kinds[digit, DIGIT]
+    measures[digit, PLACE["low"]] = np.maximum(0.0, LOW - heights[digit])
+    measures[digit, PLACE["digits"]] = 1
+    measures[mark, PLACE["mark kind"]] = log_kinds[mark, DIGIT + 1 + signs[mark] - MARK]
+    measures[mark, len(MEASURES) - len(MARKS) + signs[mark] - MARK] = 1
+    for name, small in (("dust", True), ("none", False)):
+        other = np.flatnonzero((signs == OTHER) & ((heights < SMALL) == small))
+        measures[other, PLACE[f"{name} kind"]] = log_kinds[other, NONE]
+        measures[other, PLACE[f"{name}s"]] = 1
+    return measures
 
 
-def spaced(edge: Edge, row: list[float], space: float) -> Iterator[tuple[Edge, list[float]]]:
-    """As it is, and with a space before it, as far as the gap allows them."""
-    without = row.copy()
-    without[PLACE["no space"]] = float(np.log1p(-space))
-    yield edge, without
-    if space > LEAST_SPACE and edge.text:
-        row[PLACE["space"]] = float(np.log(space))
-        row[PLACE["spaces"]] = 1.0
-        yield edge._replace(space=space), row
-
-
-def space_probabilities(gaps: NDArray[np.float64], typical_gap: float) -> list[float]:
+def space_probabilities(gaps: NDArray[np.float64], typical_gap: float) -> NDArray[np.float64]:
     """For each cut that a space stands at it. A row of boxes has wide gaps, and no space among them."""
     limit = min(max(SPACE, SPACE_RATIO * typical_gap + SPACE_MARGIN), COLUMNS)
     odds = np.exp(np.clip(SPACE_SHARPNESS * (gaps - limit), -20, 13))
     probabilities = odds / (1 + odds)
     probabilities[[0, -1]] = 0
-    return [float(space) for space in probabilities]
+    return np.asarray(probabilities, np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.segmentation.decoding.lattice import MEASURES, PLACE, Edge, Lattice
+from app.segmentation.decoding.lattice import MEASURES, PLACE, Lattice
 from app.segmentation.decoding.search import best_paths
 from app.segmentation.decoding.weights import Weights
 from app.segmentation.oversegmentation import Segment
@@ -18,8 +18,7 @@ def line_of_one_sign(true: str, other: str, **advantages: float) -> LabelledLine
     rows = np.zeros((2, len(MEASURES)))
     for name, advantage in advantages.items():
         rows[1, PLACE[name.replace("_", " ")]] = advantage
-    edges = [Edge(SEGMENT, "digit", text, 0.5, 0.0, number=number) for number, text in enumerate((true, other))]
-    return LabelledLine(Lattice(edges, rows, 2), true)
+    return LabelledLine(Lattice([SEGMENT] * 2, [int(true), int(other)], [0.5] * 2, [0.0] * 2, rows, 2), true)
 
 
 def read(line: LabelledLine, weights: Weights) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from app.segmentation.constraints.automaton import accepts_text
 from app.segmentation.constraints.checksums import CHECKSUMS
 from app.segmentation.constraints.constraints import Constraints
 from app.segmentation.decoding.decoder import read_line
-from app.segmentation.decoding.lattice import MEASURES, PLACE, Edge, Lattice
+from app.segmentation.decoding.lattice import MEASURES, PLACE, Lattice
 from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.decoding.weights import fitted_weights
 from app.segmentation.line_strip import Placement
@@ -23,14 +21,15 @@ PLACEMENT = Placement(0.0, 0.0, 1.0, np.eye(3))
 def line(*places: dict[str, float], **constraints: object) -> ReadLine:
     """The reading of signs side by side, each with the probabilities of its digits."""
     segments = [Segment(place, place + 1, (10 * place, 0, 8, 40), 1.0, empty(8)) for place in range(len(places))]
-    edges: list[Edge] = []
-    rows = []
-    weight = fitted_weights().signs[PLACE["model"]]
-    for segment, shares in zip(segments, places, strict=True):
-        for digit, share in shares.items():
-            edges.append(Edge(segment, "digit", digit, share, 0.0, number=len(edges)))
-            rows.append([math.log(share) / weight if name == "model" else 0.0 for name in MEASURES])
-    lattice = Lattice(edges, np.array(rows), len(places) + 1)
+    signs = [
+        (segment, int(digit), share)
+        for segment, shares in zip(segments, places, strict=True)
+        for digit, share in shares.items()
+    ]
+    rows = np.zeros((len(signs), len(MEASURES)))
+    rows[:, PLACE["model"]] = np.log([share for *_, share in signs]) / fitted_weights().signs[PLACE["model"]]
+    of_segments, digits, confidences = (list(values) for values in zip(*signs, strict=True))
+    lattice = Lattice(of_segments, digits, confidences, [0.0] * len(signs), rows, len(places) + 1)
     return read_line(lattice, PLACEMENT, 2, Constraints.model_validate(constraints).automaton())
 
 
