@@ -91,7 +91,7 @@ class PageDigit(BaseModel):
 
     digit: int = Field(ge=0, le=9)
     confidence: float = Field(description="Calibrated probability that the box contains this digit.")
-    accepted: bool = Field(description="Whether the confidence reaches the model's threshold.")
+    accepted: bool = Field(description="Whether the confidence reaches 0.9 and the model's threshold.")
     box: Box = Field(
         description="x, y, width and height in pixels of the picture as sent, upright after EXIF rotation."
     )

@@ -21,7 +21,8 @@ SignKind = Literal[
 ]
 
 
-LINE_THRESHOLD = 0.95  # the least probability of the text of a line that is accepted
+LINE_THRESHOLD = 0.95  # the least probability of the text of a line that is accepted,
+SIGN_THRESHOLD = 0.9  # and of a sign on it: a slash read as a 1 is seldom more certain
 
 
 class Sign(NamedTuple):
@@ -34,7 +35,8 @@ class Sign(NamedTuple):
     struck: bool = False  # whether a line strikes it through: then it is not accepted
 
     def is_accepted(self, threshold: float) -> bool:
-        return self.kind != "other" and self.confidence >= threshold and not self.struck
+        """`threshold`: of the model."""
+        return self.kind != "other" and self.confidence >= max(threshold, SIGN_THRESHOLD) and not self.struck
 
 
 class Reading(NamedTuple):
