@@ -142,13 +142,20 @@ def run_survey(arguments: argparse.Namespace) -> None:
 def run_pages(arguments: argparse.Namespace) -> None:
     from app.inference.session import Model
     from app.repository.manifest import read_version
+    from training.evaluation.constrained import evaluate_constraints
     from training.evaluation.pages import evaluate_pages
 
     data = load_mnist(arguments.data_dir)
     name, digits = choose_digits(arguments, data)
-    _, graph = read_version(arguments.model)
-    print(f"whole pages read correctly, made of {name} digits")
-    for line in evaluate_pages(Model(graph, device="cpu"), digits, arguments.pages):
+    manifest, graph = read_version(arguments.model)
+    model = Model(graph, device="cpu")
+    if arguments.constraints:
+        print(f"numbers of 16 digits read exactly, made of {name} digits")
+        lines = evaluate_constraints(model, manifest.threshold, digits, arguments.pages)
+    else:
+        print(f"whole pages read correctly, made of {name} digits")
+        lines = evaluate_pages(model, digits, arguments.pages)
+    for line in lines:
         print(line, flush=True)
 
 
@@ -172,18 +179,22 @@ def run_decoder(arguments: argparse.Namespace) -> None:
     from app.repository.manifest import read_version
     from app.segmentation.decoding.weights import to_json
     from training.line_decoding.fitting import fit_weights
+    from training.line_decoding.lattices import labelled_lines
     from training.line_decoding.network import save_network, train_network
-    from training.line_decoding.samples import labelled_lines, make_samples
+    from training.line_decoding.samples import aligned_samples, join, line_sources, written_samples
 
-    _, graph = read_version(arguments.model)
-    samples = make_samples(arguments.data_dir, arguments.lines, arguments.seed)
-    print(f"{len(samples.labels)} segments of {arguments.lines} lines")
-    network = train_network(samples, arguments.epochs, arguments.seed)
+    data_dir, seed, file = arguments.data_dir, arguments.seed, arguments.out / "kinds.npz"
     arguments.out.mkdir(parents=True, exist_ok=True)
-    save_network(network, arguments.out / "kinds.npz")
-    validation = load_mnist(arguments.data_dir).validation
-    lines = labelled_lines(validation, arguments.fitted_lines, Model(graph, "cpu"), network, arguments.seed)
-    for weights in fit_weights(lines):
+    written = written_samples(data_dir, arguments.lines, seed)
+    print(f"{len(written.labels)} segments of {arguments.lines} lines")
+    save_network(train_network(written, max(1, arguments.epochs // 3), seed), file)
+    pages = aligned_samples(data_dir, arguments.model, file, arguments.pages, seed)
+    print(f"{len(pages.labels)} segments of {arguments.pages} pages")
+    network = train_network(join([written, pages]), arguments.epochs, seed)
+    save_network(network, file)
+    _, graph = read_version(arguments.model)
+    sources = line_sources(load_mnist(data_dir).validation)
+    for weights in fit_weights(labelled_lines(sources, arguments.fitted_lines, Model(graph, "cpu"), network, seed)):
         (arguments.out / "weights.json").write_text(to_json(weights))
     print(f"written: {arguments.out}/kinds.npz and weights.json")
 

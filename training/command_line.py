@@ -79,6 +79,9 @@ def add_pages(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_model(parser)
     parser.add_argument("--pages", type=int, default=1000, help="number of pages of each layout (default: 1000)")
+    parser.add_argument(
+        "--constraints", action="store_true", help="evaluate on numbers of 16 digits, under constraints"
+    )
     add_test(parser)
 
 
@@ -95,6 +98,7 @@ def add_decoder(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_model(parser)
     parser.add_argument("--lines", type=int, default=24_000, help="that the network learns from (default: 24000)")
+    parser.add_argument("--pages", type=int, default=4800, help="that it learns from beside them (default: 4800)")
     parser.add_argument("--epochs", type=int, default=10, help="of the network (default: 10)")
     parser.add_argument(
         "--fitted-lines",

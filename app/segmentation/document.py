@@ -39,6 +39,7 @@ from app.segmentation.oversegmentation import (
 )
 
 SAME_PLACE: Homography = np.eye(3)
+TYPICAL = 0.4  # quantile
 LEAST_GAP = 0.05  # heights: a smaller one may be in a digit
 PITCH_GAP = 0.4  # heights: on a display a one has as much more room on its sides than other digits
 FEET = 0.06  # heights: an underline this near runs through the digits' feet,
@@ -102,10 +103,10 @@ class Document(NamedTuple):
 
 
 def typical_gap(lines: Sequence[Line]) -> float:
-    """The median of the gaps between signs that stand apart, in heights; 0 if all touch."""
+    """Of the gaps between signs that stand apart, in heights; 0 if all touch. Some of a few gaps may be spaces."""
     gaps = np.concatenate([line.cuts.gaps for line in lines])
     apart = gaps[gaps > LEAST_GAP]
-    return float(np.median(apart)) if len(apart) else 0.0
+    return float(np.quantile(apart, TYPICAL, method="lower")) if len(apart) else 0.0
 
 
 def segment_ink(ink: Ink, max_digits: int, to_picture: Homography = SAME_PLACE) -> Document:

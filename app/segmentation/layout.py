@@ -25,8 +25,7 @@ POINT_SIZE = 0.6  # pens: a smaller speck is no point
 POINT_ROWS = 0.1, 0.3  # at least so far below its neighbour's top, and at most so far below its base
 HANGING = 0.12, 0.55  # of its neighbour's height: a comma begins and ends no further below its base
 FEW_POINTS = 12  # or as many as there are other components
-SMALL_REACH = 1.5  # of a small component's distance to a member of its line: signs in boxes are as far apart
-POINT_REACH = 0.8  # its distance to a digit beside it
+SMALL_REACH = 1.5  # of a small component or point to a member of its line: signs in boxes are as far apart
 MAX_COMPONENTS = 1000  # that are looked at, the largest: the smaller ones of more are noise
 LEAST_DOTS = 12  # of a dotted pen's stroke
 
@@ -251,6 +250,6 @@ def attach_points(points: Sequence[Component], lines: Sequence[list[Component]])
         x = (point.left + point.right) / 2
         beside = np.maximum(left - x, x - right)
         in_rows = (point.top >= top + POINT_ROWS[0] * heights) & (point.bottom <= bottom + POINT_ROWS[1] * heights)
-        near = in_rows & (beside <= POINT_REACH * heights) & (bottom - top > SMALL * heights)
+        near = in_rows & (beside <= SMALL_REACH * heights) & (bottom - top > SMALL * heights)
         if near.any():
             lines[line_of[int(np.where(near, beside, np.inf).argmin())]].append(point)

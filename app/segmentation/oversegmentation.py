@@ -29,7 +29,7 @@ Columns = NDArray[np.intp]
 SIDESTEP_COST = 0.02  # of one step to the side
 SAME_PLACE = 0.25  # a place's cuts differ in cost by no more
 PLACE_DISTANCE = 0.1  # the least between two places
-LOW_PART = 0.5  # a component that is lower stands apart, although a cut may go around it
+LOW_PART = 0.5  # a component that is lower, or in no middle row, stands apart, although a cut may go around it
 DEEPEST_CUT = 0.5  # ink that a cut may cross, in heights of the digits
 WIDEST_SEGMENT = 1.6  # of a segment with a cut inside it
 
@@ -129,10 +129,13 @@ def cut_places(total: Costs, height: float) -> list[tuple[int, int]]:
 
 
 def small_parts(strip: Strip) -> list[tuple[int, int]]:
-    """The columns (begin, end) of the components that are as low as points and commas, which cuts go around."""
+    """The columns (begin, end) of the components such as points and commas, which cuts go around."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(binarize(strip.ink), connectivity=8, ltype=cv2.CV_32S)
-    parts = stats[1:].tolist()
-    return [(left, left + width) for left, _, width, height, _ in parts if height < LOW_PART * strip.height]
+    return [
+        (left, left + width)
+        for left, top, width, height, _ in stats[1:].tolist()
+        if height < LOW_PART * strip.height or not top <= strip.middle[left + width // 2] < top + height
+    ]
 
 
 def beside_small(place: tuple[int, int], parts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

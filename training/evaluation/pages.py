@@ -98,7 +98,12 @@ def page_reader(model: Model) -> ReadPage:
 def make_page(digits: Digits, layout: Layout, rng: Generator) -> Page:
     """A page of randomly chosen digits."""
     count = int(rng.integers(layout.digits[0], layout.digits[1] + 1))
-    chosen = digits[rng.integers(0, len(digits), count)]
+    return page_of(digits[rng.integers(0, len(digits), count)], layout, rng)
+
+
+def page_of(chosen: Digits, layout: Layout, rng: Generator) -> Page:
+    """A page of these digits, in their order."""
+    count = len(chosen)
     height, slant = float(rng.uniform(*layout.height)), float(rng.uniform(-layout.slant, layout.slant))
     inks = [render_digit(image, height, slant, layout, rng) for image in chosen.images]
     starts = [0, *choose_line_breaks(count, layout, rng)]

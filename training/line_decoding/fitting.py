@@ -25,9 +25,9 @@ CANDIDATES = 16  # of each line in each round
 ROUNDS = 4
 PRIOR = 0.02  # strength of the pull towards the first weights
 SCALES = 0.1, 3.0
-# All other weights are first 0.
 FIRST = {
     "model": 4.0,
+    "network": 0.5,
     "digit kind": 1.0,
     "mark kind": 2.0,
     "none kind": 2.0,
@@ -38,6 +38,7 @@ FIRST = {
     "nones": -10.0,
     "dusts": -5.0,
 }
+FIRST_WEIGHTS = Weights(np.array([FIRST.get(name, 0.0) for name in MEASURES]), np.zeros(len(COUNTED)))
 
 
 class LabelledLine(NamedTuple):
@@ -106,7 +107,7 @@ class Risk:
 
 def fit_weights(lines: Sequence[LabelledLine]) -> Iterator[Weights]:
     """After each round, the weights."""
-    weights = Weights(np.array([FIRST.get(name, 0.0) for name in MEASURES]), np.zeros(len(COUNTED)))
+    weights = FIRST_WEIGHTS
     candidates = FoundReadings(lines)
     for _ in range(ROUNDS):
         candidates.add_best(weights)

@@ -1,4 +1,4 @@
-"""The network that tells what kind of sign a segment is: trained with Keras, run with numpy."""
+"""The network that tells what sign a segment is: trained with Keras, run with numpy."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from app.segmentation.decoding.kinds import COLUMNS, FEATURES, KINDS, MEASURES, ROWS, Features, Network
+from app.segmentation.decoding.kinds import COLUMNS, FEATURES, MEASURES, ROWS, SIGNS, Features, Network
 from training.line_decoding.samples import Samples
 
-UNITS = 128, 64  # of its hidden layers
+UNITS = 192, 96  # of its hidden layers
 DROPOUT = 0.15
 BATCH = 256
 RATE, DECAY = 2e-3, 2e-3  # of AdamW: the learning rate at its highest, the weight decay
@@ -55,7 +55,7 @@ def train_network(samples: Samples, epochs: int, seed: int) -> Network:
     layers: list[Any] = [keras.Input((FEATURES,))]
     for units in UNITS:
         layers += [keras.layers.Dense(units, activation="relu"), keras.layers.Dropout(DROPOUT)]
-    model = keras.Sequential([*layers, keras.layers.Dense(KINDS)])
+    model = keras.Sequential([*layers, keras.layers.Dense(len(SIGNS))])
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, epochs * len(batches), warmup_target=RATE, warmup_steps=min(WARM_UP, len(batches))
     )

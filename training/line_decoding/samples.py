@@ -1,4 +1,8 @@
-"""Written lines, cut up as the service does it: segments with what they are, and lattices with their texts."""
+"""Segments with what they are: the network of kinds learns from them.
+
+Of written lines the signs' boxes are known. Of pages and photographs only the texts are: there the decoder so far finds
+the signs, searching for the true text alone (forced alignment, by which speech recognizers learn).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import concurrent.futures
 import functools
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,59 +20,81 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.errors import BlankPicture, TooManyDigits
 from app.inference.session import Model
-from app.preprocessing.decode import open_picture
-from app.segmentation.decoding.kinds import DIGIT, MARKS, NONE, Features, Network
-from app.segmentation.decoding.lattice import Candidates, lattice_of
-from app.segmentation.decorations.undecorated import UndecoratedPage
-from app.segmentation.document import SAME_PLACE, Document, segment_undecorated, typical_gap
-from app.segmentation.orientation import PageReader
+from app.repository.manifest import read_version
+from app.segmentation.constraints.values import trie
+from app.segmentation.decoding.decoder import IMPOSSIBLE
+from app.segmentation.decoding.kinds import OTHER, SIGNS, Features, Network, load
+from app.segmentation.decoding.lattice import Lattice
+from app.segmentation.decoding.search import best_paths
+from app.segmentation.document import typical_gap
 from training.datasets.fonts import TRAINING, load_fonts
 from training.datasets.mnist import Digits, load_mnist
-from training.evaluation.pages import LAYOUTS, make_page
-from training.evaluation.robustness import MAX_PIXELS
-from training.evaluation.sheets.kinds import KINDS, make_sheet
-from training.evaluation.sheets.layouts import STRUCK, TEXT
-from training.line_decoding.fitting import LabelledLine
-from training.line_decoding.written_lines import HARD, NATURAL, NOTHING, Box, WrittenLine, WrittenSign, write_line
+from training.evaluation.pages import LAYOUTS
+from training.line_decoding.documents import KnownDocument, of_page, of_sheet, photographs, segmented
+from training.line_decoding.fitting import FIRST_WEIGHTS
+from training.line_decoding.written_lines import HARD, NOTHING, Box, WrittenSign, write_line
 from training.synthesis.glyphs import Sources
 
-MAX_DIGITS = 256
-LABELS = {**{str(digit): DIGIT for digit in range(10)}, **{mark: 1 + n for n, mark in enumerate(MARKS)}, NOTHING: NONE}
-SAME, OTHER = 0.78, 0.6  # overlap of two boxes: what lies between is no sample
+LABELS = {text or NOTHING: place for place, (_, text) in enumerate(SIGNS)}
+SAME, APART = 0.78, 0.6  # overlap of two boxes: what lies between is no sample
 LEAST = 0.4  # of a sign with the segment that covers it best
 MOST_NONES = 45  # of a line, chosen by chance: there are many more of them than of signs
 LINES_OF_A_TASK = 250
+PAGES_OF_A_TASK = 60
+PHOTOGRAPHED = 0.3  # the share of pages
 
 
 class Samples(NamedTuple):
     features: Features  # (n, FEATURES)
-    labels: NDArray[np.intp]  # (n,): places among the kinds
+    labels: NDArray[np.intp]  # (n,): places in `SIGNS`
 
 
-def make_samples(data_dir: Path | None, lines: int, seed: int) -> Samples:
-    """Of lines made of MNIST's training digits, on all cores. The same whatever their number.
-
-    Raises `PackageError` if fonts cannot be downloaded.
-    """
-    context = multiprocessing.get_context("spawn")  # a forked process would inherit the locks of other threads
-    tasks = range(max(1, lines // LINES_OF_A_TASK))
-    with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), context) as pool:
-        made = pool.map(functools.partial(samples_of_task, data_dir, seed), tasks)
-        parts = list(tqdm(made, "writing lines", len(tasks), unit=f"{LINES_OF_A_TASK} lines"))
-    return Samples(np.concatenate([part.features for part in parts]), np.concatenate([part.labels for part in parts]))
-
-
-def samples_of_task(data_dir: Path | None, seed: int, task: int) -> Samples:
-    cv2.setNumThreads(1)  # there is already one process for each core
-    sources = training_sources(data_dir)
-    rng = np.random.default_rng((seed, task))
-    parts = [part for _ in range(LINES_OF_A_TASK) if (part := samples_of_line(sources, rng)) is not None]
+def join(parts: Sequence[Samples]) -> Samples:
     return Samples(
         np.concatenate([part.features for part in parts]).astype(np.float16),
         np.concatenate([part.labels for part in parts]),
     )
+
+
+# --- of many lines and pages -----------------------------------------------------------------------------------------
+
+
+def written_samples(data_dir: Path | None, lines: int, seed: int) -> Samples:
+    """Of lines made of MNIST's training digits, on all cores. The same whatever their number.
+
+    Raises `PackageError` if fonts cannot be downloaded.
+    """
+    task = functools.partial(task_of_lines, data_dir, seed)
+    return in_parallel(task, lines // LINES_OF_A_TASK, f"writing {LINES_OF_A_TASK} lines")
+
+
+def aligned_samples(data_dir: Path | None, version: Path, network: Path, pages: int, seed: int) -> Samples:
+    """Of pages of MNIST's training digits, and of photographs of written lines; `version` and `network` align them."""
+    task = functools.partial(task_of_pages, data_dir, version, network, seed)
+    return in_parallel(task, pages // PAGES_OF_A_TASK, f"aligning {PAGES_OF_A_TASK} pages")
+
+
+def in_parallel(task: Callable[[int], Samples], count: int, name: str) -> Samples:
+    context = multiprocessing.get_context("spawn")  # a forked process would inherit the locks of other threads
+    tasks = range(max(1, count))
+    with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), context) as pool:
+        return join(list(tqdm(pool.map(task, tasks), name, len(tasks), unit="task")))
+
+
+def task_of_lines(data_dir: Path | None, seed: int, task: int) -> Samples:
+    cv2.setNumThreads(1)  # there is already one process for each core
+    sources = training_sources(data_dir)
+    rng = np.random.default_rng((seed, task))
+    return join([part for _ in range(LINES_OF_A_TASK) for part in samples_of_line(sources, rng)])
+
+
+def task_of_pages(data_dir: Path | None, version: Path, network: Path, seed: int, task: int) -> Samples:
+    cv2.setNumThreads(1)
+    sources, aligner = training_sources(data_dir), Aligner(Model(read_version(version)[1], "cpu"), load(network))
+    rng = np.random.default_rng((seed, task))
+    pages = (random_page(sources, rng) for _ in range(PAGES_OF_A_TASK))
+    return join([part for page in pages if page for part in aligner.samples(page, rng)])
 
 
 @functools.cache
@@ -80,27 +106,58 @@ def line_sources(digits: Digits) -> Sources:
     return Sources(digits, tuple(load_fonts(TRAINING).values()), ())
 
 
-def samples_of_line(sources: Sources, rng: Generator) -> Samples | None:
-    """None if no segment is found."""
+def random_page(sources: Sources, rng: Generator) -> KnownDocument | None:
+    if rng.random() < PHOTOGRAPHED:
+        kinds = photographs(sources, HARD)
+        return of_sheet(kinds[rng.integers(len(kinds))], int(rng.integers(2**32)))
+    layouts = list(LAYOUTS.values())
+    return of_page(sources.digits, layouts[rng.integers(len(layouts))], rng)
+
+
+# --- of one ----------------------------------------------------------------------------------------------------------
+
+
+def samples_of_line(sources: Sources, rng: Generator) -> Iterator[Samples]:
+    """Of a written line; none if no segment is found."""
     written = write_line(sources, HARD, rng)
     document = segmented(written)
-    if document is None:
-        return None
-    gap = typical_gap(document.lines)
-    features = np.concatenate([line.features(gap) for line in document.lines])
-    boxes = [line.placement.on_picture(segment.box) for line in document.lines for segment in line.segments]
-    labels = labels_of(boxes, written.signs)
-    signs = [index for index, label in enumerate(labels) if label is not None and label != NONE]
-    nones = [index for index, label in enumerate(labels) if label == NONE]
+    if document is not None:
+        gap = typical_gap(document.lines)
+        features = np.concatenate([line.features(gap) for line in document.lines])
+        boxes = [line.placement.on_picture(segment.box) for line in document.lines for segment in line.segments]
+        yield chosen(features, labels_of(boxes, written.signs), rng)
+
+
+class Aligner:
+    """Finds where the signs stand."""
+
+    def __init__(self, model: Model, network: Network) -> None:
+        self.model, self.network = model, network
+
+    def samples(self, page: KnownDocument, rng: Generator) -> Iterator[Samples]:
+        """Of each line on which its text can be found."""
+        gap = typical_gap(page.document.lines)
+        lattices = page.lattices(self.model, self.network)
+        for line, text, lattice in zip(page.document.lines, page.texts, lattices, strict=True):
+            if signs := aligned(lattice, text):
+                yield chosen(line.features(gap), labels_of([segment.box for segment in line.segments], signs), rng)
+
+
+def aligned(lattice: Lattice, text: str) -> list[WrittenSign]:
+    """The signs of a text that stands on the line, in strip pixels; none if it is too unlike what is found there."""
+    nodes = lattice.outgoing(FIRST_WEIGHTS.signs)
+    best, true = best_paths(nodes, 1), best_paths(nodes, 1, trie([text]))
+    if not true or true[0].score < best[0].score - IMPOSSIBLE:
+        return []
+    return [WrittenSign(edge.text or NOTHING, edge.segment.box) for edge in true[0].edges]
+
+
+def chosen(features: Features, labels: Sequence[int | None], rng: Generator) -> Samples:
+    """All signs, and some of what is none."""
+    signs = [index for index, label in enumerate(labels) if label is not None and label != OTHER]
+    nones = [index for index, label in enumerate(labels) if label == OTHER]
     kept = [*signs, *rng.permutation(nones)[:MOST_NONES].astype(int)]
     return Samples(features[kept], np.array([labels[index] for index in kept], np.intp))
-
-
-def segmented(written: WrittenLine) -> Document | None:
-    try:
-        return segment_undecorated(UndecoratedPage(written.ink), MAX_DIGITS, SAME_PLACE)
-    except (BlankPicture, TooManyDigits):
-        return None
 
 
 def labels_of(boxes: Sequence[Box], signs: Sequence[WrittenSign]) -> list[int | None]:
@@ -116,7 +173,7 @@ def labels_of(boxes: Sequence[Box], signs: Sequence[WrittenSign]) -> list[int | 
     is_sign[best[shares.max(axis=0) >= LEAST]] = True
     nearest[best] = np.where(shares.max(axis=0) >= LEAST, np.arange(len(signs)), nearest[best])
     return [
-        LABELS[signs[sign].text] if certain else NONE if share < OTHER else None
+        LABELS[signs[sign].text] if certain else OTHER if share < APART else None
         for sign, certain, share in zip(nearest.tolist(), is_sign.tolist(), greatest.tolist(), strict=True)
     ]
 
@@ -129,42 +186,3 @@ def overlap(one: Box, other: Box) -> float:
         sides.append((max(0, min(b, d) - max(a, c)), b - a, d - c))
     (x, xa, xb), (y, ya, yb) = sides
     return x * y / (xa * ya + xb * yb - x * y)
-
-
-def labelled_lines(digits: Digits, count: int, model: Model, network: Network, seed: int) -> list[LabelledLine]:
-    """Written lines, lines of pages, and lines of photographed sheets. `digits`: others than the network has seen."""
-    sources, rng = line_sources(digits), np.random.default_rng(seed)
-    lines: list[LabelledLine] = []
-    for _ in tqdm(range(count), "reading lines", unit="line"):
-        written = write_line(sources, NATURAL, rng)
-        document = segmented(written)
-        lines += labelled(document, [written.text], model, network) if document and written.text else []
-    for layout in LAYOUTS.values():
-        for _ in tqdm(range(count // 2), "reading pages", unit="page"):
-            page = make_page(digits, layout, rng)
-            file = cv2.imencode(".png", page.pixels[:, :, ::-1])[1].tobytes()
-            lines += labelled(first_turn(file), page.lines, model, network)
-    for index, kind in enumerate(tqdm(KINDS.values(), "reading sheets", unit="kind")):
-        for number in range(count // 200):
-            sheet = make_sheet(kind, (seed, index, number))
-            lines += labelled(first_turn(sheet.content), sheet.lines, model, network)
-    return lines
-
-
-def first_turn(file: bytes) -> Document | None:
-    """A page as it stands on the picture."""
-    try:
-        return PageReader(open_picture(file, MAX_PIXELS), MAX_DIGITS).segment()
-    except (BlankPicture, TooManyDigits):
-        return None
-
-
-def labelled(document: Document | None, texts: Sequence[str], model: Model, network: Network) -> Iterator[LabelledLine]:
-    """Nothing where the layout finds more or fewer lines, or where something is no text."""
-    if document is None or len(document.lines) != len(texts) or any({STRUCK, TEXT} & {*text} for text in texts):
-        return
-    gap = typical_gap(document.lines)
-    rows = np.split(model.run(document.images), np.cumsum([len(line.segments) for line in document.lines])[:-1])
-    for line, digits, text in zip(document.lines, rows, texts, strict=True):
-        candidates = Candidates(line.segments, digits, network.run(line.features(gap)))
-        yield LabelledLine(lattice_of(line.strip.height, line.cuts, candidates, gap), text)

@@ -34,6 +34,10 @@ NOTHING = "\0"  # the text of a sign that is neither a digit nor a mark
 WORDS, PRINTED = 0.12, 0.15  # shares of lines
 PENS_OF_MNIST = 0.08, 0.14  # heights
 SPACES = 0.4, 1.2  # heights, besides the gap
+GAPS = 0.04, 0.45  # heights
+GAPS_OF_BOXES = 0.45, 1.4
+BOXES = 0.12  # the share of lines whose signs stand in a row of boxes
+LINE_HEIGHT, ABOVE = 3.2, 1.2  # heights: of a line's canvas, and of its part above the digits
 FAINT = 48  # of 255: fainter pixels belong to no sign
 
 
@@ -78,12 +82,12 @@ TEXTS: list[tuple[Callable[[Generator], str], float]] = [
     (lambda rng: f"{number(rng, 4)}.{number(rng, 2)}", 1.5),
     (lambda rng: f"{number(rng, 4)},{number(rng, 3)}", 1.5),
     (
-        lambda rng: choose("./-", rng).join(
+        lambda rng: choose("//.-", rng).join(
             (two(rng, 32), two(rng, 13), choose(("", "19", "20"), rng) + two(rng, 100))
         ),
-        2,
+        3,
     ),
-    (lambda rng: f"{number(rng, 3)}/{number(rng, 3)}", 1.5),
+    (lambda rng: f"{number(rng, 3)}/{number(rng, 3)}", 2),
     (lambda rng: f"-{number(rng, 4)}", 1),
     (lambda rng: f"{two(rng, 24)}:{two(rng, 60)}", 1.5),
     (lambda rng: f"{number(rng, 3)}{choose('+-=', rng)}{number(rng, 3)}", 2),
@@ -112,6 +116,7 @@ class Hand:
         self.pen = max(1.2, height * float(pen))
         self.slant = math.tan(math.radians(float(rng.uniform(-8, 16))))
         self.font = choose(sources.fonts, rng)
+        self.gap = height * choose_gap(rng)
 
     def glyph(self, text: str) -> Glyph:
         if text in MARKS:
@@ -134,6 +139,11 @@ class Hand:
         return scale(crop_to_ink(ink), self.height * float(rng.normal(1, 0.06)))
 
 
+def choose_gap(rng: Generator) -> float:
+    """The usual one between two signs, in heights."""
+    return float(rng.uniform(*(GAPS_OF_BOXES if rng.random() < BOXES else GAPS)))
+
+
 def redraw(lines: Points, pen: float, rng: Generator) -> Ink:
     """The lines, in a unit square of which a digit fills 20 of 28, with a pen of so many heights."""
     canvas = np.zeros((144, 144), np.uint8)
@@ -153,6 +163,7 @@ class Print:
 
     def __init__(self, sources: Sources, height: float, rng: Generator) -> None:
         self.font, self.height = choose(sources.fonts, rng), height
+        self.gap = height * choose_gap(rng)
 
     def glyph(self, text: str) -> Glyph:
         return font_glyph(self.font, text, self.height)
@@ -188,17 +199,18 @@ def write_line(sources: Sources, manner: Manner, rng: Generator) -> WrittenLine:
     if manner.senseless and rng.random() < WORDS:
         text = "".join(choose(LETTERS, rng) for _ in range(rng.integers(3, 9)))
         return put_together(text, prints if rng.random() < 0.7 else writes_by_hand, manner, rng)
-    texts = [*TEXTS, SENSELESS] if manner.senseless else TEXTS
-    return put_together(
-        choose_weighted(texts, rng)(rng), prints if rng.random() < PRINTED else writes_by_hand, manner, rng
-    )
+    return put_together(text_of(manner, rng), prints if rng.random() < PRINTED else writes_by_hand, manner, rng)
+
+
+def text_of(manner: Manner, rng: Generator) -> str:
+    """A number with marks."""
+    return choose_weighted([*TEXTS, SENSELESS] if manner.senseless else TEXTS, rng)(rng)
 
 
 def put_together(text: str, writer: Hand | Print, manner: Manner, rng: Generator) -> WrittenLine:
     height = writer.height
-    gap = float(rng.uniform(0.04, 0.45)) * height
     touching = float(rng.uniform(0.2, 0.8)) if rng.random() < manner.touching else 0.0  # the share of neighbours
-    canvas = np.zeros((round(3.2 * height), round((2 + 2 * len(text)) * height)), np.uint8)
+    canvas = np.zeros((round(LINE_HEIGHT * height), round((2 + 3.2 * len(text)) * height)), np.uint8)
     signs: list[WrittenSign] = []
     x = round(height)
     for character in text:
@@ -207,8 +219,8 @@ def put_together(text: str, writer: Hand | Print, manner: Manner, rng: Generator
             continue
         glyph = writer.glyph(character)
         ink = glyph.ink[: len(canvas)]
-        top = min(max(0, round(1.2 * height + glyph.top)), len(canvas) - len(ink))
-        if signs and rng.random() < touching:
+        top = min(max(0, round(ABOVE * height + glyph.top)), len(canvas) - len(ink))
+        if signs and character.isdigit() and signs[-1].text.isdigit() and rng.random() < touching:
             reach = float(rng.uniform(0, 0.06)) * height
             x -= distance_to_ink(canvas[top : top + len(ink), :x], ink) + round(reach)
         x = max(0, x)
@@ -218,7 +230,7 @@ def put_together(text: str, writer: Hand | Print, manner: Manner, rng: Generator
         left, above, width, ink_height = cv2.boundingRect((ink >= FAINT).astype(np.uint8))
         is_sign = character.isdigit() or character in MARKS
         signs.append(WrittenSign(character if is_sign else NOTHING, (x + left, top + above, width, ink_height)))
-        x += ink.shape[1] + round(gap * float(rng.uniform(0.5, 1.5)))
+        x += ink.shape[1] + round(writer.gap * float(rng.uniform(0.5, 1.5)))
     written = canvas[:, : x + round(height)]
     known = "" if all(sign.text == NOTHING for sign in signs) else text
     return WrittenLine(spoilt(written, height, rng) if manner.spoilt else written, signs, known)

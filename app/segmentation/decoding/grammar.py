@@ -19,18 +19,19 @@ MISPLACED = {
     "minus not before a number": re.compile(r"-(?!\d)"),
     "two marks": re.compile(r"[.,:+=%/-][.,:+=%/]"),
 }
-COUNTED = ("date", "fraction", "other slash", "bracket alone", *MISPLACED)
+COUNTED = ("date", "fraction", "other slash", "pair of brackets", "bracket alone", *MISPLACED)
 
 
 def counts(text: str) -> list[int]:
     """How many of each of `COUNTED` are in a line's text."""
     dates = len(DATE.findall(text))
     rest = DATE.sub(" ", text)
-    alone = PAIR.sub("", text)
+    alone, pairs = PAIR.subn("", text)
     return [
         dates,
         len(FRACTION.findall(rest)),
         FRACTION.sub(" ", rest).count("/"),
+        pairs,
         alone.count("(") + alone.count(")"),
         *(len(pattern.findall(text)) for pattern in MISPLACED.values()),
     ]

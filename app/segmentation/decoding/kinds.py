@@ -1,7 +1,8 @@
-"""What kind of sign a segment is: a digit, one of the marks, or none of them, as half a digit and two digits are.
+"""What sign a segment is: a digit, one of the marks, or none of them, as half a digit and two digits are.
 
 The model reads digits only, and takes a slash for a 1 without a doubt. A small network (a multilayer perceptron) looks
-at what the model does not see: the segment at its size and its place on the line, and the cuts on both its sides.
+at what the model does not see: the segment at its size and its place on the line, and the cuts on both its sides. It
+has learnt from digits that were cut apart too.
 `python -m training decoder` trains it.
 """
 
@@ -37,14 +38,17 @@ MARKS: dict[str, SignKind] = {
     "%": "percent",
     "=": "equals",
 }
-DIGIT, NONE = 0, 1 + len(MARKS)  # the places of the other two kinds
-KINDS = NONE + 1
+SIGNS: list[tuple[SignKind, str]] = [
+    *(("digit", str(digit)) for digit in range(10)),
+    *((kind, mark) for mark, kind in MARKS.items()),
+    ("other", ""),
+]
+MARK, OTHER = 10, len(SIGNS) - 1  # the places of the first mark, and of what is no sign
 
 HEIGHT = 14  # pixels of the view in which the line's digits are as high
 ROWS, COLUMNS = 2 * HEIGHT, 24
 ABOVE = HEIGHT // 2  # rows above the digits' top
 WIDEST_GAP = 1.0  # heights: wider ones count as this
-WIDEST_TYPICAL_GAP = 0.45  # the same of typical ones: in forms with boxes they are wider
 MEASURES = 13
 FEATURES = ROWS * COLUMNS + MEASURES
 
@@ -73,7 +77,7 @@ def segment_features(segments: Sequence[Segment], cuts: Cuts, writing: Writing, 
             crossed[segment.end],
             gaps[segment.start],
             gaps[segment.end],
-            min(typical_gap, WIDEST_TYPICAL_GAP),
+            min(typical_gap, WIDEST_GAP),
             segment.end - segment.start - 1,
         )
     return rows
@@ -99,7 +103,7 @@ class Network(NamedTuple):
     biases: list[NDArray[np.float32]]
 
     def run(self, features: Features) -> NDArray[np.float32]:
-        """(n, FEATURES) -> (n, KINDS): the probabilities of a digit, of each of `MARKS`, and of none of them."""
+        """(n, FEATURES) -> (n, SIGNS): the probability of each."""
         values = features
         for weights, biases in zip(self.weights[:-1], self.biases[:-1], strict=True):
             values = np.maximum(values @ weights + biases, 0)

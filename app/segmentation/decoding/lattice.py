@@ -4,7 +4,7 @@ The cuts are the lattice's nodes. Its edges are signs: each segment stands for a
 neither. Every path from the first cut to the last uses up the whole line, so paths of different lengths compare.
 
 An edge's score is a weighted sum of what is measured of it: logarithms of the probabilities that the model gives the
-digit, that the network of `kinds` gives the kind of the sign, and that the gap gives a space; and the ink that the cut
+digit, that the network of `kinds` gives the sign, and that the gap gives a space; and the ink that the cut
 on its right crosses. The weights are fitted (`weights`).
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Probabilities
-from app.segmentation.decoding.kinds import DIGIT, MARKS, NONE
+from app.segmentation.decoding.kinds import MARK, MARKS, OTHER, SIGNS
 from app.segmentation.decoding.reading import SignKind
 from app.segmentation.oversegmentation import Cuts, Segment
 
@@ -38,7 +38,8 @@ LEAST_SPACE = 1e-6  # less likely ones are no edges
 
 MEASURES = (
     "model",  # ln P of the digit
-    "digit kind",  # ln P
+    "network",  # the same by the network, given that it is a digit
+    "digit kind",  # ln P of any digit
     "mark kind",
     "none kind",
     "dust kind",  # the same of a low segment
@@ -54,13 +55,6 @@ MEASURES = (
     *MARKS,
 )
 PLACE = {name: place for place, name in enumerate(MEASURES)}
-
-SIGNS: list[tuple[SignKind, str]] = [
-    *(("digit", str(digit)) for digit in range(10)),
-    *((kind, mark) for mark, kind in MARKS.items()),
-    ("other", ""),
-]
-MARK, OTHER = 10, len(SIGNS) - 1  # the places of the first mark, and of what is no sign
 
 
 class Edge(NamedTuple):
@@ -84,11 +78,11 @@ class Candidates(NamedTuple):
 
     segments: Sequence[Segment]
     digits: Probabilities  # (n, 10), by the model
-    kinds: NDArray[np.float32]  # (n, KINDS), by the network
+    signs: NDArray[np.float32]  # (n, SIGNS), by the network
 
     def confidences(self) -> NDArray[np.float32]:
-        """(n, SIGNS)"""
-        return np.hstack([self.digits, self.kinds[:, DIGIT + 1 :]])
+        """(n, SIGNS): the model's of digits, the network's of all else."""
+        return np.hstack([self.digits, self.signs[:, MARK:]])
 
 
 class Lattice(NamedTuple):
@@ -148,18 +142,20 @@ def measures_of_signs(index: NDArray[np.intp], signs: NDArray[np.intp], candidat
     """(n, MEASURES): of segments read as signs, besides what is measured of cuts and gaps."""
     measures = np.zeros((len(index), len(MEASURES)))
     log_digits = np.log(np.maximum(candidates.digits, LEAST_PROBABILITY))
-    log_kinds = np.log(np.maximum(candidates.kinds, LEAST_KIND))[index]
+    log_signs = np.log(np.maximum(candidates.signs, LEAST_KIND))
+    log_any = np.log(np.maximum(candidates.signs[:, :MARK].sum(axis=1), LEAST_KIND))
     heights = np.array([segment.height for segment in candidates.segments])[index]
     digit, mark = np.flatnonzero(signs < MARK), np.flatnonzero((signs >= MARK) & (signs < OTHER))
     measures[digit, PLACE["model"]] = log_digits[index[digit], signs[digit]]
-    measures[digit, PLACE["digit kind"]] = log_kinds[digit, DIGIT]
+    measures[digit, PLACE["network"]] = (log_signs - log_any[:, np.newaxis])[index[digit], signs[digit]]
+    measures[digit, PLACE["digit kind"]] = log_any[index[digit]]
     measures[digit, PLACE["low"]] = np.maximum(0.0, LOW - heights[digit])
     measures[digit, PLACE["digits"]] = 1
-    measures[mark, PLACE["mark kind"]] = log_kinds[mark, DIGIT + 1 + signs[mark] - MARK]
+    measures[mark, PLACE["mark kind"]] = log_signs[index[mark], signs[mark]]
     measures[mark, len(MEASURES) - len(MARKS) + signs[mark] - MARK] = 1
     for name, small in (("dust", True), ("none", False)):
         other = np.flatnonzero((signs == OTHER) & ((heights < SMALL) == small))
-        measures[other, PLACE[f"{name} kind"]] = log_kinds[other, NONE]
+        measures[other, PLACE[f"{name} kind"]] = log_signs[index[other], OTHER]
         measures[other, PLACE[f"{name}s"]] = 1
     return measures
 

@@ -6,10 +6,12 @@ import itertools
 
 import cv2
 import numpy as np
+import pytest
 
 from app.segmentation.oversegmentation import (
     WIDEST_SEGMENT,
     SegmentBudget,
+    Strip,
     candidate_segments,
     ink_between,
     oversegment,
@@ -41,6 +43,18 @@ def test_cut_winds_between_slanted_strokes_that_share_columns() -> None:
     inner = found.columns[1:-1][found.crossed[1:-1] == 0]
     assert len(inner) == 1
     assert np.ptp(inner[0]) > 12
+
+
+@pytest.mark.parametrize("height", [16, 24])
+def test_comma_has_a_cut_on_both_sides_however_high_it_is(height: int) -> None:
+    """All its ink is below the line's middle, where cuts begin."""
+    ink = np.zeros((64, 120), np.uint8)
+    ink[2:42, 20:30] = ink[2:42, 60:84] = 255
+    cv2.line(ink, (46, 34), (42, 34 + height), (255,), 6)
+    strip = Strip(ink, HEIGHT, np.full(120, 22, np.intp))
+    segments = candidate_segments(strip, oversegment(strip, BUDGET), BUDGET)
+    boxes = [segment.box for segment in segments]
+    assert any(box[0] >= 36 and box[0] + box[2] <= 52 for box in boxes)
 
 
 def test_ring_is_cut_through_two_walls_at_least() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from app.segmentation.decoding import kinds
-from app.segmentation.decoding.kinds import FEATURES, KINDS
+from app.segmentation.decoding.kinds import FEATURES, SIGNS
 from training.line_decoding.network import save_network, train_network
 from training.line_decoding.samples import Samples
 
@@ -15,7 +15,7 @@ from training.line_decoding.samples import Samples
 def test_a_network_learns_and_is_the_same_from_its_file(tmp_path: Path) -> None:
     """Two kinds that differ in their first pixels."""
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, 1024) * (KINDS - 1)
+    labels = rng.integers(0, 2, 1024) * (len(SIGNS) - 1)
     features = rng.normal(size=(1024, FEATURES)).astype(np.float32) * 0.1
     features[:, :200] += (labels > 0)[:, np.newaxis]
     network = train_network(Samples(features, labels), epochs=3, seed=0)

@@ -135,18 +135,28 @@ def plain(write: Write) -> Callable[[Generator], Drawn]:
 
 
 def squared(rng: Generator) -> Drawn:
+    return column(rng, number, squared_paper(rng))
+
+
+def squared_paper(rng: Generator) -> FloatImage:
     paper, step = blank(), int(rng.integers(36, 60))
     level = float(rng.uniform(0.75, 0.9))
     paper[int(rng.integers(step)) :: step] = level
     paper[:, int(rng.integers(step)) :: step] = level
-    return column(rng, number, soft(paper))
+    return soft(paper)
 
 
 def ruled(rng: Generator) -> Drawn:
-    paper, step = blank(), int(rng.integers(80, 110))
+    step = int(rng.integers(80, 110))
+    return column(rng, number, ruled_paper(step, rng), pitch=2 * step)
+
+
+def ruled_paper(step: int, rng: Generator) -> FloatImage:
+    """`step`: pixels from one line to the next."""
+    paper = blank()
     for top in range(int(rng.integers(step)), HEIGHT - 3, step):
         paper[top : top + 2] = float(rng.uniform(0.75, 0.88))
-    return column(rng, number, soft(paper), pitch=2 * step)
+    return soft(paper)
 
 
 def strong_grid(rng: Generator) -> Drawn:

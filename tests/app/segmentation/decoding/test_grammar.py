@@ -29,6 +29,11 @@ def weight_of(text: str) -> float:
     return float(fitted_weights().text @ counts(text))
 
 
-@pytest.mark.parametrize("text", ["12345", "(117)", "12.50", "1299,50", "-427", "12:45", "96%", "53+44"])
+@pytest.mark.parametrize("text", ["12345", "12.50", "1299,50", "-427", "12:45", "96%", "53+44"])
 def test_nothing_is_counted_in_numbers(text: str) -> None:
     assert counts(text) == [0] * len(COUNTED)
+
+
+@pytest.mark.parametrize(("text", "counted"), [("(117)", "pair of brackets"), ("(117", "bracket alone")])
+def test_brackets_are_counted_in_pairs(text: str, counted: str) -> None:
+    assert {name: count for name, count in zip(COUNTED, counts(text), strict=True) if count} == {counted: 1}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.segmentation.decoding.kinds import DIGIT, MARKS, NONE, network, segment_features
+from app.segmentation.decoding.kinds import MARK, MARKS, OTHER, network, segment_features
 from app.segmentation.decoding.writing import Writing, typical_slant
 from app.segmentation.oversegmentation import SegmentBudget, Strip, candidate_segments, oversegment
 
@@ -39,7 +39,7 @@ def kinds_between_zeros(*strokes: Points) -> dict[str, float]:
         for segment, row in zip(segments, network().run(features).tolist(), strict=True)
         if left <= segment.box[0] and segment.box[0] + segment.box[2] <= right and is_whole(ink, segment.box)
     ]
-    return {"digit": own[DIGIT], **dict(zip(MARKS, own[DIGIT + 1 : NONE], strict=True)), "none": own[NONE]}
+    return {"digit": sum(own[:MARK]), **dict(zip(MARKS, own[MARK:OTHER], strict=True)), "none": own[OTHER]}
 
 
 def is_whole(ink: NDArray[np.uint8], box: tuple[int, int, int, int]) -> bool:

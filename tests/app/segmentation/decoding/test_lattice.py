@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.segmentation.decoding.kinds import DIGIT, KINDS, NONE
+from app.segmentation.decoding.kinds import MARK, OTHER, SIGNS
 from app.segmentation.decoding.lattice import Candidates, Edge, lattice_of
 from app.segmentation.decoding.search import Path, best_paths
 from app.segmentation.decoding.weights import fitted_weights
@@ -39,9 +39,9 @@ def edges_of(
 ) -> list[list[Edge]]:
     """Where each segment is probably a digit, and no mark."""
     segments = candidate_segments(strip, found, BUDGET)
-    kinds = np.zeros((len(segments), KINDS), np.float32)
-    kinds[:, [DIGIT, NONE]] = 0.9, 0.1
-    lattice = lattice_of(strip.height, found, Candidates(segments, probabilities, kinds), typical_gap)
+    signs = np.zeros((len(segments), len(SIGNS)), np.float32)
+    signs[:, :MARK], signs[:, OTHER] = 0.09, 0.1
+    lattice = lattice_of(strip.height, found, Candidates(segments, probabilities, signs), typical_gap)
     return lattice.outgoing(fitted_weights().signs)
 
 
