@@ -39,7 +39,7 @@ from app.segmentation.oversegmentation import (
 )
 
 SAME_PLACE: Homography = np.eye(3)
-TYPICAL = 0.4  # quantile
+TYPICAL = 0.5  # quantile; the lower one of two gaps
 LEAST_GAP = 0.05  # heights: a smaller one may be in a digit
 PITCH_GAP = 0.4  # heights: on a display a one has as much more room on its sides than other digits
 FEET = 0.06  # heights: an underline this near runs through the digits' feet,

@@ -34,8 +34,8 @@ NOTHING = "\0"  # the text of a sign that is neither a digit nor a mark
 WORDS, PRINTED = 0.12, 0.15  # shares of lines
 PENS_OF_MNIST = 0.08, 0.14  # heights
 SPACES = 0.4, 1.2  # heights, besides the gap
-GAPS = 0.04, 0.45  # heights
-GAPS_OF_BOXES = 0.45, 1.4
+GAPS, VARIATION = (0.04, 0.45), 0.5  # heights; each gap differs from the usual one by up to such a share of it
+GAPS_OF_BOXES, VARIATION_IN_BOXES = (0.45, 1.4), 0.15
 BOXES = 0.12  # the share of lines whose signs stand in a row of boxes
 LINE_HEIGHT, ABOVE = 3.2, 1.2  # heights: of a line's canvas, and of its part above the digits
 FAINT = 48  # of 255: fainter pixels belong to no sign
@@ -116,7 +116,7 @@ class Hand:
         self.pen = max(1.2, height * float(pen))
         self.slant = math.tan(math.radians(float(rng.uniform(-8, 16))))
         self.font = choose(sources.fonts, rng)
-        self.gap = height * choose_gap(rng)
+        self.gaps = choose_gaps(rng)
 
     def glyph(self, text: str) -> Glyph:
         if text in MARKS:
@@ -139,9 +139,11 @@ class Hand:
         return scale(crop_to_ink(ink), self.height * float(rng.normal(1, 0.06)))
 
 
-def choose_gap(rng: Generator) -> float:
-    """The usual one between two signs, in heights."""
-    return float(rng.uniform(*(GAPS_OF_BOXES if rng.random() < BOXES else GAPS)))
+def choose_gaps(rng: Generator) -> tuple[float, float]:
+    """The least and the greatest between two signs, in heights."""
+    gaps, variation = (GAPS_OF_BOXES, VARIATION_IN_BOXES) if rng.random() < BOXES else (GAPS, VARIATION)
+    usual = float(rng.uniform(*gaps))
+    return usual * (1 - variation), usual * (1 + variation)
 
 
 def redraw(lines: Points, pen: float, rng: Generator) -> Ink:
@@ -163,7 +165,7 @@ class Print:
 
     def __init__(self, sources: Sources, height: float, rng: Generator) -> None:
         self.font, self.height = choose(sources.fonts, rng), height
-        self.gap = height * choose_gap(rng)
+        self.gaps = choose_gaps(rng)
 
     def glyph(self, text: str) -> Glyph:
         return font_glyph(self.font, text, self.height)
@@ -230,7 +232,7 @@ def put_together(text: str, writer: Hand | Print, manner: Manner, rng: Generator
         left, above, width, ink_height = cv2.boundingRect((ink >= FAINT).astype(np.uint8))
         is_sign = character.isdigit() or character in MARKS
         signs.append(WrittenSign(character if is_sign else NOTHING, (x + left, top + above, width, ink_height)))
-        x += ink.shape[1] + round(writer.gap * float(rng.uniform(0.5, 1.5)))
+        x += ink.shape[1] + round(height * float(rng.uniform(*writer.gaps)))
     written = canvas[:, : x + round(height)]
     known = "" if all(sign.text == NOTHING for sign in signs) else text
     return WrittenLine(spoilt(written, height, rng) if manner.spoilt else written, signs, known)

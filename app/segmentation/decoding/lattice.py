@@ -29,9 +29,9 @@ CROSSED = 0.02  # heights: a cut that crosses less ink runs between two digits
 SMALL = 0.45  # heights: a lower segment that is no sign may be dust
 LOW = 0.92  # heights: of a low digit
 
-SPACE = 0.5  # heights: a gap this wide is as likely a space as not,
-SPACE_RATIO = 1.5  # or one so many times as wide as the page's typical one
-SPACE_MARGIN = 0.22  # and so many heights more
+SPACE = 0.42  # heights: a gap this wide is as likely a space as not,
+SPACE_RATIO = 1.2  # or one so many times as wide as the page's typical one
+SPACE_MARGIN = 0.25  # and so many heights more
 COLUMNS = 2.5  # heights: a wider gap is a space anyway
 SPACE_SHARPNESS = 20.0  # change of a space's log odds for each height
 LEAST_SPACE = 1e-6  # less likely ones are no edges
