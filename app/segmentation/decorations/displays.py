@@ -1,7 +1,8 @@
 """The digits on a display consist of segments or dots with gaps between them, which are joined to strokes.
 
-Glowing segments and dots touch each other, so they are looked for by their cores: the ink far enough from its edge.
-Those of a display are alike, which no writing is: bars of one width and of few lengths, or dots in one pitch.
+Glowing segments and dots touch each other: dots are looked for as peaks of the blurred ink, segments by their cores,
+the ink far enough from its edge. Those of a display are alike, which no writing is: bars of one width and of few
+lengths, or dots in one pitch.
 """
 
 from __future__ import annotations
@@ -13,93 +14,65 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Ink, Mask
-from app.preprocessing.components import FOREGROUND_LEVEL, binarize, stroke_width
-from app.preprocessing.scaling import scaled_size
+from app.preprocessing.components import binarize, stroke_width
 from app.segmentation.decorations.erasure import Distances
 
+Points = NDArray[np.float64]  # (n, 2): x and y
+
+LIT = 0.5  # of the brightest ink nearby: what is fainter is glow, or not lit
+NEARBY = 3.0  # widths of strokes
 WIDE = 0.9  # of the ink's distances from its edge: nearly half of a stroke's width
-CORE_DEPTHS = (0.5, 0.7, 0.85)  # of that: what is deeper is a core, the more of it the more the parts touch
-MOST_CORES = 1500  # a display with more is not looked at
-ALIKE = 0.8  # of the cores, by area: writing has fewer that are alike
+ALIKE = 0.8  # of the dots or bars: writing has fewer parts that are alike
+MOST_PARTS = 1500  # a display with more is not looked at
 
-THICKEST = 2.5  # of it: neither a bar nor a dot is wider
+LEAST_DOTS = 12
+DOT_BLUR = 0.6  # half widths: the standard deviation
+DOT_SIZE = 1.2  # half widths: two dots are further apart, and each ends nearer than that
+FAINTEST = 0.3  # of full ink: a blurred dot
+SADDLE = 0.92  # of a dot's blurred ink: all around it there is less
+SPREAD_OF_PITCHES = 1.25
+DIAGONAL = 1.55  # pitches: a diagonal neighbour is no further
 
+CORE_DEPTHS = (0.5, 0.7, 0.85)  # half widths: what is deeper is a core, the more of it the more the parts touch
+THICKEST = 2.5  # half widths: no bar is wider
 LEAST_BARS = 4
 BAR_FILL = 0.7  # of the smallest rectangle around a bar
 BAR_ASPECT = 1.8  # the least
 SPREAD_OF_WIDTHS = 1.5  # times the median, or the median by it
 SPREAD_OF_LENGTHS = 1.6
 LEVEL_SHARE = 0.15  # of the bars: ones below each other have none
-# Gaps between segments, in mean widths of their strokes, which the ends of short ones lower.
-CORNER_GAP = 1.3
-MIDDLE_GAP = 2.0  # from the upper half to the lower half of a one
-WIDEST_CLOSED = 10.0  # pixels: of strokes whose gaps are closed
-BRIDGE = np.uint8(FOREGROUND_LEVEL + 1)  # ink: just enough to join two segments
-
-LEAST_DOTS = 12
-DOT_ASPECT = 1.6  # the most
-SPREAD_OF_PITCHES = 1.2
-DIAGONAL = 1.6  # pitches: a diagonal neighbour is no further
+INSET = 0.7  # half widths: so far within a core an end is looked for, since square ones may pass each other
+FACING = 0.3  # of the ends, at least, face the end of another segment of the same digit
+WIDEST_GAP = 1.7  # of these ends' distance: two segments in a row are 1.4 times as far apart as two at a corner
+JOINT = 1.5  # half widths: of a line between two segments
+AHEAD = 0.34  # the cosine of the greatest angle between a bar and the way from its end to the next one's
 
 
 def join_segments(page: Ink) -> Ink | None:
     """The page with the segments or dots of its digits joined; None if it shows no display."""
-    mask = binarize(page)
-    distances = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 3), np.float32)
-    inside = distances[mask > 0]
-    half_width = float(np.quantile(inside, WIDE)) if len(inside) else 0.0
+    lit = lit_ink(page)
+    distances = np.asarray(cv2.distanceTransform(lit, cv2.DIST_L2, 3), np.float32)
+    inside = distances[lit > 0]
+    if not len(inside):
+        return None
+    half_width = float(np.quantile(inside, WIDE))
+    dots = find_dots(page, half_width)
+    if dots is not None:
+        return np.maximum(page, joined_dots(dots, page.shape))
     for depth in CORE_DEPTHS:
         cores = cores_of(distances, half_width, depth)
-        if cores and cores.are_dots():
-            return np.maximum(page, joined_dots(cores))
         if cores and cores.are_bars():
-            closed = with_closed_gaps(mask, stroke_width(mask))
-            return np.maximum(page, np.minimum(closed, BRIDGE))  # so faint that the segments still show
+            return np.maximum(page, joined_bars(cores, half_width, page.shape))
     return None
 
 
-class Cores(NamedTuple):
-    """The innermost parts of the ink."""
-
-    mask: Mask
-    areas: NDArray[np.float64]  # (n,)
-    middles: NDArray[np.float64]  # (n, 2): x and y
-    sides: NDArray[np.float64]  # (n, 2): of the smallest rectangle around each, the shorter one first
-    are_level: NDArray[np.bool_]  # (n,)
-    thickest: float  # pixels: a core of one stroke is no wider
-
-    def are_dots(self) -> bool:
-        """Whether nearly all are round, and as far from their nearest neighbour as any other."""
-        if len(self.areas) < LEAST_DOTS:
-            return False
-        pitches = np.sqrt(nearest_squares(self.middles))
-        is_dot = self.sides[:, 1] <= self.thickest
-        is_dot &= (self.sides[:, 1] <= DOT_ASPECT * self.sides[:, 0]) & is_near_median(pitches, SPREAD_OF_PITCHES)
-        return bool(self.areas[is_dot].sum() >= ALIKE * self.areas.sum())
-
-    def are_bars(self) -> bool:
-        """Whether nearly all are bars of one width, and some of them are level."""
-        width, length = self.sides.T
-        is_bar = width <= self.thickest
-        is_bar &= (self.areas >= BAR_FILL * width * length) & (length >= BAR_ASPECT * width)
-        is_bar &= is_near_median(width, SPREAD_OF_WIDTHS) & is_near_median(length, SPREAD_OF_LENGTHS)
-        if np.count_nonzero(is_bar) < LEAST_BARS or self.are_level[is_bar].mean() < LEVEL_SHARE:
-            return False
-        return bool(self.areas[is_bar].sum() >= ALIKE * self.areas.sum())
-
-
-def cores_of(distances: Distances, half_width: float, depth: float) -> Cores | None:
-    """What is deeper in the ink. `half_width`: of the strokes. None if that is nothing, or in too many pieces."""
-    cores = np.asarray(cv2.threshold(distances, depth * half_width, 255, cv2.THRESH_BINARY)[1], np.uint8)
-    outlines, _ = cv2.findContours(cores, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not 0 < len(outlines) <= MOST_CORES:
-        return None
-    areas = np.array([cv2.contourArea(outline) + len(outline) / 2 + 1 for outline in outlines])
-    rectangles = [cv2.minAreaRect(outline) for outline in outlines]
-    middles = np.array([middle for middle, _, _ in rectangles])
-    sides = np.sort(np.array([size for _, size, _ in rectangles]) + 1, axis=1)
-    boxes = np.array([cv2.boundingRect(outline) for outline in outlines])
-    return Cores(cores, areas, middles, sides, boxes[:, 2] > boxes[:, 3], THICKEST * half_width)
+def lit_ink(page: Ink) -> Mask:
+    """The mask of the foreground without the glow around it and segments that are not lit."""
+    mask = binarize(page)
+    side = 1 + 2 * round(NEARBY * stroke_width(mask) / 2)
+    brightest = cv2.dilate(page, np.ones((side, side), np.uint8))
+    half = cv2.convertScaleAbs(brightest, alpha=LIT)
+    return np.asarray(cv2.bitwise_and(mask, cv2.compare(page, half, cv2.CMP_GE)), np.uint8)
 
 
 def is_near_median(values: NDArray[np.float64], factor: float) -> NDArray[np.bool_]:
@@ -110,7 +83,41 @@ def is_near_median(values: NDArray[np.float64], factor: float) -> NDArray[np.boo
 # --- dots ------------------------------------------------------------------------------------------------------------
 
 
-def squared_distances(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def find_dots(page: Ink, half_width: float) -> Points | None:
+    """The middles of the dots; None unless nearly all ink is dots in one pitch. `half_width`: of the ink, in pixels."""
+    blurred = np.asarray(cv2.GaussianBlur(page, (0, 0), DOT_BLUR * half_width), np.uint8)
+    middles = peaks(blurred, half_width)
+    if not LEAST_DOTS <= len(middles) <= MOST_PARTS:
+        return None
+    pitches = np.sqrt(squared_distances(middles).min(axis=1))
+    pitch = float(np.median(pitches))
+    is_dot = (pitches * SPREAD_OF_PITCHES >= pitch) & (pitches <= DIAGONAL * pitch)
+    is_dot &= levels_around(blurred, middles, DOT_SIZE * half_width) <= SADDLE * levels_at(blurred, middles)
+    return middles if is_dot.mean() >= ALIKE else None
+
+
+def peaks(blurred: Ink, half_width: float) -> Points:
+    """The places that are the brightest within a dot's size."""
+    side = 1 + 2 * max(1, round(DOT_SIZE * half_width))
+    around = cv2.dilate(blurred, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    highest = (blurred == around) & (blurred > 255 * FAINTEST)
+    return np.asarray(cv2.connectedComponentsWithStats(highest.astype(np.uint8), connectivity=8)[3][1:], np.float64)
+
+
+def levels_around(ink: Ink, points: Points, radius: float) -> NDArray[np.float64]:
+    """(n,): of the places at this distance from each point, the level of the brightest."""
+    angles = np.arange(0, 2 * np.pi, np.pi / 4)
+    ring = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return np.max([levels_at(ink, points + way) for way in ring], axis=0)
+
+
+def levels_at(ink: Ink, points: Points) -> NDArray[np.float64]:
+    x, y = np.round(points).astype(np.intp).T
+    height, width = ink.shape
+    return np.asarray(ink[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], np.float64)
+
+
+def squared_distances(points: Points) -> NDArray[np.float64]:
     """(n, n), infinite from a point to itself."""
     x, y = points.T
     squares = (x - x[:, np.newaxis]) ** 2 + (y - y[:, np.newaxis]) ** 2
@@ -118,20 +125,16 @@ def squared_distances(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(squares, np.float64)
 
 
-def nearest_squares(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(squared_distances(points).min(axis=1), np.float64)
-
-
-def joined_dots(cores: Cores) -> Mask:
+def joined_dots(dots: Points, shape: tuple[int, ...]) -> Mask:
     """Lines between neighbouring dots: along rows and columns, and diagonally where no other dot is between them."""
-    squares = squared_distances(cores.middles)
+    squares = squared_distances(dots)
     pitch = float(np.median(np.sqrt(squares.min(axis=1))))
     beside = squares <= (SPREAD_OF_PITCHES * pitch) ** 2
     steps = beside.astype(np.float32)
     around_a_corner = steps @ steps > 0
     joined = beside | ((squares <= (DIAGONAL * pitch) ** 2) & ~around_a_corner)
-    lines = np.zeros_like(cores.mask)
-    places = np.round(cores.middles).astype(int).tolist()
+    lines = np.zeros(shape, np.uint8)
+    places = np.round(dots).astype(int).tolist()
     for one, other in np.argwhere(np.triu(joined)).tolist():
         cv2.line(lines, places[one], places[other], (255,), max(1, round(pitch / 2)))
     return lines
@@ -140,21 +143,72 @@ def joined_dots(cores: Cores) -> Mask:
 # --- segments --------------------------------------------------------------------------------------------------------
 
 
-def with_closed_gaps(mask: Mask, width: float) -> Mask:
-    """`width`: of the strokes. Wide ones are reduced first: a closing takes time in proportion to its kernel."""
-    scale = min(1.0, WIDEST_CLOSED / width)
-    small = cv2.resize(mask, scaled_size(mask, scale), interpolation=cv2.INTER_AREA) if scale < 1 else mask
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (1 + round(CORNER_GAP * width * scale),) * 2)
-    column = np.ones((1 + round(MIDDLE_GAP * width * scale), 1), np.uint8)
-    closed = closed_with(closed_with(np.asarray(small, np.uint8), np.asarray(disc, np.uint8)), column)
-    if scale < 1:
-        closed = binarize(np.asarray(cv2.resize(closed, mask.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8))
-    return np.asarray(cv2.bitwise_or(mask, closed), np.uint8)
+class Cores(NamedTuple):
+    """The innermost parts of the ink."""
+
+    areas: NDArray[np.float64]  # (n,)
+    middles: Points
+    halves: Points  # from the middle of the smallest rectangle around each to the middle of a short side
+    sides: NDArray[np.float64]  # (n, 2): of that rectangle, the shorter one first
+    thickest: float  # pixels: a core of one stroke is no wider
+
+    @property
+    def is_bar(self) -> NDArray[np.bool_]:
+        """Whether each is a bar as wide and as long as the others."""
+        width, length = self.sides.T
+        is_bar = (width <= self.thickest) & (self.areas >= BAR_FILL * width * length) & (length >= BAR_ASPECT * width)
+        return is_bar & is_near_median(width, SPREAD_OF_WIDTHS) & is_near_median(length, SPREAD_OF_LENGTHS)
+
+    def are_bars(self) -> bool:
+        """Whether nearly all are bars of one width, and some of them are level."""
+        is_bar = self.is_bar
+        is_level = np.abs(self.halves[:, 0]) > np.abs(self.halves[:, 1])
+        if np.count_nonzero(is_bar) < LEAST_BARS or is_level[is_bar].mean() < LEVEL_SHARE:
+            return False
+        return bool(self.areas[is_bar].sum() >= ALIKE * self.areas.sum())
 
 
-def closed_with(mask: Mask, kernel: NDArray[np.uint8]) -> Mask:
-    """The morphological closing; nothing is closed towards the page's edges."""
-    margin = max(kernel.shape)
-    roomy = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
-    closed = cv2.morphologyEx(roomy, cv2.MORPH_CLOSE, kernel)[margin:-margin, margin:-margin]
-    return np.asarray(closed, np.uint8)
+def cores_of(distances: Distances, half_width: float, depth: float) -> Cores | None:
+    """What is deeper in the ink. `half_width`: of the strokes. None if that is nothing, or in too many pieces."""
+    cores = np.asarray(cv2.threshold(distances, depth * half_width, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    outlines, _ = cv2.findContours(cores, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not 0 < len(outlines) <= MOST_PARTS:
+        return None
+    areas = np.array([cv2.contourArea(outline) + len(outline) / 2 + 1 for outline in outlines])
+    rectangles = [cv2.minAreaRect(outline) for outline in outlines]
+    corners = np.array([cv2.boxPoints(rectangle) for rectangle in rectangles], np.float64)
+    one, other = (corners[:, 1] - corners[:, 0]) / 2, (corners[:, 2] - corners[:, 1]) / 2
+    is_longer = np.linalg.norm(one, axis=1) >= np.linalg.norm(other, axis=1)
+    sides = np.sort(np.array([size for _, size, _ in rectangles]) + 1, axis=1)
+    halves = np.where(is_longer[:, np.newaxis], one, other)
+    return Cores(areas, corners.mean(axis=1), halves, sides, THICKEST * half_width)
+
+
+def joined_bars(cores: Cores, half_width: float, shape: tuple[int, ...]) -> Mask:
+    """Lines between the ends of neighbouring bars."""
+    is_bar = cores.is_bar
+    middles, halves = cores.middles[is_bar], cores.halves[is_bar]
+    outwards = halves / np.linalg.norm(halves, axis=1, keepdims=True)
+    outwards = np.concatenate([outwards, -outwards])
+    ends = np.concatenate([middles + halves, middles - halves]) - INSET * half_width * outwards
+    gaps = facing_gaps(ends, outwards)
+    nearest = np.sort(gaps.min(axis=1))
+    reach = WIDEST_GAP * float(nearest[int(FACING * len(nearest))])
+    lines = np.zeros(shape, np.uint8)
+    places = np.round(ends).astype(int).tolist()
+    for one, other in np.argwhere(np.triu(gaps <= reach)).tolist():
+        cv2.line(lines, places[one], places[other], (255,), max(1, round(JOINT * half_width)))
+    return lines
+
+
+def facing_gaps(ends: Points, outwards: Points) -> NDArray[np.float32]:
+    """(n, n): distances of ends that each lie ahead of the other's bar, the others infinite.
+
+    `outwards`: the bars' directions there, of length 1.
+    """
+    x, y = ends.T.astype(np.float32)
+    across, down = x - x[:, np.newaxis], y - y[:, np.newaxis]  # from the first to the second
+    lengths = np.hypot(across, down)
+    ahead = across * outwards[:, :1] + down * outwards[:, 1:] >= AHEAD * lengths
+    np.fill_diagonal(ahead, val=False)
+    return np.asarray(np.where(ahead & ahead.T, lengths, np.inf), np.float32)
