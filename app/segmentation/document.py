@@ -125,6 +125,7 @@ def segment_undecorated(page: UndecoratedPage, max_digits: int, to_picture: Homo
     if layout.estimated_digits(lines) > max_digits or strip_area(lines) > MAX_STRIPS * ink.size:
         raise too_many_digits(max_digits)
     budget = SegmentBudget(max_digits)
+    to_picture = to_picture @ page.to_page
     strips = [line_strip(components, ink, labels, to_picture) for components in lines]
     slant = typical_slant([strip for strip, _ in strips])
     segmented = [Line.of(strip, placement, slant, budget) for strip, placement in strips]

@@ -7,13 +7,14 @@ lengths, or dots in one pitch.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.arrays import Ink, Mask
+from app.arrays import Homography, Ink, Mask
 from app.preprocessing.components import binarize, stroke_width
 from app.segmentation.decorations.erasure import Distances
 
@@ -22,14 +23,14 @@ Points = NDArray[np.float64]  # (n, 2): x and y
 LIT = 0.5  # of the brightest ink nearby: what is fainter is glow, or not lit
 NEARBY = 3.0  # widths of strokes
 WIDE = 0.9  # of the ink's distances from its edge: nearly half of a stroke's width
-ALIKE = 0.8  # of the dots or bars: writing has fewer parts that are alike
+ALIKE = 0.65  # of the dots, or of the bars by area: of writing less than half are alike
 MOST_PARTS = 1500  # a display with more is not looked at
 
 LEAST_DOTS = 12
-DOT_BLUR = 0.6  # half widths: the standard deviation
+DOT_BLUR = 0.4  # half widths: the standard deviation
 DOT_SIZE = 1.2  # half widths: two dots are further apart, and each ends nearer than that
 FAINTEST = 0.3  # of full ink: a blurred dot
-SADDLE = 0.92  # of a dot's blurred ink: all around it there is less
+SADDLE = 0.94  # of a dot's blurred ink: all around it there is less
 SPREAD_OF_PITCHES = 1.25
 DIAGONAL = 1.55  # pitches: a diagonal neighbour is no further
 
@@ -39,7 +40,7 @@ LEAST_BARS = 4
 BAR_FILL = 0.7  # of the smallest rectangle around a bar
 BAR_ASPECT = 1.8  # the least
 SPREAD_OF_WIDTHS = 1.5  # times the median, or the median by it
-SPREAD_OF_LENGTHS = 1.6
+SPREAD_OF_LENGTHS = 2.2
 LEVEL_SHARE = 0.15  # of the bars: ones below each other have none
 INSET = 0.7  # half widths: so far within a core an end is looked for, since square ones may pass each other
 FACING = 0.3  # of the ends, at least, face the end of another segment of the same digit
@@ -48,8 +49,15 @@ JOINT = 1.5  # half widths: of a line between two segments
 AHEAD = 0.34  # the cosine of the greatest angle between a bar and the way from its end to the next one's
 
 
-def join_segments(page: Ink) -> Ink | None:
-    """The page with the segments or dots of its digits joined; None if it shows no display."""
+class Display(NamedTuple):
+    """The ink of a page with the segments or dots of its digits joined, and the digits upright."""
+
+    ink: Ink
+    to_page: Homography  # from the place of its pixels
+
+
+def join_segments(page: Ink) -> Display | None:
+    """None if the page shows no display."""
     lit = lit_ink(page)
     distances = np.asarray(cv2.distanceTransform(lit, cv2.DIST_L2, 3), np.float32)
     inside = distances[lit > 0]
@@ -58,11 +66,11 @@ def join_segments(page: Ink) -> Ink | None:
     half_width = float(np.quantile(inside, WIDE))
     dots = find_dots(page, half_width)
     if dots is not None:
-        return np.maximum(page, joined_dots(dots, page.shape))
+        return Display(np.maximum(page, joined_dots(dots, page.shape)), np.eye(3))
     for depth in CORE_DEPTHS:
         cores = cores_of(distances, half_width, depth)
         if cores and cores.are_bars():
-            return np.maximum(page, joined_bars(cores, half_width, page.shape))
+            return upright(np.maximum(page, joined_bars(cores, half_width, page.shape)), cores.slant)
     return None
 
 
@@ -73,6 +81,15 @@ def lit_ink(page: Ink) -> Mask:
     brightest = cv2.dilate(page, np.ones((side, side), np.uint8))
     half = cv2.convertScaleAbs(brightest, alpha=LIT)
     return np.asarray(cv2.bitwise_and(mask, cv2.compare(page, half, cv2.CMP_GE)), np.uint8)
+
+
+def upright(ink: Ink, slant: float) -> Display:
+    """`slant`: columns to the right for each row up, of which the ink is sheared free."""
+    height, width = ink.shape
+    offset = max(0.0, -slant * height)
+    size = (width + math.ceil(abs(slant) * height), height)
+    sheared = cv2.warpAffine(ink, np.array([[1, slant, offset], [0, 1, 0]]), size)
+    return Display(np.asarray(sheared, np.uint8), np.array([[1, -slant, -offset], [0, 1, 0], [0, 0, 1]]))
 
 
 def is_near_median(values: NDArray[np.float64], factor: float) -> NDArray[np.bool_]:
@@ -159,11 +176,20 @@ class Cores(NamedTuple):
         is_bar = (width <= self.thickest) & (self.areas >= BAR_FILL * width * length) & (length >= BAR_ASPECT * width)
         return is_bar & is_near_median(width, SPREAD_OF_WIDTHS) & is_near_median(length, SPREAD_OF_LENGTHS)
 
+    @property
+    def is_level(self) -> NDArray[np.bool_]:
+        return np.asarray(np.abs(self.halves[:, 0]) > np.abs(self.halves[:, 1]))
+
+    @property
+    def slant(self) -> float:
+        """Columns to the right for each row up, of the bars that are not level."""
+        x, y = self.halves[self.is_bar & ~self.is_level].T
+        return float(np.median(-x / y)) if len(y) else 0.0
+
     def are_bars(self) -> bool:
         """Whether nearly all are bars of one width, and some of them are level."""
         is_bar = self.is_bar
-        is_level = np.abs(self.halves[:, 0]) > np.abs(self.halves[:, 1])
-        if np.count_nonzero(is_bar) < LEAST_BARS or is_level[is_bar].mean() < LEVEL_SHARE:
+        if np.count_nonzero(is_bar) < LEAST_BARS or self.is_level[is_bar].mean() < LEVEL_SHARE:
             return False
         return bool(self.areas[is_bar].sum() >= ALIKE * self.areas.sum())
 

@@ -48,13 +48,14 @@ class Segments(NamedTuple):
     @classmethod
     def random(cls, rng: Generator) -> Self:
         width, thickness = float(rng.uniform(0.45, 0.6)), float(rng.uniform(0.08, 0.2))
+        most = min(0.06, width / 2 - thickness)  # a segment is twice as long as it is wide
         forms = tuple(int(form) for form in rng.integers(0, 2, 3))
         return cls(
             width,
             thickness,
-            float(rng.uniform(0.01, 0.06)),
+            float(rng.uniform(0.01, most)),
             float(rng.uniform(0, 0.2)),
-            float(rng.choice([0, 0.3, 0.5])),
+            float(rng.choice([0, 0.3, 0.5] if thickness < 0.13 else [0.3, 0.5])),
             forms,
             float(rng.uniform(0.14, 0.3)),
         )
@@ -123,9 +124,9 @@ class Dots(NamedTuple):
         return lit, unlit
 
     def draw_point(self, size: int, below: float) -> Grayscale:
-        """A dot in the first column of its canvas; `below`: sizes below the digits' top."""
-        canvas = canvas_of(size, 1 / 7)
-        self.dot(canvas, size, 0.5, min(6, int(7 * below)) + 0.5)
+        """A dot between two columns; `below`: sizes below the digits' top."""
+        canvas = canvas_of(size, 2 / 7)
+        self.dot(canvas, size, 1, min(6, int(7 * below)) + 0.5)
         return canvas
 
     def dot(self, canvas: Grayscale, size: int, column: float, row: float) -> None:
@@ -177,7 +178,7 @@ def write_row(lit: Grayscale, unlit: Grayscale, text: str, x: float, y: int, fon
     size, style = font
     for sign in text:
         for below in POINTS.get(sign, ()):
-            add(lit, style.draw_point(size, below), x - style.room / 2 * size, y)
+            add(lit, style.draw_point(size, below), x - (MARGIN + style.room / 2) * size, y)
         if sign in POINTS:
             x += 2 * style.thickness * size
             continue
