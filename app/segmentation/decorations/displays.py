@@ -1,37 +1,42 @@
 """The digits on a display consist of segments or dots with gaps between them, which are joined to strokes.
 
-Glowing segments and dots touch each other: dots are looked for as peaks of the blurred ink, segments by their cores,
-the ink far enough from its edge. Those of a display are alike, which no writing is: bars of one width and of few
-lengths, or dots in one pitch.
+Glowing segments and dots touch each other, so they are looked for by the distance of the ink from its edge: a segment
+has a core that is far enough from it, a dot a peak. Those of a display are alike, which no writing is: bars of one
+width and of few lengths, or dots in one pitch.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Homography, Ink, Mask
-from app.preprocessing.components import binarize, stroke_width
+from app.preprocessing.components import FOREGROUND_LEVEL, binarize, stroke_width
 from app.segmentation.decorations.erasure import Distances
 
 Points = NDArray[np.float64]  # (n, 2): x and y
 
-LIT = 0.5  # of the brightest ink nearby: what is fainter is glow, or not lit
 NEARBY = 3.0  # widths of strokes
+DARK = 100  # of 255, the brightest ink nearby: fainter ink is glow, or not lit
+STEEPNESS = 3.0
+LEAST_LIT = 2 * FOREGROUND_LEVEL  # what is fainter counts as this bright: noise must not become ink
 WIDE = 0.9  # of the ink's distances from its edge: nearly half of a stroke's width
 ALIKE = 0.65  # of the dots, or of the bars by area: of writing less than half are alike
 MOST_PARTS = 1500  # a display with more is not looked at
 
 LEAST_DOTS = 12
+DOT_LEVEL = 180.0  # of 255: the distance from the edge in the middle of a dot, from where it is blurred
 DOT_BLUR = 0.4  # half widths: the standard deviation
 DOT_SIZE = 1.2  # half widths: two dots are further apart, and each ends nearer than that
-FAINTEST = 0.3  # of full ink: a blurred dot
-SADDLE = 0.94  # of a dot's blurred ink: all around it there is less
+SMALLEST = 50  # of 255: a dot's peak
+SADDLE = 0.75  # of a dot's peak: it is lower everywhere around
 SPREAD_OF_PITCHES = 1.25
+BLOCK = 2.3  # pitches: two dots in a row are no longer
 DIAGONAL = 1.55  # pitches: a diagonal neighbour is no further
 
 CORE_DEPTHS = (0.5, 0.7, 0.85)  # half widths: what is deeper is a core, the more of it the more the parts touch
@@ -58,29 +63,24 @@ class Display(NamedTuple):
 
 def join_segments(page: Ink) -> Display | None:
     """None if the page shows no display."""
-    lit = lit_ink(page)
-    distances = np.asarray(cv2.distanceTransform(lit, cv2.DIST_L2, 3), np.float32)
-    inside = distances[lit > 0]
-    if not len(inside):
-        return None
-    half_width = float(np.quantile(inside, WIDE))
-    dots = find_dots(page, half_width)
-    if dots is not None:
-        return Display(np.maximum(page, joined_dots(dots, page.shape)), np.eye(3))
-    for depth in CORE_DEPTHS:
-        cores = cores_of(distances, half_width, depth)
-        if cores and cores.are_bars():
-            return upright(np.maximum(page, joined_bars(cores, half_width, page.shape)), cores.slant)
-    return None
+    ink = evened(page)
+    mask = binarize(ink)
+    distances = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 3), np.float32)
+    inside = distances[mask > 0]
+    half_width = float(np.quantile(inside, WIDE)) if len(inside) else 0.0
+    cores = max(cores_at_depths(distances, half_width), key=Cores.share_of_bars, default=None)
+    if cores and cores.share_of_bars() >= ALIKE:
+        return upright(np.maximum(ink, joined_bars(cores, half_width, page.shape)), cores.slant)
+    dots = find_dots(distances, half_width)
+    return None if dots is None else Display(with_joined_dots(ink, dots), np.eye(3))
 
 
-def lit_ink(page: Ink) -> Mask:
-    """The mask of the foreground without the glow around it and segments that are not lit."""
-    mask = binarize(page)
-    side = 1 + 2 * round(NEARBY * stroke_width(mask) / 2)
-    brightest = cv2.dilate(page, np.ones((side, side), np.uint8))
-    half = cv2.convertScaleAbs(brightest, alpha=LIT)
-    return np.asarray(cv2.bitwise_and(mask, cv2.compare(page, half, cv2.CMP_GE)), np.uint8)
+def evened(page: Ink) -> Ink:
+    """Everywhere as bright, without the glow and segments that are not lit."""
+    side = 1 + 2 * round(NEARBY * stroke_width(page) / 2)
+    brightest = np.maximum(cv2.dilate(page, np.ones((side, side), np.uint8)), LEAST_LIT)
+    share = cv2.divide(page, brightest, scale=255)
+    return np.asarray(cv2.convertScaleAbs(cv2.subtract(share, np.full_like(share, DARK)), alpha=STEEPNESS), np.uint8)
 
 
 def upright(ink: Ink, slant: float) -> Display:
@@ -100,9 +100,15 @@ def is_near_median(values: NDArray[np.float64], factor: float) -> NDArray[np.boo
 # --- dots ------------------------------------------------------------------------------------------------------------
 
 
-def find_dots(page: Ink, half_width: float) -> Points | None:
-    """The middles of the dots; None unless nearly all ink is dots in one pitch. `half_width`: of the ink, in pixels."""
-    blurred = np.asarray(cv2.GaussianBlur(page, (0, 0), DOT_BLUR * half_width), np.uint8)
+def find_dots(distances: Distances, half_width: float) -> Points | None:
+    """The middles of the dots; None unless nearly all ink is dots in one pitch.
+
+    `distances`: of the ink from its edge; `half_width`: the greatest of them, outliers aside.
+    """
+    if not half_width:
+        return None
+    heights = cv2.convertScaleAbs(distances, alpha=DOT_LEVEL / half_width)
+    blurred = np.asarray(cv2.GaussianBlur(heights, (0, 0), DOT_BLUR * half_width), np.uint8)
     middles = peaks(blurred, half_width)
     if not LEAST_DOTS <= len(middles) <= MOST_PARTS:
         return None
@@ -117,7 +123,7 @@ def peaks(blurred: Ink, half_width: float) -> Points:
     """The places that are the brightest within a dot's size."""
     side = 1 + 2 * max(1, round(DOT_SIZE * half_width))
     around = cv2.dilate(blurred, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    highest = (blurred == around) & (blurred > 255 * FAINTEST)
+    highest = (blurred == around) & (blurred > SMALLEST)
     return np.asarray(cv2.connectedComponentsWithStats(highest.astype(np.uint8), connectivity=8)[3][1:], np.float64)
 
 
@@ -142,7 +148,7 @@ def squared_distances(points: Points) -> NDArray[np.float64]:
     return np.asarray(squares, np.float64)
 
 
-def joined_dots(dots: Points, shape: tuple[int, ...]) -> Mask:
+def with_joined_dots(ink: Ink, dots: Points) -> Ink:
     """Lines between neighbouring dots: along rows and columns, and diagonally where no other dot is between them."""
     squares = squared_distances(dots)
     pitch = float(np.median(np.sqrt(squares.min(axis=1))))
@@ -150,11 +156,22 @@ def joined_dots(dots: Points, shape: tuple[int, ...]) -> Mask:
     steps = beside.astype(np.float32)
     around_a_corner = steps @ steps > 0
     joined = beside | ((squares <= (DIAGONAL * pitch) ** 2) & ~around_a_corner)
-    lines = np.zeros(shape, np.uint8)
+    lines = np.zeros_like(ink)
     places = np.round(dots).astype(int).tolist()
     for one, other in np.argwhere(np.triu(joined)).tolist():
         cv2.line(lines, places[one], places[other], (255,), max(1, round(pitch / 2)))
-    return lines
+    return with_small_points(np.maximum(ink, lines), pitch)
+
+
+def with_small_points(ink: Ink, pitch: float) -> Ink:
+    """The points and colons of displays are blocks of four dots: each becomes one."""
+    _, _, stats, middles = cv2.connectedComponentsWithStats(binarize(ink), connectivity=8)
+    ink = ink.copy()
+    for (x, y, width, height, _), middle in zip(stats.tolist(), np.round(middles).astype(int).tolist(), strict=True):
+        if pitch < min(width, height) and max(width, height) < BLOCK * pitch:
+            ink[y : y + height, x : x + width] = 0
+            cv2.circle(ink, middle, round(pitch / 2), (255,), cv2.FILLED)
+    return ink
 
 
 # --- segments --------------------------------------------------------------------------------------------------------
@@ -168,6 +185,17 @@ class Cores(NamedTuple):
     halves: Points  # from the middle of the smallest rectangle around each to the middle of a short side
     sides: NDArray[np.float64]  # (n, 2): of that rectangle, the shorter one first
     thickest: float  # pixels: a core of one stroke is no wider
+
+    @classmethod
+    def of(cls, outlines: Sequence[cv2.typing.MatLike], thickest: float) -> Self:
+        areas = np.array([cv2.contourArea(outline) + len(outline) / 2 + 1 for outline in outlines])
+        rectangles = [cv2.minAreaRect(outline) for outline in outlines]
+        corners = np.array([cv2.boxPoints(rectangle) for rectangle in rectangles], np.float64)
+        one, other = (corners[:, 1] - corners[:, 0]) / 2, (corners[:, 2] - corners[:, 1]) / 2
+        is_longer = np.linalg.norm(one, axis=1) >= np.linalg.norm(other, axis=1)
+        sides = np.sort(np.array([size for _, size, _ in rectangles]) + 1, axis=1)
+        halves = np.where(is_longer[:, np.newaxis], one, other)
+        return cls(areas, corners.mean(axis=1), halves, sides, thickest)
 
     @property
     def is_bar(self) -> NDArray[np.bool_]:
@@ -186,28 +214,21 @@ class Cores(NamedTuple):
         x, y = self.halves[self.is_bar & ~self.is_level].T
         return float(np.median(-x / y)) if len(y) else 0.0
 
-    def are_bars(self) -> bool:
-        """Whether nearly all are bars of one width, and some of them are level."""
+    def share_of_bars(self) -> float:
+        """Of the cores, by area; 0 if the bars are few, or hardly any is level."""
         is_bar = self.is_bar
         if np.count_nonzero(is_bar) < LEAST_BARS or self.is_level[is_bar].mean() < LEVEL_SHARE:
-            return False
-        return bool(self.areas[is_bar].sum() >= ALIKE * self.areas.sum())
+            return 0.0
+        return float(self.areas[is_bar].sum() / self.areas.sum())
 
 
-def cores_of(distances: Distances, half_width: float, depth: float) -> Cores | None:
-    """What is deeper in the ink. `half_width`: of the strokes. None if that is nothing, or in too many pieces."""
-    cores = np.asarray(cv2.threshold(distances, depth * half_width, 255, cv2.THRESH_BINARY)[1], np.uint8)
-    outlines, _ = cv2.findContours(cores, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not 0 < len(outlines) <= MOST_PARTS:
-        return None
-    areas = np.array([cv2.contourArea(outline) + len(outline) / 2 + 1 for outline in outlines])
-    rectangles = [cv2.minAreaRect(outline) for outline in outlines]
-    corners = np.array([cv2.boxPoints(rectangle) for rectangle in rectangles], np.float64)
-    one, other = (corners[:, 1] - corners[:, 0]) / 2, (corners[:, 2] - corners[:, 1]) / 2
-    is_longer = np.linalg.norm(one, axis=1) >= np.linalg.norm(other, axis=1)
-    sides = np.sort(np.array([size for _, size, _ in rectangles]) + 1, axis=1)
-    halves = np.where(is_longer[:, np.newaxis], one, other)
-    return Cores(areas, corners.mean(axis=1), halves, sides, THICKEST * half_width)
+def cores_at_depths(distances: Distances, half_width: float) -> Iterator[Cores]:
+    """What is deeper in the ink, at several depths. `half_width`: of the strokes."""
+    for depth in CORE_DEPTHS:
+        mask = np.asarray(cv2.threshold(distances, depth * half_width, 255, cv2.THRESH_BINARY)[1], np.uint8)
+        outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        if 0 < len(outlines) <= MOST_PARTS:
+            yield Cores.of(outlines, THICKEST * half_width)
 
 
 def joined_bars(cores: Cores, half_width: float, shape: tuple[int, ...]) -> Mask:

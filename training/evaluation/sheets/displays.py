@@ -65,6 +65,11 @@ class Segments(NamedTuple):
         """From one digit to the next."""
         return self.width + self.thickness + self.room
 
+    @property
+    def mark_pitch(self) -> float:
+        """By how much a mark moves what follows: it stands in the middle of the room, made so much wider."""
+        return 2 * self.thickness
+
     def draw(self, sign: str, size: int) -> tuple[Grayscale, Grayscale]:
         """The segments that are lit and the others, of a sign `size` pixels high."""
         forms = SEGMENTS[sign]
@@ -103,7 +108,6 @@ class Dots(NamedTuple):
     radius: float  # in the dots' pitch
     are_square: bool
     room: float  # sizes: between two digits
-    thickness: float = 1 / 7  # sizes
 
     @classmethod
     def random(cls, rng: Generator) -> Self:
@@ -115,6 +119,10 @@ class Dots(NamedTuple):
         """Sizes: from one digit to the next."""
         return 5 / 7 + self.room
 
+    @property
+    def mark_pitch(self) -> float:
+        return 2 / 7 + self.room
+
     def draw(self, sign: str, size: int) -> tuple[Grayscale, Grayscale]:
         """The dots that are lit and the others, of a sign `size` pixels high."""
         lit, unlit = (canvas_of(size, 5 / 7) for _ in range(2))
@@ -124,9 +132,10 @@ class Dots(NamedTuple):
         return lit, unlit
 
     def draw_point(self, size: int, below: float) -> Grayscale:
-        """A dot between two columns; `below`: sizes below the digits' top."""
-        canvas = canvas_of(size, 2 / 7)
-        self.dot(canvas, size, 1, min(6, int(7 * below)) + 0.5)
+        """Two by two dots; `below`: sizes below the digits' top."""
+        canvas = canvas_of(size, self.mark_pitch)
+        for place in range(4):
+            self.dot(canvas, size, place % 2 + 0.5 + self.room * 7 / 2, min(5, int(6 * below)) + place // 2 + 0.5)
         return canvas
 
     def dot(self, canvas: Grayscale, size: int, column: float, row: float) -> None:
@@ -180,7 +189,7 @@ def write_row(lit: Grayscale, unlit: Grayscale, text: str, x: float, y: int, fon
         for below in POINTS.get(sign, ()):
             add(lit, style.draw_point(size, below), x - (MARGIN + style.room / 2) * size, y)
         if sign in POINTS:
-            x += 2 * style.thickness * size
+            x += style.mark_pitch * size
             continue
         for canvas, glyph in zip((lit, unlit), style.draw(sign, size), strict=True):
             add(canvas, glyph, x - MARGIN * size, y)
