@@ -33,7 +33,7 @@ LEAST_DOTS = 12
 DOT_LEVEL = 180.0  # of 255: the distance from the edge in the middle of a dot, from where it is blurred
 DOT_BLUR = 0.4  # half widths: the standard deviation
 DOT_SIZE = 1.2  # half widths: two dots are further apart, and each ends nearer than that
-SMALLEST = 50  # of 255: a dot's peak
+SMALLEST = 50.0  # of 255: a dot's peak
 SADDLE = 0.95  # of a dot's peak: it is lower everywhere around
 SPREAD_OF_PITCHES = 1.25
 BLOCK = 2.3  # pitches: two dots in a row are no longer
@@ -50,7 +50,6 @@ LEVEL_SHARE = 0.15  # of the bars: ones below each other have none
 INSET = 0.7  # half widths: so far within a core an end is looked for, since square ones may pass each other
 FACING = 0.3  # of the ends, at least, face the end of another segment of the same digit
 WIDEST_GAP = 2.1  # of these ends' distance: two segments in a row are 1.4 times as far apart as two at a corner
-JOINT = 1.5  # half widths: of a line between two segments
 AHEAD = 0.34  # the cosine of the greatest angle between a bar and the way from its end to the next one's
 
 
@@ -122,16 +121,16 @@ def find_dots(distances: Distances, half_width: float) -> Points | None:
 def peaks(blurred: Ink, half_width: float) -> Points:
     """The places that are the brightest within a dot's size."""
     side = 1 + 2 * max(1, round(DOT_SIZE * half_width))
-    around = cv2.dilate(blurred, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    highest = (blurred == around) & (blurred > SMALLEST)
-    return np.asarray(cv2.connectedComponentsWithStats(highest.astype(np.uint8), connectivity=8)[3][1:], np.float64)
+    around = cv2.dilate(blurred, np.ones((side, side), np.uint8))
+    highest = cv2.bitwise_and(cv2.compare(blurred, around, cv2.CMP_EQ), cv2.compare(blurred, SMALLEST, cv2.CMP_GT))
+    return np.asarray(cv2.connectedComponentsWithStats(highest, connectivity=8)[3][1:], np.float64)
 
 
 def levels_around(ink: Ink, points: Points, radius: float) -> NDArray[np.float64]:
     """(n,): of the places at this distance from each point, the level of the brightest."""
     angles = np.arange(0, 2 * np.pi, np.pi / 4)
     ring = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return np.max([levels_at(ink, points + way) for way in ring], axis=0)
+    return np.asarray(np.max([levels_at(ink, points + way) for way in ring], axis=0), np.float64)
 
 
 def levels_at(ink: Ink, points: Points) -> NDArray[np.float64]:
@@ -202,7 +201,8 @@ class Cores(NamedTuple):
         """Whether each is a bar as wide and as long as the others."""
         width, length = self.sides.T
         is_bar = (width <= self.thickest) & (self.areas >= BAR_FILL * width * length) & (length >= BAR_ASPECT * width)
-        return is_bar & is_near_median(width, SPREAD_OF_WIDTHS) & is_near_median(length, SPREAD_OF_LENGTHS)
+        is_bar &= is_near_median(width, SPREAD_OF_WIDTHS) & is_near_median(length, SPREAD_OF_LENGTHS)
+        return np.asarray(is_bar, np.bool_)
 
     @property
     def is_level(self) -> NDArray[np.bool_]:
@@ -232,7 +232,7 @@ def cores_at_depths(distances: Distances, half_width: float) -> Iterator[Cores]:
 
 
 def joined_bars(cores: Cores, half_width: float, shape: tuple[int, ...]) -> Mask:
-    """Lines between the ends of neighbouring bars."""
+    """Lines between the ends of neighbouring bars, as wide as they in a row, narrower around a corner."""
     is_bar = cores.is_bar
     middles, halves = cores.middles[is_bar], cores.halves[is_bar]
     outwards = halves / np.linalg.norm(halves, axis=1, keepdims=True)
@@ -244,7 +244,8 @@ def joined_bars(cores: Cores, half_width: float, shape: tuple[int, ...]) -> Mask
     lines = np.zeros(shape, np.uint8)
     places = np.round(ends).astype(int).tolist()
     for one, other in np.argwhere(np.triu(gaps <= reach)).tolist():
-        cv2.line(lines, places[one], places[other], (255,), max(1, round(JOINT * half_width)))
+        straightness = float((ends[other] - ends[one]) @ outwards[one]) / gaps[one, other]  # less at a corner
+        cv2.line(lines, places[one], places[other], (255,), max(1, round(2 * straightness * half_width)))
     return lines
 
 

@@ -77,7 +77,7 @@ class Segments(NamedTuple):
         lit, unlit = (canvas_of(size, self.pitch + 0.3) for _ in range(2))
         for index, ends in enumerate(ENDS):
             corners = self.outline(np.array(ends, float) * (self.width, (1 - self.thickness) / 2))
-            corners = (corners + (self.thickness / 2 + MARGIN, self.thickness / 2 + MARGIN)) * size
+            corners = (corners + self.thickness / 2 + MARGIN) * size
             corners[:, 0] += self.slant * ((1 + MARGIN) * size - corners[:, 1])
             canvas = lit if str(index) in shown else unlit
             cv2.fillPoly(canvas, [np.round(corners * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
@@ -95,7 +95,7 @@ class Segments(NamedTuple):
 
     def draw_point(self, size: int, below: float) -> Grayscale:
         """A point; `below`: sizes below the digits' top."""
-        canvas, radius = canvas_of(size, 2 * self.thickness), 0.6 * self.thickness
+        canvas, radius = canvas_of(size, 2 * self.thickness), self.thickness / 2
         x = MARGIN + self.thickness + self.slant * (1 - below)
         y = MARGIN + min(below, 1 - radius)
         cv2.circle(canvas, fixed(x * size, y * size), round(16 * radius * size), (255,), -1, cv2.LINE_AA, 4)
@@ -175,23 +175,25 @@ def display(dots: bool) -> Callable[[Generator], Drawn]:
         lit, unlit = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
         for row, text in enumerate(texts):
             padded = text.rjust(places) if blanks_before else text.ljust(places)
-            write_row(lit, unlit, padded, 0.6 * size, round((0.6 + 1.6 * row - MARGIN) * size), (size, style))
+            write_row((lit, unlit), padded, (0.6 * size, round((0.6 + 1.6 * row - MARGIN) * size)), size, style)
         faint = float(rng.uniform(0, 0.15)) if rng.random() < 0.5 else 0.0
         return Drawn(np.asarray(1 - faint * unlit / 255, np.float32), lit, texts)
 
     return draw
 
 
-def write_row(lit: Grayscale, unlit: Grayscale, text: str, x: float, y: int, font: tuple[int, Segments | Dots]) -> None:
-    """`x`, `y`: of its upper left corner; `font`: the size in pixels, and the style."""
-    size, style = font
+def write_row(
+    canvases: tuple[Grayscale, Grayscale], text: str, at: tuple[float, int], size: int, style: Segments | Dots
+) -> None:
+    """What is lit and what is not. `at`: x and y of the upper left corner."""
+    x, y = at
     for sign in text:
         for below in POINTS.get(sign, ()):
-            add(lit, style.draw_point(size, below), x - (MARGIN + style.room / 2) * size, y)
+            add(canvases[0], style.draw_point(size, below), x - (MARGIN + style.room / 2) * size, y)
         if sign in POINTS:
             x += style.mark_pitch * size
             continue
-        for canvas, glyph in zip((lit, unlit), style.draw(sign, size), strict=True):
+        for canvas, glyph in zip(canvases, style.draw(sign, size), strict=True):
             add(canvas, glyph, x - MARGIN * size, y)
         x += style.pitch * size
 
