@@ -111,10 +111,12 @@ def find_dots(distances: Distances, half_width: float) -> Points | None:
     middles = peaks(blurred, half_width)
     if not LEAST_DOTS <= len(middles) <= MOST_PARTS:
         return None
+    is_round = levels_around(blurred, middles, DOT_SIZE * half_width) <= SADDLE * levels_at(blurred, middles)
+    if is_round.mean() < ALIKE:
+        return None
     pitches = np.sqrt(squared_distances(middles).min(axis=1))
     pitch = float(np.median(pitches))
-    is_dot = (pitches * SPREAD_OF_PITCHES >= pitch) & (pitches <= DIAGONAL * pitch)
-    is_dot &= levels_around(blurred, middles, DOT_SIZE * half_width) <= SADDLE * levels_at(blurred, middles)
+    is_dot = is_round & (pitches * SPREAD_OF_PITCHES >= pitch) & (pitches <= DIAGONAL * pitch)
     return middles if is_dot.mean() >= ALIKE else None
 
 
@@ -122,7 +124,8 @@ def peaks(blurred: Ink, half_width: float) -> Points:
     """The places that are the brightest within a dot's size."""
     side = 1 + 2 * max(1, round(DOT_SIZE * half_width))
     around = cv2.dilate(blurred, np.ones((side, side), np.uint8))
-    highest = cv2.bitwise_and(cv2.compare(blurred, around, cv2.CMP_EQ), cv2.compare(blurred, SMALLEST, cv2.CMP_GT))
+    high = cv2.threshold(blurred, SMALLEST, 255, cv2.THRESH_BINARY)[1]
+    highest = cv2.bitwise_and(cv2.compare(blurred, around, cv2.CMP_EQ), high)
     return np.asarray(cv2.connectedComponentsWithStats(highest, connectivity=8)[3][1:], np.float64)
 
 
