@@ -8,7 +8,7 @@ width and of few lengths, or dots in one pitch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import cv2
@@ -21,6 +21,7 @@ from app.segmentation.decorations.erasure import Distances
 
 Points = NDArray[np.float64]  # (n, 2): x and y
 
+MARGIN = 8  # pixels
 NEARBY = 3.0  # widths of strokes
 DARK = 100  # of 255, the brightest ink nearby: fainter ink is glow, or not lit
 STEEPNESS = 3.0
@@ -39,8 +40,9 @@ SPREAD_OF_PITCHES = 1.25
 BLOCK = 2.3  # pitches: two dots in a row are no longer
 DIAGONAL = 1.55  # pitches: a diagonal neighbour is no further
 
-CORE_DEPTHS = (0.5, 0.7, 0.85)  # half widths: what is deeper is a core, the more of it the more the parts touch
+CORE_DEPTHS = (0.5, 0.7)  # half widths: what is deeper is a core, the more of it the more the parts touch
 THICKEST = 2.5  # half widths: no bar is wider
+MOST_SLANT = 0.25  # columns for each row up: of bars
 LEAST_BARS = 4
 BAR_FILL = 0.6  # of the smallest rectangle around a bar
 BAR_ASPECT = 1.5  # the least
@@ -62,14 +64,25 @@ class Display(NamedTuple):
 
 def join_segments(page: Ink) -> Display | None:
     """None if the page shows no display."""
+    left, top, width, height = cv2.boundingRect(binarize(page))
+    left, top = max(0, left - MARGIN), max(0, top - MARGIN)
+    display = join_segments_of(page[top : top + height + 2 * MARGIN, left : left + width + 2 * MARGIN])
+    return display and display._replace(to_page=np.array([[1, 0, left], [0, 1, top], [0, 0, 1]]) @ display.to_page)
+
+
+def join_segments_of(page: Ink) -> Display | None:
+    """Of a page without its margins."""
     ink = evened(page)
     mask = binarize(ink)
     distances = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 3), np.float32)
     inside = distances[mask > 0]
     half_width = float(np.quantile(inside, WIDE)) if len(inside) else 0.0
-    cores = max(cores_at_depths(distances, half_width), key=Cores.share_of_bars, default=None)
-    if cores and cores.share_of_bars() >= ALIKE:
-        return upright(np.maximum(ink, joined_bars(cores, half_width, page.shape)), cores.slant)
+    outlines = [find_cores(distances, depth * half_width) for depth in CORE_DEPTHS]
+    if share_of_narrow(outlines[-1], THICKEST * half_width) < ALIKE or len(outlines[0]) > MOST_PARTS:
+        return None
+    cores = max((Cores.of(some, THICKEST * half_width) for some in outlines), key=Cores.share_of_bars)
+    if cores.share_of_bars() >= ALIKE:
+        return upright(np.maximum(ink, joined_bars(cores, half_width, ink.shape)), cores.slant)
     dots = find_dots(distances, half_width)
     return None if dots is None else Display(with_joined_dots(ink, dots), np.eye(3))
 
@@ -89,6 +102,26 @@ def upright(ink: Ink, slant: float) -> Display:
     size = (width + math.ceil(abs(slant) * height), height)
     sheared = cv2.warpAffine(ink, np.array([[1, slant, offset], [0, 1, 0]]), size)
     return Display(np.asarray(sheared, np.uint8), np.array([[1, -slant, -offset], [0, 1, 0], [0, 0, 1]]))
+
+
+def find_cores(distances: Distances, depth: float) -> Sequence[cv2.typing.MatLike]:
+    """The outlines of what is deeper in the ink."""
+    mask = np.asarray(cv2.threshold(distances, depth, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    return cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+
+
+def share_of_narrow(outlines: Sequence[cv2.typing.MatLike], thickest: float) -> float:
+    """Of the area within outlines: that of bars and dots, which few digits resemble. 0 if they are too many."""
+    if not 0 < len(outlines) <= MOST_PARTS:
+        return 0.0
+    sides = np.sort([cv2.boundingRect(outline)[2:] for outline in outlines], axis=1)
+    areas = areas_of(outlines)
+    return float(areas[sides[:, 0] <= thickest + MOST_SLANT * sides[:, 1]].sum() / areas.sum())
+
+
+def areas_of(outlines: Sequence[cv2.typing.MatLike]) -> NDArray[np.float64]:
+    """In pixels, those of the outline among them."""
+    return np.array([cv2.contourArea(outline) + len(outline) / 2 + 1 for outline in outlines])
 
 
 def is_near_median(values: NDArray[np.float64], factor: float) -> NDArray[np.bool_]:
@@ -190,14 +223,13 @@ class Cores(NamedTuple):
 
     @classmethod
     def of(cls, outlines: Sequence[cv2.typing.MatLike], thickest: float) -> Self:
-        areas = np.array([cv2.contourArea(outline) + len(outline) / 2 + 1 for outline in outlines])
         rectangles = [cv2.minAreaRect(outline) for outline in outlines]
         corners = np.array([cv2.boxPoints(rectangle) for rectangle in rectangles], np.float64)
         one, other = (corners[:, 1] - corners[:, 0]) / 2, (corners[:, 2] - corners[:, 1]) / 2
         is_longer = np.linalg.norm(one, axis=1) >= np.linalg.norm(other, axis=1)
         sides = np.sort(np.array([size for _, size, _ in rectangles]) + 1, axis=1)
         halves = np.where(is_longer[:, np.newaxis], one, other)
-        return cls(areas, corners.mean(axis=1), halves, sides, thickest)
+        return cls(areas_of(outlines), corners.mean(axis=1), halves, sides, thickest)
 
     @property
     def is_bar(self) -> NDArray[np.bool_]:
@@ -223,15 +255,6 @@ class Cores(NamedTuple):
         if np.count_nonzero(is_bar) < LEAST_BARS or self.is_level[is_bar].mean() < LEVEL_SHARE:
             return 0.0
         return float(self.areas[is_bar].sum() / self.areas.sum())
-
-
-def cores_at_depths(distances: Distances, half_width: float) -> Iterator[Cores]:
-    """What is deeper in the ink, at several depths. `half_width`: of the strokes."""
-    for depth in CORE_DEPTHS:
-        mask = np.asarray(cv2.threshold(distances, depth * half_width, 255, cv2.THRESH_BINARY)[1], np.uint8)
-        outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        if 0 < len(outlines) <= MOST_PARTS:
-            yield Cores.of(outlines, THICKEST * half_width)
 
 
 def joined_bars(cores: Cores, half_width: float, shape: tuple[int, ...]) -> Mask:
