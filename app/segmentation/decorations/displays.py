@@ -23,7 +23,7 @@ Points = NDArray[np.float64]  # (n, 2): x and y
 
 MARGIN = 8  # pixels
 NEARBY = 3.0  # widths of strokes
-DARK = 100  # of 255, the brightest ink nearby: fainter ink is glow, or not lit
+DARK = 130  # of 255, the brightest ink nearby: fainter ink is glow, or not lit
 STEEPNESS = 3.0
 LEAST_LIT = 2 * FOREGROUND_LEVEL  # what is fainter counts as this bright: noise must not become ink
 WIDE = 0.9  # of the ink's distances from its edge: nearly half of a stroke's width
@@ -37,7 +37,7 @@ DOT_SIZE = 1.2  # half widths: two dots are further apart, and each ends nearer 
 SMALLEST = 50.0  # of 255: a dot's peak
 SADDLE = 0.95  # of a dot's peak: it is lower everywhere around
 SPREAD_OF_PITCHES = 1.25
-BLOCK = 2.3  # pitches: two dots in a row are no longer
+BLOCK = 2.0  # pitches: two dots in a row are no longer
 DIAGONAL = 1.55  # pitches: a diagonal neighbour is no further
 
 CORE_DEPTHS = (0.5, 0.7)  # half widths: what is deeper is a core, the more of it the more the parts touch
@@ -195,17 +195,19 @@ def with_joined_dots(ink: Ink, dots: Points) -> Ink:
     places = np.round(dots).astype(int).tolist()
     for one, other in np.argwhere(np.triu(joined)).tolist():
         cv2.line(lines, places[one], places[other], (255,), max(1, round(pitch / 2)))
-    return with_small_points(np.maximum(ink, lines), pitch)
+    return with_small_points(np.maximum(ink, lines), lines, dots, pitch)
 
 
-def with_small_points(ink: Ink, pitch: float) -> Ink:
-    """The points and colons of displays are blocks of four dots: each becomes one."""
-    _, _, stats, middles = cv2.connectedComponentsWithStats(binarize(ink), connectivity=8)
+def with_small_points(ink: Ink, lines: Mask, dots: Points, pitch: float) -> Ink:
+    """The points and colons of displays are blocks of four dots, apart from all others: each becomes one."""
+    _, labels, stats, middles = cv2.connectedComponentsWithStats(lines, connectivity=8)
     ink = ink.copy()
-    for (x, y, width, height, _), middle in zip(stats.tolist(), np.round(middles).astype(int).tolist(), strict=True):
-        if pitch < min(width, height) and max(width, height) < BLOCK * pitch:
-            ink[y : y + height, x : x + width] = 0
-            cv2.circle(ink, middle, round(pitch / 2), (255,), cv2.FILLED)
+    for label in np.flatnonzero(np.bincount(levels_at(labels, dots).astype(np.intp)) == 4).tolist():
+        x, y, width, height, _ = stats[label].tolist()
+        if max(width, height) < BLOCK * pitch:
+            room = round(pitch / 2)
+            ink[max(0, y - room) : y + height + room, max(0, x - room) : x + width + room] = 0
+            cv2.circle(ink, np.round(middles[label]).astype(int).tolist(), room, (255,), cv2.FILLED)
     return ink
 
 
