@@ -44,13 +44,9 @@ CORE_DEPTHS = (0.5, 0.7)  # half widths: what is deeper is a core, the more of i
 THICKEST = 2.5  # half widths: no bar is wider
 MOST_SLANT = 0.25  # columns for each row up: of bars
 LEAST_BARS = 4
-BAR_FILL = 0.6  # of the smallest rectangle around a bar
 BAR_ASPECT = 1.5  # the least
-SPREAD_OF_WIDTHS = 1.5  # times the median, or the median by it
-SPREAD_OF_LENGTHS = 2.2
-LEVEL_SHARE = 0.15  # of the bars: ones below each other have none
-INSET = 0.7  # half widths: so far within a core an end is looked for, since square ones may pass each other
 FACING = 0.3  # of the ends, at least, face the end of another segment of the same digit
+NEAR = 3.5  # half widths: they are no further apart, as handwritten ones are from the next
 WIDEST_GAP = 2.1  # of these ends' distance: two segments in a row are 1.4 times as far apart as two at a corner
 AHEAD = 0.34  # the cosine of the greatest angle between a bar and the way from its end to the next one's
 
@@ -78,11 +74,13 @@ def join_segments_of(page: Ink) -> Display | None:
     inside = distances[mask > 0]
     half_width = float(np.quantile(inside, WIDE)) if len(inside) else 0.0
     outlines = [find_cores(distances, depth * half_width) for depth in CORE_DEPTHS]
-    if share_of_narrow(outlines[-1], THICKEST * half_width) < ALIKE or len(outlines[0]) > MOST_PARTS:
+    thickest = THICKEST * half_width
+    if share_of_narrow(outlines[-1], thickest) < ALIKE or len(outlines[0]) > MOST_PARTS:
         return None
-    cores = max((Cores.of(some, THICKEST * half_width) for some in outlines), key=Cores.share_of_bars)
+    cores = max((Cores.of(some, thickest) for some in outlines), key=Cores.share_of_bars)
     if cores.share_of_bars() >= ALIKE:
-        return upright(np.maximum(ink, joined_bars(cores, half_width, ink.shape)), cores.slant)
+        joints = joined_bars(cores, half_width, ink.shape)
+        return None if joints is None else upright(np.maximum(ink, joints), cores.slant)
     dots = find_dots(distances, half_width)
     return None if dots is None else Display(with_joined_dots(ink, dots), np.eye(3))
 
@@ -124,11 +122,6 @@ def areas_of(outlines: Sequence[cv2.typing.MatLike]) -> NDArray[np.float64]:
     return np.array([cv2.contourArea(outline) + len(outline) / 2 + 1 for outline in outlines])
 
 
-def is_near_median(values: NDArray[np.float64], factor: float) -> NDArray[np.bool_]:
-    median = float(np.median(values))
-    return np.asarray((values <= factor * median) & (values * factor >= median))
-
-
 # --- dots ------------------------------------------------------------------------------------------------------------
 
 
@@ -137,8 +130,6 @@ def find_dots(distances: Distances, half_width: float) -> Points | None:
 
     `distances`: of the ink from its edge; `half_width`: the greatest of them, outliers aside.
     """
-    if not half_width:
-        return None
     heights = cv2.convertScaleAbs(distances, alpha=DOT_LEVEL / half_width)
     blurred = np.asarray(cv2.GaussianBlur(heights, (0, 0), DOT_BLUR * half_width), np.uint8)
     middles = peaks(blurred, half_width)
@@ -235,43 +226,42 @@ class Cores(NamedTuple):
 
     @property
     def is_bar(self) -> NDArray[np.bool_]:
-        """Whether each is a bar as wide and as long as the others."""
+        """Whether each is a bar, rather than a dot, a digit, or a row of single pixels."""
         width, length = self.sides.T
-        is_bar = (width <= self.thickest) & (self.areas >= BAR_FILL * width * length) & (length >= BAR_ASPECT * width)
-        is_bar &= is_near_median(width, SPREAD_OF_WIDTHS) & is_near_median(length, SPREAD_OF_LENGTHS)
-        return np.asarray(is_bar, np.bool_)
-
-    @property
-    def is_level(self) -> NDArray[np.bool_]:
-        return np.asarray(np.abs(self.halves[:, 0]) > np.abs(self.halves[:, 1]))
+        return np.asarray((width > 1) & (width <= self.thickest) & (length >= BAR_ASPECT * width))
 
     @property
     def slant(self) -> float:
         """Columns to the right for each row up, of the bars that are not level."""
-        x, y = self.halves[self.is_bar & ~self.is_level].T
-        return float(np.median(-x / y)) if len(y) else 0.0
+        x, y = self.halves[self.is_bar].T
+        is_upright = np.abs(x) < np.abs(y)
+        return float(np.median(-x[is_upright] / y[is_upright])) if is_upright.any() else 0.0
 
     def share_of_bars(self) -> float:
-        """Of the cores, by area; 0 if the bars are few, or hardly any is level."""
+        """Of the cores, by area; 0 if the bars are few."""
         is_bar = self.is_bar
-        if np.count_nonzero(is_bar) < LEAST_BARS or self.is_level[is_bar].mean() < LEVEL_SHARE:
+        if np.count_nonzero(is_bar) < LEAST_BARS:
             return 0.0
         return float(self.areas[is_bar].sum() / self.areas.sum())
 
 
-def joined_bars(cores: Cores, half_width: float, shape: tuple[int, ...]) -> Mask:
-    """Lines between the ends of neighbouring bars, as wide as they in a row, narrower around a corner."""
+def joined_bars(cores: Cores, half_width: float, shape: tuple[int, ...]) -> Mask | None:
+    """Lines between the ends of neighbouring bars, as wide as they in a row, narrower around a corner.
+
+    None if they are too far apart to be segments of one digit.
+    """
     is_bar = cores.is_bar
     middles, halves = cores.middles[is_bar], cores.halves[is_bar]
     outwards = halves / np.linalg.norm(halves, axis=1, keepdims=True)
     outwards = np.concatenate([outwards, -outwards])
-    ends = np.concatenate([middles + halves, middles - halves]) - INSET * half_width * outwards
+    ends = np.concatenate([middles + halves, middles - halves])
     gaps = facing_gaps(ends, outwards)
-    nearest = np.sort(gaps.min(axis=1))
-    reach = WIDEST_GAP * float(nearest[int(FACING * len(nearest))])
+    corner_gap = float(np.quantile(gaps.min(axis=1), FACING, method="lower"))
+    if corner_gap > NEAR * half_width:
+        return None
     lines = np.zeros(shape, np.uint8)
     places = np.round(ends).astype(int).tolist()
-    for one, other in np.argwhere(np.triu(gaps <= reach)).tolist():
+    for one, other in np.argwhere(np.triu(gaps <= WIDEST_GAP * corner_gap)).tolist():
         straightness = float((ends[other] - ends[one]) @ outwards[one]) / gaps[one, other]  # less at a corner
         cv2.line(lines, places[one], places[other], (255,), max(1, round(2 * straightness * half_width)))
     return lines

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -43,6 +45,7 @@ def test_slanted_digits_are_made_upright() -> None:
     top = shown.to_page @ (one.left, one.top, 1)
     bottom = shown.to_page @ (one.left, one.bottom, 1)
     assert top[0] - bottom[0] == pytest.approx(0.2 * one.height, abs=2)
+    assert bottom[1] == pytest.approx(136, abs=2)
 
 
 def test_glow_and_segments_that_are_not_lit_are_no_ink() -> None:
@@ -50,11 +53,11 @@ def test_glow_and_segments_that_are_not_lit_are_no_ink() -> None:
     glow = cv2.convertScaleAbs(cv2.GaussianBlur(lit, (0, 0), 6), alpha=0.5)
     shown = join_segments(np.maximum.reduce([lit, np.asarray(glow, np.uint8), unlit // 8]))
     assert shown is not None
-    assert shown.ink[unlit == 255].mean() < 40
+    assert cv2.warpPerspective(shown.ink, shown.to_page, unlit.shape[::-1])[unlit == 255].mean() < 40
 
 
 def test_ones_below_each_other_are_no_segments() -> None:
-    ink = bars(sheet(), (20, 20), (30, 20), (20, 64), (30, 64))
+    ink = bars(sheet(), (20, 20), (30, 20), (20, 78), (30, 78))
     assert join_segments(ink) is None
 
 
@@ -79,6 +82,18 @@ def test_dots_are_joined_to_digits_whether_they_touch_or_not(radius: int) -> Non
     assert shown is not None
     (line,), _ = layout.find_lines(shown.ink)
     assert len(line) == 2
+
+
+def test_square_dots_with_a_faint_gap_are_joined_to_digits() -> None:
+    ink = sheet()
+    ink[60:139, 40:139] = 120
+    for x, y in itertools.product(range(40, 140, 10), range(60, 140, 10)):
+        ink[y : y + 9, x : x + 9] = 255
+    ink[69:130, 49:130] = 0
+    shown = join_segments(ink)
+    assert shown is not None
+    (line,), _ = layout.find_lines(shown.ink)
+    assert len(line) == 1
 
 
 def test_a_block_of_four_dots_is_a_point() -> None:
