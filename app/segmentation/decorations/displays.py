@@ -36,15 +36,13 @@ DOT_BLUR = 0.4  # half widths: the standard deviation
 DOT_SIZE = 1.2  # half widths: two dots are further apart, and each ends nearer than that
 SMALLEST = 50.0  # of 255: a dot's peak
 SADDLE = 0.95  # of a dot's peak: it is lower everywhere around
-SPREAD_OF_PITCHES = 1.25
+SPREAD_OF_PITCHES = 1.25  # times the median, or the median by it: to a neighbour, along rows and along columns
 BLOCK = 2.0  # pitches: two dots in a row are no longer
-DIAGONAL = 1.55  # pitches: a diagonal neighbour is no further
 
 CORE_DEPTHS = (0.5, 0.7)  # half widths: what is deeper is a core, the more of it the more the parts touch
-THICKEST = 2.5  # half widths: no bar is wider
+THICKEST, SHORTEST = 2.5, 2.2  # half widths: no bar is wider, none shorter
 MOST_SLANT = 0.25  # columns for each row up: of bars
 LEAST_BARS = 4
-BAR_ASPECT = 1.5  # the least
 FACING = 0.3  # of the ends, at least, face the end of another segment of the same digit
 NEAR = 3.5  # half widths: they are no further apart, as handwritten ones are from the next
 WIDEST_GAP = 2.1  # of these ends' distance: two segments in a row are 1.4 times as far apart as two at a corner
@@ -74,12 +72,11 @@ def join_segments_of(page: Ink) -> Display | None:
     inside = distances[mask > 0]
     half_width = float(np.quantile(inside, WIDE)) if len(inside) else 0.0
     outlines = [find_cores(distances, depth * half_width) for depth in CORE_DEPTHS]
-    thickest = THICKEST * half_width
-    if share_of_narrow(outlines[-1], thickest) < ALIKE or len(outlines[0]) > MOST_PARTS:
+    if share_of_narrow(outlines[-1], THICKEST * half_width) < ALIKE or len(outlines[0]) > MOST_PARTS:
         return None
-    cores = max((Cores.of(some, thickest) for some in outlines), key=Cores.share_of_bars)
+    cores = max((Cores.of(some, half_width) for some in outlines), key=Cores.share_of_bars)
     if cores.share_of_bars() >= ALIKE:
-        joints = joined_bars(cores, half_width, ink.shape)
+        joints = joined_bars(cores, ink.shape)
         return None if joints is None else upright(np.maximum(ink, joints), cores.slant)
     dots = find_dots(distances, half_width)
     return None if dots is None else Display(with_joined_dots(ink, dots), np.eye(3))
@@ -138,9 +135,9 @@ def find_dots(distances: Distances, half_width: float) -> Points | None:
     is_round = levels_around(blurred, middles, DOT_SIZE * half_width) <= SADDLE * levels_at(blurred, middles)
     if is_round.mean() < ALIKE:
         return None
-    pitches = np.sqrt(squared_distances(middles).min(axis=1))
+    pitches = np.maximum(*separations(middles)).min(axis=1)
     pitch = float(np.median(pitches))
-    is_dot = is_round & (pitches * SPREAD_OF_PITCHES >= pitch) & (pitches <= DIAGONAL * pitch)
+    is_dot = is_round & (pitches * SPREAD_OF_PITCHES >= pitch) & (pitches <= SPREAD_OF_PITCHES * pitch)
     return middles if is_dot.mean() >= ALIKE else None
 
 
@@ -160,28 +157,27 @@ def levels_around(ink: Ink, points: Points, radius: float) -> NDArray[np.float64
     return np.asarray(np.max([levels_at(ink, points + way) for way in ring], axis=0), np.float64)
 
 
-def levels_at(ink: Ink, points: Points) -> NDArray[np.float64]:
+def levels_at(ink: NDArray[np.integer], points: Points) -> NDArray[np.float64]:
     x, y = np.round(points).astype(np.intp).T
     height, width = ink.shape
     return np.asarray(ink[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], np.float64)
 
 
-def squared_distances(points: Points) -> NDArray[np.float64]:
-    """(n, n), infinite from a point to itself."""
-    x, y = points.T
-    squares = (x - x[:, np.newaxis]) ** 2 + (y - y[:, np.newaxis]) ** 2
-    np.fill_diagonal(squares, np.inf)
-    return np.asarray(squares, np.float64)
+def separations(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n, n) each: columns and rows from each point to each other, infinite to itself."""
+    across, down = (np.abs(values - values[:, np.newaxis]) for values in points.T)
+    np.fill_diagonal(across, np.inf)
+    return across, down
 
 
 def with_joined_dots(ink: Ink, dots: Points) -> Ink:
     """Lines between neighbouring dots: along rows and columns, and diagonally where no other dot is between them."""
-    squares = squared_distances(dots)
-    pitch = float(np.median(np.sqrt(squares.min(axis=1))))
-    beside = squares <= (SPREAD_OF_PITCHES * pitch) ** 2
+    across, down = separations(dots)
+    pitch = float(np.median(np.maximum(across, down).min(axis=1)))
+    beside = np.hypot(across, down) <= SPREAD_OF_PITCHES * pitch
     steps = beside.astype(np.float32)
     around_a_corner = steps @ steps > 0
-    joined = beside | ((squares <= (DIAGONAL * pitch) ** 2) & ~around_a_corner)
+    joined = beside | ((np.maximum(across, down) <= SPREAD_OF_PITCHES * pitch) & ~around_a_corner)
     lines = np.zeros_like(ink)
     places = np.round(dots).astype(int).tolist()
     for one, other in np.argwhere(np.triu(joined)).tolist():
@@ -193,7 +189,7 @@ def with_small_points(ink: Ink, lines: Mask, dots: Points, pitch: float) -> Ink:
     """The points and colons of displays are blocks of four dots, apart from all others: each becomes one."""
     _, labels, stats, middles = cv2.connectedComponentsWithStats(lines, connectivity=8)
     ink = ink.copy()
-    for label in np.flatnonzero(np.bincount(levels_at(labels, dots).astype(np.intp)) == 4).tolist():
+    for label in np.flatnonzero(np.bincount(levels_at(np.asarray(labels), dots).astype(np.intp)) == 4).tolist():
         x, y, width, height, _ = stats[label].tolist()
         if max(width, height) < BLOCK * pitch:
             room = round(pitch / 2)
@@ -212,23 +208,23 @@ class Cores(NamedTuple):
     middles: Points
     halves: Points  # from the middle of the smallest rectangle around each to the middle of a short side
     sides: NDArray[np.float64]  # (n, 2): of that rectangle, the shorter one first
-    thickest: float  # pixels: a core of one stroke is no wider
+    half_width: float  # of the strokes
 
     @classmethod
-    def of(cls, outlines: Sequence[cv2.typing.MatLike], thickest: float) -> Self:
+    def of(cls, outlines: Sequence[cv2.typing.MatLike], half_width: float) -> Self:
         rectangles = [cv2.minAreaRect(outline) for outline in outlines]
         corners = np.array([cv2.boxPoints(rectangle) for rectangle in rectangles], np.float64)
         one, other = (corners[:, 1] - corners[:, 0]) / 2, (corners[:, 2] - corners[:, 1]) / 2
         is_longer = np.linalg.norm(one, axis=1) >= np.linalg.norm(other, axis=1)
         sides = np.sort(np.array([size for _, size, _ in rectangles]) + 1, axis=1)
         halves = np.where(is_longer[:, np.newaxis], one, other)
-        return cls(areas_of(outlines), corners.mean(axis=1), halves, sides, thickest)
+        return cls(areas_of(outlines), corners.mean(axis=1), halves, sides, half_width)
 
     @property
     def is_bar(self) -> NDArray[np.bool_]:
         """Whether each is a bar, rather than a dot, a digit, or a row of single pixels."""
         width, length = self.sides.T
-        return np.asarray((width > 1) & (width <= self.thickest) & (length >= BAR_ASPECT * width))
+        return np.asarray((width > 1) & (width <= THICKEST * self.half_width) & (length >= SHORTEST * self.half_width))
 
     @property
     def slant(self) -> float:
@@ -245,7 +241,7 @@ class Cores(NamedTuple):
         return float(self.areas[is_bar].sum() / self.areas.sum())
 
 
-def joined_bars(cores: Cores, half_width: float, shape: tuple[int, ...]) -> Mask | None:
+def joined_bars(cores: Cores, shape: tuple[int, ...]) -> Mask | None:
     """Lines between the ends of neighbouring bars, as wide as they in a row, narrower around a corner.
 
     None if they are too far apart to be segments of one digit.
@@ -257,13 +253,13 @@ def joined_bars(cores: Cores, half_width: float, shape: tuple[int, ...]) -> Mask
     ends = np.concatenate([middles + halves, middles - halves])
     gaps = facing_gaps(ends, outwards)
     corner_gap = float(np.quantile(gaps.min(axis=1), FACING, method="lower"))
-    if corner_gap > NEAR * half_width:
+    if corner_gap > NEAR * cores.half_width:
         return None
     lines = np.zeros(shape, np.uint8)
     places = np.round(ends).astype(int).tolist()
     for one, other in np.argwhere(np.triu(gaps <= WIDEST_GAP * corner_gap)).tolist():
         straightness = float((ends[other] - ends[one]) @ outwards[one]) / gaps[one, other]  # less at a corner
-        cv2.line(lines, places[one], places[other], (255,), max(1, round(2 * straightness * half_width)))
+        cv2.line(lines, places[one], places[other], (255,), max(1, round(2 * straightness * cores.half_width)))
     return lines
 
 
