@@ -1,8 +1,8 @@
 """The digits on a display consist of segments or dots with gaps between them, which are joined to strokes.
 
 Glowing segments and dots touch each other, so they are looked for by the distance of the ink from its edge: a segment
-has a core that is far enough from it, a dot a peak. Those of a display are alike, which no writing is: bars of one
-width and of few lengths, or dots in one pitch.
+has a core that is far enough from it, a dot a peak. Nearly all ink of a display is of one kind, as no writing is: bars
+whose ends meet, or dots in one pitch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.segmentation.decorations.erasure import Distances
 
 Points = NDArray[np.float64]  # (n, 2): x and y
 
-MARGIN = 8  # pixels
+MARGIN = 8  # pixels: left around the foreground
 NEARBY = 3.0  # widths of strokes
 DARK = 130  # of 255, the brightest ink nearby: fainter ink is glow, or not lit
 STEEPNESS = 3.0
