@@ -43,6 +43,7 @@ CORE_DEPTHS = (0.5, 0.7)  # half widths: what is deeper is a core, the more of i
 THICKEST, SHORTEST = 2.5, 2.2  # half widths: no bar is wider, none shorter
 MOST_SLANT = 0.25  # columns for each row up: of bars
 LEAST_BARS = 4
+LEVEL_SHARE = 0.15  # of the bars: ones below each other have none
 FACING = 0.3  # of the ends, at least, face the end of another segment of the same digit
 NEAR = 3.5  # half widths: they are no further apart, as handwritten ones are from the next
 WIDEST_GAP = 2.1  # of these ends' distance: two segments in a row are 1.4 times as far apart as two at a corner
@@ -227,16 +228,19 @@ class Cores(NamedTuple):
         return np.asarray((width > 1) & (width <= THICKEST * self.half_width) & (length >= SHORTEST * self.half_width))
 
     @property
+    def is_level(self) -> NDArray[np.bool_]:
+        return np.asarray(np.abs(self.halves[:, 0]) > np.abs(self.halves[:, 1]))
+
+    @property
     def slant(self) -> float:
         """Columns to the right for each row up, of the bars that are not level."""
-        x, y = self.halves[self.is_bar].T
-        is_upright = np.abs(x) < np.abs(y)
-        return float(np.median(-x[is_upright] / y[is_upright])) if is_upright.any() else 0.0
+        x, y = self.halves[self.is_bar & ~self.is_level].T
+        return float(np.median(-x / y)) if len(y) else 0.0
 
     def share_of_bars(self) -> float:
-        """Of the cores, by area; 0 if the bars are few."""
+        """Of the cores, by area; 0 if the bars are few, or hardly any is level."""
         is_bar = self.is_bar
-        if np.count_nonzero(is_bar) < LEAST_BARS:
+        if np.count_nonzero(is_bar) < LEAST_BARS or self.is_level[is_bar].mean() < LEVEL_SHARE:
             return 0.0
         return float(self.areas[is_bar].sum() / self.areas.sum())
 

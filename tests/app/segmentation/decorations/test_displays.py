@@ -57,7 +57,14 @@ def test_glow_and_segments_that_are_not_lit_are_no_ink() -> None:
 
 
 def test_ones_below_each_other_are_no_segments() -> None:
-    ink = bars(sheet(), (20, 20), (30, 20), (20, 78), (30, 78))
+    ink = bars(sheet(), (20, 20), (30, 20), (20, 64), (30, 64))
+    assert join_segments(ink) is None
+
+
+def test_ones_and_dashes_that_do_not_meet_are_no_segments() -> None:
+    ink = bars(sheet(), (20, 20), (80, 20), (140, 20))
+    for x in (40, 100, 160):
+        ink[37:43, x : x + 26] = 255
     assert join_segments(ink) is None
 
 
