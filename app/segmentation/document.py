@@ -41,7 +41,7 @@ from app.segmentation.oversegmentation import (
 SAME_PLACE: Homography = np.eye(3)
 TYPICAL = 0.5  # quantile; the lower one of two gaps
 LEAST_GAP = 0.05  # heights: a smaller one may be in a digit
-PITCH_GAP = 0.4  # heights: on a display a one has as much more room on its sides than other digits
+PITCH_GAP = 0.6  # heights: on a display a one has as much more room on its sides than other digits
 FEET = 0.06  # heights: an underline this near runs through the digits' feet,
 TRUST_IN_FEET = 0.75  # and of such lines so many are read right: a 2 without its foot is a 7
 MAX_STRIPS = 6  # areas of the page: 30 lines that slope by 5 degrees take 2.7
@@ -125,6 +125,7 @@ def segment_undecorated(page: UndecoratedPage, max_digits: int, to_picture: Homo
     if layout.estimated_digits(lines) > max_digits or strip_area(lines) > MAX_STRIPS * ink.size:
         raise too_many_digits(max_digits)
     budget = SegmentBudget(max_digits)
+    to_picture = to_picture @ page.to_page
     strips = [line_strip(components, ink, labels, to_picture) for components in lines]
     slant = typical_slant([strip for strip, _ in strips])
     segmented = [Line.of(strip, placement, slant, budget) for strip, placement in strips]

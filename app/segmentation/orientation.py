@@ -34,7 +34,7 @@ from app.segmentation.words import words_apart
 CERTAIN = 0.93  # mean confidence: a page that reads better is not turned
 HOPELESS = 0.15  # and one that reads worse neither: sideways, digits still read at 0.3 to 0.7
 MOST_COMPARED = 300  # components, the largest
-BETTER, MUCH_BETTER = 0.04, 0.2  # a turned page must read better by so much: one of many digits, or of few
+BETTER, MUCH_BETTER = 0.04, 0.2  # a turned page must read better by so much: one of many digits; of few, or a display
 MANY_DIGITS = 6
 ACROSS = 0.8  # of the components whose nearest neighbour is beside them: lines run across the picture
 
@@ -66,6 +66,7 @@ class PageReader:
         self.likeliest = ReadPage([], 0, self.corners)  # of the turns that were tried
         self.tried: list[int] = []  # quarters
         self.undecorated: dict[int, Ink] = {}  # without enclosures: as the picture is (0), turned by a quarter (1)
+        self.is_display = False
         self.first = self.best = 0.0  # how certain the reading was: that of the first turn, the best one
 
     def ink_of_page(self, grayscale: Grayscale) -> tuple[Ink, list[tuple[int, int]] | None]:
@@ -112,7 +113,9 @@ class PageReader:
         if sideways not in self.undecorated:
             self.undecorated[sideways] = without_enclosures(np.ascontiguousarray(np.rot90(self.ink, sideways)))
         page = np.ascontiguousarray(np.rot90(self.undecorated[sideways], quarters - sideways))
-        return segment_ink(page, self.max_digits, self.to_picture @ turned_back(quarters, self.ink.shape))
+        document = segment_ink(page, self.max_digits, self.to_picture @ turned_back(quarters, self.ink.shape))
+        self.is_display |= document.is_display
+        return document
 
     def add(self, lines: Sequence[ReadLine]) -> None:
         """What was read in this turn."""
@@ -120,7 +123,8 @@ class PageReader:
         if not quarters:
             self.first = certainty
         digits = sum(len(line.digits) for line in self.likeliest.lines)
-        if not quarters or certainty > self.best + (BETTER if digits >= MANY_DIGITS else MUCH_BETTER):
+        margin = BETTER if digits >= MANY_DIGITS and not self.is_display else MUCH_BETTER
+        if not quarters or certainty > self.best + margin:
             self.best = certainty
             self.likeliest = ReadPage(lines, 90 * quarters, self.corners)
 

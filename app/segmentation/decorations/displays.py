@@ -1,160 +1,280 @@
 """The digits on a display consist of segments or dots with gaps between them, which are joined to strokes.
 
-Glowing segments and dots touch each other, so they are looked for by their cores: the ink far enough from its edge.
-Those of a display are alike, which no writing is: bars of one width and of few lengths, or dots in one pitch.
+Glowing segments and dots touch each other, so they are looked for by the distance of the ink from its edge: a segment
+has a core that is far enough from it, a dot a peak. Nearly all ink of a display is of one kind, as no writing is: bars
+whose ends meet, or dots in one pitch.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.arrays import Ink, Mask
+from app.arrays import Homography, Ink, Mask
 from app.preprocessing.components import FOREGROUND_LEVEL, binarize, stroke_width
-from app.preprocessing.scaling import scaled_size
 from app.segmentation.decorations.erasure import Distances
 
+Points = NDArray[np.float64]  # (n, 2): x and y
+
+MARGIN = 8  # pixels: left around the foreground
+NEARBY = 3.0  # widths of strokes
+DARK = 130  # of 255, the brightest ink nearby: fainter ink is glow, or not lit
+STEEPNESS = 3.0
+LEAST_LIT = 2 * FOREGROUND_LEVEL  # what is fainter counts as this bright: noise must not become ink
 WIDE = 0.9  # of the ink's distances from its edge: nearly half of a stroke's width
-CORE_DEPTHS = (0.5, 0.7, 0.85)  # of that: what is deeper is a core, the more of it the more the parts touch
-MOST_CORES = 1500  # a display with more is not looked at
-ALIKE = 0.8  # of the cores, by area: writing has fewer that are alike
-
-THICKEST = 2.5  # of it: neither a bar nor a dot is wider
-
-LEAST_BARS = 4
-BAR_FILL = 0.7  # of the smallest rectangle around a bar
-BAR_ASPECT = 1.8  # the least
-SPREAD_OF_WIDTHS = 1.5  # times the median, or the median by it
-SPREAD_OF_LENGTHS = 1.6
-LEVEL_SHARE = 0.15  # of the bars: ones below each other have none
-# Gaps between segments, in mean widths of their strokes, which the ends of short ones lower.
-CORNER_GAP = 1.3
-MIDDLE_GAP = 2.0  # from the upper half to the lower half of a one
-WIDEST_CLOSED = 10.0  # pixels: of strokes whose gaps are closed
-BRIDGE = np.uint8(FOREGROUND_LEVEL + 1)  # ink: just enough to join two segments
+ALIKE = 0.68  # of the dots, or of the bars by area: of writing hardly more than half are alike
+MOST_PARTS = 1500  # a display with more is not looked at
 
 LEAST_DOTS = 12
-DOT_ASPECT = 1.6  # the most
-SPREAD_OF_PITCHES = 1.2
-DIAGONAL = 1.6  # pitches: a diagonal neighbour is no further
+DOT_LEVEL = 180.0  # of 255: the distance from the edge in the middle of a dot, from where it is blurred
+DOT_BLUR = 0.4  # half widths: the standard deviation
+DOT_SIZE = 1.2  # half widths: two dots are further apart, and each ends nearer than that
+SMALLEST = 50.0  # of 255: a dot's peak
+SADDLE = 0.95  # of a dot's peak: it is lower everywhere around
+SPREAD_OF_PITCHES = 1.25  # times the median, or the median by it: to a neighbour, along rows and along columns
+BLOCK = 2.0  # pitches: two dots in a row are no longer
+
+CORE_DEPTHS = (0.5, 0.7)  # half widths: what is deeper is a core, the more of it the more the parts touch
+THICKEST, SHORTEST = 2.5, 2.2  # half widths: no bar is wider, none shorter
+MOST_SLANT = 0.25  # columns for each row up: of bars
+LEAST_BARS = 4
+LEVEL_SHARE = 0.15  # of the bars: ones below each other have none
+FACING = 0.3  # of the ends, at least, face the end of another segment of the same digit
+NEAR = 3.5  # half widths: they are no further apart, as handwritten ones are from the next
+WIDEST_GAP = 2.1  # of these ends' distance: two segments in a row are 1.4 times as far apart as two at a corner
+AHEAD = 0.34  # the cosine of the greatest angle between a bar and the way from its end to the next one's
 
 
-def join_segments(page: Ink) -> Ink | None:
-    """The page with the segments or dots of its digits joined; None if it shows no display."""
-    mask = binarize(page)
+class Display(NamedTuple):
+    """The ink of a page with the segments or dots of its digits joined, and the digits upright."""
+
+    ink: Ink
+    to_page: Homography  # from the place of its pixels
+
+
+def join_segments(page: Ink) -> Display | None:
+    """None if the page shows no display."""
+    left, top, width, height = cv2.boundingRect(binarize(page))
+    left, top = max(0, left - MARGIN), max(0, top - MARGIN)
+    display = join_segments_of(page[top : top + height + 2 * MARGIN, left : left + width + 2 * MARGIN])
+    return display and display._replace(to_page=np.array([[1, 0, left], [0, 1, top], [0, 0, 1]]) @ display.to_page)
+
+
+def join_segments_of(page: Ink) -> Display | None:
+    """Of a page without its margins."""
+    ink = evened(page)
+    mask = binarize(ink)
     distances = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 3), np.float32)
     inside = distances[mask > 0]
     half_width = float(np.quantile(inside, WIDE)) if len(inside) else 0.0
-    for depth in CORE_DEPTHS:
-        cores = cores_of(distances, half_width, depth)
-        if cores and cores.are_dots():
-            return np.maximum(page, joined_dots(cores))
-        if cores and cores.are_bars():
-            closed = with_closed_gaps(mask, stroke_width(mask))
-            return np.maximum(page, np.minimum(closed, BRIDGE))  # so faint that the segments still show
-    return None
-
-
-class Cores(NamedTuple):
-    """The innermost parts of the ink."""
-
-    mask: Mask
-    areas: NDArray[np.float64]  # (n,)
-    middles: NDArray[np.float64]  # (n, 2): x and y
-    sides: NDArray[np.float64]  # (n, 2): of the smallest rectangle around each, the shorter one first
-    are_level: NDArray[np.bool_]  # (n,)
-    thickest: float  # pixels: a core of one stroke is no wider
-
-    def are_dots(self) -> bool:
-        """Whether nearly all are round, and as far from their nearest neighbour as any other."""
-        if len(self.areas) < LEAST_DOTS:
-            return False
-        pitches = np.sqrt(nearest_squares(self.middles))
-        is_dot = self.sides[:, 1] <= self.thickest
-        is_dot &= (self.sides[:, 1] <= DOT_ASPECT * self.sides[:, 0]) & is_near_median(pitches, SPREAD_OF_PITCHES)
-        return bool(self.areas[is_dot].sum() >= ALIKE * self.areas.sum())
-
-    def are_bars(self) -> bool:
-        """Whether nearly all are bars of one width, and some of them are level."""
-        width, length = self.sides.T
-        is_bar = width <= self.thickest
-        is_bar &= (self.areas >= BAR_FILL * width * length) & (length >= BAR_ASPECT * width)
-        is_bar &= is_near_median(width, SPREAD_OF_WIDTHS) & is_near_median(length, SPREAD_OF_LENGTHS)
-        if np.count_nonzero(is_bar) < LEAST_BARS or self.are_level[is_bar].mean() < LEVEL_SHARE:
-            return False
-        return bool(self.areas[is_bar].sum() >= ALIKE * self.areas.sum())
-
-
-def cores_of(distances: Distances, half_width: float, depth: float) -> Cores | None:
-    """What is deeper in the ink. `half_width`: of the strokes. None if that is nothing, or in too many pieces."""
-    cores = np.asarray(cv2.threshold(distances, depth * half_width, 255, cv2.THRESH_BINARY)[1], np.uint8)
-    outlines, _ = cv2.findContours(cores, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not 0 < len(outlines) <= MOST_CORES:
+    outlines = [find_cores(distances, depth * half_width) for depth in CORE_DEPTHS]
+    if share_of_narrow(outlines[-1], THICKEST * half_width) < ALIKE or len(outlines[0]) > MOST_PARTS:
         return None
-    areas = np.array([cv2.contourArea(outline) + len(outline) / 2 + 1 for outline in outlines])
-    rectangles = [cv2.minAreaRect(outline) for outline in outlines]
-    middles = np.array([middle for middle, _, _ in rectangles])
-    sides = np.sort(np.array([size for _, size, _ in rectangles]) + 1, axis=1)
-    boxes = np.array([cv2.boundingRect(outline) for outline in outlines])
-    return Cores(cores, areas, middles, sides, boxes[:, 2] > boxes[:, 3], THICKEST * half_width)
+    cores = max((Cores.of(some, half_width) for some in outlines), key=Cores.share_of_bars)
+    if cores.share_of_bars() >= ALIKE:
+        joints = joined_bars(cores, ink.shape)
+        return None if joints is None else upright(np.maximum(ink, joints), cores.slant)
+    dots = find_dots(distances, half_width)
+    return None if dots is None else Display(with_joined_dots(ink, dots), np.eye(3))
 
 
-def is_near_median(values: NDArray[np.float64], factor: float) -> NDArray[np.bool_]:
-    median = float(np.median(values))
-    return np.asarray((values <= factor * median) & (values * factor >= median))
+def evened(page: Ink) -> Ink:
+    """Everywhere as bright, without the glow and segments that are not lit."""
+    side = 1 + 2 * round(NEARBY * stroke_width(page) / 2)
+    brightest = np.maximum(cv2.dilate(page, np.ones((side, side), np.uint8)), LEAST_LIT)
+    share = cv2.divide(page, brightest, scale=255)
+    return np.asarray(cv2.convertScaleAbs(cv2.subtract(share, np.full_like(share, DARK)), alpha=STEEPNESS), np.uint8)
+
+
+def upright(ink: Ink, slant: float) -> Display:
+    """`slant`: columns to the right for each row up, of which the ink is sheared free."""
+    height, width = ink.shape
+    offset = max(0.0, -slant * height)
+    size = (width + math.ceil(abs(slant) * height), height)
+    sheared = cv2.warpAffine(ink, np.array([[1, slant, offset], [0, 1, 0]]), size)
+    return Display(np.asarray(sheared, np.uint8), np.array([[1, -slant, -offset], [0, 1, 0], [0, 0, 1]]))
+
+
+def find_cores(distances: Distances, depth: float) -> Sequence[cv2.typing.MatLike]:
+    """The outlines of what is deeper in the ink."""
+    mask = np.asarray(cv2.threshold(distances, depth, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    return cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+
+
+def share_of_narrow(outlines: Sequence[cv2.typing.MatLike], thickest: float) -> float:
+    """Of the area within outlines: that of bars and dots, which few digits resemble. 0 if they are too many."""
+    if not 0 < len(outlines) <= MOST_PARTS:
+        return 0.0
+    sides = np.sort([cv2.boundingRect(outline)[2:] for outline in outlines], axis=1)
+    areas = areas_of(outlines)
+    return float(areas[sides[:, 0] <= thickest + MOST_SLANT * sides[:, 1]].sum() / areas.sum())
+
+
+def areas_of(outlines: Sequence[cv2.typing.MatLike]) -> NDArray[np.float64]:
+    """In pixels, those of the outline among them."""
+    return np.array([cv2.contourArea(outline) + len(outline) / 2 + 1 for outline in outlines])
 
 
 # --- dots ------------------------------------------------------------------------------------------------------------
 
 
-def squared_distances(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, n), infinite from a point to itself."""
-    x, y = points.T
-    squares = (x - x[:, np.newaxis]) ** 2 + (y - y[:, np.newaxis]) ** 2
-    np.fill_diagonal(squares, np.inf)
-    return np.asarray(squares, np.float64)
+def find_dots(distances: Distances, half_width: float) -> Points | None:
+    """The middles of the dots; None unless nearly all ink is dots in one pitch.
+
+    `distances`: of the ink from its edge; `half_width`: the greatest of them, outliers aside.
+    """
+    heights = cv2.convertScaleAbs(distances, alpha=DOT_LEVEL / half_width)
+    blurred = np.asarray(cv2.GaussianBlur(heights, (0, 0), DOT_BLUR * half_width), np.uint8)
+    middles = peaks(blurred, half_width)
+    if not LEAST_DOTS <= len(middles) <= MOST_PARTS:
+        return None
+    is_round = levels_around(blurred, middles, DOT_SIZE * half_width) <= SADDLE * levels_at(blurred, middles)
+    if is_round.mean() < ALIKE:
+        return None
+    pitches = np.maximum(*separations(middles)).min(axis=1)
+    pitch = float(np.median(pitches))
+    is_dot = is_round & (pitches * SPREAD_OF_PITCHES >= pitch) & (pitches <= SPREAD_OF_PITCHES * pitch)
+    return middles if is_dot.mean() >= ALIKE else None
 
 
-def nearest_squares(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(squared_distances(points).min(axis=1), np.float64)
+def peaks(blurred: Ink, half_width: float) -> Points:
+    """The places that are the brightest within a dot's size."""
+    side = 1 + 2 * max(1, round(DOT_SIZE * half_width))
+    around = cv2.dilate(blurred, np.ones((side, side), np.uint8))
+    high = cv2.threshold(blurred, SMALLEST, 255, cv2.THRESH_BINARY)[1]
+    highest = cv2.bitwise_and(cv2.compare(blurred, around, cv2.CMP_EQ), high)
+    return np.asarray(cv2.connectedComponentsWithStats(highest, connectivity=8)[3][1:], np.float64)
 
 
-def joined_dots(cores: Cores) -> Mask:
+def levels_around(ink: Ink, points: Points, radius: float) -> NDArray[np.float64]:
+    """(n,): of the places at this distance from each point, the level of the brightest."""
+    angles = np.arange(0, 2 * np.pi, np.pi / 4)
+    ring = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return np.asarray(np.max([levels_at(ink, points + way) for way in ring], axis=0), np.float64)
+
+
+def levels_at(ink: NDArray[np.integer], points: Points) -> NDArray[np.float64]:
+    x, y = np.round(points).astype(np.intp).T
+    height, width = ink.shape
+    return np.asarray(ink[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], np.float64)
+
+
+def separations(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n, n) each: columns and rows from each point to each other, infinite to itself."""
+    across, down = (np.abs(values - values[:, np.newaxis]) for values in points.T)
+    np.fill_diagonal(across, np.inf)
+    return across, down
+
+
+def with_joined_dots(ink: Ink, dots: Points) -> Ink:
     """Lines between neighbouring dots: along rows and columns, and diagonally where no other dot is between them."""
-    squares = squared_distances(cores.middles)
-    pitch = float(np.median(np.sqrt(squares.min(axis=1))))
-    beside = squares <= (SPREAD_OF_PITCHES * pitch) ** 2
+    across, down = separations(dots)
+    pitch = float(np.median(np.maximum(across, down).min(axis=1)))
+    beside = np.hypot(across, down) <= SPREAD_OF_PITCHES * pitch
     steps = beside.astype(np.float32)
     around_a_corner = steps @ steps > 0
-    joined = beside | ((squares <= (DIAGONAL * pitch) ** 2) & ~around_a_corner)
-    lines = np.zeros_like(cores.mask)
-    places = np.round(cores.middles).astype(int).tolist()
+    joined = beside | ((np.maximum(across, down) <= SPREAD_OF_PITCHES * pitch) & ~around_a_corner)
+    lines = np.zeros_like(ink)
+    places = np.round(dots).astype(int).tolist()
     for one, other in np.argwhere(np.triu(joined)).tolist():
         cv2.line(lines, places[one], places[other], (255,), max(1, round(pitch / 2)))
-    return lines
+    return with_small_points(np.maximum(ink, lines), lines, dots, pitch)
+
+
+def with_small_points(ink: Ink, lines: Mask, dots: Points, pitch: float) -> Ink:
+    """The points and colons of displays are blocks of four dots, apart from all others: each becomes one."""
+    _, labels, stats, middles = cv2.connectedComponentsWithStats(lines, connectivity=8)
+    ink = ink.copy()
+    for label in np.flatnonzero(np.bincount(levels_at(np.asarray(labels), dots).astype(np.intp)) == 4).tolist():
+        x, y, width, height, _ = stats[label].tolist()
+        if max(width, height) < BLOCK * pitch:
+            room = round(pitch / 2)
+            ink[max(0, y - room) : y + height + room, max(0, x - room) : x + width + room] = 0
+            cv2.circle(ink, np.round(middles[label]).astype(int).tolist(), room, (255,), cv2.FILLED)
+    return ink
 
 
 # --- segments --------------------------------------------------------------------------------------------------------
 
 
-def with_closed_gaps(mask: Mask, width: float) -> Mask:
-    """`width`: of the strokes. Wide ones are reduced first: a closing takes time in proportion to its kernel."""
-    scale = min(1.0, WIDEST_CLOSED / width)
-    small = cv2.resize(mask, scaled_size(mask, scale), interpolation=cv2.INTER_AREA) if scale < 1 else mask
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (1 + round(CORNER_GAP * width * scale),) * 2)
-    column = np.ones((1 + round(MIDDLE_GAP * width * scale), 1), np.uint8)
-    closed = closed_with(closed_with(np.asarray(small, np.uint8), np.asarray(disc, np.uint8)), column)
-    if scale < 1:
-        closed = binarize(np.asarray(cv2.resize(closed, mask.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8))
-    return np.asarray(cv2.bitwise_or(mask, closed), np.uint8)
+class Cores(NamedTuple):
+    """The innermost parts of the ink."""
+
+    areas: NDArray[np.float64]  # (n,)
+    middles: Points
+    halves: Points  # from the middle of the smallest rectangle around each to the middle of a short side
+    sides: NDArray[np.float64]  # (n, 2): of that rectangle, the shorter one first
+    half_width: float  # of the strokes
+
+    @classmethod
+    def of(cls, outlines: Sequence[cv2.typing.MatLike], half_width: float) -> Self:
+        rectangles = [cv2.minAreaRect(outline) for outline in outlines]
+        corners = np.array([cv2.boxPoints(rectangle) for rectangle in rectangles], np.float64)
+        one, other = (corners[:, 1] - corners[:, 0]) / 2, (corners[:, 2] - corners[:, 1]) / 2
+        is_longer = np.linalg.norm(one, axis=1) >= np.linalg.norm(other, axis=1)
+        sides = np.sort(np.array([size for _, size, _ in rectangles]) + 1, axis=1)
+        halves = np.where(is_longer[:, np.newaxis], one, other)
+        return cls(areas_of(outlines), corners.mean(axis=1), halves, sides, half_width)
+
+    @property
+    def is_bar(self) -> NDArray[np.bool_]:
+        """Whether each is a bar, rather than a dot, a digit, or a row of single pixels."""
+        width, length = self.sides.T
+        return np.asarray((width > 1) & (width <= THICKEST * self.half_width) & (length >= SHORTEST * self.half_width))
+
+    @property
+    def is_level(self) -> NDArray[np.bool_]:
+        return np.asarray(np.abs(self.halves[:, 0]) > np.abs(self.halves[:, 1]))
+
+    @property
+    def slant(self) -> float:
+        """Columns to the right for each row up, of the bars that are not level."""
+        x, y = self.halves[self.is_bar & ~self.is_level].T
+        return float(np.median(-x / y)) if len(y) else 0.0
+
+    def share_of_bars(self) -> float:
+        """Of the cores, by area; 0 if the bars are few, or hardly any is level."""
+        is_bar = self.is_bar
+        if np.count_nonzero(is_bar) < LEAST_BARS or self.is_level[is_bar].mean() < LEVEL_SHARE:
+            return 0.0
+        return float(self.areas[is_bar].sum() / self.areas.sum())
 
 
-def closed_with(mask: Mask, kernel: NDArray[np.uint8]) -> Mask:
-    """The morphological closing; nothing is closed towards the page's edges."""
-    margin = max(kernel.shape)
-    roomy = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
-    closed = cv2.morphologyEx(roomy, cv2.MORPH_CLOSE, kernel)[margin:-margin, margin:-margin]
-    return np.asarray(closed, np.uint8)
+def joined_bars(cores: Cores, shape: tuple[int, ...]) -> Mask | None:
+    """Lines between the ends of neighbouring bars, as wide as they in a row, narrower around a corner.
+
+    None if they are too far apart to be segments of one digit.
+    """
+    is_bar = cores.is_bar
+    middles, halves = cores.middles[is_bar], cores.halves[is_bar]
+    outwards = halves / np.linalg.norm(halves, axis=1, keepdims=True)
+    outwards = np.concatenate([outwards, -outwards])
+    ends = np.concatenate([middles + halves, middles - halves])
+    gaps = facing_gaps(ends, outwards)
+    corner_gap = float(np.quantile(gaps.min(axis=1), FACING, method="lower"))
+    if corner_gap > NEAR * cores.half_width:
+        return None
+    lines = np.zeros(shape, np.uint8)
+    places = np.round(ends).astype(int).tolist()
+    for one, other in np.argwhere(np.triu(gaps <= WIDEST_GAP * corner_gap)).tolist():
+        straightness = float((ends[other] - ends[one]) @ outwards[one]) / gaps[one, other]  # less at a corner
+        cv2.line(lines, places[one], places[other], (255,), max(1, round(2 * straightness * cores.half_width)))
+    return lines
+
+
+def facing_gaps(ends: Points, outwards: Points) -> NDArray[np.float32]:
+    """(n, n): distances of ends that each lie ahead of the other's bar, the others infinite.
+
+    `outwards`: the bars' directions there, of length 1.
+    """
+    x, y = ends.T.astype(np.float32)
+    across, down = x - x[:, np.newaxis], y - y[:, np.newaxis]  # from the first to the second
+    lengths = np.hypot(across, down)
+    ahead = across * outwards[:, :1] + down * outwards[:, 1:] >= AHEAD * lengths
+    np.fill_diagonal(ahead, val=False)
+    return np.asarray(np.where(ahead & ahead.T, lengths, np.inf), np.float32)

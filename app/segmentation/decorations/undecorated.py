@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from app.arrays import Ink
+import numpy as np
+
+from app.arrays import Homography, Ink
 from app.observability.request_context import check_deadline
 from app.preprocessing.components import Box, binarize
 from app.preprocessing.ruled_lines import erase_lines
@@ -21,6 +23,7 @@ class UndecoratedPage(NamedTuple):
     ink: Ink
     strikes: Sequence[Box] = ()  # of the lines that strike something through
     underlines: Sequence[Box] = ()
+    to_page: Homography = np.eye(3)  # from the place of its pixels
     is_display: bool = False  # of segments or dots
 
 
@@ -36,10 +39,10 @@ def without_enclosures(page: Ink) -> Ink:
 
 
 def without_lines(page: Ink) -> UndecoratedPage:
-    """Without combs, underlines and strikes. The digits of displays are joined."""
-    joined = join_segments(page)
-    if joined is not None:
-        return UndecoratedPage(joined, is_display=True)
+    """Without combs, underlines and strikes. The digits of displays are joined and made upright."""
+    display = join_segments(page)
+    if display is not None:
+        return UndecoratedPage(display.ink, to_page=display.to_page, is_display=True)
     check_deadline()
     form_lines = find_form_lines(binarize(page))
     page = erase_lines(page, form_lines.level, form_lines.upright) if form_lines else page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -26,19 +28,32 @@ def display(*digits: str, gap: float) -> Ink:
 @pytest.mark.parametrize("gap", [4, 5])
 def test_segments_of_a_display_are_joined_to_digits(gap: float) -> None:
     ink = display("bc", "abdeg", "abc", gap=gap)
-    joined = join_segments(ink)
-    assert joined is not None
-    (line,), _ = layout.find_lines(joined)
+    shown = join_segments(ink)
+    assert shown is not None
+    (line,), _ = layout.find_lines(shown.ink)
     assert len(line) == 3
     assert min(component.height for component in line) > 70
 
 
-def test_segments_still_show_once_joined() -> None:
-    ink = display("bc", "abdeg", gap=4)
-    joined = join_segments(ink)
-    assert joined is not None
-    assert (joined[ink == 255] == 255).all()
-    assert joined[ink == 0].max() < 140
+def test_slanted_digits_are_made_upright() -> None:
+    ink = display("bc", "", "abdeg", gap=4)
+    leaning = cv2.warpAffine(ink, np.array([[1, -0.2, 30], [0, 1, 0]]), ink.shape[::-1])
+    shown = join_segments(np.asarray(leaning, np.uint8))
+    assert shown is not None
+    one = min(layout.find_lines(shown.ink)[0][0], key=lambda component: component.left)
+    assert one.width < 20
+    top = shown.to_page @ (one.left, one.top, 1)
+    bottom = shown.to_page @ (one.left, one.bottom, 1)
+    assert top[0] - bottom[0] == pytest.approx(0.2 * one.height, abs=2)
+    assert bottom[1] == pytest.approx(136, abs=2)
+
+
+def test_glow_and_segments_that_are_not_lit_are_no_ink() -> None:
+    lit, unlit = display("bc", "abdeg", gap=4), display("adefg", "cf", gap=4)
+    glow = cv2.convertScaleAbs(cv2.GaussianBlur(lit, (0, 0), 6), alpha=0.5)
+    shown = join_segments(np.maximum.reduce([lit, np.asarray(glow, np.uint8), unlit // 8]))
+    assert shown is not None
+    assert cv2.warpPerspective(shown.ink, shown.to_page, unlit.shape[::-1])[unlit == 255].mean() < 40
 
 
 def test_ones_below_each_other_are_no_segments() -> None:
@@ -46,11 +61,18 @@ def test_ones_below_each_other_are_no_segments() -> None:
     assert join_segments(ink) is None
 
 
+def test_ones_and_dashes_that_do_not_meet_are_no_segments() -> None:
+    ink = bars(sheet(), (20, 20), (80, 20), (140, 20))
+    for x in (40, 100, 160):
+        ink[37:43, x : x + 26] = 255
+    assert join_segments(ink) is None
+
+
 def test_segments_whose_glow_touches_are_joined_as_well() -> None:
     ink = np.asarray(cv2.dilate(display("bc", "abdeg", "abc", gap=5), np.ones((5, 5), np.uint8)), np.uint8)
-    joined = join_segments(ink)
-    assert joined is not None
-    (line,), _ = layout.find_lines(joined)
+    shown = join_segments(ink)
+    assert shown is not None
+    (line,), _ = layout.find_lines(shown.ink)
     assert min(component.height for component in line) > 70
 
 
@@ -63,10 +85,34 @@ def test_dots_are_joined_to_digits_whether_they_touch_or_not(radius: int) -> Non
         for row, dots in enumerate(rows):
             for column in (index for index, dot in enumerate(dots) if dot == "1"):
                 cv2.circle(ink, (40 + 80 * place + 10 * column, 60 + 10 * row), radius, (255,), cv2.FILLED)
-    joined = join_segments(ink)
-    assert joined is not None
-    (line,), _ = layout.find_lines(joined)
+    shown = join_segments(ink)
+    assert shown is not None
+    (line,), _ = layout.find_lines(shown.ink)
     assert len(line) == 2
+
+
+def test_square_dots_with_a_faint_gap_are_joined_to_digits() -> None:
+    ink = sheet()
+    ink[60:139, 40:139] = 120
+    for x, y in itertools.product(range(40, 140, 10), range(60, 140, 10)):
+        ink[y : y + 9, x : x + 9] = 255
+    ink[69:130, 49:130] = 0
+    shown = join_segments(ink)
+    assert shown is not None
+    (line,), _ = layout.find_lines(shown.ink)
+    assert len(line) == 1
+
+
+def test_a_block_of_four_dots_is_a_point() -> None:
+    ink = sheet()
+    for row, column in [(row, 0) for row in range(7)] + [(row, 4) for row in range(7)]:
+        cv2.circle(ink, (40 + 10 * column, 60 + 10 * row), 4, (255,), cv2.FILLED)
+    for row, column in ((5, 2), (5, 3), (6, 2), (6, 3)):
+        cv2.circle(ink, (90 + 10 * column, 60 + 10 * row), 4, (255,), cv2.FILLED)
+    shown = join_segments(ink)
+    assert shown is not None
+    components, _ = layout.connected_components(shown.ink)
+    assert max(component.width for component in components) < 13
 
 
 def test_rings_of_one_size_are_no_segments() -> None:
