@@ -98,7 +98,9 @@ def half_shaded(size: tuple[int, int], rng: Generator) -> tuple[Ground, list[Flo
 def divided(size: tuple[int, int], rng: Generator, one: FloatColour, other: FloatColour) -> Ground:
     y, x = np.mgrid[: size[0], : size[1]]
     angle = float(rng.choice([0, 0.5]) * np.pi + rng.normal(0, 0.1)) if rng.random() < 0.7 else rng.uniform(0, np.pi)
-    side = (x - size[1] * rng.uniform(0.35, 0.65)) * np.cos(angle) + (y - size[0] * rng.uniform(0.35, 0.65)) * np.sin(angle)
+    side = (x - size[1] * rng.uniform(0.35, 0.65)) * np.cos(angle) + (y - size[0] * rng.uniform(0.35, 0.65)) * np.sin(
+        angle
+    )
     share = np.clip(side + 0.5, 0, 1)[:, :, np.newaxis]
     return np.asarray(one * share + other * (1 - share))
 

@@ -11,15 +11,19 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from app.arrays import Ink
-from app.preprocessing.components import stroke_width
 from training.evaluation.single_digits.grounds import FloatColour, coloured, colour_far_from
 from training.evaluation.testsets.base import RenderDigit
-from training.evaluation.testsets.rendering import crop_to_ink, encode, resize_to_height
+from training.evaluation.testsets.centreline import draw_centreline, extract_centreline
+from training.evaluation.testsets.rendering import Placement, crop_to_ink, encode, resize_to_height
 
 Points = NDArray[np.float64]  # (n, 2): x and y
 Shape = Callable[[float, float, Generator], list[Points]]  # half the width, half the height -> strokes around 0, 0
 
-APART, CLOSE, TOUCHING, CROSSED = (0.2, 0.6), (0.06, 0.2), (-0.02, 0.02), (-0.14, -0.05)  # of the digit's height
+# Between the digit and an outline, in heights of the digit. An outline that crosses the digit is off its middle.
+APART, CLOSE, TOUCHING, CROSSED = (0.2, 0.6), (0.06, 0.2), (-0.05, 0.02), (0.02, 0.12)
+BEYOND = (0.07, 0.25)  # of the digit's height: how far a stroke extends beyond an outline that it crosses
+PENS = (0.05, 0.12)  # of the digit's height
+THICKEST = 0.11  # of the digit's height: a thicker outline that crosses a digit hides it
 SHEET = 3.0  # digit heights
 LEGIBLE = 45  # distance in CIE Lab
 
@@ -36,7 +40,9 @@ def ring(across: float, down: float, rng: Generator) -> list[Points]:
 def box(across: float, down: float, rng: Generator) -> list[Points]:
     """Four sides in one stroke or in four, that miss each other's ends a little."""
     off = 0.05 * min(across, down)
-    corners = np.array([(-across, -down), (across, -down), (across, down), (-across, down)]) + rng.normal(0, off, (4, 2))
+    corners = np.array([(-across, -down), (across, -down), (across, down), (-across, down)]) + rng.normal(
+        0, off, (4, 2)
+    )
     if rng.random() < 0.5:
         closing = corners[0] + rng.normal(0, off, 2)
         return [np.concatenate([corners, [closing]])]
@@ -57,20 +63,47 @@ def line(above: bool) -> Shape:
 
 
 def around(shape: Shape, gap: tuple[float, float], other_pen: bool = False) -> RenderDigit:
-    """`gap`: between digit and outline, in heights of the digit; negative where they cross."""
-
     def render(digit: Ink, rng: Generator) -> bytes:
-        height = int(np.exp(rng.uniform(np.log(24), np.log(220))))
-        ink = crop_to_ink(digit)
-        ink = resize_to_height(ink, max(10, round(height * ink.shape[0] / max(ink.shape))))
-        pen = max(1.0, stroke_width(ink) * float(rng.uniform(0.3, 1.2) if other_pen else rng.uniform(0.7, 1)))
-        outline = draw_outline(ink, shape, height * float(rng.uniform(*gap)) + pen / 2, pen, rng)
+        height = int(np.exp(rng.uniform(np.log(28), np.log(220))))
+        ink = with_any_pen(digit, height, rng)
+        pen = mean_stroke(ink) * float(rng.uniform(0.3, 1.2) if other_pen else rng.uniform(0.8, 1.1))
+        pen = max(1.0, min(pen, THICKEST * height))
+        distance = height * float(rng.uniform(*gap)) + pen / 2
+        outline = draw_outline(ink, shape, distance, pen, rng)
         sheet = np.zeros_like(outline)
-        top, left = ((room - side) // 2 for room, side in zip(sheet.shape, ink.shape, strict=True))
+        shift = outwards(ink, rng) * (distance + height * float(rng.uniform(*BEYOND))) if gap is CROSSED else (0, 0)
+        top, left = (
+            round((room - side) / 2 + by) for room, side, by in zip(sheet.shape, ink.shape, shift, strict=True)
+        )
         sheet[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
         return encode(crop_margin(colour(sheet, outline, other_pen, rng), sheet | outline, rng))
 
     return render
+
+
+def outwards(ink: Ink, rng: Generator) -> Points:
+    """The direction, as row and column, of one of the strokes that are farthest from the middle."""
+    pixels = np.argwhere(ink > 128) - np.array(ink.shape) / 2
+    lengths = np.linalg.norm(pixels, axis=1)
+    chosen = rng.choice(pixels[lengths >= np.quantile(lengths, 0.93)])
+    return np.asarray(chosen / np.linalg.norm(chosen))
+
+
+def with_any_pen(digit: Ink, side: int, rng: Generator) -> Ink:
+    """The digit as MNIST has it or its centre line, its longer side of so many pixels."""
+    if rng.random() < 0.2:
+        ink = crop_to_ink(digit)
+        return resize_to_height(ink, max(10, round(side * ink.shape[0] / max(ink.shape))))
+    pen = max(2, round(side * float(rng.uniform(*PENS))))
+    placement = Placement((side + pen + 2,) * 2, side - pen, ((pen + 2) / 2,) * 2)
+    return crop_to_ink(draw_centreline(extract_centreline(digit), placement, pen))
+
+
+def mean_stroke(ink: Ink) -> float:
+    """The mean width of strokes in pixels: their area by the half of their outline."""
+    strokes = np.where(ink > 128, np.uint8(255), np.uint8(0))
+    outlines, _ = cv2.findContours(strokes, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    return 2 * cv2.countNonZero(strokes) / sum(cv2.arcLength(outline, closed=True) for outline in outlines)
 
 
 def draw_outline(ink: Ink, shape: Shape, gap: float, pen: float, rng: Generator) -> Ink:
@@ -111,5 +144,8 @@ def crop_margin(pixels: NDArray[np.uint8], ink: Ink, rng: Generator) -> NDArray[
     """The sheet around all ink, with a margin of 3 % to 40 %."""
     left, top, width, height = cv2.boundingRect(ink)
     margin = 2 + round(max(width, height) * float(rng.uniform(0.03, 0.4)))
-    rows, columns = slice(max(0, top - margin), top + height + margin), slice(max(0, left - margin), left + width + margin)
+    rows, columns = (
+        slice(max(0, top - margin), top + height + margin),
+        slice(max(0, left - margin), left + width + margin),
+    )
     return np.ascontiguousarray(pixels[rows, columns])
