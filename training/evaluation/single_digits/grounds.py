@@ -149,5 +149,5 @@ def coloured(ink: Ink, ground: Ground, colour: FloatColour, rng: Generator) -> R
     share = ink[:, :, np.newaxis] / 255
     pixels = ground + (colour - ground) * share
     if rng.random() < 0.4:
-        pixels = blur(pixels, float(rng.uniform(0.3, 1.2)))
+        pixels = blur(pixels, float(rng.uniform(0.3, 1.2))).astype(np.float64)
     return np.clip(pixels + rng.normal(0, rng.choice([0, 0, 2]), pixels.shape), 0, 255).astype(np.uint8)

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from app.arrays import Ink
-from training.evaluation.single_digits.grounds import FloatColour, coloured, colour_far_from
+from training.evaluation.single_digits.grounds import FloatColour, colour_far_from, coloured
 from training.evaluation.testsets.base import RenderDigit
 from training.evaluation.testsets.centreline import draw_centreline, extract_centreline
 from training.evaluation.testsets.rendering import Placement, crop_to_ink, encode, resize_to_height
@@ -56,8 +56,7 @@ def line(above: bool) -> Shape:
     def draw(across: float, down: float, rng: Generator) -> list[Points]:
         y, rise = (-down if above else down), float(rng.normal(0, 0.03)) * across
         longer = across + float(rng.uniform(0.05, 0.5)) * down
-        strokes = [np.array([(-longer, y - rise), (longer * float(rng.uniform(0.8, 1)), y + rise)])]
-        return strokes
+        return [np.array([(-longer, y - rise), (longer * float(rng.uniform(0.8, 1)), y + rise)])]
 
     return draw
 
@@ -108,7 +107,6 @@ def mean_stroke(ink: Ink) -> float:
 
 def draw_outline(ink: Ink, shape: Shape, gap: float, pen: float, rng: Generator) -> Ink:
     """On a sheet with the digit in its middle."""
-    height, width = ink.shape
     side = round(SHEET * max(ink.shape)) + 8
     sheet = np.zeros((side, side), np.uint8)
     across, down = half_sides(ink, shape, gap, rng)
