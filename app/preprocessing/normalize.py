@@ -18,8 +18,8 @@ from app.errors import SeveralDigits
 from app.observability.request_context import check_deadline
 from app.preprocessing.components import binarize, stroke_width
 from app.preprocessing.constants import integer, number
-from app.preprocessing.enclosures import remove_enclosure
 from app.preprocessing.decode import Picture, decode, decode_mnist_sized_png
+from app.preprocessing.enclosures import remove_enclosure
 from app.preprocessing.ink import (
     DIGIT_SIDE,
     crop,
