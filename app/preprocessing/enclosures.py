@@ -24,24 +24,20 @@ Points = NDArray[np.int32]  # (n, 1, 2): x and y
 
 ENCLOSURE_SIDE = integer("ENCLOSURE_SIDE")
 ENCLOSURE_EDGE = number("ENCLOSURE_EDGE")
-ENCLOSURE_INK = number("ENCLOSURE_INK")
 ENCLOSED_SHARE = number("ENCLOSED_SHARE")
 ENCLOSURE_GAP = number("ENCLOSURE_GAP")
 STROKE_BEYOND = number("STROKE_BEYOND")
 SOLID_CONVEXITY = number("SOLID_CONVEXITY")
-SOLID_ROUNDNESS = number("SOLID_ROUNDNESS")
 SOLID_RECTANGULARITY = number("SOLID_RECTANGULARITY")
-NARROWEST_RING = number("NARROWEST_RING")
-NARROWEST_BOX = number("NARROWEST_BOX")
 CORNER_KERNEL = number("CORNER_KERNEL")
 BUMP_KERNEL = number("BUMP_KERNEL")
 ELLIPSE_MARGIN = number("ELLIPSE_MARGIN")
 ELLIPSE_SHARE = number("ELLIPSE_SHARE")
-THICKEST_OUTLINE = number("THICKEST_OUTLINE")
 THINNEST_OUTLINE = number("THINNEST_OUTLINE")
 OUTLINE_BOW = number("OUTLINE_BOW")
 OUTLINE_SHARE = number("OUTLINE_SHARE")
 BEYOND_SHARE = number("BEYOND_SHARE")
+BOX_BEYOND_SHARE = number("BOX_BEYOND_SHARE")
 TOUCHING_WRITING = number("TOUCHING_WRITING")
 FREE_WRITING = number("FREE_WRITING")
 SOFT_EDGE_PIXELS = number("SOFT_EDGE_PIXELS")
@@ -62,7 +58,7 @@ class Enclosure(NamedTuple):
 
 
 def remove_enclosure(ink: Ink) -> Ink:
-    """Without the ring or box around the digit. Strokes that cross it are kept. `ink` is cropped to its box."""
+    """Without the ring or box around the digit. Strokes that cross a ring are kept; a box that they cross stays. `ink` is cropped."""
     foreground = binarize(ink)
     edge = cv2.subtract(foreground, cv2.erode(foreground, CROSS))
     if cv2.countNonZero(edge) < ENCLOSURE_EDGE * sum(ink.shape):  # as of most digits: nothing else is looked at
@@ -92,11 +88,9 @@ def largest_component(foreground: Mask) -> Mask | None:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8, ltype=cv2.CV_32S)
     if count < 2:
         return None
-    _, _, width, height, area = stats[1:].astype(np.int64).T
+    _, _, width, height, _ = stats[1:].astype(np.int64).T
     best = int((width * height).argmax())
-    if min(width[best], height[best]) < ENCLOSURE_SIDE or area[best] > ENCLOSURE_INK * width[best] * height[best]:
-        return None
-    return mask_where(labels == best + 1)
+    return mask_where(labels == best + 1) if min(width[best], height[best]) >= ENCLOSURE_SIDE else None
 
 
 # --- the solid -------------------------------------------------------------------------------------------------------
@@ -137,21 +131,18 @@ def fill(outlines: list[cv2.typing.MatLike], like: Mask) -> Mask:
 
 
 def without_bumps(solid: Mask) -> Mask | None:
-    """A round or rectangular solid without the loops between it and strokes that cross it; None for other solids."""
+    """A convex solid, round or rectangular, without the loops between it and strokes that cross it; else None."""
     outlines = outlines_of(solid)
     if not outlines:
         return None
     outline = longest(outlines)
     _, (width, height), _ = cv2.minAreaRect(outline)
     shorter, hull = min(width, height), cv2.contourArea(cv2.convexHull(outline))
-    is_convex = cv2.contourArea(outline) >= SOLID_CONVEXITY * hull and hull >= SOLID_ROUNDNESS * width * height
-    if not is_convex or shorter < ENCLOSURE_SIDE or shorter < NARROWEST_BOX * max(width, height):
+    if cv2.contourArea(outline) < SOLID_CONVEXITY * hull or shorter < ENCLOSURE_SIDE:
         return None
     solid = fill([outline], solid)
     if is_box(opened_by_square(solid, CORNER_KERNEL * shorter)):
         return opened_by_square(solid, BUMP_KERNEL * shorter)
-    if shorter < NARROWEST_RING * max(width, height):
-        return None
     return np.asarray(cv2.bitwise_and(solid, ellipse_along(outline, solid.shape)), np.uint8)
 
 
@@ -208,14 +199,14 @@ def measure_enclosure(solid: Mask, component: Mask) -> Enclosure | None:
     if smooth is None or cv2.countNonZero(smooth) == 0:
         return None
     beyond = cv2.countNonZero(cv2.bitwise_and(component, cv2.bitwise_not(smooth)))
-    if beyond > BEYOND_SHARE * cv2.countNonZero(component):
+    if beyond > (BOX_BEYOND_SHARE if is_box(smooth) else BEYOND_SHARE) * cv2.countNonZero(component):
         return None
     depth = distances_within(smooth)
     free = mask_where((depth > SOFT_EDGE_PIXELS) & (component == 0))
     edge = longest(outlines_of(smooth))[:, 0]
     widths = distances_to(free)[edge[:, 1], edge[:, 0]]
     width = float(np.sort(widths)[len(widths) // 2])
-    if not 1 <= width <= THICKEST_OUTLINE * float(depth.max()):
+    if width < 1:
         return None
     near = 1 + OUTLINE_BOW * min(cv2.boundingRect(smooth)[2:])
     is_line = (widths > THINNEST_OUTLINE * width) & (distances_to(component)[edge[:, 1], edge[:, 0]] <= near)

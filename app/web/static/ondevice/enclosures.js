@@ -3,7 +3,7 @@
 import { binarize, strokeWidth } from "./components.js";
 import {
   BEYOND_SHARE,
-  NARROWEST_BOX,
+  BOX_BEYOND_SHARE,
   BUMP_KERNEL,
   CORNER_KERNEL,
   ELLIPSE_MARGIN,
@@ -11,20 +11,16 @@ import {
   ENCLOSED_SHARE,
   ENCLOSURE_EDGE,
   ENCLOSURE_GAP,
-  ENCLOSURE_INK,
   ENCLOSURE_SIDE,
   FOREGROUND_LEVEL,
   FREE_WRITING,
   OUTLINE_BOW,
   OUTLINE_SHARE,
-  NARROWEST_RING,
   SOFT_EDGE_KERNEL,
   SOFT_EDGE_PIXELS,
   SOLID_CONVEXITY,
   SOLID_RECTANGULARITY,
-  SOLID_ROUNDNESS,
   STROKE_BEYOND,
-  THICKEST_OUTLINE,
   THINNEST_OUTLINE,
   TOUCHING_WRITING,
 } from "./constants.js";
@@ -33,7 +29,7 @@ import { highest, round, sum } from "./numbers.js";
 
 const { fround } = Math; // distances are compared in float32, as NumPy compares them
 
-/** Without the ring or box around the digit. Strokes that cross it are kept. `ink` is cropped to its box. */
+/** Without the ring or box around the digit. Strokes that cross a ring are kept; a box that they cross stays. `ink` is cropped. */
 export function removeEnclosure(ink) {
   const foreground = binarize(ink);
   const cross = mats.structuringElement(cv.MORPH_CROSS, 3);
@@ -77,8 +73,8 @@ function largestComponent(foreground) {
     if (width * height > largest) [best, largest] = [label, width * height];
   }
   if (best === 0) return null;
-  const [, , width, height, area] = stats.intPtr(best);
-  if (Math.min(width, height) < ENCLOSURE_SIDE || area > ENCLOSURE_INK * width * height) return null;
+  const [, , width, height] = stats.intPtr(best);
+  if (Math.min(width, height) < ENCLOSURE_SIDE) return null;
   const places = labels.data32S;
   return maskWhere(foreground, (i) => places[i] === best);
 }
@@ -118,19 +114,17 @@ function convexHull(outline) {
   return mats.output((out) => cv.convexHull(outline, out));
 }
 
-/** A round or rectangular solid without the loops between it and strokes that cross it; null for other solids. */
+/** A convex solid, round or rectangular, without the loops between it and strokes that cross it; else null. */
 function withoutBumps(mask) {
   const outlines = outlinesOf(mask);
   if (outlines.length === 0) return null;
   const outline = longest(outlines);
   const { width, height } = cv.minAreaRect(outline).size;
-  const [shorter, longer] = [Math.min(width, height), Math.max(width, height)];
+  const shorter = Math.min(width, height);
   const hull = cv.contourArea(convexHull(outline));
-  if (cv.contourArea(outline) < SOLID_CONVEXITY * hull || hull < SOLID_ROUNDNESS * width * height) return null;
-  if (shorter < ENCLOSURE_SIDE || shorter < NARROWEST_BOX * longer) return null;
+  if (cv.contourArea(outline) < SOLID_CONVEXITY * hull || shorter < ENCLOSURE_SIDE) return null;
   const solid = mats.fillOutlines(mask, [outline]);
   if (isBox(openedBySquare(solid, CORNER_KERNEL * shorter))) return openedBySquare(solid, BUMP_KERNEL * shorter);
-  if (shorter < NARROWEST_RING * longer) return null;
   return mats.bitwiseAnd(solid, ellipseAlong(outline, solid));
 }
 
@@ -204,14 +198,14 @@ function measureEnclosure(solid, component) {
   const smooth = withoutBumps(solid);
   if (!smooth || cv.countNonZero(smooth) === 0) return null;
   const beyond = cv.countNonZero(without(component, smooth));
-  if (beyond > BEYOND_SHARE * cv.countNonZero(component)) return null;
+  if (beyond > (isBox(smooth) ? BOX_BEYOND_SHARE : BEYOND_SHARE) * cv.countNonZero(component)) return null;
   const depth = distancesWithin(smooth);
   const free = maskWhere(smooth, (i) => depth[i] > SOFT_EDGE_PIXELS && component.data[i] === 0);
   const edge = pointsOf(longest(outlinesOf(smooth))).map(([x, y]) => y * smooth.cols + x);
   const toFree = distancesTo(free);
   const toInk = distancesTo(component);
   const width = Float32Array.from(edge, (i) => toFree[i]).sort()[Math.floor(edge.length / 2)];
-  if (width < 1 || width > THICKEST_OUTLINE * highest(depth)) return null;
+  if (width < 1) return null;
   const box = cv.boundingRect(smooth);
   const near = fround(1 + OUTLINE_BOW * Math.min(box.width, box.height));
   const isLine = edge.filter((i) => toFree[i] > fround(THINNEST_OUTLINE * width) && toInk[i] <= near);
