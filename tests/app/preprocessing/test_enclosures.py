@@ -33,9 +33,10 @@ def in_box(digit: Image, shift: int) -> Ink:
     return np.asarray(cv2.polylines(ink, [corners], True, (255,), PEN, cv2.LINE_AA), np.uint8)
 
 
-@pytest.mark.parametrize("shift", [0, 12, 20])
-@pytest.mark.parametrize("draw", [in_ring, in_box])
-def test_a_digit_that_touches_or_crosses_its_outline_is_what_is_left(
+@pytest.mark.parametrize(
+    ("draw", "shift"), [*((in_ring, shift) for shift in (0, 12, 20, 28)), *((in_box, shift) for shift in (0, 12, 20))]
+)
+def test_a_digit_that_touches_its_outline_or_crosses_a_ring_is_what_is_left(
     draw: Draw, shift: int, one_of_each: list[Image]
 ) -> None:
     for digit in one_of_each[1:6]:  # what lies on the outline for long is erased with it, as the foot of a two
@@ -43,6 +44,13 @@ def test_a_digit_that_touches_or_crosses_its_outline_is_what_is_left(
         rest = remove_enclosure(ink)
         assert rest is not ink
         assert_alike(image_of(255 - np.pad(rest, 20)), image_of(sheet(digit)), tolerance=22)
+
+
+@pytest.mark.parametrize("digit", [1, 4, 5, 7, 9])
+def test_a_box_that_a_digit_crosses_far_stays(digit: int, one_of_each: list[Image]) -> None:
+    """A bar may lie along the box's straight side and would be erased with it: a seven becomes a one."""
+    ink = crop(in_box(one_of_each[digit], 28))
+    assert remove_enclosure(ink) is ink
 
 
 def test_a_ring_that_does_not_close_is_erased_although_the_digit_crosses_it(one_of_each: list[Image]) -> None:
