@@ -1,4 +1,4 @@
-"""A ring or box around the digit is found and erased, whether the digit stands apart from it, touches it or crosses it.
+"""A ring or box around the digit is found and erased. The digit may touch it, and may cross a ring.
 
 The outline and all that it encloses is a solid: what is left of the filled outline without the strokes that extend
 beyond it. It is one of an enclosure if it is round or rectangular, if most of its edge is a line of one width, and if
@@ -58,7 +58,7 @@ class Enclosure(NamedTuple):
 
 
 def remove_enclosure(ink: Ink) -> Ink:
-    """Without the ring or box around the digit. Strokes that cross a ring are kept; a box that they cross stays. `ink` is cropped."""
+    """Without the ring or box around the digit. Strokes that cross a ring are kept; a box that they cross stays."""
     foreground = binarize(ink)
     edge = cv2.subtract(foreground, cv2.erode(foreground, CROSS))
     if cv2.countNonZero(edge) < ENCLOSURE_EDGE * sum(ink.shape):  # as of most digits: nothing else is looked at

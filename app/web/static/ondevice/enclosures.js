@@ -29,7 +29,7 @@ import { highest, round, sum } from "./numbers.js";
 
 const { fround } = Math; // distances are compared in float32, as NumPy compares them
 
-/** Without the ring or box around the digit. Strokes that cross a ring are kept; a box that they cross stays. `ink` is cropped. */
+/** Without the ring or box around the digit. Strokes that cross a ring are kept; a box that they cross stays. */
 export function removeEnclosure(ink) {
   const foreground = binarize(ink);
   const cross = mats.structuringElement(cv.MORPH_CROSS, 3);
