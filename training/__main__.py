@@ -174,6 +174,19 @@ def run_sheets(arguments: argparse.Namespace) -> None:
         print(line, flush=True)
 
 
+def run_single_digits(arguments: argparse.Namespace) -> None:
+    from app.inference.session import Model
+    from app.repository.manifest import read_version
+    from training.evaluation.single_digits.kinds import evaluate_single_digits
+
+    manifest, graph = read_version(arguments.model)
+    name, digits = choose_digits(arguments, load_mnist(arguments.data_dir))
+    print(f"pictures of one digit read correctly, made of {name} digits")
+    model = Model(graph, device="cpu")
+    for line in evaluate_single_digits(model, manifest.threshold, digits, arguments.pictures, arguments.seed):
+        print(line, flush=True)
+
+
 def run_decoder(arguments: argparse.Namespace) -> None:
     from app.inference.session import Model
     from app.repository.manifest import read_version
@@ -235,6 +248,12 @@ COMMANDS = (
     Command("survey", "evaluate a published version on every test set", command_line.add_survey, run_survey),
     Command("pages", "evaluate a published version on pages of several digits", command_line.add_pages, run_pages),
     Command("sheets", "evaluate a published version on photographed sheets", command_line.add_sheets, run_sheets),
+    Command(
+        "single-digits",
+        "evaluate a published version on pictures of one digit that are hard to prepare",
+        command_line.add_single_digits,
+        run_single_digits,
+    ),
     Command("decoder", "train and fit what reads lines out of digits and marks", command_line.add_decoder, run_decoder),
     Command("publish", "make a run the next version of its model", command_line.add_publish, run_publish),
     Command("sign", "sign a version for services with require_signature_by", command_line.add_sign, run_sign),

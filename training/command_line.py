@@ -94,6 +94,14 @@ def add_sheets(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_single_digits(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    add_model(parser)
+    parser.add_argument("--pictures", type=int, default=300, help="number of pictures of each kind (default: 300)")
+    parser.add_argument("--seed", type=int, default=1, help="of the pictures: develop with others than you report")
+    add_test(parser)
+
+
 def add_decoder(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_model(parser)

@@ -28,6 +28,7 @@ from app.preprocessing.components import (
     stroke_width,
 )
 from app.preprocessing.constants import integer, number
+from app.preprocessing.enclosures import remove_enclosure
 from app.preprocessing.frames import find_card, find_cell
 from app.preprocessing.ruled_lines import remove_ruled_lines
 
@@ -59,7 +60,7 @@ def extract_ink(picture: Grayscale, max_regions: int = MAX_REGIONS) -> Ink:
     if region is None:
         ink = separate_foreground(picture)
         region = find_card(picture, binarize(ink)) if max_regions else None
-        if region is None:
+        if region is None or is_enclosed(ink):
             return ink
     written = extract_ink(region.pixels, max_regions - 1)
     ink = np.zeros_like(picture)
@@ -155,6 +156,12 @@ def erase(ink: Ink, mask: Mask) -> Ink:
     kept = cv2.bitwise_not(cv2.dilate(mask, SOFT_EDGE))
     rest = np.asarray(cv2.bitwise_and(ink, kept), np.uint8)
     return rest if int(rest.max()) > FOREGROUND_LEVEL else ink
+
+
+def is_enclosed(ink: Ink) -> bool:
+    """Whether a ring or box is around the digit. A thick box with a digit in it is as solid as a card."""
+    ink = crop(ink)
+    return remove_enclosure(ink) is not ink
 
 
 def remove_specks(ink: Ink) -> Ink:

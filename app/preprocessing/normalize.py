@@ -19,6 +19,7 @@ from app.observability.request_context import check_deadline
 from app.preprocessing.components import binarize, stroke_width
 from app.preprocessing.constants import integer, number
 from app.preprocessing.decode import Picture, decode, decode_mnist_sized_png
+from app.preprocessing.enclosures import remove_enclosure
 from app.preprocessing.ink import (
     DIGIT_SIDE,
     crop,
@@ -75,7 +76,7 @@ def preprocess(picture: Grayscale, max_digits: float = math.inf) -> Image:
         return ink
     if max(picture.shape) >= DOCUMENT_SIDE and max_digits < count_alike(binarize(ink)):
         raise SeveralDigits("The picture shows several digits: send it to /read, or crop it to one of them.")
-    return centre(fit(thicken(crop(remove_specks(reduce(remove_clutter(ink)))))))
+    return centre(fit(thicken(crop(remove_specks(remove_enclosure(reduce(remove_clutter(ink))))))))
 
 
 def reduce(ink: Ink) -> Ink:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from tests.support.mnist_pictures import enlarged_digit, mnist_digit
+from training.evaluation.single_digits.outlines import CROSSED, TOUCHING, around, box, ring
+from training.evaluation.testsets.base import RenderDigit
 from training.synthesis import scenes
 
 Pixels = NDArray[np.uint8]  # (H, W), (H, W, 3) or (H, W, 4)
@@ -179,6 +183,14 @@ def ringed_by_hand(index: int, rng: Generator) -> Pixels:
     )
 
 
+def enclosed(render: RenderDigit, name: str) -> PictureKind:
+    def picture(index: int, rng: Generator) -> Pixels:
+        return np.asarray(Pillow.open(io.BytesIO(render(mnist_digit(index)[0], rng))), np.uint8)
+
+    picture.__name__ = name
+    return picture
+
+
 PICTURE_KINDS: list[PictureKind] = [
     plain,
     negative,
@@ -198,4 +210,7 @@ PICTURE_KINDS: list[PictureKind] = [
     edge_to_edge,
     highlighted,
     ringed_by_hand,
+    enclosed(around(ring, TOUCHING), "ring_touching"),
+    enclosed(around(ring, CROSSED, other_pen=True), "ring_crossed"),
+    enclosed(around(box, CROSSED), "box_crossed"),
 ]

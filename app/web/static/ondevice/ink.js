@@ -25,6 +25,7 @@ import {
   THICKEN_BELOW,
   UNIFORM_BORDER,
 } from "./constants.js";
+import { removeEnclosure } from "./enclosures.js";
 import { findCard, findCell } from "./frames.js";
 import * as mats from "./mats.js";
 import { highest, lowest, median, quantile, round, upperMedian } from "./numbers.js";
@@ -39,7 +40,7 @@ export function extractInk(picture, maxRegions = MAX_REGIONS) {
   if (!region) {
     const ink = separateForeground(picture);
     region = maxRegions ? findCard(picture, binarize(ink)) : null;
-    if (!region) return ink;
+    if (!region || isEnclosed(ink)) return ink;
   }
   const written = extractInk(region.pixels, maxRegions - 1);
   const { data, cols } = picture;
@@ -130,6 +131,12 @@ function erase(ink, mask) {
 
 function withSoftEdges(mask) {
   return mats.dilate(mask, mats.ones(SOFT_EDGE_KERNEL, SOFT_EDGE_KERNEL));
+}
+
+/** Whether a ring or box is around the digit. A thick box with a digit in it is as solid as a card. */
+function isEnclosed(picture) {
+  const ink = crop(picture);
+  return removeEnclosure(ink) !== ink;
 }
 
 /** The ink's box without dust and noise. Where there are specks, all that surrounds the other components goes. */

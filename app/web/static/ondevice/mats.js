@@ -27,6 +27,7 @@ export function output(write) {
   return mat;
 }
 
+export const empty = () => allocate(new cv.Mat());
 export const fromArray = (height, width, values) => allocate(cv.matFromArray(height, width, cv.CV_8UC1, values));
 /** Four channels of 8 bits. */
 export const fromRgba = (height, width, values) => allocate(cv.matFromArray(height, width, cv.CV_8UC4, values));

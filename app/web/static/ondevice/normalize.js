@@ -15,6 +15,7 @@ import {
   WORKING_STROKE,
 } from "./constants.js";
 import { toGrayscale } from "./decode.js";
+import { removeEnclosure } from "./enclosures.js";
 import { crop, extractInk, removeClutter, removeSpecks, stretchContrast, thicken } from "./ink.js";
 import * as mats from "./mats.js";
 import { highest, round } from "./numbers.js";
@@ -29,7 +30,7 @@ function preprocess(picture) {
   for (const candidate of [picture, mats.invert(picture)]) if (isMnist(candidate)) return candidate;
   const ink = extractInk(picture);
   if (isMnist(ink)) return ink;
-  return centre(fit(thicken(crop(removeSpecks(reduce(removeClutter(ink)))))));
+  return centre(fit(thicken(crop(removeSpecks(removeEnclosure(reduce(removeClutter(ink))))))));
 }
 
 /** The ink's box, half as wide and high where it stays large and its strokes wide. */

@@ -1,0 +1,65 @@
+"""Rings and boxes are told from the strokes of digits, and erased although a digit touches or crosses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from app.arrays import Image, Ink
+from app.preprocessing.enclosures import remove_enclosure
+from app.preprocessing.ink import crop
+from tests.support.pictures import assert_alike, image_of, sheet
+from training.datasets.mnist import Digits
+
+PEN = 6  # pixels
+
+Draw = Callable[[Image, int], Ink]
+
+
+def in_ring(digit: Image, shift: int, degrees: int = 360) -> Ink:
+    """`shift`: in pixels, of the digit in its ring. It touches the ring at 14 and crosses it from 20 on."""
+    ink = np.pad(255 - sheet(digit), 60)
+    ink = np.asarray(np.roll(ink, shift, axis=0), np.uint8)
+    ring = cv2.ellipse(np.zeros_like(ink), (150, 150), (82, 88), 10, 0, degrees, (255,), PEN, cv2.LINE_AA)
+    return np.asarray(cv2.max(ink, ring), np.uint8)
+
+
+def in_box(digit: Image, shift: int) -> Ink:
+    ink = np.asarray(np.roll(np.pad(255 - sheet(digit), 60), shift, axis=0), np.uint8)
+    corners = np.array([(66, 68), (236, 64), (233, 236), (64, 232)], np.int32)
+    return np.asarray(cv2.polylines(ink, [corners], True, (255,), PEN, cv2.LINE_AA), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("draw", "shift"), [*((in_ring, shift) for shift in (0, 12, 20, 28)), *((in_box, shift) for shift in (0, 12, 20))]
+)
+def test_a_digit_that_touches_its_outline_or_crosses_a_ring_is_what_is_left(
+    draw: Draw, shift: int, one_of_each: list[Image]
+) -> None:
+    for digit in one_of_each[1:6]:  # what lies on the outline for long is erased with it, as the foot of a two
+        ink = crop(draw(digit, shift))
+        rest = remove_enclosure(ink)
+        assert rest is not ink
+        assert_alike(image_of(255 - np.pad(rest, 20)), image_of(sheet(digit)), tolerance=22)
+
+
+@pytest.mark.parametrize("digit", [1, 4, 5, 7, 9])
+def test_a_box_that_a_digit_crosses_far_stays(digit: int, one_of_each: list[Image]) -> None:
+    """A bar may lie along the box's straight side and would be erased with it: a seven becomes a one."""
+    ink = crop(in_box(one_of_each[digit], 28))
+    assert remove_enclosure(ink) is ink
+
+
+def test_a_ring_that_does_not_close_is_erased_although_the_digit_crosses_it(one_of_each: list[Image]) -> None:
+    ink = crop(in_ring(one_of_each[4], 20, degrees=340))
+    assert_alike(image_of(255 - np.pad(remove_enclosure(ink), 20)), image_of(sheet(one_of_each[4])), tolerance=22)
+
+
+def test_digits_alone_are_left_as_they_are(test_digits: Digits) -> None:
+    """Zeros, eights, sixes and nines are round, with a line of one width along their edge."""
+    for digit in test_digits.images[:300]:
+        ink = crop(255 - sheet(digit))
+        assert remove_enclosure(ink) is ink
