@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
-import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +29,7 @@ from training.evaluation.sheets.kinds import KINDS, make_sheet
 from training.evaluation.sheets.layouts import STRUCK, TEXT
 from training.line_decoding.fitting import LabelledLine
 from training.line_decoding.written_lines import HARD, NATURAL, NOTHING, Box, WrittenLine, WrittenSign, write_line
+from training.processes import run_in_processes
 from training.synthesis.glyphs import Sources
 
 MAX_DIGITS = 256
@@ -52,11 +50,8 @@ def make_samples(data_dir: Path | None, lines: int, seed: int) -> Samples:
 
     Raises `PackageError` if fonts cannot be downloaded.
     """
-    context = multiprocessing.get_context("spawn")  # a forked process would inherit the locks of other threads
-    tasks = range(max(1, lines // LINES_OF_A_TASK))
-    with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), context) as pool:
-        made = pool.map(functools.partial(samples_of_task, data_dir, seed), tasks)
-        parts = list(tqdm(made, "writing lines", len(tasks), unit=f"{LINES_OF_A_TASK} lines"))
+    tasks = [(data_dir, seed, task) for task in range(max(1, lines // LINES_OF_A_TASK))]
+    parts = run_in_processes(samples_of_task, tasks, title="writing lines", unit=f"{LINES_OF_A_TASK} lines")
     return Samples(np.concatenate([part.features for part in parts]), np.concatenate([part.labels for part in parts]))
 
 
