@@ -16,9 +16,9 @@ from training import command_line
 from training.datasets.mnist import Digits, Split, load_mnist
 from training.errors import TrainingError
 from training.files import atomic_path, describe_os_error, write_atomically
-from training.networks.checks import check_training
+from training.networks.checks import check_publishable, check_training
 from training.networks.sources import check_average
-from training.runs import check_new, check_same_config, check_trained, read_config
+from training.runs import check_new, check_resumable, check_trained, read_config
 
 # What loads TensorFlow is imported by the command that needs it: --help does not wait for it.
 
@@ -84,7 +84,7 @@ def run_train(arguments: argparse.Namespace) -> None:
     resumed = read_config(run) if arguments.resume else None
     config = command_line.config_from(arguments, resumed)
     if resumed:
-        check_same_config(resumed, config, run)
+        check_resumable(run, config)
     else:
         check_new(run)
     data = load_mnist(arguments.data_dir)
@@ -223,7 +223,7 @@ def run_decoder(arguments: argparse.Namespace) -> None:
 
 
 def run_publish(arguments: argparse.Namespace) -> None:
-    check_trained(arguments.run)
+    check_publishable(arguments.run)
     from training.evaluation.testsets import all_test_sets
     from training.publish import publish
 

@@ -22,7 +22,7 @@ from keras import ops
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.arrays import IMAGE_SIZE, Images, Probabilities
+from app.arrays import CLASSES, IMAGE_SIZE, Images, Probabilities
 from app.inference.session import INPUT, OUTPUT, Model
 from app.repository.manifest import Parity
 from training.config import TrainConfig
@@ -146,7 +146,7 @@ def count_multiply_adds(model: keras.Model) -> int:
     return total
 
 
-def add_calibration(model: keras.Model, temperature: float, classes: int) -> keras.Model:
+def add_calibration(model: keras.Model, temperature: float, classes: int = CLASSES) -> keras.Model:
     """The model followed by the temperature and the softmax. The names of its outputs become those of the graph.
 
     With one logit more than classes, the remainder of the probabilities to 1 is the probability of a non-digit.

@@ -46,8 +46,6 @@ def locked(folder: Path) -> Iterator[None]:
 
     The operating system releases the lock when the process ends, however it ends. Windows has no such lock.
     """
-    if folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder} is a file, not a folder: name another one with --out")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         import fcntl

@@ -18,15 +18,14 @@ import onnx
 from app.inference.session import Model
 from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, Metric, Tensor
 from training.datasets.mnist import DIGESTS, Split
-from training.errors import DataError
 from training.evaluation.robustness import RobustnessResult, evaluate_robustness
 from training.evaluation.testsets.base import TestSet
 from training.export import export
 from training.files import write_atomically
-from training.networks.checks import check_architecture
+from training.networks.checks import check_publishable
 from training.reporting.report import write_report
 from training.reporting.results import RunResults, evaluate_export
-from training.runs import check_trained, read_config, read_data, read_history
+from training.runs import read_config, read_data
 
 # Those whose versions can change the weights or the graph.
 LIBRARIES = ("tensorflow", "keras", "onnx", "tf2onnx", "numpy")
@@ -59,17 +58,6 @@ def publish(run: Path, models: Path, data: Split, test_sets: Sequence[TestSet] =
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-
-
-def check_publishable(run: Path) -> None:
-    """What can be known before minutes are spent. Raises `ExportError`, `DataError` or `ConfigError`."""
-    check_trained(run)
-    config = read_config(run)
-    check_architecture(config)
-    if not read_history(run):
-        raise DataError(f"{run} has no epoch in its history: train it first")
-    if config.bank and "bank" not in read_data(run):
-        raise DataError(f"{run} does not say what its synthetic dataset held: train it again into a new folder")
 
 
 def next_version(family: Path) -> int:

@@ -33,6 +33,7 @@ MODEL_FILE = "model.keras"
 CHECKPOINT_FILES = "checkpoint-*.keras"
 STAGED_FILE = ".checkpoint.part.keras"  # becomes the checkpoint when the rest of its epoch is written
 LOGS_FOLDER = "logs"
+WORKER_FOLDER = "worker-"  # with its number: the run folder of another worker than the first
 
 HISTORY_COLUMNS = ("accuracy", "loss", "val_accuracy", "val_loss")  # that every row needs, beside the epoch
 
@@ -50,7 +51,7 @@ def open_run(run: Path, config: TrainConfig, *, resume: bool = False) -> Iterato
     if a run is resumed with another config than its own; `DataError` if what it holds is damaged.
     """
     if resume:
-        check_same_config(read_config(run), config, run)
+        check_resumable(run, config)
     else:
         check_new(run)
     with locked(run):
@@ -64,17 +65,21 @@ def open_run(run: Path, config: TrainConfig, *, resume: bool = False) -> Iterato
 
 def check_new(run: Path) -> None:
     """Raises `RunError` if the folder holds anything that could be lost."""
-    if not run.is_dir():
+    if not run.exists():
         return
+    if not run.is_dir():
+        raise RunError(f"{run} is a file, not a folder: name a new folder with --out")
     results = [run / HISTORY_FILE, run / MODEL_FILE, *run.glob(CHECKPOINT_FILES)]
     if any(path.exists() for path in results):
         raise RunError(f"{run} holds a trained run: continue it with --resume, or name a new folder with --out")
-    if not (run / CONFIG_FILE).exists() and any(run.iterdir()):
+    foreign = [path for path in run.iterdir() if not path.name.startswith(WORKER_FOLDER)]
+    if foreign and not (run / CONFIG_FILE).exists():
         raise RunError(f"{run} is not empty and not a run: name a new folder with --out")
 
 
-def check_same_config(own: TrainConfig, given: TrainConfig, run: Path) -> None:
-    """Raises `ConfigError` with every setting that differs."""
+def check_resumable(run: Path, given: TrainConfig) -> None:
+    """Raises `ConfigError` with every setting that differs from the run's own, `DataError` if a file is damaged."""
+    own = read_config(run)
     differences = [
         f"{name} is {json.dumps(value)}, not {json.dumps(given.flat()[name])}"
         for name, value in own.flat().items()
@@ -85,6 +90,15 @@ def check_same_config(own: TrainConfig, given: TrainConfig, run: Path) -> None:
             f"{run} was started with another configuration ({'; '.join(differences)}): leave these options out to "
             f"resume it, or start a new run from it with --start-from {run} --out FOLDER"
         )
+    history, epochs = read_history(run), completed_epochs(run)
+    if len(history) < epochs:
+        raise DataError(
+            f"{run / HISTORY_FILE} has {len(history)} rows, but the checkpoint is of {epochs} epochs: restore it, or "
+            f"start a new run from this one with --start-from {run} --out FOLDER"
+        )
+    newest = checkpoint(run)
+    if newest:
+        check_archive(newest)
 
 
 # --- what a run folder holds ---
@@ -133,13 +147,8 @@ def write_history(run: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def trim_history(run: Path) -> None:
-    """Removes the row of an epoch whose checkpoint was not written any more. Raises `DataError` if rows are missing."""
+    """Removes the row of an epoch whose checkpoint was not written any more."""
     history, epochs = read_history(run), completed_epochs(run)
-    if len(history) < epochs:
-        raise DataError(
-            f"{run / HISTORY_FILE} has {len(history)} rows, but the checkpoint is of {epochs} epochs: restore it, or "
-            f"start a new run from this one with --start-from {run} --out FOLDER"
-        )
     if len(history) > epochs:
         write_history(run, history[:epochs])
 

@@ -55,7 +55,7 @@ def mlp(options: Options, standardisation: Standardisation | None = None, output
     if standardisation:
         x = standardisation.layer()(x)
     for units in (128, 64, 32):
-        x = layers.Dense(units, kernel_regularizer=_l2(options), use_bias=True)(x)
+        x = layers.Dense(units, kernel_regularizer=_l2(options), use_bias=not options.batch_normalization)(x)
         x = _activate(x, options)
         x = layers.Dropout(options.dropout)(x) if options.dropout else x
     return keras.Model(image, _logits(x, options, outputs), name="mlp")

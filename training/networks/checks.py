@@ -12,6 +12,7 @@ from training.distillation.synthetic_dataset import count_examples
 from training.errors import ConfigError, DataError
 from training.networks.architectures import ARCHITECTURES
 from training.networks.sources import check_source
+from training.runs import check_trained, read_config, read_data, read_history
 
 
 def check_training(config: TrainConfig, data: Split) -> None:
@@ -49,6 +50,17 @@ def check_dataset(config: TrainConfig) -> None:
             raise DataError(f"{folder} has targets of {classes - 1} labels, but the configuration {len(config.labels)}")
         if share / sum(shares.values()) * config.batch_size < 1:
             raise ConfigError(f"--bank-parts {kind}:{share:g}: this is less than one image in a batch")
+
+
+def check_publishable(run: Path) -> None:
+    """What can be known before minutes are spent. Raises `ExportError`, `DataError` or `ConfigError`."""
+    check_trained(run)
+    config = read_config(run)
+    check_architecture(config)
+    if not read_history(run):
+        raise DataError(f"{run} has no epoch in its history: train it first")
+    if config.bank and "bank" not in read_data(run):
+        raise DataError(f"{run} does not say what its synthetic dataset held: train it again into a new folder")
 
 
 def count_workers() -> int:

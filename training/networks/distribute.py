@@ -85,7 +85,7 @@ def work_together(model: keras.Model, worker: TrainingWorker) -> None:
 def shared_moments(moments: Any, worker: TrainingWorker, inputs: tf.Tensor, mask: Any) -> tuple[tf.Tensor, tf.Tensor]:
     """Mean and variance over the inputs of all workers."""
     mean, variance = moments(inputs, mask)
-    mean, square = mean_of_all(worker, tf.stack([mean, variance + mean**2]))
+    mean, square = tf.unstack(mean_of_all(worker, tf.stack([mean, variance + mean**2])))
     return mean, square - mean**2
 
 

@@ -28,6 +28,7 @@ from training.runs import (
     LOGS_FOLDER,
     MODEL_FILE,
     STAGED_FILE,
+    WORKER_FOLDER,
     Row,
     check_archive,
     checkpoint,
@@ -93,7 +94,7 @@ def set_precision(config: TrainConfig) -> None:
 
 
 def run_folder(run: Path, worker: TrainingWorker) -> Path:
-    return run / f"worker-{worker.index}" if worker.index else run
+    return run / f"{WORKER_FOLDER}{worker.index}" if worker.index else run
 
 
 def describe_data(config: TrainConfig, data: Split) -> dict[str, Any]:
@@ -197,11 +198,26 @@ def callbacks(config: TrainConfig, run: Path) -> list[keras.callbacks.Callback]:
     """The order matters: the checkpoint has the raw weights, then the averaged ones are swapped in and kept."""
     average = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if config.ema_momentum else []
     return [
+        DropoutSeeds(config.seed),
         keras.callbacks.ModelCheckpoint(str(run / STAGED_FILE)),
         *average,
         keras.callbacks.TensorBoard(str(run / LOGS_FOLDER), write_graph=False),
         EpochWriter(config, run),
     ]
+
+
+class DropoutSeeds(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+    """Makes dropout a function of the seed and the epoch: Keras does not save the state of its random numbers."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        for number, layer in enumerate(self.model.layers):
+            if isinstance(layer, keras.layers.Dropout) and layer.rate:
+                seeds = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
+                layer.seed_generator.state.assign(seeds >> 1)  # TensorFlow's are signed
 
 
 class EpochWriter(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
