@@ -74,6 +74,7 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
                     validation_data=(data.validation.images, one_hot(data.validation, config.outputs)),
                     validation_batch_size=VALIDATION_BATCH_SIZE,
                     callbacks=callbacks(config, run),
+                    shuffle=False,  # Keras would mix the batches by random numbers that a resumed run does not have
                     verbose=verbose,
                 )
     return load_saved(run / MODEL_FILE)
