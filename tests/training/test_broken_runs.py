@@ -16,7 +16,7 @@ import pytest
 
 from training import __main__
 from training.config import PRESETS, Options, TrainConfig
-from training.datasets.mnist import Split
+from training.datasets.mnist import Split, load_mnist
 from training.distillation.soft_targets import smooth_labels
 from training.distillation.synthetic_dataset import Examples, Plan, shard_path
 from training.files import locked
@@ -60,6 +60,9 @@ def make_run(run: Path, config: TrainConfig) -> None:
 # --- what is done to a run before the command ---
 
 
+HALF_A_HISTORY = "epoch,accuracy,loss,val_accuracy,val_loss\n0,1,1,1,1\n1,0."
+
+
 def change_config(folders: Folders, **values: Any) -> None:
     path = folders.run / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
@@ -74,7 +77,7 @@ def void(_: object) -> None: ...
 
 def cut(name: str) -> Callable[[Folders], None]:
     """Half of the file is lost."""
-    return lambda folders: (folders.run / name).write_bytes((folders.run / name).read_bytes()[:9000]) and None
+    return lambda folders: void((folders.run / name).write_bytes((folders.run / name).read_bytes()[:9000]))
 
 
 def damage_inside(name: str) -> Callable[[Folders], None]:
@@ -173,21 +176,51 @@ WAYS = (
     Way("resumed with another preset", "train --resume --out {run} --preset digits", "another configuration"),
     Way("resumed where there is nothing", "train --resume --out {new}", "config.json does not exist"),
     Way("a checkpoint cut short", "train --resume --out {run}", "is damaged", cut("checkpoint-0002.keras")),
-    Way("a checkpoint with a wrong byte", "train --resume --out {run}", "damaged", damage_inside("checkpoint-0002.keras")),
-    Way("half a history", "train --resume --out {run}", "row of epoch 1", write("history.csv", "epoch,accuracy,loss,val_accuracy,val_loss\n0,1,1,1,1\n1,0.")),
+    Way(
+        "a checkpoint with a wrong byte",
+        "train --resume --out {run}",
+        "damaged",
+        damage_inside("checkpoint-0002.keras"),
+    ),
+    Way("half a history", "train --resume --out {run}", "row of epoch 1", write("history.csv", HALF_A_HISTORY)),
     Way("no history", "train --resume --out {run}", "has 0 rows, but the checkpoint is of 2", remove("history.csv")),
     Way("a config that is no JSON", "evaluate {run}", "config.json cannot be read", write("config.json", "{")),
     Way("a config that is a list", "evaluate {run}", "does not hold a JSON object", write("config.json", "[]")),
     Way("a config of nothing", "evaluate {run}", "it lacks options", write("config.json", "{}")),
-    Way("a config with an unknown setting", "evaluate {run}", "no setting colour", lambda run: change_config(run, colour=1)),
-    Way("a config with a word for a number", "evaluate {run}", "--epochs 'two'", lambda run: change_config(run, epochs="two")),
+    Way(
+        "a config with an unknown setting",
+        "evaluate {run}",
+        "no setting colour",
+        lambda run: change_config(run, colour=1),
+    ),
+    Way(
+        "a config with a word for a number",
+        "evaluate {run}",
+        "--epochs 'two'",
+        lambda run: change_config(run, epochs="two"),
+    ),
     Way("no config", "evaluate {run}", "holds no trained model", remove("config.json")),
     Way("a model cut short", "evaluate {run}", "model.keras is damaged", cut("model.keras")),
     Way("a model with a wrong byte", "export {run}", "model.keras is damaged", damage_inside("model.keras")),
     Way("no model", "report {run}", "holds no trained model", remove("model.keras")),
-    Way("half a history, published", "publish {run} --models {new}", "row of epoch 0", write("history.csv", "epoch,loss\n0,0.")),
-    Way("an unknown architecture, published", "publish {run} --models {new}", "--arch rnn", lambda run: change_config(run, arch="rnn")),
-    Way("a dataset that the run does not describe", "publish {run} --models {new}", "what its synthetic dataset held", use_dataset),
+    Way(
+        "half a history, published",
+        "publish {run} --models {new}",
+        "row of epoch 0",
+        write("history.csv", "epoch,loss\n0,0."),
+    ),
+    Way(
+        "an unknown architecture, published",
+        "publish {run} --models {new}",
+        "--arch rnn",
+        lambda run: change_config(run, arch="rnn"),
+    ),
+    Way(
+        "a dataset that the run does not describe",
+        "publish {run} --models {new}",
+        "what its synthetic dataset held",
+        use_dataset,
+    ),
     # starting from another run, and averages
     Way("from nothing", T + "--start-from {new}", "neither a run nor a version"),
     Way("from a model without config", T + "--start-from {run}", "no config.json", remove("config.json")),
@@ -199,7 +232,7 @@ WAYS = (
     Way("an average of versions alone", "average {models}/digits/7 --out {new}", "holds no trained model"),
     # several workers
     Way("workers without a cluster", T + "--distribute multiworker", "needs the environment variable TF_CONFIG"),
-)  # fmt: skip
+)
 
 
 def run_command(arguments: list[str]) -> int:
@@ -216,8 +249,7 @@ def snapshot(folder: Path) -> dict[Path, bytes]:
 @pytest.fixture(autouse=True)
 def small_mnist(data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     """The small split for MNIST, unless a folder is given."""
-    real = __main__.load_mnist
-    monkeypatch.setattr(__main__, "load_mnist", lambda folder: real(folder) if folder else data)
+    monkeypatch.setattr(__main__, "load_mnist", lambda folder: load_mnist(folder) if folder else data)
     monkeypatch.delenv("TF_CONFIG", raising=False)
 
 

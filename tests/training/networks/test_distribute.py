@@ -37,14 +37,19 @@ class TrainingProcess(subprocess.Popen[str]):
 def start_training(run: Path, distribute: str, before: str = "", **environment: str) -> TrainingProcess:
     """Eight steps, with batch normalisation, whose statistics could differ between workers."""
     config = TrainConfig(
-        arch="mlp", epochs=1, batch_size=50, distribute=distribute, options=Options(batch_normalization=True)
+        arch="mlp",
+        epochs=1,
+        batch_size=50,
+        learning_rate=2e-4,
+        schedule="constant",
+        distribute=distribute,
+        options=Options(batch_normalization=True),
     )
     code = f"""
 import sys; sys.path.insert(0, {str(ROOT)!r})
 {before}
 from pathlib import Path
-from training.config import Distortion
-from training.config import Options, TrainConfig
+from training.config import Distortion, Options, TrainConfig
 from training.datasets.mnist import Split, load_test_digits
 from training.networks.train import train
 digits = load_test_digits(Path({str(ROOT / "tests/data")!r}))
