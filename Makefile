@@ -43,7 +43,7 @@ check: $(VENV)/test.stamp $(JAVASCRIPT)/stamp ## Check linting, formatting, type
 	$(VENV)/bin/hadolint Dockerfile
 	$(JAVASCRIPT)/node_modules/.bin/biome check --error-on-warnings
 
-train: $(VENV)/test.stamp ## Make the synthetic dataset, then train a model on it (hours)
+train: $(VENV)/test.stamp ## Make the synthetic dataset, then train a model on it (hours); ARGS=--resume continues
 	@$(RUN) -m training pictures
 	@exec $(RUN) -m training train $(ARGS)
 

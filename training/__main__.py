@@ -8,14 +8,18 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, NoReturn
 
-from app.arrays import CLASSES
 from app.errors import ModelRefused
 from app.runtime import configure_runtime
 from training import command_line
 from training.datasets.mnist import Digits, Split, load_mnist
 from training.errors import TrainingError
+from training.files import atomic_path, describe_os_error, write_atomically
+from training.networks.checks import check_publishable, check_training
+from training.networks.sources import check_average
+from training.runs import check_new, check_resumable, check_trained, read_config
 
 # What loads TensorFlow is imported by the command that needs it: --help does not wait for it.
 
@@ -24,19 +28,37 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command and returns the exit status: 1 after an error, with one line on standard error."""
+    """Runs one command and returns the exit status: 1 after an error, 130 after Ctrl+C, with one line that says why."""
     arguments = build_parser().parse_args(argv)
     configure_runtime()
     try:
         arguments.run_command(arguments)
     except (ModelRefused, TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return fail(str(error))
+    except OSError as error:  # a full disk, a folder without permission
+        return fail(describe_os_error(error))
+    except MemoryError:
+        return fail("there is not enough memory: train with a smaller --batch-size, or end other programs")
+    except KeyboardInterrupt:
+        print("interrupted: what was complete is kept; train --resume continues a run", file=sys.stderr)
+        return 130
     return 0
 
 
+def fail(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 1
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line: the usage of `train` alone has thirty."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (options: {self.prog} --help)\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m training",
         description="Train, evaluate, export and publish models that read handwritten digits.",
         epilog="For the options of a command: python -m training COMMAND --help",
@@ -59,15 +81,23 @@ def choose_digits(arguments: argparse.Namespace, data: Split) -> tuple[str, Digi
 
 
 def run_train(arguments: argparse.Namespace) -> None:
-    from training.networks.train import train
+    run = arguments.out or Path("runs") / (arguments.preset or "digits")
+    resumed = read_config(run) if arguments.resume else None
+    config = command_line.config_from(arguments, resumed)
+    if resumed:
+        check_resumable(run, config)
+    else:
+        check_new(run)
+    data = load_mnist(arguments.data_dir)
+    check_training(config, data)
+    from training.networks.train import train  # after all that can be checked without TensorFlow
 
-    config = command_line.config_from(arguments)
-    run = arguments.out or Path("runs") / arguments.preset
-    train(config, load_mnist(arguments.data_dir), run, resume=arguments.resume)
+    train(config, data, run, resume=arguments.resume)
     print(f"trained: {run}/model.keras; next: python -m training publish {run}")
 
 
 def run_average(arguments: argparse.Namespace) -> None:
+    check_average(arguments.runs, arguments.out)
     from training.networks.weight_average import average_weights
 
     average_weights(arguments.runs, load_mnist(arguments.data_dir), arguments.out)
@@ -85,19 +115,22 @@ def run_pictures(arguments: argparse.Namespace) -> None:
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
     from training.evaluation.metrics import Evaluation
+
+    check_trained(arguments.run)
     from training.export import fit_temperature, predict, read_run, softmax
 
     data = load_mnist(arguments.data_dir)
-    _, model = read_run(arguments.run)
+    config, model = read_run(arguments.run)
     temperature = fit_temperature(predict(model, data.validation.images), data.validation)
     name, digits = choose_digits(arguments, data)
-    probabilities = softmax(predict(model, digits.images) / temperature)[:, :CLASSES]
+    probabilities = softmax(predict(model, digits.images) / temperature)[:, : len(config.labels)]
     print(f"{name}, calibrated with temperature {temperature:.3f}")
     print(Evaluation.from_predictions(probabilities, digits.labels))
 
 
 def run_export(arguments: argparse.Namespace) -> None:
-    from training.export import export, write_atomically
+    check_trained(arguments.run)
+    from training.export import export
 
     out = arguments.out or arguments.run / "model.onnx"
     exported = export(arguments.run, load_mnist(arguments.data_dir))
@@ -107,6 +140,7 @@ def run_export(arguments: argparse.Namespace) -> None:
 
 
 def run_report(arguments: argparse.Namespace) -> None:
+    check_trained(arguments.run)
     from training.export import export
     from training.reporting.report import CARD_FILE, write_report
     from training.reporting.results import evaluate_export
@@ -134,8 +168,8 @@ def run_survey(arguments: argparse.Namespace) -> None:
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
         figures = [result.to_dict() for result in results]
-        (arguments.out / "survey.json").write_text(json.dumps(figures, indent=2) + "\n")
-        (arguments.out / contact_sheet.FILE).write_bytes(contact_sheet.draw_contact_sheet(results))
+        write_atomically(json.dumps(figures, indent=2) + "\n", arguments.out / "survey.json")
+        write_atomically(contact_sheet.draw_contact_sheet(results), arguments.out / contact_sheet.FILE)
         print(f"written: {arguments.out}/survey.json and {contact_sheet.FILE}")
 
 
@@ -200,19 +234,23 @@ def run_decoder(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     written = written_samples(data_dir, arguments.lines, seed)
     print(f"{len(written.labels)} segments of {arguments.lines} lines")
-    save_network(train_network(written, max(1, arguments.epochs // 3), seed), file)
-    pages = aligned_samples(data_dir, arguments.model, file, arguments.pages, seed)
+    with TemporaryDirectory() as folder:
+        first = Path(folder) / "kinds.npz"
+        save_network(train_network(written, max(1, arguments.epochs // 3), seed), first)
+        pages = aligned_samples(data_dir, arguments.model, first, arguments.pages, seed)
     print(f"{len(pages.labels)} segments of {arguments.pages} pages")
     network = train_network(join([written, pages]), arguments.epochs, seed)
-    save_network(network, file)
+    with atomic_path(file) as part:
+        save_network(network, part)
     _, graph = read_version(arguments.model)
     sources = line_sources(load_mnist(data_dir).validation)
     for weights in fit_weights(labelled_lines(sources, arguments.fitted_lines, Model(graph, "cpu"), network, seed)):
-        (arguments.out / "weights.json").write_text(to_json(weights))
+        write_atomically(to_json(weights), arguments.out / "weights.json")
     print(f"written: {arguments.out}/kinds.npz and weights.json")
 
 
 def run_publish(arguments: argparse.Namespace) -> None:
+    check_publishable(arguments.run)
     from training.evaluation.testsets import all_test_sets
     from training.publish import publish
 

@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from training.config import PRESETS, TEACHERS, Distortion, Options, TrainConfig
+from training.errors import ConfigError
+from training.networks.architectures import ARCHITECTURES
 
 # --- the options of each command ---
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
+    parser.add_argument("--preset", choices=sorted(PRESETS), help="configuration to start from (default: digits)")
+    parser.add_argument("--out", type=Path, help="run folder to write, a new one (default: runs/PRESET)")
     parser.add_argument(
-        "--preset", choices=sorted(PRESETS), default="digits", help="configuration to start from (default: digits)"
+        "--resume",
+        action="store_true",
+        help="continue the run in the folder, by its own configuration; options that contradict it are refused",
     )
-    parser.add_argument("--out", type=Path, help="run folder to write (default: runs/PRESET)")
-    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in the run folder")
     parser.add_argument("--no-distortion", action="store_true", help="do not distort MNIST's digits")
     add_config(parser.add_argument_group("configuration", "Each option overrides the preset."))
 
@@ -177,12 +181,13 @@ def parse_share(text: str) -> float:
 def add_config(group: Any) -> None:
     """One option for each setting of `TrainConfig`, of its `Options` and of its `Distortion`."""
     for field in (*dataclasses.fields(TrainConfig), *dataclasses.fields(Options), *dataclasses.fields(Distortion)):
-        if field.metadata:
+        if field.metadata and field.name != "mean_of":  # a fact that the command average records, not a choice
             add_setting(group, field)
 
 
 def add_setting(group: Any, field: dataclasses.Field[Any]) -> None:
-    flag, text = "--" + field.name.replace("_", "-"), field.metadata["help"]
+    flag, text = "--" + field.name.replace("_", "-"), f"{field.metadata['help']} ({describe_default(field.name)})"
+    choices = sorted(ARCHITECTURES) if field.name == "arch" else field.metadata["choices"]
     if field.type == "bool":
         group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
     elif field.type == "tuple[float, float]":
@@ -191,12 +196,33 @@ def add_setting(group: Any, field: dataclasses.Field[Any]) -> None:
         group.add_argument(flag, nargs="*", metavar="NAME", help=text)
     else:
         parse = {"int": int, "float": float, "str": str}[str(field.type)]
-        group.add_argument(flag, type=parse, choices=field.metadata["choices"], help=text)
+        group.add_argument(flag, type=parse, choices=choices, help=text)
 
 
-def config_from(arguments: argparse.Namespace) -> TrainConfig:
-    """The preset, with the settings that are given on the command line."""
-    preset = PRESETS[arguments.preset]
+def describe_default(name: str) -> str:
+    """What the setting is if it is not given: in every preset, or in each of them."""
+    values = {
+        preset: describe_value(config.flat()[name]) for preset, config in PRESETS.items() if name in config.flat()
+    }
+    if len(set(values.values())) == 1:
+        return f"default: {next(iter(values.values()))}"
+    return "; ".join(f"{preset}: {value}" for preset, value in values.items())
+
+
+def describe_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(map(describe_value, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value) or "none"
+
+
+def config_from(arguments: argparse.Namespace, resumed: TrainConfig | None = None) -> TrainConfig:
+    """The preset, or the config of the run that is resumed, with the settings that are given on the command line.
+
+    Raises `ConfigError` if a setting is out of its range, or has no effect.
+    """
+    base = resumed if resumed and not arguments.preset else PRESETS[arguments.preset or "digits"]
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(arguments).items()}
     given = {name: value for name, value in values.items() if value is not None}
 
@@ -204,6 +230,10 @@ def config_from(arguments: argparse.Namespace) -> TrainConfig:
         names = {field.name for field in dataclasses.fields(part)}
         return dataclasses.replace(part, **{name: value for name, value in given.items() if name in names})
 
-    distortion = None if arguments.no_distortion else preset.distortion and override(preset.distortion)
-    config: TrainConfig = dataclasses.replace(override(preset), options=override(preset.options), distortion=distortion)
-    return config
+    config: TrainConfig = dataclasses.replace(override(base), options=override(base.options))
+    distorts = [field.name for field in dataclasses.fields(Distortion) if field.name in given]
+    if distorts and (config.bank or arguments.no_distortion):
+        flag = "--" + distorts[0].replace("_", "-")
+        raise ConfigError(f"{flag}: it has no effect on the synthetic dataset (--bank) or with --no-distortion")
+    distortion = override(base.distortion or Distortion()) if base.distortion or distorts else None
+    return dataclasses.replace(config, distortion=None if arguments.no_distortion else distortion)

@@ -1,6 +1,8 @@
 """The errors that end a command with one line instead of a traceback.
 
     TrainingError
+    +-- ConfigError     a setting is out of its range, or contradicts another or those that a run was started with
+    +-- RunError        a run folder holds results already, is in use, or cannot be continued
     +-- DataError       a data set, a run, a version or a teacher is missing or damaged
     +-- PackageError    a package cannot be downloaded, or is not the pinned one
     +-- ExportError     the run cannot be exported, or its graph differs from the Keras model
@@ -14,6 +16,14 @@ from __future__ import annotations
 
 class TrainingError(Exception):
     """A command of `python -m training` cannot do its work."""
+
+
+class ConfigError(TrainingError):
+    """A setting is out of its range, or contradicts another one or those that a run was started with."""
+
+
+class RunError(TrainingError):
+    """A run folder holds results already, is in use by another process, or cannot be continued."""
 
 
 class DataError(TrainingError):

@@ -28,9 +28,10 @@ from app.repository.manifest import Parity
 from training.config import TrainConfig
 from training.datasets.mnist import Digits, Split
 from training.errors import ExportError
-from training.runs import CONFIG_FILE, HISTORY_FILE, MODEL_FILE, read_config
+from training.networks.train import load_saved
+from training.runs import MODEL_FILE, check_trained, read_config
 
-Logits = NDArray[np.float32]  # (n, 10), or (n, 11) with one for non-digits
+Logits = NDArray[np.float32]  # (n, outputs): one for each label, and one more for non-digits if there is one
 
 OPSET = 18  # the newest that tf2onnx is tested with
 PRODUCER = "digits"  # in the metadata of the graph
@@ -60,23 +61,22 @@ def export(run: Path, data: Split) -> Export:
     config, model = read_run(run)
     logits = predict(model, data.validation.images)
     temperature = fit_temperature(logits, data.validation)
-    calibrated = add_calibration(model, temperature)
+    calibrated = add_calibration(model, temperature, len(config.labels))
     graph = to_onnx(calibrated, config)
     return Export(
         graph=graph,
         parameters=model.count_params(),
         multiply_adds=count_multiply_adds(model),
         temperature=temperature,
-        threshold=acceptance_threshold(softmax(logits / temperature)[:, :CLASSES]),
+        threshold=acceptance_threshold(softmax(logits / temperature)[:, : len(config.labels)]),
         parity=prove(graph, calibrated, data.test),
     )
 
 
 def read_run(run: Path) -> tuple[TrainConfig, keras.Model]:
-    """The configuration and the model of the epoch that the run kept. Raises `ExportError`."""
-    if not all((run / name).exists() for name in (CONFIG_FILE, HISTORY_FILE, MODEL_FILE)):
-        raise ExportError(f"{run} holds no trained model: make one with python -m training train --out {run}")
-    return read_config(run), to_float32(keras.models.load_model(run / MODEL_FILE, compile=False))
+    """The configuration and the model of the epoch that the run kept. Raises `ExportError` or `DataError`."""
+    check_trained(run)
+    return read_config(run), to_float32(load_saved(run / MODEL_FILE))
 
 
 def to_float32(model: keras.Model) -> keras.Model:
@@ -96,7 +96,7 @@ def to_float32_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 
 def predict(model: keras.Model, images: Images) -> Logits:
-    """(n, 28, 28) -> (n, 10) or (n, 11)."""
+    """(n, 28, 28) -> (n, outputs)."""
     logits: Logits = model.predict(images, batch_size=KERAS_BATCH_SIZE, verbose=0)
     return logits
 
@@ -146,16 +146,16 @@ def count_multiply_adds(model: keras.Model) -> int:
     return total
 
 
-def add_calibration(model: keras.Model, temperature: float) -> keras.Model:
+def add_calibration(model: keras.Model, temperature: float, classes: int = CLASSES) -> keras.Model:
     """The model followed by the temperature and the softmax. The names of its outputs become those of the graph.
 
-    With an eleventh logit, the remainder of the ten probabilities to 1 is the probability of a non-digit.
+    With one logit more than classes, the remainder of the probabilities to 1 is the probability of a non-digit.
     """
     image = keras.Input((IMAGE_SIZE, IMAGE_SIZE), dtype="uint8", name=INPUT)
     logits = model(image) / temperature
     probabilities = ops.softmax(logits)
-    if logits.shape[-1] > CLASSES:
-        probabilities = probabilities[:, :CLASSES]
+    if logits.shape[-1] > classes:
+        probabilities = probabilities[:, :classes]
     calibrated = keras.Model(image, {"logits": logits, OUTPUT: probabilities}, name=model.name)
     calibrated(np.zeros((1, IMAGE_SIZE, IMAGE_SIZE), np.uint8))  # Keras exports only a model that has been called
     return calibrated
@@ -188,16 +188,16 @@ def add_metadata(graph: onnx.ModelProto, config: TrainConfig) -> None:
     graph.graph.name = config.name
     graph.doc_string = (
         "Reads one handwritten digit. image: uint8 [batch, 28, 28] as MNIST's, 0 = paper, 255 = ink. "
-        "logits: float32 [batch, 10], calibrated. probabilities: their softmax."
+        f"logits: float32 [batch, {config.outputs}], calibrated. probabilities: their softmax."
     )
-    labels = ",".join(map(str, range(CLASSES)))
+    labels = ",".join(config.labels)
     onnx.helper.set_model_props(graph, {"name": config.name, "architecture": config.arch, "labels": labels})
 
 
 def prove(graph: bytes, calibrated: keras.Model, digits: Digits) -> Parity:
     """Runs the graph, in the class that serves it, and Keras on every digit. Raises `ExportError` if they differ."""
     expected = calibrated.predict(digits.images, batch_size=KERAS_BATCH_SIZE, verbose=0)[OUTPUT]
-    model = Model(graph, device="cpu")
+    model = Model(graph, device="cpu", classes=expected.shape[1])
     predictions = [run_in_batches(model, digits.images, size) for size in PROOF_BATCH_SIZES]
     difference = max(float(np.abs(probabilities - expected).max()) for probabilities in predictions)
     equal = all(np.array_equal(probabilities.argmax(axis=1), expected.argmax(axis=1)) for probabilities in predictions)
@@ -216,17 +216,9 @@ def prove(graph: bytes, calibrated: keras.Model, digits: Digits) -> Parity:
 
 
 def run_in_batches(model: Model, images: Images, size: int) -> Probabilities:
-    """(n, 28, 28) -> (n, 10), `size` images at a time, with a progress bar."""
+    """(n, 28, 28) -> (n, classes), `size` images at a time, with a progress bar."""
     starts = tqdm(range(0, len(images), size), f"predicting in batches of {size}", unit="run", leave=False)
     return np.concatenate([model.run(images[start : start + size]) for start in starts])
-
-
-def write_atomically(content: bytes, path: Path) -> None:
-    """Writes the whole file or, after a failure, nothing at `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.replace(path)
 
 
 @contextlib.contextmanager

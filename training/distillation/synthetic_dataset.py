@@ -10,12 +10,16 @@ seen in several epochs. The dataset is a folder of shards, each with the arrays 
     pictures-*.npz    pictures of digits and non-digits; targets from their labels and, for digits, the teachers
     validation-*.npz  the same, made of the validation digits and of other fonts and photos; targets from their labels
 
-A shard is a function of its number, so an interrupted dataset can be completed.
+A shard is a function of its number and of the plan, which `plan.json` keeps, so an interrupted dataset can be
+completed. How many images there are is counted from the shards.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +27,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.arrays import Images
+from app.arrays import IMAGE_SIZE, Images
 from training.datasets.mnist import Digits
 from training.distillation.soft_targets import Targets
 from training.errors import DataError
+from training.files import atomic_path
 
-CONTENTS_FILE = "contents.json"  # what `describe` returns
+PLAN_FILE = "plan.json"  # what `Plan.making` returns
 KINDS = ("validation", "digits", "near", "sent", "plain", "pictures")  # in the order they are made
 
 
@@ -47,10 +52,8 @@ class Examples:
 
     def save(self, path: Path) -> None:
         """Writes one shard, complete or not at all."""
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
+        with atomic_path(path) as part, part.open("wb") as file:
             np.savez_compressed(file, images=self.images, targets=self.targets)
-        part.rename(path)
 
 
 @dataclass(frozen=True)
@@ -69,40 +72,109 @@ class Plan:
     judged: float = 0.5  # the teachers' share in the targets of pictures of digits; the rest is the label
     data_dir: Path | None = None  # of MNIST
 
+    def making(self) -> dict[str, Any]:
+        """All that the content of a shard depends on besides its kind and number."""
+        return {
+            "shard_size": self.shard_size,
+            "teachers": [hashlib.sha256(Path(graph).read_bytes()).hexdigest() for graph in self.teachers],
+            "teacher_temperature": self.temperature,
+            "judged_share": self.judged,
+        }
+
     def shards(self) -> list[tuple[str, int]]:
         """The kind and number of each shard."""
         return [(kind, number) for kind in KINDS for number in range(getattr(self, kind))]
 
 
-def describe(plan: Plan) -> dict[str, Any]:
-    """The contents as plain values, for the manifests of the models that learn from them."""
-    return {
-        "distorted_digits": plan.digits * plan.shard_size,
-        "slightly_distorted_digits": plan.near * plan.shard_size,
-        "drawings_of_them": plan.sent * plan.shard_size,
-        "plain_digits": plan.plain * plan.shard_size,
-        "pictures": plan.pictures * plan.shard_size,
-        "validation_pictures": plan.validation * plan.shard_size,
-        "teachers": [hashlib.sha256(Path(graph).read_bytes()).hexdigest() for graph in plan.teachers],
-        "teacher_temperature": plan.temperature,
-        "judged_share": plan.judged,
+def describe(folder: Path) -> dict[str, Any]:
+    """What the dataset holds and how it was made, for the manifests of the models that learn from it.
+
+    Raises `DataError` if a shard or the plan is damaged or missing.
+    """
+    names = {
+        "digits": "distorted_digits",
+        "near": "slightly_distorted_digits",
+        "sent": "drawings_of_them",
+        "plain": "plain_digits",
+        "pictures": "pictures",
+        "validation": "validation_pictures",
     }
+    counts = {name: count_examples(folder, kind)[0] for kind, name in names.items() if shard_paths(folder, kind)}
+    return {**counts, **read_plan(folder)}
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """How the shards in the folder are made. Raises `DataError`."""
+    try:
+        plan = json.loads((folder / PLAN_FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{folder} does not say how it was made ({PLAN_FILE}: {error}): make the dataset anew in another folder"
+        ) from error
+    if not isinstance(plan, dict):
+        raise DataError(f"{folder / PLAN_FILE} does not hold a JSON object")
+    return plan
 
 
 def shard_path(folder: Path, kind: str, number: int) -> Path:
     return folder / f"{kind}-{number:03}.npz"
 
 
+def shard_paths(folder: Path, kind: str) -> list[Path]:
+    return sorted(folder.glob(f"{kind}-[0-9]*.npz"))
+
+
 def load_examples(folder: Path, kind: str) -> Examples:
-    """All shards of one kind. Raises `DataError` if there are none."""
-    shards = [np.load(path) for path in sorted(folder.glob(f"{kind}-*.npz"))]
-    if not shards:
+    """All shards of one kind. Raises `DataError` if there are none, or if one is damaged."""
+    count_examples(folder, kind)
+    shards = [load_shard(path) for path in shard_paths(folder, kind)]
+    return Examples(
+        np.concatenate([shard.images for shard in shards]), np.concatenate([shard.targets for shard in shards])
+    )
+
+
+def load_shard(path: Path) -> Examples:
+    try:
+        with np.load(path) as arrays:
+            return Examples(arrays["images"], arrays["targets"])
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise damaged(path, error) from error
+
+
+def count_examples(folder: Path, kind: str) -> tuple[int, int]:
+    """The number of images of one kind, and of classes in their targets; reads the shards' headers only.
+
+    Raises `DataError` if there are none, or if one is damaged.
+    """
+    paths = shard_paths(folder, kind)
+    if not paths:
         raise DataError(
             f"{folder} holds no images of the kind {kind}: make them with python -m training pictures --out {folder}"
         )
-    return Examples(
-        np.concatenate([shard["images"] for shard in shards]), np.concatenate([shard["targets"] for shard in shards])
-    )
+    shapes = [read_shapes(path) for path in paths]
+    return sum(count for count, _ in shapes), shapes[0][1]
+
+
+def read_shapes(path: Path) -> tuple[int, int]:
+    """The number of images in a shard and of classes in its targets. Raises `DataError`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            images, targets = (read_shape(archive, name) for name in ("images.npy", "targets.npy"))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise damaged(path, error) from error
+    if images[1:] != (IMAGE_SIZE, IMAGE_SIZE) or len(targets) != 2 or images[0] != targets[0]:
+        raise damaged(path, f"its arrays are {images} and {targets}")
+    return images[0], targets[1]
+
+
+def read_shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+    with archive.open(name) as file:
+        np.lib.format.read_magic(file)
+        return np.lib.format.read_array_header_1_0(file)[0]
+
+
+def damaged(path: Path, reason: object) -> DataError:
+    return DataError(f"{path} is damaged ({reason}): delete it and run python -m training pictures --out {path.parent}")
 
 
 def load_validation(folder: Path) -> Digits:

@@ -10,13 +10,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from app.arrays import CLASSES, Probabilities
+from app.arrays import Probabilities
 from training.datasets.mnist import Labels
 
 Confidences = NDArray[np.floating[Any]]  # (n,): the largest probability of each prediction
 Correct = NDArray[np.bool_]  # (n,): whether each prediction is correct
-Counts = NDArray[np.int64]  # (10,): by digit
-ConfusionMatrix = NDArray[np.int64]  # (10, 10): row = true digit, column = predicted digit
+Counts = NDArray[np.int64]  # (classes,)
+ConfusionMatrix = NDArray[np.int64]  # (classes, classes): row = true class, column = predicted class
 
 CALIBRATION_BINS = 15  # as many as Guo et al. (2017) use
 Z_95 = 1.959964  # the 97.5 % quantile of the standard normal distribution
@@ -49,11 +49,11 @@ class Evaluation:
     @classmethod
     def from_predictions(cls, probabilities: Probabilities, labels: Labels) -> Self:
         """Raises `ValueError` if there are no predictions, or not one for each label."""
-        if len(labels) == 0 or probabilities.shape != (len(labels), CLASSES):
+        if len(labels) == 0 or len(probabilities) != len(labels) or labels.max() >= probabilities.shape[1]:
             raise ValueError(f"probabilities of shape {probabilities.shape} do not match {len(labels)} labels")
         predicted = probabilities.argmax(axis=1)
         correct = predicted == labels
-        matrix = confusion_matrix(labels, predicted)
+        matrix = confusion_matrix(labels, predicted, probabilities.shape[1])
         bins = reliability_diagram(probabilities.max(axis=1), correct)
         return cls(
             n=len(labels),
@@ -97,9 +97,9 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def confusion_matrix(labels: Labels, predicted: NDArray[np.integer[Any]]) -> ConfusionMatrix:
-    cells = np.bincount(labels.astype(np.int64) * CLASSES + predicted, minlength=CLASSES * CLASSES)
-    return cells.astype(np.int64).reshape(CLASSES, CLASSES)
+def confusion_matrix(labels: Labels, predicted: NDArray[np.integer[Any]], classes: int) -> ConfusionMatrix:
+    cells = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes * classes)
+    return cells.astype(np.int64).reshape(classes, classes)
 
 
 def divide(numerators: Counts, denominators: Counts) -> tuple[float, ...]:

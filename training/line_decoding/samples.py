@@ -6,11 +6,8 @@ the signs, searching for the true text alone (forced alignment, by which speech 
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +15,6 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from app.inference.session import Model
 from app.repository.manifest import read_version
@@ -34,6 +30,7 @@ from training.evaluation.pages import LAYOUTS
 from training.line_decoding.documents import KnownDocument, of_page, of_sheet, photographs, segmented
 from training.line_decoding.fitting import FIRST_WEIGHTS
 from training.line_decoding.written_lines import HARD, NOTHING, Box, WrittenSign, write_line
+from training.processes import run_in_processes
 from training.synthesis.glyphs import Sources
 
 LABELS = {text or NOTHING: place for place, (_, text) in enumerate(SIGNS)}
@@ -65,21 +62,14 @@ def written_samples(data_dir: Path | None, lines: int, seed: int) -> Samples:
 
     Raises `PackageError` if fonts cannot be downloaded.
     """
-    task = functools.partial(task_of_lines, data_dir, seed)
-    return in_parallel(task, lines // LINES_OF_A_TASK, f"writing {LINES_OF_A_TASK} lines")
+    tasks = [(data_dir, seed, task) for task in range(max(1, lines // LINES_OF_A_TASK))]
+    return join(run_in_processes(task_of_lines, tasks, title="writing lines", unit=f"{LINES_OF_A_TASK} lines"))
 
 
 def aligned_samples(data_dir: Path | None, version: Path, network: Path, pages: int, seed: int) -> Samples:
     """Of pages of MNIST's training digits, and of photographs of written lines; `version` and `network` align them."""
-    task = functools.partial(task_of_pages, data_dir, version, network, seed)
-    return in_parallel(task, pages // PAGES_OF_A_TASK, f"aligning {PAGES_OF_A_TASK} pages")
-
-
-def in_parallel(task: Callable[[int], Samples], count: int, name: str) -> Samples:
-    context = multiprocessing.get_context("spawn")  # a forked process would inherit the locks of other threads
-    tasks = range(max(1, count))
-    with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), context) as pool:
-        return join(list(tqdm(pool.map(task, tasks), name, len(tasks), unit="task")))
+    tasks = [(data_dir, version, network, seed, task) for task in range(max(1, pages // PAGES_OF_A_TASK))]
+    return join(run_in_processes(task_of_pages, tasks, title="aligning pages", unit=f"{PAGES_OF_A_TASK} pages"))
 
 
 def task_of_lines(data_dir: Path | None, seed: int, task: int) -> Samples:

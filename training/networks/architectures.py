@@ -1,19 +1,24 @@
-"""The architectures, by name: each maps `image` uint8 (batch, 28, 28) to logits float32 (batch, 10), or (batch, 11)."""
+"""The architectures, by name: each maps `image` uint8 (batch, 28, 28) to logits float32 (batch, outputs).
+
+To add one, write its function and put it into the table at the end: the command line, training, export and model card
+take it from there. Keras is imported where a network is built, so that the command line can list them at once.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import keras
 import numpy as np
-from keras import layers, ops
 from numpy.typing import NDArray
 
-from app.arrays import Images
-from training.config import Options
+from app.arrays import CLASSES, Images
+from training.config import Options, TrainConfig
+
+if TYPE_CHECKING:
+    import keras
 
 MLP_PARAMETERS = 111_146  # 784*128+128 + 128*64+64 + 64*32+32 + 32*10+10
 
@@ -31,31 +36,41 @@ class Standardisation:
         return cls(flat.mean(axis=0), flat.std(axis=0))
 
     def layer(self) -> keras.layers.Layer:
+        from keras import layers
+
         # 67 of MNIST's pixels never vary: a scale of zero leaves them at zero, on any picture.
         scale = np.divide(1, self.deviation, out=np.zeros_like(self.deviation), where=self.deviation > 0)
         # Rescaling instead of Normalization, whose tensors the export would turn into inputs of the graph.
         return layers.Rescaling(scale.tolist(), (-self.mean * scale).tolist(), name="standardise")
 
 
-def mlp(options: Options, standardisation: Standardisation | None = None) -> keras.Model:
+def mlp(options: Options, standardisation: Standardisation | None = None, outputs: int = CLASSES) -> keras.Model:
     """The textbook's network: dense layers of 128, 64, 32 and 10 units on the flattened image; 111,146 parameters."""
+    import keras
+    from keras import layers, ops
+
     image = keras.Input((28, 28), dtype="uint8", name="image")
     # ops.reshape instead of Flatten, which is exported as seven nodes instead of one.
     x = ops.reshape(layers.Rescaling(1 / 255)(image), (-1, 784))
     if standardisation:
         x = standardisation.layer()(x)
     for units in (128, 64, 32):
-        x = layers.Dense(units, kernel_regularizer=_l2(options), use_bias=True)(x)
+        x = layers.Dense(units, kernel_regularizer=_l2(options), use_bias=not options.batch_normalization)(x)
         x = _activate(x, options)
         x = layers.Dropout(options.dropout)(x) if options.dropout else x
-    return keras.Model(image, _logits(x, options), name="mlp")
+    return keras.Model(image, _logits(x, options, outputs), name="mlp")
 
 
-def cnn(options: Options, standardisation: Standardisation | None = None, *, width: int = 1) -> keras.Model:
+def cnn(
+    options: Options, standardisation: Standardisation | None = None, outputs: int = CLASSES, *, width: int = 1
+) -> keras.Model:
     """A small convolutional network; at width 1, 5.9 million multiply-adds an image and under 1 MB as float32.
 
     Raises `ValueError` for a standardisation.
     """
+    import keras
+    from keras import layers, ops
+
     if standardisation:
         raise ValueError("standardisation is for the mlp; the cnn has batch normalisation instead")
     image = keras.Input((28, 28), dtype="uint8", name="image")
@@ -68,34 +83,58 @@ def cnn(options: Options, standardisation: Standardisation | None = None, *, wid
     x = _activate(_convolve(x, 80 * width, 3, "valid", options), options)  # -> 5 x 5
     x = _activate(_convolve(x, 128 * width, 3, "valid", options), options)  # -> 3 x 3
     x = ops.reshape(x, (-1, 9 * 128 * width))
-    return keras.Model(image, _logits(x, options), name="cnn")
-
-
-Architecture = Callable[[Options, Standardisation | None], keras.Model]
-ARCHITECTURES: dict[str, Architecture] = {
-    "mlp": mlp,
-    "cnn": cnn,
-    "cnn-wide": functools.partial(cnn, width=2),  # four times the work: for teachers, which are not served
-}
+    return keras.Model(image, _logits(x, options, outputs), name="cnn")
 
 
 def _convolve(x: Any, filters: int, size: int, padding: str, options: Options) -> Any:
+    from keras import layers
+
     bias = not options.batch_normalization
     return layers.Conv2D(filters, size, padding=padding, use_bias=bias, kernel_regularizer=_l2(options))(x)
 
 
 def _activate(x: Any, options: Options) -> Any:
+    from keras import layers
+
     if options.batch_normalization:
         x = layers.BatchNormalization()(x)
     return layers.Activation(options.activation)(x)
 
 
-def _logits(x: Any, options: Options) -> Any:
+def _logits(x: Any, options: Options, outputs: int) -> Any:
+    from keras import layers
+
     if options.dropout:
         x = layers.Dropout(options.dropout)(x)
     # float32 whatever the precision policy: logits in half precision are too coarse for calibration.
-    return layers.Dense(11 if options.rejects else 10, dtype="float32", name="logits")(x)
+    return layers.Dense(outputs, dtype="float32", name="logits")(x)
 
 
 def _l2(options: Options) -> Any:
+    import keras
+
     return keras.regularizers.L2(options.l2) if options.l2 else None
+
+
+# --- the table ---
+
+
+class Architecture(NamedTuple):
+    build: Callable[[Options, Standardisation | None, int], keras.Model]  # the last one is the number of logits
+    description: str  # in the model card: "Reads one handwritten digit: ... as an ONNX graph."
+    standardises: bool = False  # whether it takes a standardisation
+
+
+ARCHITECTURES = {
+    "mlp": Architecture(mlp, "a fully connected network (128-64-32)", standardises=True),
+    "cnn": Architecture(cnn, "a small convolutional network"),
+    # Four times the work: for teachers, which are not served.
+    "cnn-wide": Architecture(
+        functools.partial(cnn, width=2), "a convolutional network, twice as wide as the small one"
+    ),
+}
+
+
+def build_network(config: TrainConfig, standardisation: Standardisation | None = None) -> keras.Model:
+    """The untrained network of a configuration."""
+    return ARCHITECTURES[config.arch].build(config.options, standardisation, config.outputs)

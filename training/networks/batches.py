@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def make_batches(config: TrainConfig, data: Split, epoch: int, worker: TrainingW
     Raises `DataError` if the synthetic dataset is missing.
     """
     if config.bank:
-        return SyntheticBatches.load(config, epoch)
+        return SyntheticBatches.load(config, epoch, worker)
     return DigitBatches(data.train, config, epoch, worker)
 
 
@@ -39,7 +38,8 @@ class DigitBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships 
     """MNIST's training digits, shuffled and distorted anew each epoch, by threads beside the training step.
 
     Each batch has a generator seeded by (seed, epoch, batch), so neither the order in which threads finish nor a
-    resumed run changes what the network sees. Each worker gets an equal share of the same order.
+    resumed run changes what the network sees. Each worker gets its share of every batch. The digits that are left
+    after the last whole batch of an epoch are not seen in it: all steps are equally large, for one worker and for many.
     """
 
     def __init__(
@@ -53,24 +53,21 @@ class DigitBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships 
         self.order = self._shuffle()
 
     def _shuffle(self) -> NDArray[np.intp]:
-        order = np.random.default_rng((self.config.seed, self.epoch)).permutation(len(self.digits))
-        share = len(order) // self.worker.count  # exactly equal, or one would wait forever for the others' gradients
-        return order[self.worker.index :: self.worker.count][:share]
+        return np.random.default_rng((self.config.seed, self.epoch)).permutation(len(self.digits))
 
     def __len__(self) -> int:
-        return math.ceil(len(self.order) / self.config.batch_size)
+        return len(self.order) // self.config.batch_size
 
     def __getitem__(self, index: int) -> Batch:
         size = self.config.batch_size
         digits = self.digits[self.order[index * size : (index + 1) * size]]
         images = digits.images
         if self.config.distortion is not None:
-            number = index * self.worker.count + self.worker.index  # among all workers' batches
-            images = distort(images, self.config.distortion, self._generator(number))
-        return images, one_hot(digits)
+            images = distort(images, self.config.distortion, self._generator(index))
+        return self.worker.share(images), self.worker.share(one_hot(digits, self.config.outputs))
 
-    def _generator(self, number: int) -> np.random.Generator:
-        return np.random.default_rng((self.config.seed, self.epoch, number))
+    def _generator(self, index: int) -> np.random.Generator:
+        return np.random.default_rng((self.config.seed, self.epoch, index))
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
@@ -80,21 +77,29 @@ class DigitBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships 
 class SyntheticBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
     """A share of each kind of the synthetic dataset in every batch; other images each epoch, slightly shifted."""
 
-    def __init__(self, kinds: Sequence[Examples], sizes: Sequence[int], config: TrainConfig, epoch: int = 0) -> None:
-        """`sizes` holds the number of images of each kind in a batch."""
+    def __init__(
+        self,
+        kinds: Sequence[Examples],
+        sizes: Sequence[int],
+        config: TrainConfig,
+        epoch: int = 0,
+        worker: TrainingWorker = SINGLE_WORKER,
+    ) -> None:
+        """`sizes` holds the number of images of each kind in a batch. Each worker gets its share of every batch."""
         super().__init__(workers=1, max_queue_size=QUEUE_SIZE)
         self.kinds = kinds
         self.sizes = sizes
         self.config = config
         self.epoch = epoch
+        self.worker = worker
 
     @classmethod
-    def load(cls, config: TrainConfig, epoch: int) -> SyntheticBatches:
+    def load(cls, config: TrainConfig, epoch: int, worker: TrainingWorker = SINGLE_WORKER) -> SyntheticBatches:
         """Raises `DataError` if a kind is missing."""
-        shares = {kind: float(share) for kind, _, share in (part.partition(":") for part in config.bank_parts)}
+        shares = config.bank_shares()
         ends = np.cumsum([0, *shares.values()]) / sum(shares.values()) * config.batch_size
         sizes = np.diff(np.rint(ends).astype(int)).tolist()
-        return cls([load_examples(Path(config.bank), kind) for kind in shares], sizes, config, epoch)
+        return cls([load_examples(Path(config.bank), kind) for kind in shares], sizes, config, epoch, worker)
 
     def __len__(self) -> int:
         return self.config.epoch_size // self.config.batch_size
@@ -104,8 +109,8 @@ class SyntheticBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras sh
         images = np.concatenate([part.images for part in parts])
         targets = np.concatenate([part.targets for part in parts])
         rng = np.random.default_rng((self.config.seed, self.epoch, index))
-        classes = 11 if self.config.options.rejects else 10
-        return shift_randomly(images, self.config.moved, rng), normalize_rows(targets[:, :classes])
+        images = shift_randomly(images, self.config.moved, rng)
+        return self.worker.share(images), self.worker.share(normalize_rows(targets[:, : self.config.outputs]))
 
     def _choose(self, kind: int, index: int) -> NDArray[np.intp]:
         """All images of a kind come once before any comes again, except a remainder that does not fill a batch."""

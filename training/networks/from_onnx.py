@@ -6,7 +6,6 @@ on given images, so that it computes the same as the graph and normalises again 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +15,10 @@ import onnx
 from numpy.typing import NDArray
 
 from app.arrays import Images
-from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE
-from training.config import TrainConfig
+from app.repository.manifest import GRAPH_FILE
 from training.errors import DataError
-from training.networks.architectures import ARCHITECTURES
+from training.networks.architectures import build_network
+from training.networks.sources import source_config
 
 Weights = NDArray[np.float32]
 
@@ -44,10 +43,10 @@ def model_from_version(version: Path, images: Images) -> keras.Model:
     `images` (n, 28, 28) are what the statistics are measured on: some thousands like those it will be trained on.
     Raises `DataError` if the version standardises its pixels or has another architecture than the code.
     """
-    config = TrainConfig.from_dict(json.loads((version / MANIFEST_FILE).read_text())["config"])
+    config = source_config(version)
     if config.standardise:
         raise DataError(f"{version} standardises its pixels, so training cannot start from it: name a run instead")
-    model = ARCHITECTURES[config.arch](config.options, None)
+    model = build_network(config)
     layers = layers_of_type(model, keras.layers.Conv2D, keras.layers.Dense)
     products = find_products(onnx.load(version / GRAPH_FILE).graph)
     if [product.kernel.shape for product in products] != [tuple(layer.kernel.shape) for layer in layers]:

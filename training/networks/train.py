@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,20 +15,32 @@ import tensorflow as tf
 from app.repository.manifest import MANIFEST_FILE
 from training.config import TrainConfig
 from training.datasets.mnist import Digits, Split
-from training.errors import DataError
-from training.networks.architectures import ARCHITECTURES, Standardisation
+from training.distillation.synthetic_dataset import describe
+from training.errors import ConfigError, DataError, TrainingError
+from training.files import atomic_path
+from training.networks.architectures import Standardisation, build_network
 from training.networks.batches import make_batches, one_hot
-from training.networks.distribute import SINGLE_WORKER, TrainingWorker, share_gradients
+from training.networks.checks import check_training
+from training.networks.distribute import SINGLE_WORKER, TrainingWorker, synchronise_normalisation, work_together
 from training.networks.from_onnx import model_from_version
 from training.runs import (
-    CHECKPOINT_FILE,
-    HISTORY_FILE,
+    DATA_FILE,
     LOGS_FOLDER,
     MODEL_FILE,
+    STAGED_FILE,
+    WORKER_FOLDER,
+    Row,
+    check_archive,
+    checkpoint,
+    commit_checkpoint,
     completed_epochs,
-    delete_results,
+    is_complete,
+    open_run,
+    read_data,
     read_history,
-    write_config,
+    validation_losses,
+    write_history,
+    write_json,
 )
 
 VALIDATION_BATCH_SIZE = 500  # images
@@ -34,29 +50,34 @@ STATISTICS_BATCHES = 8  # whose statistics the batch normalisation of a publishe
 def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, verbose: str = "auto") -> keras.Model:
     """Trains by `config`, writes the run folder `run`, and returns the model of the epoch that the config keeps.
 
-    Of several workers the first writes `run`, every other one a folder worker-N in it. Raises `DataError` if the
-    synthetic dataset, or the run or version to start from, is missing.
+    Of several workers the first writes `run`, every other one a folder worker-N in it. Raises `ConfigError` if the
+    settings contradict each other or the run that is resumed, `RunError` if a run that is not resumed would overwrite
+    one, `DataError` if the synthetic dataset, or the run or version to start from, is missing or damaged.
     """
+    check_training(config, data)
     worker = join_workers(config)
     keras.utils.set_random_seed(config.seed)
     set_precision(config)
     run = run_folder(run, worker)
-    epoch = open_run(run, config, resume=resume)
-    batches = make_batches(config, data, epoch, worker)
-    model = prepare_model(config, data.train, batches, run if epoch else None)
-    if worker.count > 1:
-        share_gradients(model, worker)
-    model.fit(
-        batches,
-        epochs=config.epochs,
-        initial_epoch=epoch,
-        validation_data=(data.validation.images, one_hot(data.validation, model.output_shape[-1])),
-        validation_batch_size=VALIDATION_BATCH_SIZE,
-        callbacks=callbacks(config, run),
-        verbose=verbose,
-    )
-    trained: keras.Model = keras.models.load_model(run / MODEL_FILE)
-    return trained
+    with open_run(run, config, resume=resume) as epoch:
+        worker.check_epoch(epoch)
+        record_data(run, describe_data(config, data))
+        if not is_complete(config, validation_losses(read_history(run))):
+            batches = make_batches(config, data, epoch, worker)
+            model = prepare_model(config, data.train, batches, run if epoch else None)
+            work_together(model, worker)
+            with errors_in_one_line():
+                model.fit(
+                    batches,
+                    epochs=config.epochs,
+                    initial_epoch=epoch,
+                    validation_data=(data.validation.images, one_hot(data.validation, config.outputs)),
+                    validation_batch_size=VALIDATION_BATCH_SIZE,
+                    callbacks=callbacks(config, run),
+                    shuffle=False,  # Keras would mix the batches by random numbers that a resumed run does not have
+                    verbose=verbose,
+                )
+    return load_saved(run / MODEL_FILE)
 
 
 # --- the steps, in this order ---
@@ -74,16 +95,23 @@ def set_precision(config: TrainConfig) -> None:
 
 
 def run_folder(run: Path, worker: TrainingWorker) -> Path:
-    return run / f"worker-{worker.index}" if worker.index else run
+    return run / f"{WORKER_FOLDER}{worker.index}" if worker.index else run
 
 
-def open_run(run: Path, config: TrainConfig, *, resume: bool) -> int:
-    """Writes the config, and returns the epoch to start with: 0, unless a run is resumed."""
-    epoch = completed_epochs(run) if resume else 0
-    if epoch == 0:
-        delete_results(run)
-    write_config(run, config)
-    return epoch
+def describe_data(config: TrainConfig, data: Split) -> dict[str, Any]:
+    """The sizes of MNIST's parts, and what the synthetic dataset holds if the run learns from one."""
+    split = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
+    return {"split": split, **({"bank": describe(Path(config.bank))} if config.bank else {})}
+
+
+def record_data(run: Path, description: dict[str, Any]) -> None:
+    """Raises `DataError` if the run that is resumed has learnt from other data."""
+    if completed_epochs(run) and read_data(run) != description:
+        raise DataError(
+            f"the data is no longer that of {run / DATA_FILE}: restore it, or start a new run from this one with "
+            f"--start-from {run} --out FOLDER"
+        )
+    write_json(run / DATA_FILE, description)
 
 
 def prepare_model(
@@ -91,12 +119,22 @@ def prepare_model(
 ) -> keras.Model:
     """The compiled model: of the run to resume, or new with random weights or those of `start_from`."""
     with strategy(config).scope():
-        if resumed:
-            return keras.models.load_model(resumed / CHECKPOINT_FILE)
+        newest = checkpoint(resumed) if resumed else None
+        if newest:
+            return load_saved(newest, compiled=True)
         model = build(config, digits, steps_per_epoch=len(batches))
         if config.start_from:
             model.set_weights(load_trained(Path(config.start_from), batches).get_weights())
         return model
+
+
+@contextlib.contextmanager
+def errors_in_one_line() -> Iterator[None]:
+    """Raises `TrainingError` for TensorFlow's errors, such as too little memory on a GPU."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise TrainingError(f"TensorFlow: {(error.message.splitlines() or ['unknown error'])[0]}") from error
 
 
 # --- what the steps are made of ---
@@ -110,7 +148,9 @@ def strategy(config: TrainConfig) -> tf.distribute.Strategy:
 def build(config: TrainConfig, digits: Digits, steps_per_epoch: int) -> keras.Model:
     """The compiled, untrained model. `digits` are used for the pixels' mean and deviation only."""
     standardisation = Standardisation.of(digits.images) if config.standardise else None
-    model = ARCHITECTURES[config.arch](config.options, standardisation)
+    model = build_network(config, standardisation)
+    if config.distribute == "mirrored":
+        synchronise_normalisation(model)
     model.compile(
         optimizer=optimizer(config, steps_per_epoch),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
@@ -129,7 +169,17 @@ def load_trained(source: Path, batches: keras.utils.PyDataset) -> keras.Model:
         return model_from_version(source, np.concatenate([batches[index][0] for index in range(count)]))
     if not (source / MODEL_FILE).exists():
         raise DataError(f"{source} is neither a run nor a version to start from: no {MODEL_FILE}, no {MANIFEST_FILE}")
-    return keras.models.load_model(source / MODEL_FILE, compile=False)
+    return load_saved(source / MODEL_FILE)
+
+
+def load_saved(path: Path, *, compiled: bool = False) -> keras.Model:
+    """Raises `DataError` if the file is damaged."""
+    check_archive(path)
+    try:
+        return keras.models.load_model(path, compile=compiled)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path} is not a model that this version of Keras can load: {reason}") from error
 
 
 def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
@@ -146,20 +196,55 @@ def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Opt
 
 
 def callbacks(config: TrainConfig, run: Path) -> list[keras.callbacks.Callback]:
-    """The order matters: the checkpoint saves the raw weights, then the averaged ones are swapped in and evaluated."""
-    history = read_history(run)
-    best = min((float(row["val_loss"]) for row in history), default=None)
+    """The order matters: the checkpoint has the raw weights, then the averaged ones are swapped in and kept."""
     average = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if config.ema_momentum else []
     return [
-        keras.callbacks.ModelCheckpoint(str(run / CHECKPOINT_FILE)),
+        DropoutSeeds(config.seed),
+        keras.callbacks.ModelCheckpoint(str(run / STAGED_FILE)),
         *average,
-        keras.callbacks.ModelCheckpoint(
-            str(run / MODEL_FILE),
-            monitor="val_loss",
-            save_best_only=config.keep == "best",
-            initial_value_threshold=best,
-        ),
-        keras.callbacks.EarlyStopping(monitor="val_loss", patience=config.patience, baseline=best),
-        keras.callbacks.CSVLogger(str(run / HISTORY_FILE), append=bool(history)),
         keras.callbacks.TensorBoard(str(run / LOGS_FOLDER), write_graph=False),
+        EpochWriter(config, run),
     ]
+
+
+class DropoutSeeds(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+    """Makes dropout a function of the seed and the epoch: Keras does not save the state of its random numbers."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        for number, layer in enumerate(self.model.layers):
+            if isinstance(layer, keras.layers.Dropout) and layer.rate:
+                seeds = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
+                layer.seed_generator.state.assign(seeds >> 1)  # TensorFlow's are signed
+
+
+class EpochWriter(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+    """Writes what an epoch leaves in the run folder, and ends the training when it is complete.
+
+    All that it decides follows from the history, so that a resumed run decides as an unbroken one does.
+    """
+
+    def __init__(self, config: TrainConfig, run: Path) -> None:
+        super().__init__()
+        self.config = config
+        self.run = run
+        self.history: list[Row] = read_history(run)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        row = {"epoch": str(epoch), **{name: str(float(value)) for name, value in sorted((logs or {}).items())}}
+        losses = validation_losses([*self.history, row])
+        if not math.isfinite(losses[-1]):
+            raise ConfigError(
+                f"the validation loss of epoch {epoch} is {losses[-1]}: train with a lower --learning-rate in a new "
+                "folder; epochs before it are kept"
+            )
+        if self.config.keep == "last" or losses[-1] < min(losses[:-1], default=math.inf):
+            with atomic_path(self.run / MODEL_FILE) as part:
+                self.model.save(part)
+        self.history.append(row)
+        write_history(self.run, self.history)
+        commit_checkpoint(self.run, len(self.history))
+        self.model.stop_training = is_complete(self.config, losses)

@@ -10,7 +10,6 @@ increasing inference time, 2022.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,10 +18,12 @@ import numpy as np
 from tqdm import tqdm
 
 from training.datasets.mnist import Split
+from training.files import atomic_path
 from training.networks.batches import make_batches
 from training.networks.distribute import SINGLE_WORKER
+from training.networks.sources import check_average
 from training.networks.train import load_trained
-from training.runs import HISTORY_FILE, MODEL_FILE, read_config, write_config
+from training.runs import DATA_FILE, MODEL_FILE, open_run, read_data, read_history, write_history, write_json
 
 STATISTICS_BATCHES = 250
 STATISTICS_MOMENTUM = 0.97  # of the statistics' moving mean: about the last hundred batches count
@@ -31,18 +32,21 @@ STATISTICS_MOMENTUM = 0.97  # of the statistics' moving mean: about the last hun
 def average_weights(runs: Sequence[Path], data: Split, out: Path) -> keras.Model:
     """Writes the run folder `out`, with the last run's config and history, and returns its model.
 
-    The last of `runs` must be a run; the others may be published versions. Raises `DataError` if one is neither.
+    The last of `runs` must be a run; the others may be published versions. Raises `DataError` if one is neither,
+    `ConfigError` if their weights do not fit each other, `RunError` if `out` holds a run already.
     """
-    config = read_config(runs[-1])
-    batches = make_batches(config, data, 0, SINGLE_WORKER)
-    models = [load_trained(run, batches) for run in runs]
-    soup = models[-1]
-    weights = zip(*(model.get_weights() for model in models), strict=True)
-    soup.set_weights([np.mean(weight, axis=0) for weight in weights])
-    measure_statistics(soup, batches)
-    write_config(out, dataclasses.replace(config, mean_of=tuple(map(str, runs))))
-    shutil.copyfile(runs[-1] / HISTORY_FILE, out / HISTORY_FILE)
-    soup.save(out / MODEL_FILE)
+    config = check_average(runs, out)
+    with open_run(out, dataclasses.replace(config, mean_of=tuple(map(str, runs)))):
+        batches = make_batches(config, data, 0, SINGLE_WORKER)
+        models = [load_trained(run, batches) for run in runs]
+        soup = models[-1]
+        weights = zip(*(model.get_weights() for model in models), strict=True)
+        soup.set_weights([np.mean(weight, axis=0) for weight in weights])
+        measure_statistics(soup, batches)
+        write_json(out / DATA_FILE, read_data(runs[-1]))
+        write_history(out, read_history(runs[-1]))
+        with atomic_path(out / MODEL_FILE) as part:
+            soup.save(part)
     return soup
 
 

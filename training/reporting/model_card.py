@@ -10,23 +10,19 @@ from collections.abc import Sequence
 
 from training.config import Distortion, TrainConfig
 from training.evaluation.robustness import RobustnessResult
+from training.networks.architectures import ARCHITECTURES
 from training.reporting.contact_sheet import FILE as CONTACT_SHEET_FILE
 from training.reporting.results import RunResults, curves_note
 
-NETWORKS = {
-    "mlp": "a fully connected network (128-64-32)",
-    "cnn": "a small convolutional network",
-}
-
 OUTPUTS = """\
-- Output `probabilities`: float32 `[batch, 10]`, calibrated.
-- Output `logits`: float32 `[batch, 10]`, divided by the temperature {temperature:.3f}; `probabilities` is
+- Output `probabilities`: float32 `[batch, {classes}]`, calibrated.
+- Output `logits`: float32 `[batch, {classes}]`, divided by the temperature {temperature:.3f}; `probabilities` is
   their softmax."""
 OUTPUTS_WITH_NON_DIGITS = """\
-- Output `probabilities`: float32 `[batch, 10]`, calibrated. The remainder to 1 is the probability that the picture is
-  not a digit.
-- Output `logits`: float32 `[batch, 11]`, the last one for non-digits, divided by the temperature {temperature:.3f}. The
-  first ten values of their softmax are `probabilities`."""
+- Output `probabilities`: float32 `[batch, {classes}]`, calibrated. The remainder to 1 is the probability that the
+  picture is not a digit.
+- Output `logits`: float32 `[batch, {outputs}]`, the last one for non-digits, divided by the temperature
+  {temperature:.3f}. The first {classes} values of their softmax are `probabilities`."""
 
 DATA = """## Data
 
@@ -38,6 +34,7 @@ DATASET_PARTS = {
     "near": "the digits slightly distorted",
     "sent": "the digits slightly distorted, rendered as drawings of any size, and preprocessed as in serving",
     "digits": "the digits strongly distorted",
+    "validation": "pictures like those below, of the validation digits and of other fonts and photos",
     "pictures": "pictures of digits, letters, shapes, scribbles, textures, pieces of photos and several digits at\n"
     "  once: drawn with many pens, in fonts and on displays; on sheets, in forms and on photographs; small, cropped,\n"
     "  damaged or obscured; preprocessed as in serving",
@@ -68,14 +65,18 @@ def model_card(results: RunResults) -> str:
 
 
 def describe_model(results: RunResults) -> str:
-    outputs = OUTPUTS_WITH_NON_DIGITS if results.config.options.rejects else OUTPUTS
+    config = results.config
+    template = OUTPUTS_WITH_NON_DIGITS if config.options.rejects else OUTPUTS
+    outputs = template.format(
+        temperature=results.exported.temperature, classes=len(config.labels), outputs=config.outputs
+    )
     return f"""# {results.title}
 
-Reads one handwritten digit, 0 to 9: {NETWORKS[results.config.arch]} as an ONNX graph.
+Reads one handwritten digit, 0 to 9: {ARCHITECTURES[config.arch].description} as an ONNX graph.
 
 - Input `image`: uint8 `[batch, 28, 28]` in MNIST's geometry: 0 is paper, 255 is ink, the longer side of the digit is
   20 pixels, its centre of mass is in the middle. The graph scales the values itself.
-{outputs.format(temperature=results.exported.temperature)}
+{outputs}
 - A digit is accepted if its confidence is at least {results.exported.threshold}: 99.5 % of the validation digits
   reach that."""
 
@@ -83,7 +84,7 @@ Reads one handwritten digit, 0 to 9: {NETWORKS[results.config.arch]} as an ONNX 
 def describe_data(config: TrainConfig) -> str:
     if not config.bank:
         return DATA
-    parts = "\n".join(f"- {DATASET_PARTS[part.partition(':')[0]]}" for part in config.bank_parts)
+    parts = "\n".join(f"- {DATASET_PARTS.get(kind, f'the kind {kind}')}" for kind in config.bank_shares())
     return f"{DATA}\n\nThe synthetic dataset was made of the 55,000 digits and of fonts:\n\n{parts}\n\n{TARGETS}"
 
 
@@ -142,9 +143,10 @@ def describe_distortion(distortion: Distortion | None) -> str:
 
 def describe_accuracy(results: RunResults) -> str:
     evaluation = results.evaluation
+    rows = zip(results.config.labels, evaluation.precision, evaluation.recall, evaluation.confusion, strict=True)
     classes = "\n".join(
-        f"| {digit} | {percent(evaluation.precision[digit])} | {percent(evaluation.recall[digit])} | {sum(row):,} |"
-        for digit, row in enumerate(evaluation.confusion)
+        f"| {label} | {percent(precision)} | {percent(recall)} | {sum(row):,} |"
+        for label, precision, recall, row in rows
     )
     return f"""## Figures
 

@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from app.arrays import CLASSES
 from training.evaluation.metrics import Bin
 from training.reporting.results import RunResults, curves_note
 
@@ -95,7 +94,7 @@ def hide_first_epochs(axes: Axes, accuracies: dict[str, Series]) -> None:
 def confusion(results: RunResults) -> Figure:
     """The confusion matrix, its diagonal without colour so that the errors stand out."""
     matrix = np.array(results.evaluation.confusion)
-    errors = np.where(np.eye(CLASSES, dtype=bool), 0, matrix)
+    errors = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
     figure = Figure(figsize=(6.4, 6.2), layout="constrained")
     axes = figure.subplots()
     axes.imshow(errors, cmap="Oranges", vmin=0, vmax=max(4, 1.4 * errors.max()))
@@ -103,8 +102,8 @@ def confusion(results: RunResults) -> Figure:
         if matrix[row, col]:
             colour = GREY if row == col else "black"
             axes.text(col, row, f"{matrix[row, col]:,}", ha="center", va="center", color=colour, fontsize=9)
-    axes.set_xticks(range(CLASSES))
-    axes.set_yticks(range(CLASSES))
+    axes.set_xticks(range(len(matrix)), results.config.labels)
+    axes.set_yticks(range(len(matrix)), results.config.labels)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("predicted digit")
@@ -125,7 +124,8 @@ def misread(results: RunResults) -> Figure:
         axes.axis("off")
     for axes, i in zip(figure.axes, shown, strict=False):
         axes.imshow(results.digits.images[i], cmap="gray_r", vmin=0, vmax=255)
-        axes.set_title(f"{results.digits.labels[i]} read as {predicted[i]}\n{100 * confidences[i]:.0f} %", fontsize=9)
+        true, read = (results.config.labels[label] for label in (results.digits.labels[i], predicted[i]))
+        axes.set_title(f"{true} read as {read}\n{100 * confidences[i]:.0f} %", fontsize=9)
     count = f"all {len(errors)}" if len(shown) == len(errors) else f"{len(shown)} of {len(errors)}"
     title = f"{results.title}: {count} misread {results.data_name} digits, with the confidence of the wrong prediction"
     figure.suptitle(title)

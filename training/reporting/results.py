@@ -35,10 +35,12 @@ class RunResults:
 
 def evaluate_export(title: str, run: Path, exported: Export, data_name: str, digits: Digits) -> RunResults:
     """Predicts with the exported graph, in the class that serves it, and not with the Keras model."""
-    probabilities = run_in_batches(Model(exported.graph, device="cpu"), digits.images, BATCH_SIZE)
+    config = read_config(run)
+    model = Model(exported.graph, device="cpu", classes=len(config.labels))
+    probabilities = run_in_batches(model, digits.images, BATCH_SIZE)
     return RunResults(
         title=title,
-        config=read_config(run),
+        config=config,
         history=read_history(run),
         exported=exported,
         data_name=data_name,

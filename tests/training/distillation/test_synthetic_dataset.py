@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -11,12 +10,14 @@ from training.distillation.soft_targets import smooth_labels
 from training.distillation.synthetic_dataset import (
     Examples,
     Plan,
+    count_examples,
     describe,
     load_examples,
     load_validation,
     shard_path,
 )
 from training.errors import DataError
+from training.runs import write_json
 from training.synthesis.glyphs import NON_DIGIT
 
 
@@ -38,9 +39,36 @@ def test_an_empty_dataset_says_how_to_make_it(tmp_path: Path) -> None:
         load_examples(tmp_path, "digits")
 
 
-def test_a_description_names_the_teachers_by_digest_and_their_share(graph: Path) -> None:
-    plan = Plan((str(graph),), pictures=3)
-    contents = describe(dataclasses.replace(plan, judged=0))
+def test_a_description_counts_the_images_that_are_there_and_names_the_teachers_by_digest(
+    graph: Path, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "plan.json", Plan((str(graph),), pictures=150, judged=0).making())
+    for number in range(2):
+        save_shard(tmp_path, "pictures", number, size=30, label=1)
+    contents = describe(tmp_path)
+    assert contents["pictures"] == 60
+    assert "slightly_distorted_digits" not in contents
     assert contents["teachers"] == [hashlib.sha256(graph.read_bytes()).hexdigest()]
     assert contents["judged_share"] == 0
-    assert contents["pictures"] == 15_000
+
+
+def test_shards_are_not_described_without_the_plan_that_made_them(tmp_path: Path) -> None:
+    save_shard(tmp_path, "pictures", 0, size=3, label=1)
+    with pytest.raises(DataError, match="how it was made"):
+        describe(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"not a shard"])
+def test_a_damaged_shard_is_named(tmp_path: Path, content: bytes) -> None:
+    save_shard(tmp_path, "near", 0, size=3, label=1)
+    shard_path(tmp_path, "near", 1).write_bytes(content)
+    with pytest.raises(DataError, match=r"near-001.npz is damaged"):
+        load_examples(tmp_path, "near")
+
+
+def test_a_shard_that_lost_its_end_is_named(tmp_path: Path) -> None:
+    save_shard(tmp_path, "near", 0, size=300, label=1)
+    path = shard_path(tmp_path, "near", 0)
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(DataError, match=r"near-000.npz is damaged"):
+        count_examples(tmp_path, "near")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from training.datasets.mnist import Split
 from training.distillation import workers
 from training.distillation.synthetic_dataset import Plan, load_examples
 from training.errors import DataError
+from training.files import write_atomically
 
 
 def test_a_missing_shard_alone_is_made(
@@ -27,3 +29,19 @@ def test_a_missing_teacher_is_named_with_three_ways_to_get_one(tmp_path: Path) -
     for way in ("git show <revision>:models/digits/5/model.onnx", "--teachers", "--preset digits-teacher"):
         assert way in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_shards_of_another_plan_are_neither_kept_nor_replaced(tmp_path: Path, graph: Path) -> None:
+    write_atomically(json.dumps(Plan((str(graph),), judged=0).making()), tmp_path / "plan.json")
+    (tmp_path / "near-000.npz").write_bytes(b"a shard")
+    with pytest.raises(DataError, match=r"judged_share is 0, not 0\.5"):
+        workers.make_dataset(tmp_path, Plan((str(graph),)))
+    assert (tmp_path / "near-000.npz").read_bytes() == b"a shard"
+
+
+def test_a_dataset_that_is_complete_is_left_as_it_is(tmp_path: Path, graph: Path) -> None:
+    plan = Plan((str(graph),), digits=0, near=1, sent=0, plain=0, pictures=0, validation=0)
+    write_atomically(json.dumps(plan.making()), tmp_path / "plan.json")
+    (tmp_path / "near-000.npz").write_bytes(b"a shard")
+    workers.make_dataset(tmp_path, plan)
+    assert (tmp_path / "near-000.npz").read_bytes() == b"a shard"

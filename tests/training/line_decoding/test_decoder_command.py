@@ -24,7 +24,7 @@ def test_it_writes_what_the_service_loads(
     few = Sources(data.train, sources.fonts, ())
     monkeypatch.setattr(samples, "training_sources", lambda _: few)
     monkeypatch.setattr(samples, "line_sources", lambda _: few)
-    monkeypatch.setattr(samples, "in_parallel", lambda task, *_: task(0))
+    monkeypatch.setattr(samples, "run_in_processes", lambda job, tasks, **_: [job(*tasks[0])])
     monkeypatch.setattr(samples, "LINES_OF_A_TASK", 30)
     monkeypatch.setattr(samples, "PAGES_OF_A_TASK", 6)
     monkeypatch.setattr(__main__, "load_mnist", lambda _: data)

@@ -37,7 +37,7 @@ def test_the_cnn_is_under_a_megabyte_as_float32() -> None:
 def test_every_option_builds_a_network_from_images_to_ten_logits(
     arch: str, options: Options, test_digits: Digits
 ) -> None:
-    model = ARCHITECTURES[arch](options, None)
+    model = ARCHITECTURES[arch].build(options, None, 10)
     logits = model(test_digits.images[:3]).numpy()
     assert logits.shape == (3, 10)
     assert logits.dtype == np.float32

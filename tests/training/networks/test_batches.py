@@ -38,10 +38,17 @@ def test_an_epoch_shows_every_digit_once(data: Split, config: TrainConfig) -> No
     assert np.array_equal(targets.sum(axis=0), np.bincount(data.train.labels, minlength=10))
 
 
-def test_workers_share_the_digits_without_overlap_in_equal_parts(data: Split, config: TrainConfig) -> None:
-    orders = [DigitBatches(data.train, config, worker=TrainingWorker(index, 3)).order for index in range(3)]
-    assert [len(order) for order in orders] == [666, 666, 666]
-    assert len(np.unique(np.concatenate(orders))) == 3 * 666
+def test_digits_that_do_not_fill_a_batch_come_in_another_epoch(data: Split, config: TrainConfig) -> None:
+    batches = DigitBatches(data.train[:120], config)
+    assert [len(batches[index][0]) for index in range(len(batches))] == [50, 50]
+
+
+def test_workers_share_each_batch_of_one_process_without_overlap(data: Split, config: TrainConfig) -> None:
+    images, targets = DigitBatches(data.train, config)[3]
+    shares = [DigitBatches(data.train, config, worker=TrainingWorker(index, 5))[3] for index in range(5)]
+    for index, (share, share_targets) in enumerate(shares):
+        assert np.array_equal(share, images[index::5])
+        assert np.array_equal(share_targets, targets[index::5])
 
 
 # --- the synthetic dataset ---
@@ -83,6 +90,14 @@ def test_a_network_learns_targets_of_the_classes_it_has(rejects: bool) -> None:
     targets = SyntheticBatches([numbered_examples(30)], [10], config)[0][1]
     assert targets.shape == (10, 11 if rejects else 10)
     assert np.abs(targets.sum(axis=1, dtype=np.float64) - 1).max() < 1e-6
+
+
+def test_workers_share_each_batch_of_the_synthetic_dataset() -> None:
+    kinds, sizes = [numbered_examples(130)], [10]
+    images, _ = SyntheticBatches(kinds, sizes, CONFIG)[2]
+    shares = [SyntheticBatches(kinds, sizes, CONFIG, worker=TrainingWorker(index, 2))[2][0] for index in range(2)]
+    assert np.array_equal(shares[0], images[::2])
+    assert np.array_equal(shares[1], images[1::2])
 
 
 def test_images_shift_by_a_pixel_at_most() -> None:

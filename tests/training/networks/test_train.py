@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
+import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from training.config import PRESETS, TrainConfig
+import training.networks.train
+from training.config import PRESETS, Options, TrainConfig
 from training.datasets.mnist import Split
+from training.errors import ConfigError, DataError
 from training.networks.batches import one_hot
 from training.networks.train import train
-from training.runs import completed_epochs, read_history
+from training.runs import commit_checkpoint, completed_epochs, read_history, write_history
 
 
 def validation_loss(run: Path, data: Split) -> float:
@@ -60,24 +65,73 @@ def test_a_run_may_start_with_the_weights_of_another(
     assert np.allclose(before, after, atol=1e-5)
 
 
-def test_a_resumed_run_continues_where_it_ended(config: TrainConfig, data: Split, tmp_path: Path) -> None:
-    train(config, data, tmp_path, verbose="0")
-    loss_before = float(read_history(tmp_path)[-1]["val_loss"])
-    longer = dataclasses.replace(config, epochs=4)
-    assert completed_epochs(tmp_path) == 2
-    train(longer, data, tmp_path, resume=True, verbose="0")
-    history = read_history(tmp_path)
-    assert [row["epoch"] for row in history] == ["0", "1", "2", "3"]
-    assert completed_epochs(tmp_path) == len(history)
-    assert float(history[2]["val_loss"]) < loss_before
-
-
-def test_a_run_that_is_not_resumed_deletes_the_one_before(config: TrainConfig, data: Split, tmp_path: Path) -> None:
-    short = dataclasses.replace(config, epochs=1)
+def test_a_run_stopped_within_an_epoch_ends_as_one_that_was_not(
+    config: TrainConfig, data: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal to the last bit, with dropout, batch normalisation and averaged weights; its history is the same."""
     small = dataclasses.replace(data, train=data.train[:200])
-    for _ in range(2):
-        train(short, small, tmp_path, verbose="0")
-    assert len(read_history(tmp_path)) == 1
+    options = Options(batch_normalization=True, dropout=0.2)
+    longer = dataclasses.replace(config, epochs=3, keep="last", options=options)
+    unbroken = train(longer, small, tmp_path / "unbroken", verbose="0")
+
+    def stop_in_the_third_epoch(run: Path, epochs: int) -> None:
+        if epochs == 3:
+            raise KeyboardInterrupt
+        commit_checkpoint(run, epochs)
+
+    monkeypatch.setattr(training.networks.train, "commit_checkpoint", stop_in_the_third_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        train(longer, small, tmp_path / "broken", verbose="0")
+    monkeypatch.undo()
+    assert len(read_history(tmp_path / "broken")) == 3
+    assert completed_epochs(tmp_path / "broken") == 2
+    resumed = train(longer, small, tmp_path / "broken", resume=True, verbose="0")
+    histories = [(tmp_path / run / "history.csv").read_text() for run in ("unbroken", "broken")]
+    assert histories[0] == histories[1]
+    for a, b in zip(unbroken.get_weights(), resumed.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_resuming_a_complete_run_changes_nothing(config: TrainConfig, run: Path, data: Split, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    before = (copy / "checkpoint-0002.keras").read_bytes()
+    train(config, data, copy, resume=True, verbose="0")
+    assert (copy / "checkpoint-0002.keras").read_bytes() == before
+    assert len(read_history(copy)) == 2
+
+
+def test_a_run_is_not_resumed_on_other_data(config: TrainConfig, run: Path, data: Split, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    with pytest.raises(DataError, match="no longer"):
+        train(config, dataclasses.replace(data, train=data.train[:1000]), copy, resume=True, verbose="0")
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_was_before(
+    config: TrainConfig, data: Split, tmp_path: Path
+) -> None:
+    exploding = dataclasses.replace(config, learning_rate=1e30, schedule="constant")
+    with pytest.raises(ConfigError, match="lower --learning-rate"):
+        train(exploding, dataclasses.replace(data, train=data.train[:200]), tmp_path, verbose="0")
+    assert not list(tmp_path.glob("[!.]*.keras"))  # neither a model nor a checkpoint
+
+
+def test_a_full_disk_ends_the_run_at_the_last_whole_epoch(
+    config: TrainConfig, data: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = dataclasses.replace(data, train=data.train[:100])
+
+    def full_disk(run: Path, rows: list[dict[str, str]]) -> None:
+        if len(rows) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_history(run, rows)
+
+    monkeypatch.setattr(training.networks.train, "write_history", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        train(config, small, tmp_path, verbose="0")
+    monkeypatch.undo()
+    assert (len(read_history(tmp_path)), completed_epochs(tmp_path)) == (1, 1)
+    train(config, small, tmp_path, resume=True, verbose="0")
+    assert completed_epochs(tmp_path) == 2
 
 
 def test_a_run_ends_when_the_validation_loss_no_longer_falls(config: TrainConfig, data: Split, tmp_path: Path) -> None:
