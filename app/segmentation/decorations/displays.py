@@ -46,7 +46,8 @@ LEAST_BARS = 4
 LEVEL_SHARE = 0.15  # of the bars: ones below each other have none
 FACING = 0.3  # of the ends, at least, face the end of another segment of the same digit
 NEAR = 3.5  # half widths: they are no further apart, as handwritten ones are from the next
-WIDEST_GAP = 2.1  # of these ends' distance: two segments in a row are 1.4 times as far apart as two at a corner
+WIDEST_GAP = 2.1  # of these ends' distance: two segments in a row are 1.4 times as far apart as two at a corner,
+WIDEST_BEVEL = 2.8  # half widths: and bevelled ones so far, however near they are at a corner
 AHEAD = 0.34  # the cosine of the greatest angle between a bar and the way from its end to the next one's
 
 
@@ -259,9 +260,10 @@ def joined_bars(cores: Cores, shape: tuple[int, ...]) -> Mask | None:
     corner_gap = float(np.quantile(gaps.min(axis=1), FACING, method="lower"))
     if corner_gap > NEAR * cores.half_width:
         return None
+    widest = max(WIDEST_GAP * corner_gap, WIDEST_BEVEL * cores.half_width)
     lines = np.zeros(shape, np.uint8)
     places = np.round(ends).astype(int).tolist()
-    for one, other in np.argwhere(np.triu(gaps <= WIDEST_GAP * corner_gap)).tolist():
+    for one, other in np.argwhere(np.triu(gaps <= widest)).tolist():
         straightness = float((ends[other] - ends[one]) @ outwards[one]) / gaps[one, other]  # less at a corner
         cv2.line(lines, places[one], places[other], (255,), max(1, round(2 * straightness * cores.half_width)))
     return lines

@@ -35,6 +35,27 @@ def test_segments_of_a_display_are_joined_to_digits(gap: float) -> None:
     assert min(component.height for component in line) > 70
 
 
+def bevelled_eight(ink: Ink, left: int, top: int) -> None:
+    """64 x 120 pixels: outer segments are trapezoids, whose ends in a row are further apart than those at a corner."""
+    level = [(4, 0), (60, 0), (44, 16), (20, 16)]
+    upright = [(0, 4), (16, 20), (16, 48), (0, 56)]
+    middle = [(12, 60), (20, 52), (44, 52), (52, 60), (44, 68), (20, 68)]
+    outlines = [np.array(points) for points in (level, upright, middle)]
+    for outline in (*outlines, outlines[1] * (-1, 1) + (64, 0)):
+        for part in (outline, outline * (1, -1) + (0, 120)):
+            cv2.fillPoly(ink, [np.add(part, (left, top))], (255,))
+
+
+def test_bevelled_segments_are_joined_to_digits() -> None:
+    ink = sheet()
+    for left in (40, 130, 220):
+        bevelled_eight(ink, left, 60)
+    shown = join_segments(ink)
+    assert shown is not None
+    (line,), _ = layout.find_lines(shown.ink)
+    assert [component.height >= 115 for component in line] == [True] * 3
+
+
 def test_slanted_digits_are_made_upright() -> None:
     ink = display("bc", "", "abdeg", gap=4)
     leaning = cv2.warpAffine(ink, np.array([[1, -0.2, 30], [0, 1, 0]]), ink.shape[::-1])
