@@ -227,7 +227,7 @@ def test_training_command_has_options_that_exist(command: Shown) -> None:
 def test_verbs_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
     for parser, package in ((app.build_parser(), "app"), (training.build_parser(), "training")):
         for code in inline_code():
-            if match := re.match(rf"{PYTHON} {package} (\w+)", code.text):
+            if match := re.match(rf"{PYTHON} {package} ([a-z][\w-]*)", code.text):
                 with pytest.raises(SystemExit) as ended:
                     parser.parse_args([match[1], "--help"])
                 assert ended.value.code == 0, code

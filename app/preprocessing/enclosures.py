@@ -33,6 +33,8 @@ CORNER_KERNEL = number("CORNER_KERNEL")
 BUMP_KERNEL = number("BUMP_KERNEL")
 ELLIPSE_MARGIN = number("ELLIPSE_MARGIN")
 ELLIPSE_SHARE = number("ELLIPSE_SHARE")
+CONIC_RIDGE = number("CONIC_RIDGE")
+DEEP_INSIDE = number("DEEP_INSIDE")
 THINNEST_OUTLINE = number("THINNEST_OUTLINE")
 OUTLINE_BOW = number("OUTLINE_BOW")
 OUTLINE_SHARE = number("OUTLINE_SHARE")
@@ -187,7 +189,7 @@ def terms_of_conic(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np
 
 def solve_least_squares(terms: NDArray[np.float64]) -> NDArray[np.float64]:
     """The coefficients whose sum of terms is nearest to 1."""
-    return np.asarray(np.linalg.solve(terms.T @ terms + 1e-9 * np.eye(terms.shape[1]), terms.sum(axis=0)))
+    return np.asarray(np.linalg.solve(terms.T @ terms + CONIC_RIDGE * np.eye(terms.shape[1]), terms.sum(axis=0)))
 
 
 # --- the outline -----------------------------------------------------------------------------------------------------
@@ -223,7 +225,7 @@ def distances_within(mask: Mask) -> Distances:
 
 def has_writing(enclosure: Enclosure, others: Mask) -> bool:
     """Whether ink well inside is so high, that of strokes that touch the outline or that of others."""
-    deep = enclosure.depth > 1.5 * enclosure.width + SOFT_EDGE_PIXELS
+    deep = enclosure.depth > DEEP_INSIDE * enclosure.width + SOFT_EDGE_PIXELS
     height = cv2.boundingRect(mask_where(enclosure.depth > 0))[3]
     return (
         highest_part(np.where(deep, enclosure.component, np.uint8(0))) >= TOUCHING_WRITING * height

@@ -15,7 +15,7 @@ from app.segmentation.line_strip import Placement
 
 COMPARED = 24  # readings among which the probability of the best one is found
 VIOLATED = 0.01  # of the lines do not satisfy what is said of them
-IMPOSSIBLE = 20.0  # score: a text so much worse than the best cannot be what stands there, whatever is said of it
+IMPOSSIBLE = 12.0  # score: a text so much worse than the best cannot be what stands there, whatever is said of it
 SPECK = 0.2  # heights: a lower segment that is no mark is dust
 
 

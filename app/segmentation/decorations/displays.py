@@ -264,7 +264,7 @@ def joined_bars(cores: Cores, shape: tuple[int, ...]) -> Mask | None:
     lines = np.zeros(shape, np.uint8)
     places = np.round(ends).astype(int).tolist()
     for one, other in np.argwhere(np.triu(gaps <= widest)).tolist():
-        straightness = float((ends[other] - ends[one]) @ outwards[one]) / gaps[one, other]  # less at a corner
+        straightness = float((ends[other] - ends[one]) @ outwards[one]) / max(1.0, gaps[one, other])  # less at a corner
         cv2.line(lines, places[one], places[other], (255,), max(1, round(2 * straightness * cores.half_width)))
     return lines
 

@@ -88,7 +88,7 @@ def line_of(text: str, confidences: tuple[float, ...]) -> ReadLine:
 
 
 def test_page_fits_its_schema_and_its_digits_are_in_reading_order() -> None:
-    lines = [line_of("71", (0.9, 0.4)), line_of("2", (0.8,))]
+    lines = [line_of("71", (0.95, 0.8)), line_of("2", (0.9,))]
     document = ReadPage.model_validate_json(encode_page(Model(), page_of(lines)))
     assert (document.text, document.lines) == ("71\n2", ["71", "2"])
     assert [(digit.digit, digit.accepted) for digit in document.digits] == [(7, True), (1, False), (2, True)]

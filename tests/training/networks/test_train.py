@@ -40,7 +40,7 @@ def test_the_model_kept_is_the_last_epoch_where_the_config_says_so(
 ) -> None:
     """At a learning rate so high that the last epoch is not the best."""
     unstable = dataclasses.replace(
-        config, epochs=4, learning_rate=0.3, schedule="constant", ema_momentum=0.0, keep="last"
+        config, epochs=8, learning_rate=0.05, schedule="constant", ema_momentum=0.0, keep="last"
     )
     train(unstable, dataclasses.replace(data, train=data.train[:500]), tmp_path, verbose="0")
     losses = [float(row["val_loss"]) for row in read_history(tmp_path)]

@@ -7,6 +7,8 @@ import {
   BUMP_KERNEL,
   CORNER_KERNEL,
   ELLIPSE_MARGIN,
+  CONIC_RIDGE,
+  DEEP_INSIDE,
   ELLIPSE_SHARE,
   ENCLOSED_SHARE,
   ENCLOSURE_EDGE,
@@ -179,7 +181,7 @@ function dot(one, other) {
 function solveLeastSquares(terms) {
   const size = terms[0].length;
   const rows = Array.from({ length: size }, (_, i) => [
-    ...Array.from({ length: size }, (_, j) => sum(terms.map((row) => row[i] * row[j])) + (i === j ? 1e-9 : 0)),
+    ...Array.from({ length: size }, (_, j) => sum(terms.map((row) => row[i] * row[j])) + (i === j ? CONIC_RIDGE : 0)),
     sum(terms.map((row) => row[i])),
   ]);
   rows.forEach((pivot, i) => {
@@ -223,7 +225,7 @@ function distancesWithin(mask) {
 
 /** Whether ink well inside is so high, that of strokes that touch the outline or that of others. */
 function hasWriting({ component, depth, width }, others) {
-  const deep = fround(1.5 * width + SOFT_EDGE_PIXELS);
+  const deep = fround(DEEP_INSIDE * width + SOFT_EDGE_PIXELS);
   const { height } = cv.boundingRect(maskWhere(component, (i) => depth[i] > 0));
   const highestPart = (mask) =>
     Math.max(
