@@ -64,9 +64,12 @@ class ReadLine(NamedTuple):
         return "".join(sign.text for sign in self.signs)
 
     def is_accepted(self, threshold: float) -> bool:
-        """Whether the line as a whole and each of its signs are certain enough. `threshold`: of a sign."""
+        """Whether the line as a whole and each of its signs are certain enough, and one is a digit.
+
+        Marks alone are what is left of lines and stains. `threshold`: of a sign.
+        """
         signs = [sign for sign in self.signs if sign.kind != "space"]
-        certain = all(sign.is_accepted(threshold) for sign in signs)
+        certain = bool(self.digits) and all(sign.is_accepted(threshold) for sign in signs)
         return certain and self.satisfies and self.confidence >= LINE_THRESHOLD
 
     @property
