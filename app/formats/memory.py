@@ -53,7 +53,7 @@ def coefficient_bytes(picture: JpegImagePlugin.JpegImageFile) -> float:
     if not isinstance(picture.fp, io.BytesIO) or jpeg_scans(picture.fp.getvalue()) == 1:
         return 0
     samples = [across * down for _, across, down, _ in picture.layer]
-    return COEFFICIENT * sum(samples) / max(samples)
+    return COEFFICIENT * sum(samples) / max(1, *samples)  # a damaged file may have samples of no size
 
 
 def strip_bytes(picture: TiffImagePlugin.TiffImageFile) -> float:

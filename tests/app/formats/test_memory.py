@@ -132,3 +132,14 @@ def test_only_a_jpeg_of_several_scans_keeps_its_coefficients() -> None:
     assert bytes_of() == 7 / 16  # decoded at a quarter of its size
     assert bytes_of(progressive=True, subsampling=0) == 7 / 16 + 6
     assert bytes_of(progressive=True, subsampling=2) == 7 / 16 + 3
+
+
+def test_damaged_file_whose_samples_have_no_size_is_estimated() -> None:
+    """A progressive JPEG with sampling factors of 0."""
+    file = io.BytesIO()
+    Pillow.new("RGB", (64, 64)).save(file, "JPEG", progressive=True)
+    content = bytearray(file.getvalue())
+    frame = content.index(b"\xff\xc2")  # marker, length, precision, height, width, and 3 bytes for each component
+    for component in range(3):
+        content[frame + 11 + 3 * component] = 0
+    assert decoding_bytes(open_picture(bytes(content), 10**6), DRAFT_SIDE) >= FIXED_BYTES
