@@ -6,20 +6,22 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from app.errors import ModelRefused
 from app.runtime import configure_runtime
 from training import command_line
 from training.datasets.mnist import Digits, Split, load_mnist
 from training.errors import TrainingError
-from training.files import atomic_path, describe_os_error, write_atomically
+from training.files import describe_os_error, write_atomically
 from training.networks.checks import check_publishable, check_training
 from training.networks.sources import check_average
 from training.runs import check_new, check_resumable, check_trained, read_config
+
+if TYPE_CHECKING:
+    from app.inference.session import Model
 
 # What loads TensorFlow is imported by the command that needs it: --help does not wait for it.
 
@@ -154,16 +156,13 @@ def run_report(arguments: argparse.Namespace) -> None:
 
 
 def run_survey(arguments: argparse.Namespace) -> None:
-    from app.inference.session import Model
-    from app.repository.manifest import read_version
     from training.evaluation import robustness
     from training.evaluation.testsets import all_test_sets
     from training.reporting import contact_sheet
 
     digits = load_mnist(arguments.data_dir).test
-    manifest, graph = read_version(arguments.model)
-    model = Model(graph, device="cpu")
-    results = robustness.evaluate_robustness(model, manifest.threshold, digits, all_test_sets(digits))
+    model, threshold = load_version(arguments.model)
+    results = robustness.evaluate_robustness(model, threshold, digits, all_test_sets(digits))
     print(robustness.format_table(results))
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
@@ -174,79 +173,60 @@ def run_survey(arguments: argparse.Namespace) -> None:
 
 
 def run_pages(arguments: argparse.Namespace) -> None:
-    from app.inference.session import Model
-    from app.repository.manifest import read_version
     from training.evaluation.constrained import evaluate_constraints
     from training.evaluation.pages import evaluate_pages
 
-    data = load_mnist(arguments.data_dir)
-    name, digits = choose_digits(arguments, data)
-    manifest, graph = read_version(arguments.model)
-    model = Model(graph, device="cpu")
+    name, digits = choose_digits(arguments, load_mnist(arguments.data_dir))
+    model, threshold = load_version(arguments.model)
     if arguments.constraints:
-        print(f"numbers of 16 digits read exactly, made of {name} digits")
-        lines = evaluate_constraints(model, manifest.threshold, digits, arguments.pages)
+        lines = evaluate_constraints(model, threshold, digits, arguments.pages)
+        print_lines(f"numbers of 16 digits read exactly, made of {name} digits", lines)
     else:
-        print(f"whole pages read correctly, made of {name} digits")
-        lines = evaluate_pages(model, digits, arguments.pages)
+        print_lines(
+            f"whole pages read correctly, made of {name} digits", evaluate_pages(model, digits, arguments.pages)
+        )
+
+
+def run_sheets(arguments: argparse.Namespace) -> None:
+    from training.evaluation.sheets.fields import evaluate_fields
+    from training.evaluation.sheets.kinds import evaluate_sheets
+
+    evaluate, things = (
+        (evaluate_fields, "fields of forms") if arguments.fields else (evaluate_sheets, "lines of sheets")
+    )
+    lines = evaluate(*load_version(arguments.model), arguments.sheets, arguments.seed)
+    print_lines(f"{things} read exactly; accepted of those, and wrong though accepted", lines)
+
+
+def run_single_digits(arguments: argparse.Namespace) -> None:
+    from training.evaluation.single_digits.kinds import evaluate_single_digits
+
+    name, digits = choose_digits(arguments, load_mnist(arguments.data_dir))
+    lines = evaluate_single_digits(*load_version(arguments.model), digits, arguments.pictures, arguments.seed)
+    print_lines(f"pictures of one digit read correctly, made of {name} digits", lines)
+
+
+def load_version(version: Path) -> tuple[Model, float]:
+    """A published model on the CPU, and its threshold."""
+    from app.inference.session import Model
+    from app.repository.manifest import read_version
+
+    manifest, graph = read_version(version)
+    return Model(graph, device="cpu"), manifest.threshold
+
+
+def print_lines(title: str, lines: Iterable[str]) -> None:
+    """Each as soon as it is known."""
+    print(title)
     for line in lines:
         print(line, flush=True)
 
 
-def run_sheets(arguments: argparse.Namespace) -> None:
-    from app.inference.session import Model
-    from app.repository.manifest import read_version
-    from training.evaluation.sheets.fields import evaluate_fields
-    from training.evaluation.sheets.kinds import evaluate_sheets
-
-    manifest, graph = read_version(arguments.model)
-    evaluate, things = (
-        (evaluate_fields, "fields of forms") if arguments.fields else (evaluate_sheets, "lines of sheets")
-    )
-    print(f"{things} read exactly; accepted of those, and wrong though accepted")
-    for line in evaluate(Model(graph, device="cpu"), manifest.threshold, arguments.sheets, arguments.seed):
-        print(line, flush=True)
-
-
-def run_single_digits(arguments: argparse.Namespace) -> None:
-    from app.inference.session import Model
-    from app.repository.manifest import read_version
-    from training.evaluation.single_digits.kinds import evaluate_single_digits
-
-    manifest, graph = read_version(arguments.model)
-    name, digits = choose_digits(arguments, load_mnist(arguments.data_dir))
-    print(f"pictures of one digit read correctly, made of {name} digits")
-    model = Model(graph, device="cpu")
-    for line in evaluate_single_digits(model, manifest.threshold, digits, arguments.pictures, arguments.seed):
-        print(line, flush=True)
-
-
 def run_decoder(arguments: argparse.Namespace) -> None:
-    from app.inference.session import Model
-    from app.repository.manifest import read_version
-    from app.segmentation.decoding.weights import to_json
-    from training.line_decoding.fitting import fit_weights
-    from training.line_decoding.lattices import labelled_lines
-    from training.line_decoding.network import save_network, train_network
-    from training.line_decoding.samples import aligned_samples, join, line_sources, written_samples
+    from training.line_decoding.decoder import Amounts, make_decoder
 
-    data_dir, seed, file = arguments.data_dir, arguments.seed, arguments.out / "kinds.npz"
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    written = written_samples(data_dir, arguments.lines, seed)
-    print(f"{len(written.labels)} segments of {arguments.lines} lines")
-    with TemporaryDirectory() as folder:
-        first = Path(folder) / "kinds.npz"
-        save_network(train_network(written, max(1, arguments.epochs // 3), seed), first)
-        pages = aligned_samples(data_dir, arguments.model, first, arguments.pages, seed)
-    print(f"{len(pages.labels)} segments of {arguments.pages} pages")
-    network = train_network(join([written, pages]), arguments.epochs, seed)
-    with atomic_path(file) as part:
-        save_network(network, part)
-    _, graph = read_version(arguments.model)
-    sources = line_sources(load_mnist(data_dir).validation)
-    for weights in fit_weights(labelled_lines(sources, arguments.fitted_lines, Model(graph, "cpu"), network, seed)):
-        write_atomically(to_json(weights), arguments.out / "weights.json")
-    print(f"written: {arguments.out}/kinds.npz and weights.json")
+    amounts = Amounts(arguments.lines, arguments.pages, arguments.epochs, arguments.fitted_lines)
+    make_decoder(arguments.data_dir, arguments.model, amounts, arguments.seed, arguments.out)
 
 
 def run_publish(arguments: argparse.Namespace) -> None:

@@ -61,9 +61,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` if a setting has another type than it should, or is out of its range."""
-        for each in dataclasses.fields(self):
-            if each.metadata:
-                check_setting(each, getattr(self, each.name))
+        for setting in dataclasses.fields(self):
+            if setting.metadata:
+                check_setting(setting, getattr(self, setting.name))
 
 
 def check_setting(field_: dataclasses.Field[Any], value: Any) -> None:
@@ -218,7 +218,7 @@ def from_values(part: type[Any], values: Any) -> Any:
     """Raises `ConfigError` for names that `part` does not have. Lists become tuples, since JSON has no tuples."""
     if not isinstance(values, Mapping):
         raise ConfigError(f"{values!r} is no table of settings")
-    unknown = set(values) - {each.name for each in dataclasses.fields(part)}
+    unknown = set(values) - {setting.name for setting in dataclasses.fields(part)}
     if unknown:
         raise ConfigError(f"there is no setting {', '.join(sorted(map(str, unknown)))}")
     return part(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

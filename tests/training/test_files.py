@@ -20,7 +20,7 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     for content in ("first", "second"):
         write_atomically(content, path)
         assert path.read_text() == content
-    assert [each.name for each in path.parent.iterdir()] == ["file.json"]
+    assert [file.name for file in path.parent.iterdir()] == ["file.json"]
 
 
 def test_a_failure_leaves_the_file_as_it_was(tmp_path: Path) -> None:

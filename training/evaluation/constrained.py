@@ -6,20 +6,16 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from app.inference.session import Model
-from app.preprocessing.decode import open_picture
 from app.segmentation.constraints.constraints import Constraints
 from app.segmentation.document import Document
-from app.segmentation.orientation import PageReader
 from training.datasets.mnist import Digits
 from training.evaluation.metrics import wilson_interval
-from training.evaluation.pages import MAX_DIGITS, Layout, page_of
-from training.evaluation.robustness import MAX_PIXELS
+from training.evaluation.pages import Layout, open_page, page_of
 
 SEED = 0
 LENGTH = 16  # digits of a card's number
@@ -51,7 +47,7 @@ def evaluate_constraints(model: Model, threshold: float, digits: Digits, lines: 
         for _ in range(lines):
             document, text = card_number(digits, layout, rng)
             for name, constraints in CONSTRAINTS.items():
-                outcomes[name].append(outcome(document, model, constraints, text, threshold))
+                outcomes[name].append(read_line(document, model, constraints, text, threshold))
         for name, of_constraint in outcomes.items():
             yield f"{layout_name:9}  {name:20}  {summary(of_constraint)}"
 
@@ -61,8 +57,7 @@ def card_number(digits: Digits, layout: Layout, rng: Generator) -> tuple[Documen
     chosen = rng.integers(0, len(digits), LENGTH)
     chosen[-1] = rng.choice(np.flatnonzero(digits.labels == check_digit(digits.labels[chosen[:-1]])))
     page = page_of(digits[chosen], layout, rng)
-    file = cv2.imencode(".png", page.pixels[:, :, ::-1])[1].tobytes()
-    document = PageReader(open_picture(file, MAX_PIXELS), MAX_DIGITS).segment()
+    document = open_page(page.pixels).segment()
     assert document  # there is a page to read in the first turn
     return document, page.lines[0]
 
@@ -73,7 +68,7 @@ def check_digit(labels: NDArray[np.uint8]) -> int:
     return -int(np.where(doubled > 9, doubled - 9, doubled).sum() + labels[1::2].sum(dtype=int)) % 10
 
 
-def outcome(document: Document, model: Model, constraints: Constraints, text: str, threshold: float) -> Outcome:
+def read_line(document: Document, model: Model, constraints: Constraints, text: str, threshold: float) -> Outcome:
     probabilities, automaton = model.run(document.images), constraints.automaton()
     begin = time.perf_counter()
     lines = document.decode(probabilities, ALTERNATIVES, automaton)
@@ -85,12 +80,13 @@ def outcome(document: Document, model: Model, constraints: Constraints, text: st
 
 
 def summary(outcomes: list[Outcome]) -> str:
-    right, total = sum(each.is_right for each in outcomes), len(outcomes)
+    right, total = sum(outcome.is_right for outcome in outcomes), len(outcomes)
     low, high = wilson_interval(right, total)
-    wrong = sum(each.is_accepted and not each.is_right for each in outcomes)
-    listed = sum(each.is_listed for each in outcomes) / total
-    times = np.quantile([each.seconds for each in outcomes], [0.5, 0.95]) * 1000
+    accepted = sum(outcome.is_accepted for outcome in outcomes)
+    wrong = sum(outcome.is_accepted and not outcome.is_right for outcome in outcomes)
+    listed = sum(outcome.is_listed for outcome in outcomes) / total
+    times = np.quantile([outcome.seconds for outcome in outcomes], [0.5, 0.95]) * 1000
     return (
-        f"{right / total:6.1%}  ({low:.1%} to {high:.1%}) of {total}; accepted {sum(e.is_accepted for e in outcomes)}, "
+        f"{right / total:6.1%}  ({low:.1%} to {high:.1%}) of {total}; accepted {accepted}, "
         f"wrong {wrong}; among five {listed:.1%}; {times[0]:.0f} ms, 95 % in {times[1]:.0f} ms"
     )

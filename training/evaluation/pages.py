@@ -80,16 +80,21 @@ def count_correct(read_page: ReadPage, digits: Digits, layout: Layout, pages: in
 
 
 def page_reader(model: Model) -> ReadPage:
-    """Reads a page as `POST /read` does, starting with the bytes of a PNG."""
+    """Reads a page as `POST /read` does."""
 
     def read_page(pixels: RGB) -> list[str]:
-        content = cv2.imencode(".png", pixels[:, :, ::-1])[1].tobytes()
-        reader = PageReader(open_picture(content, MAX_PIXELS), MAX_DIGITS)
+        reader = open_page(pixels)
         while document := reader.segment():
             reader.add(document.decode(model.run(document.images)))
         return ["".join(digit.text for digit in line.digits) for line in reader.page.lines if line.digits]
 
     return read_page
+
+
+def open_page(pixels: RGB) -> PageReader:
+    """Of the bytes of a PNG. Raises `BlankPicture`."""
+    content = cv2.imencode(".png", pixels[:, :, ::-1])[1].tobytes()
+    return PageReader(open_picture(content, MAX_PIXELS), MAX_DIGITS)
 
 
 # --- synthesis ---

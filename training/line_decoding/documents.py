@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 
@@ -18,7 +17,7 @@ from app.segmentation.decorations.undecorated import UndecoratedPage
 from app.segmentation.document import SAME_PLACE, Document, segment_undecorated, typical_gap
 from app.segmentation.orientation import PageReader
 from training.datasets.mnist import Digits
-from training.evaluation.pages import Layout, make_page
+from training.evaluation.pages import MAX_DIGITS, Layout, make_page, open_page
 from training.evaluation.robustness import MAX_PIXELS
 from training.evaluation.sheets.kinds import Kind, make_sheet
 from training.evaluation.sheets.layouts import HEIGHT, STRUCK, TEXT, WIDTH, Drawn, blank, ruled_paper, squared_paper
@@ -26,7 +25,6 @@ from training.evaluation.sheets.photographs import coloured, evenly, in_perspect
 from training.line_decoding.written_lines import LINE_HEIGHT, Hand, Manner, WrittenLine, put_together, text_of
 from training.synthesis.glyphs import Sources, choose
 
-MAX_DIGITS = 256
 SIZES = 55, 110  # pixels: heights of the digits on a sheet of three megapixels
 PITCH = 1.7, 2.8  # heights: from one line of a sheet to the next
 MAX_LINES = 6
@@ -65,19 +63,18 @@ def segmented(written: WrittenLine) -> Document | None:
 
 def of_page(digits: Digits, layout: Layout, rng: Generator) -> KnownDocument | None:
     page = make_page(digits, layout, rng)
-    file = cv2.imencode(".png", page.pixels[:, :, ::-1])[1].tobytes()
-    return known(first_turn(file), page.lines)
+    return known(first_turn(lambda: open_page(page.pixels)), page.lines)
 
 
 def of_sheet(kind: Kind, *seed: int) -> KnownDocument | None:
     sheet = make_sheet(kind, seed)
-    return known(first_turn(sheet.content), sheet.lines)
+    return known(first_turn(lambda: PageReader(open_picture(sheet.content, MAX_PIXELS), MAX_DIGITS)), sheet.lines)
 
 
-def first_turn(file: bytes) -> Document | None:
+def first_turn(open_reader: Callable[[], PageReader]) -> Document | None:
     """A page as it stands on the picture."""
     try:
-        return PageReader(open_picture(file, MAX_PIXELS), MAX_DIGITS).segment()
+        return open_reader().segment()
     except (BlankPicture, TooManyDigits):
         return None
 

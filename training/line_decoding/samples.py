@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from app.inference.session import Model
 from app.repository.manifest import read_version
 from app.segmentation.constraints.values import trie
-from app.segmentation.decoding.decoder import IMPOSSIBLE
 from app.segmentation.decoding.kinds import OTHER, SIGNS, Features, Network, load
 from app.segmentation.decoding.lattice import Lattice
 from app.segmentation.decoding.search import best_paths
@@ -36,6 +35,7 @@ from training.synthesis.glyphs import Sources
 LABELS = {text or NOTHING: place for place, (_, text) in enumerate(SIGNS)}
 SAME, APART = 0.78, 0.6  # overlap of two boxes: what lies between is no sample
 LEAST = 0.4  # of a sign with the segment that covers it best
+UNLIKE = 20.0  # score by the first weights: a text so much worse than the best was not found
 MOST_NONES = 45  # of a line, chosen by chance: there are many more of them than of signs
 LINES_OF_A_TASK = 250
 PAGES_OF_A_TASK = 60
@@ -137,7 +137,7 @@ def aligned(lattice: Lattice, text: str) -> list[WrittenSign]:
     """The signs of a text that stands on the line, in strip pixels; none if it is too unlike what is found there."""
     nodes = lattice.outgoing(FIRST_WEIGHTS.signs)
     best, true = best_paths(nodes, 1), best_paths(nodes, 1, trie([text]))
-    if not true or true[0].score < best[0].score - IMPOSSIBLE:
+    if not true or true[0].score < best[0].score - UNLIKE:
         return []
     return [WrittenSign(edge.text or NOTHING, edge.segment.box) for edge in true[0].edges]
 

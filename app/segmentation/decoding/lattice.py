@@ -24,7 +24,7 @@ from app.segmentation.oversegmentation import Cuts, Segment
 LEAST_PROBABILITY = 1e-6  # a segment that the model cannot read must not decide alone
 LEAST_KIND = 1e-3  # nor one that the network has never seen
 POSSIBLE_MARK = 1e-3  # less likely marks are no edges,
-POSSIBLE_DIGIT = 1e-4  # nor are digits so much less likely than the likeliest: under no constraint are they read
+POSSIBLE_DIGIT = 3e-5  # nor are digits so much less likely than the likeliest: under no constraint are they read
 CROSSED = 0.02  # heights: a cut that crosses less ink runs between two digits
 SMALL = 0.45  # heights: a lower segment that is no sign may be dust
 LOW = 0.92  # heights: of a low digit

@@ -14,7 +14,7 @@ from app.segmentation.decoding.lattice import MEASURES
 from tests.conftest import NEWEST, ROOT
 from training import __main__
 from training.datasets.mnist import Split
-from training.line_decoding import samples
+from training.line_decoding import decoder, samples
 from training.synthesis.glyphs import Sources
 
 
@@ -23,11 +23,11 @@ def test_it_writes_what_the_service_loads(
 ) -> None:
     few = Sources(data.train, sources.fonts, ())
     monkeypatch.setattr(samples, "training_sources", lambda _: few)
-    monkeypatch.setattr(samples, "line_sources", lambda _: few)
+    monkeypatch.setattr(decoder, "line_sources", lambda _: few)
     monkeypatch.setattr(samples, "run_in_processes", lambda job, tasks, **_: [job(*tasks[0])])
     monkeypatch.setattr(samples, "LINES_OF_A_TASK", 30)
     monkeypatch.setattr(samples, "PAGES_OF_A_TASK", 6)
-    monkeypatch.setattr(__main__, "load_mnist", lambda _: data)
+    monkeypatch.setattr(decoder, "load_mnist", lambda _: data)
     version = str(ROOT / "models" / "digits" / str(NEWEST))
     options = ["--epochs", "1", "--fitted-lines", "12", "--out", str(tmp_path)]
     assert __main__.main(["decoder", version, *options]) == 0

@@ -56,12 +56,15 @@ def touching(sources: Sources) -> list[KnownDocument]:
 
 def test_true_text_is_found_on_a_line(touching: list[KnownDocument], reader: Model) -> None:
     """Its signs stand beside each other, from the left to the right, and any other number's do not."""
+    found: list[str] = []
     for page in touching:
         for lattice, text in zip(page.lattices(reader, network()), page.texts, strict=True):
             signs = aligned(lattice, text)
-            assert "".join(sign.text for sign in signs if sign.text != NOTHING) in {text, ""}
+            found.append("".join(sign.text for sign in signs if sign.text != NOTHING))
+            assert found[-1] in {text, ""}
             assert [sign.box[0] for sign in signs] == sorted(sign.box[0] for sign in signs)
             assert aligned(lattice, f"{text}00000") == []
+    assert sum(map(bool, found)) > 0.9 * len(found)
 
 
 def test_pages_give_samples_of_signs_and_of_none(touching: list[KnownDocument], reader: Model) -> None:

@@ -14,9 +14,10 @@ from app.preprocessing.decode import open_picture
 from app.segmentation.fields.form_reader import FormReader
 from app.segmentation.fields.reader import ReadField
 from app.segmentation.fields.template import Template
+from training.evaluation.pages import MAX_DIGITS
 from training.evaluation.robustness import MAX_PIXELS
 from training.evaluation.sheets.forms import Form, make_form, with_anchors, with_marks
-from training.evaluation.sheets.kinds import MAX_DIGITS, Tally
+from training.evaluation.sheets.kinds import Tally
 from training.evaluation.sheets.photographs import RGB, close_up, coloured, evenly, lit, on_desk, tilted, turned
 
 

@@ -15,6 +15,7 @@ from app.preprocessing.decode import open_picture
 from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.orientation import PageReader
 from training.evaluation.metrics import wilson_interval
+from training.evaluation.pages import MAX_DIGITS
 from training.evaluation.robustness import MAX_PIXELS
 from training.evaluation.sheets.decorated import (
     drawn_table,
@@ -62,8 +63,6 @@ from training.evaluation.sheets.photographs import (
     tilted,
     turned,
 )
-
-MAX_DIGITS = 256  # on a page: the service's default
 
 
 class Kind(NamedTuple):

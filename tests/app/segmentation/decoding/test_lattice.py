@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.segmentation.decoding.decoder import IMPOSSIBLE
 from app.segmentation.decoding.kinds import MARK, OTHER, SIGNS
-from app.segmentation.decoding.lattice import Candidates, Edge, lattice_of
+from app.segmentation.decoding.lattice import LEAST_KIND, PLACE, POSSIBLE_DIGIT, Candidates, Edge, lattice_of
 from app.segmentation.decoding.search import Path, best_paths
 from app.segmentation.decoding.weights import fitted_weights
 from app.segmentation.oversegmentation import (
@@ -168,3 +170,10 @@ def test_a_sign_does_not_bridge_empty_paper() -> None:
     rows[1] = rows[0]
     (path,) = best(strip, found, rows)
     assert path.text == "01"
+
+
+def test_digits_that_are_no_edges_are_impossible_under_any_constraint() -> None:
+    """Even where the network of signs takes them for the likeliest, and the model's for the unlikeliest."""
+    signs = fitted_weights().signs
+    most_of_network = -signs[PLACE["network"]] * math.log(LEAST_KIND)
+    assert signs[PLACE["model"]] * math.log(POSSIBLE_DIGIT) + most_of_network < -IMPOSSIBLE

@@ -1,0 +1,51 @@
+"""From MNIST's digits to the files by which the service reads lines: the network of signs and the decoder's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from app.inference.session import Model
+from app.repository.manifest import read_version
+from app.segmentation.decoding.kinds import Network
+from app.segmentation.decoding.weights import to_json
+from training.datasets.mnist import load_mnist
+from training.files import atomic_path, write_atomically
+from training.line_decoding.fitting import fit_weights
+from training.line_decoding.lattices import labelled_lines
+from training.line_decoding.network import save_network, train_network
+from training.line_decoding.samples import aligned_samples, join, line_sources, written_samples
+
+FIRST_SHARE = 3  # the network that aligns pages is trained for so many times fewer epochs
+
+
+class Amounts(NamedTuple):
+    lines: int  # that the network learns from
+    pages: int  # that it learns from beside them
+    epochs: int
+    fitted_lines: int  # that the weights are fitted to, beside pages and sheets
+
+
+def make_decoder(data_dir: Path | None, version: Path, amounts: Amounts, seed: int, out: Path) -> None:
+    """Writes kinds.npz and weights.json into `out`. `version`: of the model that reads the digits."""
+    out.mkdir(parents=True, exist_ok=True)
+    network = make_network(data_dir, version, amounts, seed)
+    with atomic_path(out / "kinds.npz") as part:
+        save_network(network, part)
+    sources, model = line_sources(load_mnist(data_dir).validation), Model(read_version(version)[1], "cpu")
+    for weights in fit_weights(labelled_lines(sources, amounts.fitted_lines, model, network, seed)):
+        write_atomically(to_json(weights), out / "weights.json")
+    print(f"written: {out}/kinds.npz and weights.json")
+
+
+def make_network(data_dir: Path | None, version: Path, amounts: Amounts, seed: int) -> Network:
+    """A first network, trained on written lines alone, finds the signs on the pages that the second learns from too."""
+    written = written_samples(data_dir, amounts.lines, seed)
+    print(f"{len(written.labels)} segments of {amounts.lines} lines")
+    with TemporaryDirectory() as folder:
+        first = Path(folder) / "kinds.npz"
+        save_network(train_network(written, max(1, amounts.epochs // FIRST_SHARE), seed), first)
+        pages = aligned_samples(data_dir, version, first, amounts.pages, seed)
+    print(f"{len(pages.labels)} segments of {amounts.pages} pages")
+    return train_network(join([written, pages]), amounts.epochs, seed)
