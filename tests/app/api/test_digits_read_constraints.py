@@ -36,10 +36,19 @@ def test_lines_that_satisfy_are_accepted(client: TestClient, page: NDArray[np.ui
     assert [reading["text"] for reading in readings(client, page, pattern=r"[47]\d{3}")] == ["7210", "4149"]
 
 
+def other_texts(client: TestClient, page: NDArray[np.uint8]) -> list[list[str]]:
+    """Of each line, what the ink may also say: the likeliest first, without the reading itself."""
+    return [
+        [alternative["text"] for alternative in reading["alternatives"][1:]]
+        for reading in readings(client, page, length=4, alternatives=5)
+    ]
+
+
 def test_text_is_the_likeliest_that_satisfies(client: TestClient, page: NDArray[np.uint8]) -> None:
-    """7216 and 4199 are no one's first reading, but the nearest among the values."""
-    found = readings(client, page, values="1111,7216,4199,88888")
-    assert [reading["text"] for reading in found] == ["7216", "4199"]
+    (nearest, farther, *_), (nearest_below, farther_below, *_) = other_texts(client, page)
+    values = ",".join(["1111", farther_below, farther, nearest, nearest_below, "88888"])
+    found = readings(client, page, values=values)
+    assert [reading["text"] for reading in found] == [nearest, nearest_below]
     assert all(reading["satisfied"] for reading in found)
 
 
@@ -51,8 +60,9 @@ def test_line_that_cannot_satisfy_says_so_and_is_not_accepted(client: TestClient
 
 
 def test_several_constraints_hold_together(client: TestClient, page: NDArray[np.uint8]) -> None:
-    first, second = readings(client, page, length=4, values="721,7211,4149")
-    assert (first["text"], second["text"]) == ("7211", "4149")
+    nearest, *_ = other_texts(client, page)[0]
+    first, second = readings(client, page, length=4, values=f"721,{nearest},4149")
+    assert (first["text"], second["text"]) == (nearest, "4149")
 
 
 def test_alternatives_satisfy_too(client: TestClient, page: NDArray[np.uint8]) -> None:
