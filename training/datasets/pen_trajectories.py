@@ -38,9 +38,15 @@ class PenDigits:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __getitem__(self, index: slice | NDArray[np.bool_]) -> PenDigits:
+        return PenDigits(self.trajectories[index], self.labels[index])
+
+
+NO_PEN_DIGITS = PenDigits(np.zeros((0, 8, 2)), np.zeros(0, np.uint8))
+
 
 def load_pen_digits(remainders: Collection[int]) -> PenDigits:
-    """The digits in the rows with these remainders. Raises `PackageError`."""
+    """The digits in the rows with these remainders, in their order. Raises `PackageError`."""
     (content,) = load_files(KEEL, FILE)
     lines = [line for line in content.decode().splitlines() if line and not line.startswith("@")]
     rows = np.loadtxt(io.StringIO("\n".join(lines)), delimiter=",")

@@ -18,6 +18,7 @@ from app.preprocessing.normalize import preprocess
 from training.config import Distortion
 from training.datasets import fonts, photos
 from training.datasets.mnist import Split
+from training.datasets.pen_trajectories import TRAINING_REMAINDERS, PenDigits, load_pen_digits
 from training.distillation.soft_targets import distilled, knows_non_digits, smooth_labels, soft_targets
 from training.distillation.synthetic_dataset import Examples, Plan
 from training.synthesis.augment import distort
@@ -29,6 +30,7 @@ STRONG = Distortion(rotation=15, shift=2, thickness=0.6, erased=0.25)
 SLIGHT = Distortion(rotation=10, scale=0.1, shear=0.1, shift=0.5, elastic_alpha=(10, 28), thickness=0.3)
 BATCH_SIZE = 100  # images that are distorted with one smoothness of the elastic field
 VALIDATION_FONTS = 8  # every eighth font family is kept for validation
+VALIDATION_ROWS = 8  # as is every eighth trajectory; its rows do not say who wrote them
 # Random streams: the first number of a shard's seed, its own number is the second.
 PICTURES = 1
 VALIDATION = 2
@@ -68,11 +70,21 @@ class ShardMaker:
 
     @functools.cached_property
     def training_sources(self) -> Sources:
-        return Sources(self.data.train, load_families(validation=False), photos.load_photos(photos.TRAINING))
+        return Sources(
+            self.data.train,
+            load_families(validation=False),
+            photos.load_photos(photos.TRAINING),
+            load_pen_rows(validation=False),
+        )
 
     @functools.cached_property
     def validation_sources(self) -> Sources:
-        return Sources(self.data.validation, load_families(validation=True), photos.load_photos(photos.VALIDATION))
+        return Sources(
+            self.data.validation,
+            load_families(validation=True),
+            photos.load_photos(photos.VALIDATION),
+            load_pen_rows(validation=True),
+        )
 
     def labelled_pictures(self, sources: Sources, rng: Generator) -> Examples:
         pictures = [random_picture(sources, rng) for _ in range(self.plan.shard_size)]
@@ -121,6 +133,12 @@ def load_families(*, validation: bool) -> tuple[fonts.Font, ...]:
         for font in fonts.load_fonts(group).values()
     ]
     return tuple(font for index, font in enumerate(families) if (index % VALIDATION_FONTS == 0) == validation)
+
+
+def load_pen_rows(*, validation: bool) -> PenDigits:
+    """The pen trajectories for training, or those of them that are kept for validation. Raises `PackageError`."""
+    rows = load_pen_digits(TRAINING_REMAINDERS)
+    return rows[(np.arange(len(rows)) % VALIDATION_ROWS == 0) == validation]
 
 
 def render(images: Images, kind: DigitKind, rng: Generator) -> Images:

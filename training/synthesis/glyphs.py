@@ -20,6 +20,7 @@ from app.arrays import Grayscale, Image, Ink
 from training.config import Distortion
 from training.datasets.fonts import Font, render_character
 from training.datasets.mnist import Digits
+from training.datasets.pen_trajectories import NO_PEN_DIGITS, PenDigits
 from training.synthesis.augment import distort
 from training.thinning import Shape, thin
 
@@ -47,6 +48,7 @@ class Sources:
     digits: Digits
     fonts: tuple[Font, ...]
     photos: tuple[Grayscale, ...]  # of other things than digits
+    pen_digits: PenDigits = NO_PEN_DIGITS
 
     @functools.cached_property
     def indices_by_label(self) -> list[Indices]:

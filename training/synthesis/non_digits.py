@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from app.arrays import Grayscale, Ink
+from app.arrays import Grayscale, Image, Ink
 from training.synthesis.glyphs import (
     GLYPH_HEIGHT,
     MARGIN,
@@ -210,3 +210,15 @@ def texture(side: int, rng: Generator) -> Grayscale:
         noise = rng.normal(size=(cells, cells)).astype(np.float32)
         total += cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC) * cells ** -rng.uniform(0, 1.2)
     return np.asarray(cv2.normalize(total, total, 0, 255, cv2.NORM_MINMAX), np.uint8)
+
+
+def nearly_empty_image(rng: Generator) -> Image:
+    """(28, 28): one shade, with some specks or faint noise at most."""
+    image = np.full((28, 28), rng.choice([0, 0, 255, rng.integers(256)]), np.uint8)
+    if rng.random() < 0.5:
+        specks = rng.integers(0, 28, (2, rng.integers(1, 9)))
+        image[tuple(specks)] = rng.integers(256, size=specks.shape[1])
+    if rng.random() < 0.3:
+        noise = rng.normal(0, rng.uniform(1, 12), image.shape)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    return image

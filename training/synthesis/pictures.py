@@ -10,15 +10,17 @@ from numpy.random import Generator
 from app.arrays import Image
 from app.errors import BlankPicture
 from app.preprocessing.normalize import preprocess
-from training.synthesis import displays, glyphs, non_digits, scenes
-from training.synthesis.glyphs import GlyphMaker, Sources, choose_weighted, crop_to_ink
+from training.synthesis import displays, glyphs, handwriting, non_digits, scenes
+from training.synthesis.glyphs import NON_DIGIT, GlyphMaker, Sources, choose_weighted, crop_to_ink
 from training.synthesis.scenes import SCENES
 
-# Each maker with its weight: how often it is chosen, relative to the others. 64 % are digits.
+# Each maker with its weight: how often it is chosen, relative to the others. 67 % are digits.
 MAKERS: list[tuple[GlyphMaker, float]] = [
-    (glyphs.handwritten_digit, 0.25),
-    (glyphs.redrawn_digit, 0.21),
-    (glyphs.printed_digit, 0.19),
+    (glyphs.handwritten_digit, 0.21),
+    (glyphs.redrawn_digit, 0.18),
+    (glyphs.printed_digit, 0.15),
+    (handwriting.styled_digit, 0.12),
+    (handwriting.pen_digit, 0.10),
     (displays.seven_segment_digit, 0.05),
     (displays.dot_matrix_digit, 0.03),
     (glyphs.letter, 0.10),
@@ -35,12 +37,16 @@ MAKERS: list[tuple[GlyphMaker, float]] = [
     (glyphs.shuffled_digit, 0.015),
 ]
 
+NEARLY_EMPTY_SHARE = 0.01  # of the images: such pictures are refused before the network sees them, but tensors are not
+
 # What these make has no background of its own: most of the time it fills the picture.
 WITHOUT_BACKGROUND = (non_digits.texture_patch, non_digits.clutter, non_digits.photo_crop)
 
 
 def random_picture(sources: Sources, rng: Generator) -> tuple[Image, int]:
     """(28, 28), as the network sees the picture, and its label: 0 to 9, or NON_DIGIT."""
+    if rng.random() < NEARLY_EMPTY_SHARE:
+        return non_digits.nearly_empty_image(rng), NON_DIGIT
     while True:
         maker = choose_weighted(MAKERS, rng)
         glyph, label = maker(sources, rng)
