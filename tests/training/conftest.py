@@ -13,9 +13,11 @@ from PIL import ImageFont
 
 from training.config import TrainConfig
 from training.datasets.mnist import Digits, Split
+from training.datasets.pen_trajectories import PenDigits
 from training.networks.train import train
-from training.synthesis.glyphs import Sources
+from training.synthesis.glyphs import Points, Sources
 from training.synthesis.non_digits import texture
+from training.synthesis.styles import WAYS
 
 FOLDER = Path(__file__).parent
 
@@ -39,7 +41,15 @@ def sources(test_digits: Digits) -> Sources:
     """With Pillow's only font and a texture for a photo, so that nothing is downloaded."""
     font = ImageFont.load_default(size=256)
     assert isinstance(font, ImageFont.FreeTypeFont)
-    return Sources(test_digits[:200], (font,), (texture(300, np.random.default_rng(0)),))
+    ten = PenDigits(np.array([pen_trajectory(digit) for digit in range(10)]), np.arange(10, dtype=np.uint8))
+    return Sources(test_digits[:200], (font,), (texture(300, np.random.default_rng(0)),), ten)
+
+
+def pen_trajectory(digit: int) -> Points:
+    """(8, 2): eight points along the path of one way to write the digit, in a unit square."""
+    path = np.concatenate(WAYS[digit][0][0](np.random.default_rng(0)))
+    points = path[np.linspace(0, len(path) - 1, 8).astype(int)]
+    return np.asarray((points - points.min(axis=0)) / np.maximum(np.ptp(points, axis=0), 1e-9), np.float64)
 
 
 @pytest.fixture(scope="session")

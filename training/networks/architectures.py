@@ -76,21 +76,49 @@ def cnn(
     image = keras.Input((28, 28), dtype="uint8", name="image")
     x = ops.expand_dims(layers.Rescaling(1 / 255)(image), -1)
     # Pooled before normalisation and activation: a quarter of their work, and nearly the same, as they are monotonic.
-    x = _activate(layers.MaxPooling2D()(_convolve(x, 16 * width, 5, "same", options)), options)  # 28 x 28 -> 14 x 14
-    x = _activate(_convolve(x, 32 * width, 3, "same", options), options)
-    x = _activate(layers.MaxPooling2D()(_convolve(x, 32 * width, 3, "same", options)), options)  # -> 7 x 7
-    x = _activate(_convolve(x, 64 * width, 3, "same", options), options)
-    x = _activate(_convolve(x, 80 * width, 3, "valid", options), options)  # -> 5 x 5
-    x = _activate(_convolve(x, 128 * width, 3, "valid", options), options)  # -> 3 x 3
+    # 28 x 28 -> 14 x 14
+    x = _activate(layers.MaxPooling2D()(_convolve(x, options, 16 * width, 5, padding="same")), options)
+    x = _activate(_convolve(x, options, 32 * width, 3, padding="same"), options)
+    x = _activate(layers.MaxPooling2D()(_convolve(x, options, 32 * width, 3, padding="same")), options)  # -> 7 x 7
+    x = _activate(_convolve(x, options, 64 * width, 3, padding="same"), options)
+    x = _activate(_convolve(x, options, 80 * width, 3, padding="valid"), options)  # -> 5 x 5
+    x = _activate(_convolve(x, options, 128 * width, 3, padding="valid"), options)  # -> 3 x 3
     x = ops.reshape(x, (-1, 9 * 128 * width))
     return keras.Model(image, _logits(x, options, outputs), name="cnn")
 
 
-def _convolve(x: Any, filters: int, size: int, padding: str, options: Options) -> Any:
+def cnn_strided(
+    options: Options, standardisation: Standardisation | None = None, outputs: int = CLASSES
+) -> keras.Model:
+    """The `cnn` with 3.3 million multiply-adds: the first layer skips every second pixel and column.
+
+    On one core of a CPU it takes half of the time of `cnn`, and a quarter of that as int8. Every normalisation follows
+    its convolution, so that both become one product in the graph.
+
+    Raises `ValueError` for a standardisation.
+    """
+    import keras
+    from keras import layers, ops
+
+    if standardisation:
+        raise ValueError("standardisation is for the mlp; the cnn has batch normalisation instead")
+    image = keras.Input((28, 28), dtype="uint8", name="image")
+    x = ops.expand_dims(layers.Rescaling(1 / 255)(image), -1)
+    x = _activate(_convolve(x, options, 16, 5, padding="same", strides=2), options)  # 28 x 28 -> 14 x 14
+    x = layers.MaxPooling2D()(_activate(_convolve(x, options, 32, 3, padding="same"), options))  # -> 7 x 7
+    x = _activate(_convolve(x, options, 56, 3, padding="same"), options)
+    x = _activate(_convolve(x, options, 72, 3, padding="valid"), options)  # -> 5 x 5
+    x = _activate(_convolve(x, options, 112, 3, padding="valid"), options)  # -> 3 x 3
+    x = ops.reshape(x, (-1, 9 * 112))
+    return keras.Model(image, _logits(x, options, outputs), name="cnn_strided")
+
+
+def _convolve(x: Any, options: Options, filters: int, size: int, **geometry: Any) -> Any:
+    """`geometry`: strides and padding, as Keras has them."""
     from keras import layers
 
     bias = not options.batch_normalization
-    return layers.Conv2D(filters, size, padding=padding, use_bias=bias, kernel_regularizer=_l2(options))(x)
+    return layers.Conv2D(filters, size, use_bias=bias, kernel_regularizer=_l2(options), **geometry)(x)
 
 
 def _activate(x: Any, options: Options) -> Any:
@@ -128,6 +156,7 @@ class Architecture(NamedTuple):
 ARCHITECTURES = {
     "mlp": Architecture(mlp, "a fully connected network (128-64-32)", standardises=True),
     "cnn": Architecture(cnn, "a small convolutional network"),
+    "cnn-strided": Architecture(cnn_strided, "a small convolutional network whose first layer has stride 2"),
     # Four times the work: for teachers, which are not served.
     "cnn-wide": Architecture(
         functools.partial(cnn, width=2), "a convolutional network, twice as wide as the small one"

@@ -214,7 +214,7 @@ def texture(side: int, rng: Generator) -> Grayscale:
 
 def nearly_empty_image(rng: Generator) -> Image:
     """(28, 28): one shade, with some specks or faint noise at most."""
-    image = np.full((28, 28), rng.choice([0, 0, 255, rng.integers(256)]), np.uint8)
+    image = np.full((28, 28), rng.choice([0, 0, 255, int(rng.integers(256))]), np.uint8)
     if rng.random() < 0.5:
         specks = rng.integers(0, 28, (2, rng.integers(1, 9)))
         image[tuple(specks)] = rng.integers(256, size=specks.shape[1])

@@ -28,18 +28,19 @@ def segments_in_the_air(points: Points, digit: int) -> NDArray[np.bool_]:
     """(7,)"""
     number = np.arange(len(points) - 1)
     right, down = np.diff(points, axis=0).T
-    behind_foot = number >= points[:, 1].argmax()
+    behind_foot: NDArray[np.bool_] = number >= points[:, 1].argmax()
+    in_the_air = np.zeros(len(number), np.bool_)
     if digit == 1:  # from the foot of the stem to the left end of the foot
-        return behind_foot & (right < 0)
+        in_the_air = behind_foot & (right < 0)
     if digit == 4:  # from the right end of the bar up to the top of the stem
-        return (number >= 2) & (number < 6) & (down < -STEEP / 2)
+        in_the_air = (number >= 2) & (number < 6) & (down < -STEEP / 2)
     if digit == 5 and points[-1, 0] > 0.4 > points[-1, 1]:  # from the tail up to the flag, which is drawn last
-        return (number >= 3) & (down < -STEEP)
+        in_the_air = (number >= 3) & (down < -STEEP)
     if digit == 7:  # from the foot up and to the left, where the bar begins
         foot = int(points[:, 1].argmax())
         bar = foot + max(1, int(points[foot:, 0].argmin()))
-        return behind_foot & (number < bar)
-    return np.zeros(len(number), bool)
+        in_the_air = behind_foot & (number < bar)
+    return in_the_air
 
 
 def split(points: Points, in_the_air: NDArray[np.bool_]) -> list[Points]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.arrays import Ink
-from training.synthesis import displays, glyphs
+from training.synthesis import displays, glyphs, handwriting
 from training.synthesis.glyphs import NON_DIGIT, GlyphMaker, Sources
 from training.synthesis.pictures import MAKERS
 
@@ -14,6 +14,8 @@ DIGIT_MAKERS = (
     glyphs.handwritten_digit,
     glyphs.redrawn_digit,
     glyphs.printed_digit,
+    handwriting.styled_digit,
+    handwriting.pen_digit,
     displays.seven_segment_digit,
     displays.dot_matrix_digit,
 )
