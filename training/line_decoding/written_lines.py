@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from app.arrays import Ink
+from app.arrays import Image, Ink
 from training.datasets.fonts import EM_SIZE, Font
 from training.line_decoding.marks import MARKS, Glyph, draw_mark
 from training.synthesis.augment import distort
@@ -25,13 +25,20 @@ from training.synthesis.glyphs import (
     crop_to_ink,
     enlarge,
     skeleton_lines,
+    slant,
 )
+from training.synthesis.handwriting import random_aspect, written_lines
+from training.synthesis.styles import WAYS, Way, strokes_of
 from training.thinning import thin
 
 Box = tuple[int, int, int, int]  # x, y, width, height
 
 NOTHING = "\0"  # the text of a sign that is neither a digit nor a mark
 WORDS, PRINTED = 0.12, 0.15  # shares of lines
+WITH_WAYS = 0.2  # share of hands that write stroke by stroke, each digit always in the same way
+KEEPING_SLANT = 0.5  # share of hands whose digits are of one slant; the others' are of many writers
+SLANTS = -8, 16  # degrees
+MEAN_SLANT = math.tan(math.radians(sum(SLANTS) / 2))
 PENS_OF_MNIST = 0.08, 0.14  # heights
 SPACES = 0.4, 1.2  # heights, besides the gap
 GAPS, VARIATION = (0.04, 0.45), 0.5  # heights; each gap differs from the usual one by up to such a share of it
@@ -112,9 +119,11 @@ class Hand:
         """`height` of the digits, in pixels."""
         self.sources, self.height, self.manner, self.rng = sources, height, manner, rng
         self.redraws = rng.random() < 0.4
+        self.ways = [choose_weighted(ways, rng) for ways in WAYS] if rng.random() < WITH_WAYS else None
+        self.keeps_slant = rng.random() < KEEPING_SLANT
         pen = rng.uniform(0.05, 0.15) if self.redraws or manner.distorted else rng.uniform(*PENS_OF_MNIST)
         self.pen = max(1.2, height * float(pen))
-        self.slant = math.tan(math.radians(float(rng.uniform(-8, 16))))
+        self.slant = math.tan(math.radians(float(rng.uniform(*SLANTS))))
         self.font = choose(sources.fonts, rng)
         self.gaps = choose_gaps(rng)
 
@@ -127,16 +136,30 @@ class Hand:
         return font_glyph(self.font, text, self.height)
 
     def digit(self, digit: int) -> Ink:
+        ink = self.stroke_by_stroke(self.ways[digit], digit) if self.ways else self.as_in_mnist(digit)
+        return scale(crop_to_ink(ink), self.height * float(self.rng.normal(1, 0.06)))
+
+    def stroke_by_stroke(self, way: Way, digit: int) -> Ink:
+        lines = written_lines(strokes_of(way, self.rng), random_aspect(digit, self.rng), self.slant, self.rng)
+        return redraw((lines * 20 + 4) / 28, self.pen / self.height, self.rng)
+
+    def as_in_mnist(self, digit: int) -> Ink:
         sources, rng = self.sources, self.rng
         chosen = rng.choice(sources.indices_by_label[digit], 1)
         images = sources.digits.images[chosen]
         image = distort(images, HANDWRITING, rng)[0] if self.manner.distorted else images[0]
+        if self.keeps_slant:
+            image = lean(image, self.slant - MEAN_SLANT - (slant(image) - sources.mean_slants[digit]))
         if self.redraws:
             doubled = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-            ink = redraw(skeleton_lines(thin(doubled > 127)) / len(doubled), self.pen / self.height, rng)
-        else:
-            ink = enlarge(image, rng)
-        return scale(crop_to_ink(ink), self.height * float(rng.normal(1, 0.06)))
+            return redraw(skeleton_lines(thin(doubled > 127)) / len(doubled), self.pen / self.height, rng)
+        return enlarge(image, rng)
+
+
+def lean(image: Image, by: float) -> Image:
+    """Sheared to the right: so many columns for each row up."""
+    shear = np.array([[1, -by, by * (len(image) - 1) / 2], [0, 1, 0]])
+    return np.asarray(cv2.warpAffine(image, shear, image.shape[::-1], flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def choose_gaps(rng: Generator) -> tuple[float, float]:

@@ -37,6 +37,7 @@ MARGIN = 16  # pixels on each side of what is drawn, for wide pens
 # Without the letters that look like a digit in some handwriting: they have no right label.
 LETTERS = "ACEFGHKLMNPRTUVWXYabcdefhkmnprtuvwxyBSZsgq@&?%$#+*"
 HANDWRITING = Distortion(rotation=10, scale=0.15, shear=0.25, shift=1, elastic_alpha=(5, 25), elastic_sigma=(4, 6))
+SLANT_SAMPLE = 200  # digits of each label
 # A 1 or a 7 cut in half may still be that digit.
 DIGITS_WITH_HALVES = np.array([0, 2, 3, 4, 5, 6, 8, 9])
 
@@ -53,6 +54,14 @@ class Sources:
     @functools.cached_property
     def indices_by_label(self) -> list[Indices]:
         return [np.flatnonzero(self.digits.labels == digit) for digit in range(10)]
+
+    @functools.cached_property
+    def mean_slants(self) -> list[float]:
+        """Of the digits of each label: some lean to the right whoever writes them."""
+        return [
+            float(np.mean([slant(image) for image in self.digits.images[indices[:SLANT_SAMPLE]]]))
+            for indices in self.indices_by_label
+        ]
 
 
 GlyphMaker = Callable[[Sources, Generator], LabelledGlyph]
@@ -148,13 +157,20 @@ def distorted_digit(sources: Sources, rng: Generator) -> tuple[Image, int]:
     return image, int(sources.digits.labels[index])
 
 
+def slant(image: Image) -> float:
+    """Columns to the right for each row up, by the moments of the ink."""
+    moments = cv2.moments(image)
+    return -moments["mu11"] / max(moments["mu02"], 1.0)
+
+
 def enlarge(image: Image, rng: Generator) -> Ink:
     """(28, 28) -> (112, 112) by cubic interpolation; most of the time with edges as sharp as a pen's."""
     enlarged = cv2.resize(image, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
     threshold, contrast = rng.uniform(70, 170), rng.uniform(1, 4)
     if rng.random() < 0.3:
         return np.asarray(enlarged, np.uint8)
-    sharp: Ink = np.clip((enlarged.astype(np.float32) - threshold) * contrast + 128, 0, 255).astype(np.uint8)
+    reach = min(128 / contrast, threshold)  # of the edge on both sides of the threshold; paper stays without ink
+    sharp: Ink = np.clip((enlarged.astype(np.float32) - threshold) / reach * 128 + 128, 0, 255).astype(np.uint8)
     return sharp
 
 

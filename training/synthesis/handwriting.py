@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from app.arrays import Ink
-from training.synthesis.glyphs import LabelledGlyph, Points, Sources, draw_lines
+from training.synthesis.glyphs import LabelledGlyph, Lines, Points, Sources, draw_lines
 from training.synthesis.non_digits import connect
 from training.synthesis.pen_lifts import lift_pen
 from training.synthesis.styles import Strokes, curve, random_strokes
@@ -40,16 +40,24 @@ def pen_digit(sources: Sources, rng: Generator) -> LabelledGlyph:
 
 def write(strokes: Strokes, digit: int, rng: Generator) -> Ink:
     """Strokes in a unit square, with a hand's proportions, slant and tremor, by one pen."""
-    aspect = rng.uniform(*(ASPECT_OF_ONE if digit == 1 else ASPECT))
-    slant, angle = rng.uniform(*SLANT), math.radians(rng.normal(0, 4))
+    ink = draw_lines(written_lines(strokes, random_aspect(digit, rng), rng.uniform(*SLANT), rng), rng)
+    return broaden(ink, rng) if rng.random() < 0.2 else ink
+
+
+def random_aspect(digit: int, rng: Generator) -> float:
+    return rng.uniform(*(ASPECT_OF_ONE if digit == 1 else ASPECT))
+
+
+def written_lines(strokes: Strokes, aspect: float, slant: float, rng: Generator) -> Lines:
+    """The lines of the strokes, in a unit square, with a hand's proportions and tremor."""
+    angle = math.radians(rng.normal(0, 4))
     matrix = np.array([[aspect, -slant], [0, 1]]).T
     matrix = matrix @ np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     amplitude = rng.uniform(0, 0.012)
     written = [add_tremor(stroke @ matrix, amplitude, rng) for stroke in strokes]
     points = np.concatenate(written)
     low, size = points.min(axis=0), np.ptp(points, axis=0).max()
-    ink = draw_lines(np.concatenate([connect((stroke - low) / size) for stroke in written]), rng)
-    return broaden(ink, rng) if rng.random() < 0.2 else ink
+    return np.concatenate([connect((stroke - low) / size) for stroke in written])
 
 
 def add_tremor(points: Points, amplitude: float, rng: Generator) -> Points:

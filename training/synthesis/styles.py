@@ -22,9 +22,14 @@ POINTS_OF_A_SPAN = 10  # of a curve, between two of the points that it goes thro
 
 
 def random_strokes(digit: int, rng: Generator) -> Strokes:
-    """The digit in one of its ways, as no two hands write it."""
-    strokes = choose_weighted(WAYS[digit], rng)(rng)
-    return [warp(stroke, *wave) for wave in [random_wave(rng)] for stroke in strokes]
+    """The digit in one of its ways."""
+    return strokes_of(choose_weighted(WAYS[digit], rng), rng)
+
+
+def strokes_of(way: Way, rng: Generator) -> Strokes:
+    """A digit in this way, as no hand writes it twice."""
+    strokes, wave = way(rng), random_wave(rng)
+    return [warp(stroke, *wave) for stroke in strokes]
 
 
 # --- what strokes are made of ---

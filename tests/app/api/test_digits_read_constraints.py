@@ -46,7 +46,7 @@ def other_texts(client: TestClient, page: NDArray[np.uint8]) -> list[list[str]]:
 
 def test_text_is_the_likeliest_that_satisfies(client: TestClient, page: NDArray[np.uint8]) -> None:
     (nearest, farther, *_), (nearest_below, farther_below, *_) = other_texts(client, page)
-    values = ",".join(["1111", farther_below, farther, nearest, nearest_below, "88888"])
+    values = f"1111,{farther_below},{farther},{nearest},{nearest_below},88888"
     found = readings(client, page, values=values)
     assert [reading["text"] for reading in found] == [nearest, nearest_below]
     assert all(reading["satisfied"] for reading in found)

@@ -59,3 +59,9 @@ def test_glyphs_keep_their_ink_when_they_are_cropped_and_reduced(change: Callabl
     glyph = np.zeros((40, 50), np.uint8)
     glyph[10:30, 5:25] = 255
     assert change(glyph).max() == 255
+
+
+def test_an_enlarged_digit_lies_on_paper_without_ink(sources: Sources) -> None:
+    for seed in range(60):
+        glyph, _ = glyphs.handwritten_digit(sources, np.random.default_rng(seed))
+        assert np.median(glyph[0]) == 0
