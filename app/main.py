@@ -138,6 +138,7 @@ def model_repository(settings: Settings) -> ModelRepository:
     return ModelRepository(
         root=settings.models,
         device=settings.device,
+        precision=settings.precision,
         default_model=settings.default_model,
         batch=BatchSettings(
             max_batch_size=settings.max_batch_size,

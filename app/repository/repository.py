@@ -24,14 +24,14 @@ from typing import NamedTuple, Self
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, ModelUnreadable, StartupError
 from app.inference.batcher import BatchSettings
 from app.repository.loader import Loader
-from app.repository.manifest import Manifest
+from app.repository.manifest import Graphs, Manifest
 from app.repository.refusal import ALL_MODELS, WHOLE_FOLDER, Refusal, Refusals, reasons, report
 from app.repository.servable import Servable
 from app.repository.served_models import ServedModels
 from app.repository.signature import Signer
 from app.repository.version_folders import LABELS_FILE, ModelFolder, VersionFolder, parse_labels
 from app.repository.version_policy import VersionSettings
-from app.settings import DeviceChoice
+from app.settings import DeviceChoice, PrecisionChoice
 
 INDEX_SECONDS = 0.5  # for a scan during a request; after that the one before it holds
 START_SECONDS = 5  # that the start waits for other models than the default one; they go on loading after that
@@ -58,9 +58,11 @@ class ModelRepository(ServedModels):
         batch: BatchSettings,
         default_model: str,
         versions: VersionSettings | None = None,
+        precision: PrecisionChoice = "auto",
     ) -> None:
         self.root = root
         self.device = device
+        self.precision = precision
         self.batch = batch
         self.settings = versions or VersionSettings()
         super().__init__(default_model, self.settings.labels)
@@ -131,7 +133,7 @@ class ModelRepository(ServedModels):
         ]
 
     async def read_graph(self, servable: Servable) -> bytes:
-        """The ONNX file. Raises `ModelRefused` if it is no longer on disk, `ModelUnreadable` if the disk hangs."""
+        """The float32 graph. Raises `ModelRefused` if it is no longer on disk, `ModelUnreadable` if the disk hangs."""
         return await self._loader.read_graph(servable.manifest, servable.folder)
 
     def _why_not_served(self, name: str, version: int) -> str:
@@ -261,17 +263,17 @@ class ModelRepository(ServedModels):
             raise ModelRefused(refusal.reason)
         self.loading.add(name)
         try:
-            manifest, graph = await self._loader.read(name, folder, self._signer)
+            manifest, graphs = await self._loader.read(name, folder, self._signer)
             if old and old.manifest == manifest:
                 old.folder = folder
                 return old
-            return await self._start(manifest, graph, folder)
+            return await self._start(manifest, graphs, folder)
         finally:
             self.loading.discard(name)
 
-    async def _start(self, manifest: Manifest, graph: bytes, folder: VersionFolder) -> Servable:
+    async def _start(self, manifest: Manifest, graphs: Graphs, folder: VersionFolder) -> Servable:
         try:
-            model = await self._loader.load(manifest, graph, self.device, self.batch.max_batch_size)
+            model = await self._loader.load(manifest, graphs, self.device, self.precision, self.batch.max_batch_size)
         except StartupError as error:
             if isinstance(error, DeviceUnavailable) and not self._started:
                 raise

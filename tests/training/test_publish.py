@@ -36,8 +36,8 @@ def test_a_version_holds_graph_manifest_card_and_diagrams(published: Path) -> No
 
 
 def test_the_service_loads_the_version_and_it_reads_digits(published: Path, data: Split) -> None:
-    manifest, graph = read_version(published)
-    predicted = Model(graph, "cpu").run(data.test.images).argmax(axis=1)
+    manifest, graphs = read_version(published)
+    predicted = Model(graphs.float32, "cpu").run(data.test.images).argmax(axis=1)
     accuracy = next(metric for metric in manifest.metrics if metric.name == "accuracy" and "test" in metric.data)
     assert (predicted == data.test.labels).mean() == accuracy.value
 
