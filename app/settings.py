@@ -74,8 +74,8 @@ class Settings(BaseSettings):
     )
     precision: PrecisionChoice = Field(
         "auto",
-        description="Of the graphs that run. float32; int8: on the CPU, and a version without an int8 graph is refused; "
-        "auto: on the CPU what is measured to be faster at the start, on a GPU float32.",
+        description="Precision of the graphs that run. float32; int8: on the CPU, versions without an int8 graph are "
+        "refused; auto: on the CPU the faster one, measured when it is loaded, on a GPU float32.",
     )
     models: Path = Field(
         Path("models"),

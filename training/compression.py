@@ -4,7 +4,8 @@
     convolution of one channel   ->  stays in float32: in int8 it takes half of the whole run
     every other product          ->  uint8 activations, int8 weights for each channel, int32 sums
 
-Source: Jacob et al., Quantization and training of neural networks for efficient integer-arithmetic-only inference, 2018.
+Source: Jacob et al., Quantization and training of neural networks for efficient integer-arithmetic-only inference,
+2018.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def add_metadata(graph: bytes, properties: Mapping[str, str]) -> bytes:
 
 
 def read_metadata(graph: bytes) -> dict[str, str]:
-    return {property.key: property.value for property in onnx.load_from_string(graph).metadata_props}
+    return {entry.key: entry.value for entry in onnx.load_from_string(graph).metadata_props}
 
 
 def quantize(graph: bytes, images: Images) -> bytes:

@@ -31,7 +31,7 @@ from app.repository.served_models import ServedModels
 from app.repository.signature import Signer
 from app.repository.version_folders import LABELS_FILE, ModelFolder, VersionFolder, parse_labels
 from app.repository.version_policy import VersionSettings
-from app.settings import DeviceChoice, PrecisionChoice
+from app.settings import DeviceChoice
 
 INDEX_SECONDS = 0.5  # for a scan during a request; after that the one before it holds
 START_SECONDS = 5  # that the start waits for other models than the default one; they go on loading after that
@@ -58,11 +58,9 @@ class ModelRepository(ServedModels):
         batch: BatchSettings,
         default_model: str,
         versions: VersionSettings | None = None,
-        precision: PrecisionChoice = "auto",
     ) -> None:
         self.root = root
         self.device = device
-        self.precision = precision
         self.batch = batch
         self.settings = versions or VersionSettings()
         super().__init__(default_model, self.settings.labels)
@@ -273,7 +271,9 @@ class ModelRepository(ServedModels):
 
     async def _start(self, manifest: Manifest, graphs: Graphs, folder: VersionFolder) -> Servable:
         try:
-            model = await self._loader.load(manifest, graphs, self.device, self.precision, self.batch.max_batch_size)
+            model = await self._loader.load(
+                manifest, graphs, self.device, self.settings.precision, self.batch.max_batch_size
+            )
         except StartupError as error:
             if isinstance(error, DeviceUnavailable) and not self._started:
                 raise

@@ -9,20 +9,11 @@ from typing import Any
 
 from app.repository.repository import ModelRepository
 from app.repository.version_policy import VersionPolicy, VersionSettings
-from app.settings import PrecisionChoice
 from tests.support.servables import BATCH, zeros
 
 
-def repository(
-    root: Path,
-    default: str = "digits-mlp",
-    policy: str = "all",
-    *,
-    precision: PrecisionChoice = "auto",
-    **settings: Any,
-) -> ModelRepository:
-    versions = VersionSettings(VersionPolicy.parse(policy), **settings)
-    return ModelRepository(root, "cpu", BATCH, default, versions, precision)
+def repository(root: Path, default: str = "digits-mlp", policy: str = "all", **settings: Any) -> ModelRepository:
+    return ModelRepository(root, "cpu", BATCH, default, VersionSettings(VersionPolicy.parse(policy), **settings))
 
 
 def versions_of(models: ModelRepository) -> list[int]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from app.inference.session import Model, fastest_seconds
 
-IMAGES = 20_000  # that each graph runs for one figure, in turns with the others
+IMAGES = 5_000  # that each graph runs for one figure, in turns with the others
 CPU_INFO = Path("/proc/cpuinfo")
 # Instructions that products of bytes are fast with, as Linux names them: of Intel and AMD, then of ARM.
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
@@ -19,12 +20,11 @@ INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd
 def run_seconds(models: Sequence[Model], batch_size: int) -> list[float]:
     """The CPU seconds of each model's fastest run. The models take turns, so that what disturbs one disturbs all."""
     images = np.zeros((batch_size, 28, 28), np.uint8)
-    for model in models:
-        model.run(images)  # allocates its memory
-    turns = [
-        [fastest_seconds(lambda: model.run(images), runs=1) for model in models] for _ in range(IMAGES // batch_size)
-    ]
-    return np.min(turns, axis=0).tolist()
+    runs = [partial(model.run, images) for model in models]
+    for run in runs:
+        run()  # allocates the memory
+    turns = [[fastest_seconds(run, runs=1) for run in runs] for _ in range(IMAGES // batch_size)]
+    return [min(seconds) for seconds in zip(*turns, strict=True)]
 
 
 def describe_cpu() -> str:

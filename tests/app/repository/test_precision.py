@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import partialmethod
 from pathlib import Path
 
 import onnxruntime as ort
@@ -105,6 +105,10 @@ def test_version_without_an_int8_graph_is_served_in_float32_unless_int8_is_deman
         start(repository(tmp_path, "m", precision="int8"))
 
 
+class RunnerOnTheCpu(GraphRunner):
+    __init__ = partialmethod(GraphRunner.__init__, memory="cpu")
+
+
 def test_gpu_runs_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a simulated one; `auto` measures nothing there."""
 
@@ -112,7 +116,7 @@ def test_gpu_runs_float32(monkeypatch: pytest.MonkeyPatch) -> None:
         return ort.InferenceSession(graph, options, ["CPUExecutionProvider"])
 
     monkeypatch.setattr("app.inference.session.cuda_session", open_session)
-    monkeypatch.setattr("app.inference.session.GraphRunner", partial(GraphRunner, memory="cpu"))
+    monkeypatch.setattr("app.inference.session.GraphRunner", RunnerOnTheCpu)
     model = load_model(GRAPHS, "auto", "auto", 2)
     assert (model.device, model.precision, int(model.run(zeros(1)).argmax())) == ("cuda", "float32", FLOAT32)
 

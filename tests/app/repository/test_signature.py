@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from app.__main__ import main
 from app.errors import StartupError
 from app.inference.batcher import BatchSettings
-from app.repository.manifest import GRAPH_FILE, INT8_FILE, MANIFEST_FILE
+from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE
 from app.repository.repository import ModelRepository
 from app.repository.signature import (
     PAYLOAD_TYPE,
