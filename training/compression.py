@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ def compress(graph: bytes, data: Split, bank: Path | None, classes: int = CLASSE
     return Compressed(int8, compare(graph, int8, validation, classes))
 
 
-def add_metadata(graph: bytes, properties: Mapping[str, str]) -> bytes:
+def add_metadata(graph: bytes, properties: dict[str, str]) -> bytes:
     model = onnx.load_from_string(graph)
     onnx.helper.set_model_props(model, read_metadata(graph) | properties)
     content: bytes = model.SerializeToString(deterministic=True)
