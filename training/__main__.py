@@ -166,9 +166,11 @@ def run_compress(arguments: argparse.Namespace) -> None:
         print_lines("on the test sets", survey(graph, compressed.graph, threshold, data.test, all_test_sets(data.test)))
     if objections := compressed.comparison.objections():
         raise CompressionError(f"int8 does not pay: {'; '.join(objections)}; nothing was written")
-    if out:
-        write_atomically(compressed.graph, out)
-        print(f"compressed: {out}")
+    if out is None:
+        print("not written: --out names a file for the int8 graph of a version")
+        return
+    write_atomically(compressed.graph, out)
+    print(f"compressed: {out}")
 
 
 def run_report(arguments: argparse.Namespace) -> None:
