@@ -17,7 +17,7 @@ import onnx
 
 from app.inference.session import Model
 from app.repository.manifest import GRAPH_FILE, INT8_FILE, MANIFEST_FILE, Manifest, Metric, QuantizedGraph, Tensor
-from training.compression import CALIBRATION, SOURCE, read_metadata
+from training.compression import CALIBRATION, SOURCE, fingerprint, read_metadata
 from training.datasets.mnist import DIGESTS, Split
 from training.errors import CompressionError
 from training.evaluation.precisions import agree, measure_speed, speed_metrics
@@ -93,7 +93,7 @@ def read_int8(run: Path, exported: Export) -> Export | None:
     if not (run / INT8_FILE).exists():
         return None
     graph = (run / INT8_FILE).read_bytes()
-    if read_metadata(graph).get(SOURCE) != hashlib.sha256(exported.graph).hexdigest():
+    if read_metadata(graph).get(SOURCE) != fingerprint(exported.graph):
         raise CompressionError(f"{run / INT8_FILE} was made of another graph: run python -m training compress {run}")
     return replace(exported, graph=graph)
 

@@ -72,7 +72,7 @@ def test_wrong_value_is_refused(wrong: dict[str, object]) -> None:
 @pytest.mark.parametrize("device", ["cuda", "tensorrt"])
 def test_int8_on_a_gpu_is_refused(device: str) -> None:
     with pytest.raises(ValidationError, match=f"DIGITS_PRECISION=int8 and DIGITS_DEVICE={device}"):
-        Settings(precision="int8", device=device)  # type: ignore[arg-type]
+        Settings(precision="int8", device=device)
 
 
 def test_key_given_instead_of_its_digest_is_refused_and_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from app.inference.session import Model
 from app.repository.manifest import GRAPH_FILE
 from tests.conftest import ROOT
-from training.compression import CALIBRATION, SOURCE, compress, pool_last, quantize, read_metadata
+from training.compression import CALIBRATION, SOURCE, compress, fingerprint, pool_last, quantize, read_metadata
 from training.datasets.mnist import Digits, Split
 
 
@@ -82,6 +82,15 @@ def test_compressed_graph_says_what_it_was_made_of(float32: bytes, data: Split) 
     assert len(properties[SOURCE]) == 64
     assert properties["architecture"] == "cnn"
     assert list(compressed.comparison.accuracy) == ["MNIST validation, 100"]
+
+
+def test_exports_of_one_run_have_one_fingerprint_whatever_their_nodes_are_called(float32: bytes, int8: bytes) -> None:
+    renamed = onnx.load_from_string(float32)
+    for tensor in renamed.graph.initializer:
+        for node in renamed.graph.node:
+            node.input[:] = ["x_" + name if name == tensor.name else name for name in node.input]
+        tensor.name = "x_" + tensor.name
+    assert fingerprint(renamed.SerializeToString()) == fingerprint(float32) != fingerprint(int8)
 
 
 # --- pools ------------------------------------------------------------------------------------------------------------
