@@ -152,7 +152,7 @@ def test_int8_graph_of_the_run_is_published_with_figures_of_that_very_file(
     assert manifest.int8.agreement.data == on_test.data
     assert manifest.int8.agreement.equal_share == (int8.argmax(axis=1) == float32.argmax(axis=1)).mean()
     assert manifest.int8.agreement.max_abs_difference == pytest.approx(np.abs(int8 - float32).max(), abs=1e-4)
-    assert manifest.int8.calibration == "2,000 MNIST training digits"
+    assert manifest.int8.calibration == "1,000 MNIST training digits"
 
 
 def test_int8_graph_has_the_figures_of_the_float32_graph_and_its_speed(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from app.arrays import CLASSES, Probabilities
 from app.inference.session import Model
@@ -116,16 +117,19 @@ def survey(
 
 
 def share_read(probabilities: Probabilities, labels: Labels) -> float:
-    """The share read correctly, with the remainder to 1 as the probability of a non-digit."""
-    rows = np.column_stack([probabilities, 1 - probabilities.sum(axis=1)])
-    return float((rows.argmax(axis=1) == labels).mean())
+    return float((readings(probabilities) == labels).mean())
+
+
+def readings(probabilities: Probabilities) -> NDArray[np.intp]:
+    """(n, classes) -> (n,): the likeliest class, where the remainder to 1 is the probability of a non-digit."""
+    return np.column_stack([probabilities, 1 - probabilities.sum(axis=1)]).argmax(axis=1)
 
 
 def agree(float32: Probabilities, int8: Probabilities, data: str) -> Agreement:
     """How near the predictions of both graphs for the same images are."""
     return Agreement(
         data=data,
-        equal_share=float((float32.argmax(axis=1) == int8.argmax(axis=1)).mean()),
+        equal_share=float((readings(float32) == readings(int8)).mean()),
         max_abs_difference=float(np.abs(float32 - int8).max()),
     )
 
