@@ -119,10 +119,8 @@ def test_compress_prints_the_table_and_writes_nothing_where_int8_does_not_pay(
     assert __main__.main(["compress", str(run), "--out", str(tmp_path / "int8.onnx")]) == 1
     printed = capsys.readouterr()
     assert "read of MNIST validation, 1,000" in printed.out
-    assert printed.err == (
-        "error: int8 does not pay: in batches of 64 it is 1.05 times as fast, "
-        "and 1.1 is required; nothing was written\n"
-    )
+    reason = "in batches of 64 it is 1.05 times as fast, and 1.1 is required"
+    assert printed.err.endswith(f"error: int8 does not pay: {reason}; nothing was written\n")
     assert not (tmp_path / "int8.onnx").exists()
 
 
