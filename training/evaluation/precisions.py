@@ -122,7 +122,8 @@ def share_read(probabilities: Probabilities, labels: Labels) -> float:
 
 def readings(probabilities: Probabilities) -> NDArray[np.intp]:
     """(n, classes) -> (n,): the likeliest class, where the remainder to 1 is the probability of a non-digit."""
-    return np.column_stack([probabilities, 1 - probabilities.sum(axis=1)]).argmax(axis=1)
+    classes: NDArray[np.intp] = np.column_stack([probabilities, 1 - probabilities.sum(axis=1)]).argmax(axis=1)
+    return classes
 
 
 def agree(float32: Probabilities, int8: Probabilities, data: str) -> Agreement:
