@@ -109,15 +109,19 @@ class RunnerOnTheCpu(GraphRunner):
     __init__ = partialmethod(GraphRunner.__init__, memory="cpu")
 
 
-def test_gpu_runs_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a simulated one; `auto` measures nothing there."""
+def test_gpu_runs_float32_and_nothing_is_measured(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a simulated one."""
 
     def open_session(graph: bytes, options: ort.SessionOptions, device: str, *, graphs: bool) -> ort.InferenceSession:
         return ort.InferenceSession(graph, options, ["CPUExecutionProvider"])
 
     monkeypatch.setattr("app.inference.session.cuda_session", open_session)
     monkeypatch.setattr("app.inference.session.GraphRunner", RunnerOnTheCpu)
-    model = load_model(GRAPHS, "auto", "auto", 2)
+    with caplog.at_level(logging.INFO):
+        model = load_model(GRAPHS, "auto", "auto", 2)
+    assert "precision auto" not in caplog.text
     assert (model.device, model.precision, int(model.run(zeros(1)).argmax())) == ("cuda", "float32", FLOAT32)
 
 
