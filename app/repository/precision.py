@@ -1,7 +1,7 @@
 """Which graph of a version is loaded: float32 or int8.
 
-On CPUs with instructions for sums of products of bytes (VNNI on x86) an int8 graph may be several times as fast; without
-them, or for a small network, it may be slower. So `auto` measures both where they will run.
+On CPUs with instructions for sums of products of bytes (VNNI on x86) an int8 graph may be several times as fast;
+without them, or for a small network, it may be slower. So `auto` measures both where they will run.
 """
 
 from __future__ import annotations
