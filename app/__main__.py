@@ -37,6 +37,7 @@ from app.observability.logs import start_logging
 from app.observability.process_metrics import share_pid
 from app.picture_search import PictureSearch
 from app.repository.manifest import Manifest
+from app.repository.precision import load_model
 from app.repository.signature import Signer
 from app.repository.version_folders import newest_of
 from app.runtime import configure_runtime
@@ -123,7 +124,7 @@ def add_files(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", dest="default_model", help="name of the model")
     parser.add_argument("--format", choices=sorted(result_output.WRITERS), default="table", help="format of the output")
-    add_settings(parser, "device", "models", "require_signature_by", "max_batch_size", "max_pixels")
+    add_settings(parser, "device", "precision", "models", "require_signature_by", "max_batch_size", "max_pixels")
 
 
 def file_argument(text: str) -> Path:
@@ -214,8 +215,8 @@ def key(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def load_newest(settings: Settings) -> tuple[Manifest, Model]:
     signer = Signer.read(settings.require_signature_by) if settings.require_signature_by else None
-    manifest, graph = newest_of(settings.models, settings.default_model).read(signer)
-    return manifest, Model(graph, settings.device, max_batch_size=settings.max_batch_size)
+    manifest, graphs = newest_of(settings.models, settings.default_model).read(signer)
+    return manifest, load_model(graphs, settings.device, settings.precision, settings.max_batch_size)
 
 
 if __name__ == "__main__":

@@ -149,6 +149,7 @@ def model_repository(settings: Settings) -> ModelRepository:
         ),
         versions=VersionSettings(
             policy=VersionPolicy.parse(settings.version_policy),
+            precision=settings.precision,
             poll_seconds=settings.model_poll_seconds,
             load_timeout_s=settings.load_timeout_seconds,
             signer=settings.require_signature_by,

@@ -25,6 +25,7 @@ from app.setting_values import (
 )
 
 DeviceChoice = Literal["auto", "cuda", "tensorrt", "cpu"]
+PrecisionChoice = Literal["auto", "float32", "int8"]
 LogFormat = Literal["text", "json"]
 
 SECRETS = frozenset({"api_keys", "admin_keys"})  # never repeated in a message
@@ -70,6 +71,11 @@ class Settings(BaseSettings):
     device: DeviceChoice = Field(
         "auto",
         description="cuda, tensorrt: a GPU, or the service does not start; cpu; auto: CUDA if available, else the CPU.",
+    )
+    precision: PrecisionChoice = Field(
+        "auto",
+        description="Precision of the graphs that run. float32; int8: on the CPU, versions without an int8 graph are "
+        "refused; auto: on the CPU the faster one, measured when it is loaded, on a GPU float32.",
     )
     models: Path = Field(
         Path("models"),
@@ -204,7 +210,7 @@ class Settings(BaseSettings):
     )
     revision: str = Field("", description="Source revision that /metrics names. The images set it.")
 
-    @field_validator("device", "log_level", "log_format", mode="before")
+    @field_validator("device", "precision", "log_level", "log_format", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
@@ -284,6 +290,8 @@ class Settings(BaseSettings):
                 f"DIGITS_MAX_INFLIGHT_BYTES, shared by DIGITS_WORKERS, is less than {LARGEST_BODIES} times "
                 "DIGITS_MAX_BODY_BYTES: a body of that size, compressed, would never fit"
             )
+        if self.precision == "int8" and self.device in ("cuda", "tensorrt"):
+            raise ValueError(f"DIGITS_PRECISION=int8 and DIGITS_DEVICE={self.device}: int8 graphs run on the CPU")
         if self.admin_keys and self.workers > 1:
             raise ValueError(
                 "DIGITS_ADMIN_KEYS and DIGITS_WORKERS: a request to load a model would reach only one worker"

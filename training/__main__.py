@@ -14,10 +14,10 @@ from app.errors import ModelRefused
 from app.runtime import configure_runtime
 from training import command_line
 from training.datasets.mnist import Digits, Split, load_mnist
-from training.errors import TrainingError
+from training.errors import CompressionError, TrainingError
 from training.files import describe_os_error, write_atomically
 from training.networks.checks import check_publishable, check_training
-from training.networks.sources import check_average
+from training.networks.sources import check_average, source_config
 from training.runs import check_new, check_resumable, check_trained, read_config
 
 if TYPE_CHECKING:
@@ -141,6 +141,38 @@ def run_export(arguments: argparse.Namespace) -> None:
     print(f"{exported.parity.max_abs_difference:.1e} on {exported.parity.data}")
 
 
+def run_compress(arguments: argparse.Namespace) -> None:
+    from app.repository.manifest import INT8_FILE, MANIFEST_FILE, read_version
+    from training.compression import compress
+    from training.evaluation.precisions import survey
+    from training.evaluation.testsets import all_test_sets
+
+    source, out = arguments.source, arguments.out
+    config = source_config(source)
+    bank = config.bank if arguments.bank is None else arguments.bank
+    data = load_mnist(arguments.data_dir)
+    if (source / MANIFEST_FILE).exists():
+        manifest, graphs = read_version(source)
+        graph, threshold = graphs.float32, manifest.threshold
+    else:
+        from training.export import export
+
+        exported = export(source, data)
+        graph, threshold = exported.graph, exported.threshold
+        out = out or source / INT8_FILE
+    compressed = compress(graph, data, Path(bank) if bank else None, len(config.labels))
+    print(compressed.comparison)
+    if arguments.survey:
+        print_lines("on the test sets", survey(graph, compressed.graph, threshold, data.test, all_test_sets(data.test)))
+    if objections := compressed.comparison.objections():
+        raise CompressionError(f"int8 does not pay: {'; '.join(objections)}; nothing was written")
+    if out is None:
+        print("not written: --out names a file for the int8 graph of a version")
+        return
+    write_atomically(compressed.graph, out)
+    print(f"compressed: {out}")
+
+
 def run_report(arguments: argparse.Namespace) -> None:
     check_trained(arguments.run)
     from training.export import export
@@ -211,8 +243,8 @@ def load_version(version: Path) -> tuple[Model, float]:
     from app.inference.session import Model
     from app.repository.manifest import read_version
 
-    manifest, graph = read_version(version)
-    return Model(graph, device="cpu"), manifest.threshold
+    manifest, graphs = read_version(version)
+    return Model(graphs.float32, device="cpu"), manifest.threshold
 
 
 def print_lines(title: str, lines: Iterable[str]) -> None:
@@ -261,6 +293,12 @@ COMMANDS = (
         "write a run as an ONNX file and prove it equal to the Keras model",
         command_line.add_export,
         run_export,
+    ),
+    Command(
+        "compress",
+        "quantize the graph of a run or a version to int8, and compare both",
+        command_line.add_compress,
+        run_compress,
     ),
     Command("report", "draw a run's diagrams and write its model card", command_line.add_report, run_report),
     Command("survey", "evaluate a published version on every test set", command_line.add_survey, run_survey),

@@ -66,6 +66,26 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="file to write (default: RUN/model.onnx)")
 
 
+def add_compress(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="RUN_OR_VERSION",
+        help="run folder, or folder of a version, such as models/digits/7",
+    )
+    parser.add_argument(
+        "--bank",
+        help="synthetic dataset to calibrate and validate on, '' for none (default: that of the configuration)",
+    )
+    parser.add_argument(
+        "--survey", action="store_true", help="compare on every test set too; choose nothing by the result"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="file to write (default: RUN/model.int8.onnx; of a version: write nothing)"
+    )
+
+
 def add_report(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_run(parser)

@@ -20,7 +20,6 @@ import numpy as np
 import onnx
 from keras import ops
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from app.arrays import CLASSES, IMAGE_SIZE, Images, Probabilities
 from app.inference.session import INPUT, OUTPUT, Model
@@ -28,6 +27,7 @@ from app.repository.manifest import Parity
 from training.config import TrainConfig
 from training.datasets.mnist import Digits, Split
 from training.errors import ExportError
+from training.evaluation.predictions import run_in_batches
 from training.networks.train import load_saved
 from training.runs import MODEL_FILE, check_trained, read_config
 
@@ -213,12 +213,6 @@ def prove(graph: bytes, calibrated: keras.Model, digits: Digits) -> Parity:
         max_abs_difference=difference,
         equal_argmax=equal,
     )
-
-
-def run_in_batches(model: Model, images: Images, size: int) -> Probabilities:
-    """(n, 28, 28) -> (n, classes), `size` images at a time, with a progress bar."""
-    starts = tqdm(range(0, len(images), size), f"predicting in batches of {size}", unit="run", leave=False)
-    return np.concatenate([model.run(images[start : start + size]) for start in starts])
 
 
 @contextlib.contextmanager

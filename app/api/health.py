@@ -13,7 +13,7 @@ from app.api.openapi import problems
 from app.api.state import ApiRequest, AppState, state_of
 from app.errors import Unavailable
 from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
-from app.inference.session import Device
+from app.inference.session import Device, Precision
 from app.observability import metrics
 from app.repository.repository import ModelRepository
 
@@ -34,6 +34,7 @@ class Loaded(BaseModel):
     name: str
     version: int
     device: Device = Field(description="The device the model really runs on.")
+    precision: Precision = Field(description="Of the graph that really runs.")
     labels: list[str] = Field(description="Names under which the version can be asked for.")
     queued: int = Field(description="Images in the queue.")
     failed_runs: int = Field(description="Runs that failed in a row.")
@@ -92,6 +93,7 @@ def loaded_models(repository: ModelRepository) -> list[Loaded]:
             name=servable.manifest.name,
             version=servable.manifest.version,
             device=servable.model.device,
+            precision=servable.model.precision,
             labels=repository.labels_of(servable),
             queued=servable.batcher.queued,
             failed_runs=servable.batcher.health.failed_runs,

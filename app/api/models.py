@@ -10,7 +10,7 @@ from app.api.state import state_of
 from app.codecs.bodies import BINARY
 from app.codecs.tensors import SCALE_RULE
 from app.errors import ModelNotFound, ModelRefused, ModelUnreadable, Unavailable
-from app.inference.session import Device
+from app.inference.session import Device, Precision
 from app.repository.manifest import Manifest
 from app.repository.servable import Servable
 
@@ -21,6 +21,7 @@ class Model(BaseModel):
     """A served version."""
 
     device: Device = Field(description="The device the model really runs on.")
+    precision: Precision = Field(description="Of the graph that really runs: model.onnx or model.int8.onnx.")
     scale: str = Field(SCALE_RULE, description="What numbers that are sent as images mean.")
     manifest: Manifest
 
@@ -51,7 +52,7 @@ async def get_model(request: Request, name: str) -> list[Model]:
     responses={200: {"content": {"application/octet-stream": BINARY}}, **problems(ModelNotFound, Unavailable)},
 )
 async def get_graph(request: Request, name: str, version: str) -> Response:
-    """The graph of a version, an ONNX file, for a browser to run. The version may be a label."""
+    """The float32 graph of a version, an ONNX file, for a browser to run. The version may be a label."""
     repository = state_of(request).repository
     servable = repository.resolve(name, version)
     try:
@@ -66,4 +67,5 @@ async def get_graph(request: Request, name: str, version: str) -> Response:
 
 
 def describe(servable: Servable) -> Model:
-    return Model(device=servable.model.device, manifest=servable.manifest)
+    model = servable.model
+    return Model(device=model.device, precision=model.precision, manifest=servable.manifest)

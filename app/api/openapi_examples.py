@@ -29,6 +29,7 @@ DURATION = {"count": 12, "ns": 1_340_000}
 NO_DURATION = {"count": 0, "ns": 0}
 MODEL = {
     "device": "cpu",
+    "precision": "float32",
     "scale": SCALE_RULE,
     "manifest": {
         **MODEL_NAME,
@@ -126,7 +127,17 @@ RESPONSES: dict[str, Any] = {
         "pid": 4711,
         "device": "cpu",
         "default_model": "digits",
-        "models": [MODEL_NAME | {"device": "cpu", "labels": ["stable"], "queued": 0, "failed_runs": 0, "problem": ""}],
+        "models": [
+            MODEL_NAME
+            | {
+                "device": "cpu",
+                "precision": "float32",
+                "labels": ["stable"],
+                "queued": 0,
+                "failed_runs": 0,
+                "problem": "",
+            }
+        ],
         "refused": [],
     },
     "live": {"status": "alive"},

@@ -18,6 +18,7 @@ from app.inference.memory import share_arena
 from app.settings import DeviceChoice
 
 Device = Literal["cuda", "tensorrt", "cpu"]
+Precision = Literal["float32", "int8"]
 
 INPUT = "image"  # the graph's input, uint8 (batch, 28, 28)
 OUTPUT = "probabilities"  # the output that is used, float32 (batch, classes)
@@ -32,14 +33,23 @@ class Model:
     """A graph loaded on one device. `run` may be called from any thread."""
 
     def __init__(
-        self, graph: bytes, device: DeviceChoice = "auto", *, max_batch_size: int = 64, classes: int = CLASSES
+        self,
+        graph: bytes,
+        device: DeviceChoice = "auto",
+        *,
+        max_batch_size: int = 64,
+        classes: int = CLASSES,
+        precision: Precision = "float32",
     ) -> None:
         """`max_batch_size` is the largest batch that `warm_up` runs; `run` takes larger ones too.
+
+        `precision` is that of the graph: it is noted, not converted.
 
         Raises `ModelRefused`, and `DeviceUnavailable` if `device` is "cuda" or "tensorrt".
         """
         self.runner, self.device = open_runner(graph, device, max_batch_size, classes)
         self.classes = classes
+        self.precision = precision
         self.max_batch_size = max_batch_size
         self.seconds_per_image = 0.0  # in the largest batch on the CPU; 0 before `warm_up` and on a GPU
 

@@ -75,8 +75,8 @@ DROPPED = Counter(
 FAILED_RUNS = Counter("digits_failed_runs", "Runs of a model that failed.", MODEL)
 MODEL_LOADED = Gauge(
     "digits_model_loaded",
-    "Processes that have loaded the version, by the device that runs it.",
-    (*MODEL, "device"),
+    "Processes that have loaded the version, by the device that runs it and the precision of its graph.",
+    (*MODEL, "device", "precision"),
     multiprocess_mode="livesum",
 )
 MODEL_REFUSED = Gauge(
@@ -194,8 +194,8 @@ def observe_problem(kind: str) -> None:
     PROBLEMS.labels(kind).inc()
 
 
-def observe_loaded(name: str, version: int, device: str, *, loaded: bool) -> None:
-    MODEL_LOADED.labels(name, str(version), device).set(loaded)
+def observe_loaded(name: str, version: int, device: str, precision: str, *, loaded: bool) -> None:
+    MODEL_LOADED.labels(name, str(version), device, precision).set(loaded)
 
 
 def observe_refused(name: str, entry: str, *, refused: bool) -> None:

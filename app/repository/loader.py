@@ -11,11 +11,11 @@ from typing import TypeVar
 from app.errors import ModelRefused, ModelUnreadable
 from app.inference.daemon_thread import DaemonThreads
 from app.inference.session import Model
-from app.repository.manifest import GRAPH_FILE, Manifest, read_graph
-from app.repository.servable import load_model
+from app.repository.manifest import GRAPH_FILE, Graphs, Manifest, read_graph
+from app.repository.precision import load_model
 from app.repository.signature import Signer
 from app.repository.version_folders import ModelFolder, VersionFolder, find_models, scan_model
-from app.settings import DeviceChoice
+from app.settings import DeviceChoice, PrecisionChoice
 
 SCAN_SECONDS = 5  # after which a folder that is listed counts as hung
 SCANS = 4  # folders listed at the same time
@@ -67,14 +67,14 @@ class Loader:
         scans = (self.scan_model(name, folder) for name, folder in models.items())
         await asyncio.gather(*scans, return_exceptions=True)
 
-    async def read(self, name: str, folder: VersionFolder, signer: Signer | None) -> tuple[Manifest, bytes]:
-        """The manifest and the graph's bytes. Raises `ModelRefused`."""
+    async def read(self, name: str, folder: VersionFolder, signer: Signer | None) -> tuple[Manifest, Graphs]:
+        """The manifest and the graphs. Raises `ModelRefused`."""
         where = f"{name}/{folder.version}"
         overdue = ModelUnreadable(f"{where}: its files were not read within {self.timeout_s:g} s")
         return await self._in_time(where, partial(folder.read, signer), overdue)
 
     async def read_graph(self, manifest: Manifest, folder: VersionFolder) -> bytes:
-        """The graph of a version that is served, for a client. Raises `ModelRefused` if it is no longer there."""
+        """The float32 graph of a served version, for a client. Raises `ModelRefused` if it is no longer there."""
         where = f"{manifest.name}/{manifest.version}"
         try:
             work = partial(read_graph, folder.path / GRAPH_FILE, manifest)
@@ -84,11 +84,18 @@ class Loader:
         except OSError as error:
             raise ModelRefused(f"{where}: {GRAPH_FILE} cannot be read ({error.strerror})") from error
 
-    async def load(self, manifest: Manifest, graph: bytes, device: DeviceChoice, max_batch_size: int) -> Model:
+    async def load(
+        self,
+        manifest: Manifest,
+        graphs: Graphs,
+        device: DeviceChoice,
+        precision: PrecisionChoice,
+        max_batch_size: int,
+    ) -> Model:
         """Loaded and warmed up. Raises `DeviceUnavailable` or `ModelRefused`."""
         where = f"{manifest.name}/{manifest.version}"
         overdue = ModelRefused(f"the graph was not loaded and run within {self.timeout_s:g} s")
-        return await self._in_time(where, partial(load_model, graph, device, max_batch_size), overdue)
+        return await self._in_time(where, partial(load_model, graphs, device, precision, max_batch_size), overdue)
 
     async def _in_time(self, name: str, work: Callable[[], T], overdue: ModelRefused) -> T:
         try:

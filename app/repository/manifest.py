@@ -2,8 +2,9 @@
 
 models/<name>/<version>/
     model.onnx         the graph
+    model.int8.onnx    the same network, quantized, if the manifest describes it
     manifest.json      what is described here
-    model.sig          the signature of both, if signatures are required
+    model.sig          the signature of all of them, if signatures are required
     card.md *.png      for people
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +23,7 @@ from app.runtime import memory_limit
 from app.setting_values import MAX_VERSION
 
 GRAPH_FILE = "model.onnx"
+INT8_FILE = "model.int8.onnx"
 MANIFEST_FILE = "manifest.json"
 MAX_GRAPH_BYTES = 2**31 - 1  # of one Protocol Buffers message
 MEMORY_SHARE = 4  # a graph is at most this part of the memory: while it is loaded there are several copies of it
@@ -53,6 +55,24 @@ class Parity(BaseModel):
     equal_argmax: bool
 
 
+class Agreement(BaseModel):
+    """The difference between the int8 graph and the float32 graph it was made from."""
+
+    data: str
+    equal_share: float = Field(description="The share of the digits that both read the same.")
+    max_abs_difference: float = Field(description="Largest difference of any probability.")
+
+
+class QuantizedGraph(BaseModel):
+    """The int8 graph beside the float32 graph of the same network."""
+
+    sha256: str = Field(description="Of model.int8.onnx.")
+    bytes: int = Field(description="Of model.int8.onnx.")
+    calibration: str = Field(description="The images on which the ranges of its activations were measured.")
+    metrics: list[Metric] = Field(description="Of this file, on the same data as those of model.onnx; and its speed.")
+    agreement: Agreement
+
+
 class Manifest(BaseModel):
     """Where a served graph came from and what it reaches."""
 
@@ -75,10 +95,18 @@ class Manifest(BaseModel):
     libraries: dict[str, str] = Field(description="The versions of the libraries that trained it.")
     metrics: list[Metric]
     parity: Parity
+    int8: QuantizedGraph | None = Field(default=None, description="None: the version has only a float32 graph.")
 
 
-def read_version(folder: Path, signer: Signer | None = None, *, version: int | None = None) -> tuple[Manifest, bytes]:
-    """The manifest and the graph's bytes, checked against each other and, if given, against the signer.
+class Graphs(NamedTuple):
+    """The graphs of a version: the bytes of its ONNX files."""
+
+    float32: bytes
+    int8: bytes | None = None
+
+
+def read_version(folder: Path, signer: Signer | None = None, *, version: int | None = None) -> tuple[Manifest, Graphs]:
+    """The manifest and the graphs, checked against each other and, if given, against the signer.
 
     The folder is models/<name>/<version>, and the manifest must say the same. With `version`, the folder may have any
     name, and the manifest must say that version. Raises `ModelRefused`.
@@ -89,9 +117,11 @@ def read_version(folder: Path, signer: Signer | None = None, *, version: int | N
         signature = read_file(folder / SIGNATURE_FILE) if signer else b""
         manifest = Manifest.model_validate_json(content)
         check_identity(manifest, folder, version)
-        graph = read_graph(folder / GRAPH_FILE, manifest)
+        files = {GRAPH_FILE: read_graph(folder / GRAPH_FILE, manifest)}
+        if manifest.int8:
+            files[INT8_FILE] = read_graph(folder / INT8_FILE, manifest.int8)
         if signer:
-            signer.check(signature, {MANIFEST_FILE: content, GRAPH_FILE: graph})
+            signer.check(signature, {MANIFEST_FILE: content, **files})
     except OSError as error:
         raise unreadable(where, error) from error
     except SignatureRefused as error:
@@ -100,7 +130,7 @@ def read_version(folder: Path, signer: Signer | None = None, *, version: int | N
         raise ModelRefused(f"{where}: {MANIFEST_FILE} is {first_problem(error)}") from error
     except ModelRefused as error:
         raise ModelRefused(f"{where}: {error}") from error
-    return manifest, graph
+    return manifest, Graphs(files[GRAPH_FILE], files.get(INT8_FILE))
 
 
 def check_identity(manifest: Manifest, folder: Path, version: int | None) -> None:
@@ -110,13 +140,13 @@ def check_identity(manifest: Manifest, folder: Path, version: int | None) -> Non
         raise ModelRefused(f"its manifest says it is {manifest.name}/{manifest.version}")
 
 
-def read_graph(path: Path, manifest: Manifest) -> bytes:
+def read_graph(path: Path, described: Manifest | QuantizedGraph) -> bytes:
     """Raises `OSError` or `ModelRefused`."""
     size = path.stat().st_size
-    if size != manifest.bytes:  # known without reading it: it may still be being copied
-        raise ModelRefused(f"{path.name} has {size:,} bytes, but its manifest describes one of {manifest.bytes:,}")
+    if size != described.bytes:  # known without reading it: it may still be being copied
+        raise ModelRefused(f"{path.name} has {size:,} bytes, but its manifest describes one of {described.bytes:,}")
     graph = read_file(path, min(MAX_GRAPH_BYTES, memory_limit()[0] // MEMORY_SHARE))
-    if hashlib.sha256(graph).hexdigest() != manifest.sha256:
+    if hashlib.sha256(graph).hexdigest() != described.sha256:
         raise ModelRefused(f"{path.name} is not the file its manifest describes (the sha256 differs)")
     return graph
 

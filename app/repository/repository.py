@@ -24,7 +24,7 @@ from typing import NamedTuple, Self
 from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, ModelUnreadable, StartupError
 from app.inference.batcher import BatchSettings
 from app.repository.loader import Loader
-from app.repository.manifest import Manifest
+from app.repository.manifest import Graphs, Manifest
 from app.repository.refusal import ALL_MODELS, WHOLE_FOLDER, Refusal, Refusals, reasons, report
 from app.repository.servable import Servable
 from app.repository.served_models import ServedModels
@@ -131,7 +131,7 @@ class ModelRepository(ServedModels):
         ]
 
     async def read_graph(self, servable: Servable) -> bytes:
-        """The ONNX file. Raises `ModelRefused` if it is no longer on disk, `ModelUnreadable` if the disk hangs."""
+        """The float32 graph. Raises `ModelRefused` if it is no longer on disk, `ModelUnreadable` if the disk hangs."""
         return await self._loader.read_graph(servable.manifest, servable.folder)
 
     def _why_not_served(self, name: str, version: int) -> str:
@@ -261,17 +261,19 @@ class ModelRepository(ServedModels):
             raise ModelRefused(refusal.reason)
         self.loading.add(name)
         try:
-            manifest, graph = await self._loader.read(name, folder, self._signer)
+            manifest, graphs = await self._loader.read(name, folder, self._signer)
             if old and old.manifest == manifest:
                 old.folder = folder
                 return old
-            return await self._start(manifest, graph, folder)
+            return await self._start(manifest, graphs, folder)
         finally:
             self.loading.discard(name)
 
-    async def _start(self, manifest: Manifest, graph: bytes, folder: VersionFolder) -> Servable:
+    async def _start(self, manifest: Manifest, graphs: Graphs, folder: VersionFolder) -> Servable:
         try:
-            model = await self._loader.load(manifest, graph, self.device, self.batch.max_batch_size)
+            model = await self._loader.load(
+                manifest, graphs, self.device, self.settings.precision, self.batch.max_batch_size
+            )
         except StartupError as error:
             if isinstance(error, DeviceUnavailable) and not self._started:
                 raise

@@ -100,10 +100,12 @@ class ServedModels:
             self.servables.pop(name, None)
         for version, servable in new.items():
             if servable is not old.get(version):
-                observe_loaded(name, version, servable.model.device, loaded=True)
-                logger.info("loaded %s version %d on %s", name, version, servable.model.device)
+                model = servable.model
+                observe_loaded(name, version, model.device, model.precision, loaded=True)
+                logger.info("loaded %s version %d in %s on %s", name, version, model.precision, model.device)
         for version in old.keys() - new.keys():
-            observe_loaded(name, version, old[version].model.device, loaded=False)
+            model = old[version].model
+            observe_loaded(name, version, model.device, model.precision, loaded=False)
             logger.info("unloaded %s version %d", name, version)
         retired = [servable for version, servable in old.items() if servable is not new.get(version)]
         await asyncio.shield(retire(retired))  # a client that unloads a model may leave meanwhile

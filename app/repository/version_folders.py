@@ -20,12 +20,20 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.errors import ModelRefused
 from app.repository.files import FileStates, file_states, read_file
-from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, first_problem, read_version
+from app.repository.manifest import (
+    GRAPH_FILE,
+    INT8_FILE,
+    MANIFEST_FILE,
+    Graphs,
+    Manifest,
+    first_problem,
+    read_version,
+)
 from app.repository.signature import SIGNATURE_FILE, Signer
 from app.setting_values import check_label, parse_version
 
 LABELS_FILE = "labels.json"
-VERSION_FILES = (MANIFEST_FILE, GRAPH_FILE, SIGNATURE_FILE)
+VERSION_FILES = (MANIFEST_FILE, GRAPH_FILE, INT8_FILE, SIGNATURE_FILE)
 
 # How names of folders begin that are no models: hidden ones, and those of file systems, archives and network storage
 # (.git, ..data, __MACOSX, @eaDir, #recycle, $RECYCLE.BIN, ~snapshot).
@@ -38,12 +46,12 @@ class VersionFolder(NamedTuple):
     files: FileStates
     served_as: str | None = None  # the model's name, if it is not that of the folder above
 
-    def read(self, signer: Signer | None) -> tuple[Manifest, bytes]:
-        """The manifest and the graph's bytes. Raises `ModelRefused`."""
+    def read(self, signer: Signer | None) -> tuple[Manifest, Graphs]:
+        """The manifest and the graphs. Raises `ModelRefused`."""
         if self.served_as is None:
             return read_version(self.path, signer)
-        manifest, graph = read_version(self.path, signer, version=self.version)
-        return manifest.model_copy(update={"name": self.served_as}), graph
+        manifest, graphs = read_version(self.path, signer, version=self.version)
+        return manifest.model_copy(update={"name": self.served_as}), graphs
 
 
 class ModelFolder(NamedTuple):

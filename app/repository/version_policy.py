@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from app.settings import PrecisionChoice
+
 Labels = Mapping[tuple[str, str], int]  # (model, label) -> version
 
 
@@ -39,6 +41,7 @@ ALL_VERSIONS = VersionPolicy()
 @dataclass(frozen=True)
 class VersionSettings:
     policy: VersionPolicy = ALL_VERSIONS
+    precision: PrecisionChoice = "auto"  # which of a version's graphs is loaded
     poll_seconds: float = 0  # between two scans for changes on disk; 0: scan only at the start
     load_timeout_s: float = 120  # for reading a version, and for loading and warming it up
     signer: Path | None = None  # the public key of who must have signed every version

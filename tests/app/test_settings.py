@@ -55,11 +55,24 @@ def test_malformed_version_policy_is_refused(policy: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"device": "gpu"}, {"port": 70_000}, {"max_batch_size": 0}, {"max_pictures": 50, "max_queue_size": 49}]
+    "wrong",
+    [
+        {"device": "gpu"},
+        {"precision": "int4"},
+        {"port": 70_000},
+        {"max_batch_size": 0},
+        {"max_pictures": 50, "max_queue_size": 49},
+    ],
 )
 def test_wrong_value_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Settings(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_int8_on_a_gpu_is_refused(device: str) -> None:
+    with pytest.raises(ValidationError, match=f"DIGITS_PRECISION=int8 and DIGITS_DEVICE={device}"):
+        Settings(precision="int8", device=device)
 
 
 def test_key_given_instead_of_its_digest_is_refused_and_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-from app.repository.manifest import MANIFEST_FILE
+from app.repository.manifest import INT8_FILE, MANIFEST_FILE
 from app.repository.version_folders import newest_version
 
 
@@ -31,3 +32,17 @@ def add_version(root: Path, version: int) -> Path:
 def edit_manifest(folder: Path, **changes: Any) -> None:
     manifest = json.loads((folder / MANIFEST_FILE).read_text())
     (folder / MANIFEST_FILE).write_text(json.dumps({**manifest, **changes}))
+
+
+def add_int8(folder: Path, graph: bytes) -> Path:
+    """Writes the graph as the version's int8 graph, which it need not be. Returns the folder."""
+    (folder / INT8_FILE).write_bytes(graph)
+    described = {
+        "sha256": hashlib.sha256(graph).hexdigest(),
+        "bytes": len(graph),
+        "calibration": "none",
+        "metrics": [],
+        "agreement": {"data": "none", "equal_share": 1, "max_abs_difference": 0},
+    }
+    edit_manifest(folder, int8=described)
+    return folder

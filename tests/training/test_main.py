@@ -3,13 +3,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
 import pytest
 
+from app.inference.session import Model
 from training import __main__, command_line
 from training.config import PRESETS
 from training.datasets.mnist import Digits, Split
@@ -81,6 +84,57 @@ def test_export_writes_a_checked_file_to_the_path_given(
     onnx.checker.check_model(onnx.load(out))
     assert "differs from Keras by at most" in capsys.readouterr().out
     assert [path.name for path in out.parent.iterdir()] == ["digit.onnx"]
+
+
+@pytest.fixture
+def set_speed(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Makes int8 so many times as fast as float32."""
+
+    def set_speed(times: float) -> None:
+        monkeypatch.setattr("training.evaluation.precisions.run_seconds", lambda *_: [1e-3 * times, 1e-3])
+
+    monkeypatch.setattr("training.evaluation.precisions.MAX_LOSS", 1)  # a thousand digits are too few to judge
+    return set_speed
+
+
+@pytest.mark.usefixtures("on_small_data")
+def test_compress_writes_the_int8_graph_that_publish_adds(
+    run: Path, tmp_path: Path, set_speed: Callable[[float], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(run, tmp_path / "run"))
+    set_speed(2)
+    assert __main__.main(["compress", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "2.00 times as fast" in printed
+    assert printed.endswith(f"compressed: {folder}/model.int8.onnx\n")
+    assert __main__.main(["publish", str(folder), "--models", str(tmp_path / "models")]) == 0
+    assert (tmp_path / "models/tiny/1/model.int8.onnx").exists()
+
+
+@pytest.mark.usefixtures("on_small_data")
+def test_compress_prints_the_table_and_writes_nothing_where_int8_does_not_pay(
+    run: Path, tmp_path: Path, set_speed: Callable[[float], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_speed(1.05)
+    assert __main__.main(["compress", str(run), "--out", str(tmp_path / "int8.onnx")]) == 1
+    printed = capsys.readouterr()
+    assert "read of MNIST validation, 1,000" in printed.out
+    reason = "in batches of 64 it is 1.05 times as fast, and 1.1 is required"
+    assert printed.err.endswith(f"error: int8 does not pay: {reason}; nothing was written\n")
+    assert not (tmp_path / "int8.onnx").exists()
+
+
+@pytest.mark.usefixtures("on_small_data")
+def test_version_is_compressed_into_the_file_given_and_surveyed_when_asked(
+    models: Path, tmp_path: Path, set_speed: Callable[[float], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_speed(2)
+    version = str(models / "digits-mlp/1")
+    assert __main__.main(["compress", version]) == 0
+    assert capsys.readouterr().out.endswith("not written: --out names a file for the int8 graph of a version\n")
+    assert __main__.main(["compress", version, "--survey", "--out", str(tmp_path / "int8.onnx")]) == 0
+    assert "refused of noise, 8" in capsys.readouterr().out
+    assert Model((tmp_path / "int8.onnx").read_bytes(), "cpu")
 
 
 @pytest.mark.usefixtures("on_small_data")

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from app.inference.session import Model
-from app.repository.manifest import Manifest, read_version
+from app.repository.manifest import INT8_FILE, Manifest, read_version
 from app.repository.version_folders import list_versions
+from training.compression import compress
 from training.config import TrainConfig
 from training.datasets.mnist import DIGESTS, Digits, Split
-from training.errors import DataError, ExportError
+from training.errors import CompressionError, DataError, ExportError
 from training.evaluation.testsets import files, ood
+from training.export import export
 from training.publish import next_version, publish
 
 
@@ -36,8 +38,8 @@ def test_a_version_holds_graph_manifest_card_and_diagrams(published: Path) -> No
 
 
 def test_the_service_loads_the_version_and_it_reads_digits(published: Path, data: Split) -> None:
-    manifest, graph = read_version(published)
-    predicted = Model(graph, "cpu").run(data.test.images).argmax(axis=1)
+    manifest, graphs = read_version(published)
+    predicted = Model(graphs.float32, "cpu").run(data.test.images).argmax(axis=1)
     accuracy = next(metric for metric in manifest.metrics if metric.name == "accuracy" and "test" in metric.data)
     assert (predicted == data.test.labels).mean() == accuracy.value
 
@@ -123,4 +125,51 @@ def test_a_history_that_cannot_be_drawn_leaves_nothing(run: Path, data: Split, t
     (damaged / "history.csv").write_text("epoch,accuracy\n0,0.5\n")
     with pytest.raises(DataError, match="damaged in its row of epoch 0"):
         publish(damaged, tmp_path / "models", data)
+    assert not (tmp_path / "models").exists()
+
+
+# --- with an int8 graph -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def compressed_run(run: Path, data: Split, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = Path(shutil.copytree(run, tmp_path_factory.mktemp("runs") / "compressed"))
+    (folder / INT8_FILE).write_bytes(compress(export(folder, data).graph, data, None).graph)
+    return folder
+
+
+def test_int8_graph_of_the_run_is_published_with_figures_of_that_very_file(
+    compressed_run: Path, data: Split, tmp_path: Path
+) -> None:
+    folder = publish(compressed_run, tmp_path, data)
+    assert (folder / INT8_FILE).read_bytes() == (compressed_run / INT8_FILE).read_bytes()
+    manifest, graphs = read_version(folder)
+    assert graphs.int8 is not None
+    assert manifest.int8 is not None
+    float32, int8 = (Model(graph, "cpu").run(data.test.images) for graph in (graphs.float32, graphs.int8))
+    on_test = next(metric for metric in manifest.int8.metrics if metric.data == "MNIST test, 1,000 digits")
+    assert on_test.value == (int8.argmax(axis=1) == data.test.labels).mean()
+    assert manifest.int8.agreement.data == on_test.data
+    assert manifest.int8.agreement.equal_share == (int8.argmax(axis=1) == float32.argmax(axis=1)).mean()
+    assert manifest.int8.agreement.max_abs_difference == pytest.approx(np.abs(int8 - float32).max(), abs=1e-4)
+    assert manifest.int8.calibration == "1,000 MNIST training digits"
+
+
+def test_int8_graph_has_the_figures_of_the_float32_graph_and_its_speed(
+    compressed_run: Path, data: Split, tmp_path: Path
+) -> None:
+    manifest, _ = read_version(publish(compressed_run, tmp_path, data))
+    assert manifest.int8 is not None
+    figures = [(metric.name, metric.data) for metric in manifest.int8.metrics]
+    assert figures[:3] == [(metric.name, metric.data) for metric in manifest.metrics]
+    assert [name for name, _ in figures[3:]] == ["speedup"] * 3
+
+
+def test_int8_graph_of_another_export_is_refused(run: Path, models: Path, data: Split, tmp_path: Path) -> None:
+    """As after more training."""
+    folder = Path(shutil.copytree(run, tmp_path / "run"))
+    other = read_version(models / "digits-mlp/1")[1].float32
+    (folder / INT8_FILE).write_bytes(compress(other, data, None).graph)
+    with pytest.raises(CompressionError, match=r"model\.int8\.onnx was made of another graph: run .* compress"):
+        publish(folder, tmp_path / "models", data)
     assert not (tmp_path / "models").exists()

@@ -33,7 +33,7 @@ def make_decoder(data_dir: Path | None, version: Path, amounts: Amounts, seed: i
     network = make_network(data_dir, version, amounts, seed)
     with atomic_path(out / "kinds.npz") as part:
         save_network(network, part)
-    sources, model = line_sources(load_mnist(data_dir).validation), Model(read_version(version)[1], "cpu")
+    sources, model = line_sources(load_mnist(data_dir).validation), Model(read_version(version)[1].float32, "cpu")
     for weights in fit_weights(labelled_lines(sources, amounts.fitted_lines, model, network, seed)):
         write_atomically(to_json(weights), out / "weights.json")
     print(f"written: {out}/kinds.npz and weights.json")

@@ -81,7 +81,8 @@ def task_of_lines(data_dir: Path | None, seed: int, task: int) -> Samples:
 
 def task_of_pages(data_dir: Path | None, version: Path, network: Path, seed: int, task: int) -> Samples:
     cv2.setNumThreads(1)
-    sources, aligner = training_sources(data_dir), Aligner(Model(read_version(version)[1], "cpu"), load(network))
+    model = Model(read_version(version)[1].float32, "cpu")
+    sources, aligner = training_sources(data_dir), Aligner(model, load(network))
     rng = np.random.default_rng((seed, task))
     pages = (random_page(sources, rng) for _ in range(PAGES_OF_A_TASK))
     return join([part for page in pages if page for part in aligner.samples(page, rng)])

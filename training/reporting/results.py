@@ -11,8 +11,9 @@ from app.inference.session import Model
 from training.config import TrainConfig
 from training.datasets.mnist import Digits
 from training.evaluation.metrics import Evaluation
+from training.evaluation.predictions import run_in_batches
 from training.evaluation.robustness import RobustnessResult
-from training.export import Export, run_in_batches
+from training.export import Export
 from training.runs import read_config, read_history
 
 BATCH_SIZE = 64  # images in one run of the model

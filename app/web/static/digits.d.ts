@@ -192,7 +192,7 @@ export interface ExplainedPrediction {
 export interface Models {
   /** The name of the model that answers requests without `model`. */
   default: string;
-  models: { device: string; manifest: ModelName & { threshold: number; [member: string]: unknown } }[];
+  models: { device: string; precision: string; manifest: ModelName & { threshold: number; [member: string]: unknown } }[];
 }
 
 export interface Health {

@@ -22,7 +22,7 @@ def test_models_are_listed_with_their_manifests(client: TestClient) -> None:
         *(["digits-mlp"] * len(MLP_VERSIONS)),
     ]
     for model in listed["models"]:
-        assert model["device"] == "cpu"
+        assert (model["device"], model["precision"]) == ("cpu", "float32")
         assert len(model["manifest"]["sha256"]) == 64
         assert model["manifest"]["labels"] == list("0123456789")
 

@@ -7,13 +7,14 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.errors import ModelNotFound, ModelRefused, ModelUnreadable, NotReady
 from app.inference.session import Model
-from app.repository import manifest, servable, version_folders
-from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE
+from app.repository import manifest, precision, version_folders
+from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, Graphs
 from app.repository.repository import ModelRepository
 from app.repository.version_folders import LABELS_FILE
 from tests.support.constant_model import write_version
@@ -156,10 +157,10 @@ def test_graph_that_loads_too_long_is_refused_until_another_version_comes(
     async def scenario() -> None:
         async with two_models(tmp_path) as models:
             models._loader.timeout_s = 0.5
-            attempts: list[bytes] = []
+            attempts: list[Graphs] = []
 
-            def stuck(graph: bytes, device: str, max_batch_size: int) -> Model:
-                attempts.append(graph)
+            def stuck(graphs: Graphs, *_: object) -> Model:
+                attempts.append(graphs)
                 hang.wait(TIMEOUT_S)
                 raise ModelRefused("too late")
 
@@ -181,12 +182,12 @@ def test_graph_that_loads_too_long_is_refused_until_another_version_comes(
 def test_model_that_is_loading_when_the_service_starts_is_announced_and_then_served(
     tmp_path: Path, hang: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load_model = servable.load_model
+    load_model = precision.load_model
 
-    def slow(graph: bytes, device: str, max_batch_size: int) -> Model:
+    def slow(*arguments: Any) -> Model:
         if threading.current_thread().name == "slow/1":
             hang.wait(TIMEOUT_S)
-        return load_model(graph, device, max_batch_size)  # type: ignore[arg-type]
+        return load_model(*arguments)
 
     async def scenario() -> None:
         monkeypatch.setattr("app.repository.loader.load_model", slow)

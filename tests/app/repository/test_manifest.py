@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from app.errors import ModelRefused
-from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, read_version
+from app.repository.manifest import GRAPH_FILE, INT8_FILE, MANIFEST_FILE, Graphs, read_version
 from app.repository.version_folders import list_versions
-from tests.support.model_versions import edit_manifest
+from tests.support.constant_model import graph_of, write_version
+from tests.support.model_versions import add_int8, edit_manifest
 
 
 def test_graph_that_differs_from_its_manifest_is_refused(copied_models: Path) -> None:
@@ -44,10 +45,37 @@ def test_malformed_or_foreign_manifest_is_refused(copied_models: Path, changes: 
         read_version(copied_models / "digits-mlp/1")
 
 
+def test_int8_graph_is_read_where_the_manifest_describes_it(tmp_path: Path) -> None:
+    folder = write_version(tmp_path / "m", 3)
+    (folder / INT8_FILE).write_bytes(b"of another version")
+    assert read_version(folder)[1] == Graphs(graph_of(3), None)
+    assert read_version(add_int8(folder, graph_of(8)))[1] == Graphs(graph_of(3), graph_of(8))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (graph_of(8)[:-1], r"m/3: model\.int8\.onnx has .* bytes, but its manifest describes one of"),
+        (graph_of(8)[:-1] + b"\0", r"m/3: model\.int8\.onnx is not the file its manifest describes"),
+        (None, r"m/3: model\.int8\.onnx cannot be read"),
+    ],
+    ids=["shorter", "tampered", "missing"],
+)
+def test_int8_graph_that_differs_from_its_manifest_is_refused(
+    tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    folder = add_int8(write_version(tmp_path / "m", 3), graph_of(8))
+    (folder / INT8_FILE).unlink()
+    if content is not None:
+        (folder / INT8_FILE).write_bytes(content)
+    with pytest.raises(ModelRefused, match=words):
+        read_version(folder)
+
+
 def test_committed_models_are_what_their_manifests_say(models: Path) -> None:
     for folder in list_versions(models):
-        manifest, graph = read_version(folder)
-        assert manifest.bytes == len(graph) < 1_000_000
+        manifest, graphs = read_version(folder)
+        assert manifest.bytes == len(graphs.float32) < 1_000_000
         assert manifest.parity.equal_argmax
         assert manifest.parity.max_abs_difference <= 1e-5
         (image,) = manifest.inputs

@@ -78,7 +78,7 @@ def test_graph_that_does_not_classify_digits_is_refused(graph: bytes, words: str
 
 
 def test_refused_version_is_tried_again_on_demand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(graph: bytes, device: str, max_batch_size: int) -> Model:
+    def busy(*_: object) -> Model:
         raise DeviceUnavailable("out of memory")
 
     async def scenario() -> None:
@@ -203,7 +203,7 @@ def test_version_is_replaced_in_its_place(tmp_path: Path) -> None:
 def test_unavailable_device_stops_the_start_but_later_only_refuses_the_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_memory_left(graph: bytes, device: str, max_batch_size: int) -> Model:
+    def no_memory_left(*_: object) -> Model:
         raise DeviceUnavailable("out of memory")
 
     async def scenario() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from app.errors import ModelNotFound, ModelRefused, Stopping
 from app.observability import metrics
-from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, read_version
+from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, Graphs, Manifest, read_version
 from app.repository.repository import ModelRepository
 from app.repository.signature import Signer
 from tests.support.constant_model import write_version
@@ -138,7 +138,7 @@ def test_concurrent_loads_run_one_after_the_other(copied_models: Path, monkeypat
     reading: list[str] = []
     together: list[int] = []
 
-    def recording(folder: Path, signer: Signer | None) -> tuple[Manifest, bytes]:
+    def recording(folder: Path, signer: Signer | None) -> tuple[Manifest, Graphs]:
         reading.append(folder.name)
         together.append(len(reading))
         time.sleep(0.01)
@@ -160,7 +160,7 @@ def test_concurrent_loads_run_one_after_the_other(copied_models: Path, monkeypat
 def test_requests_are_answered_while_a_model_loads(copied_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
 
-    def slow(folder: Path, signer: Signer | None) -> tuple[Manifest, bytes]:
+    def slow(folder: Path, signer: Signer | None) -> tuple[Manifest, Graphs]:
         assert answered.wait(60)
         return read_version(folder, signer)
 
@@ -312,7 +312,7 @@ def test_failed_scan_is_logged_and_the_next_one_works(
 
 def test_metrics_show_which_versions_are_loaded(tmp_path: Path) -> None:
     def loaded(version: int) -> float:
-        labels = {"model": "reported", "version": str(version), "device": "cpu"}
+        labels = {"model": "reported", "version": str(version), "device": "cpu", "precision": "float32"}
         return metrics.values(labels)["digits_model_loaded"]
 
     async def scenario() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefused, Stopping
-from app.repository.servable import Servable, load_model, retire
+from app.repository.precision import load_model
+from app.repository.servable import Servable, retire
 from app.repository.version_folders import VersionFolder
 from tests.support.constant_model import write_version
 from tests.support.servables import BATCH, slow_down, zeros
@@ -17,8 +18,8 @@ from tests.support.servables import BATCH, slow_down, zeros
 async def started(root: Path, name: str = "m", graph: bytes | None = None) -> Servable:
     """Version 2 of a model, which predicts a 2 for every image."""
     folder = VersionFolder(write_version(root / name, 2, graph), 2, frozenset())
-    manifest, graph = folder.read(None)
-    return await Servable.start(manifest, folder, load_model(graph, "cpu", BATCH.max_batch_size), BATCH)
+    manifest, graphs = folder.read(None)
+    return await Servable.start(manifest, folder, load_model(graphs, "cpu", "auto", BATCH.max_batch_size), BATCH)
 
 
 def test_it_starts_warm_and_answers_more_images_than_a_batch_holds(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from app.repository.signature import (
 from app.repository.version_policy import VersionSettings
 from tests.conftest import ROOT
 from tests.support.constant_model import graph_of, write_version
+from tests.support.model_versions import add_int8
 
 FILES = {"a": b"first", "b": b"second"}
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -162,9 +163,8 @@ def test_library_is_not_imported_unless_signatures_are_required() -> None:
 
 
 def sign(folder: Path, key: ec.EllipticCurvePrivateKey = KEY) -> None:
-    (folder / SIGNATURE_FILE).write_bytes(
-        bundle({file: (folder / file).read_bytes() for file in (GRAPH_FILE, MANIFEST_FILE)}, key)
-    )
+    files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name != SIGNATURE_FILE}
+    (folder / SIGNATURE_FILE).write_bytes(bundle(files, key))
 
 
 def remove_signature(folder: Path) -> None:
@@ -182,6 +182,13 @@ def replace_files(folder: Path) -> None:
         (changed / file).rename(folder / file)
 
 
+def add_unsigned_int8(folder: Path) -> None:
+    """Described by a signed manifest, as if whoever signed had forgotten it."""
+    add_int8(folder, graph_of(8))
+    files = {file: (folder / file).read_bytes() for file in (GRAPH_FILE, MANIFEST_FILE)}
+    (folder / SIGNATURE_FILE).write_bytes(bundle(files))
+
+
 def copy_older_version(folder: Path) -> None:
     """An older version with a valid signature, under a new number."""
     for file in (GRAPH_FILE, MANIFEST_FILE, SIGNATURE_FILE):
@@ -194,6 +201,7 @@ def copy_older_version(folder: Path) -> None:
         (remove_signature, "m/2: model.sig cannot be read (No such file or directory)"),
         (sign_with_another_key, "m/2: model.sig was not made with the required key"),
         (replace_files, "m/2: model.sig was made for another manifest.json"),
+        (add_unsigned_int8, "m/2: model.sig does not cover model.int8.onnx"),
         (copy_older_version, "m/2: its manifest says it is m/1"),
     ],
 )

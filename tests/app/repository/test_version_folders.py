@@ -144,9 +144,9 @@ def test_folder_of_one_model_is_served_under_the_default_name(copied_models: Pat
         (2, "mine"),
         (1, "mine"),
     ]
-    manifest, graph = newest_of(root, "mine").read(None)
+    manifest, graphs = newest_of(root, "mine").read(None)
     assert (manifest.name, manifest.version) == ("mine", 10)
-    assert len(graph) == manifest.bytes
+    assert len(graphs.float32) == manifest.bytes
 
 
 def test_folder_of_one_version_is_served_under_the_default_name(copied_models: Path) -> None:

@@ -22,8 +22,8 @@ ROWS = [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11, 12, 13, 14]]
 
 @pytest.fixture(scope="module")
 def model(models: Path) -> Model:
-    _, graph = newest_of(models, "digits").read(None)
-    return Model(graph, "cpu")
+    _, graphs = newest_of(models, "digits").read(None)
+    return Model(graphs.float32, "cpu")
 
 
 def read(content: bytes, model: Model) -> ReadPage:

@@ -222,9 +222,8 @@ def test_metrics_port_has_metrics_and_probes_without_a_key(workers: str) -> None
     with serving(*options, "--drain-seconds", "2") as service:
         operations = Service(service.process, f"http://127.0.0.1:{port}")
         assert [service.get(path)[0] for path in ("/models", "/metrics")] == [401, 401]
-        assert operations.metric(f'digits_model_loaded{{device="cpu",model="digits",version="{NEWEST}"}}') == int(
-            workers
-        )
+        loaded = f'digits_model_loaded{{device="cpu",model="digits",precision="float32",version="{NEWEST}"}}'
+        assert operations.metric(loaded) == int(workers)
         assert [operations.get(path)[0] for path in ("/health/live", "/health/ready")] == [200, 200]
         assert [operations.get(path)[0] for path in ("/models", "/", "/v2", "/docs")] == [404] * 4
         service.process.terminate()

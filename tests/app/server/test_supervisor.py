@@ -16,7 +16,7 @@ from tests.support.service import TIMEOUT_S, TWO_WORKERS, Service, assert_refuse
 from tests.support.steady_client import SEVEN, steady_load
 
 HEALTH = 'digits_request_seconds_count{model="",route="/health",status="200",version=""}'
-LOADED = f'digits_model_loaded{{device="cpu",model="digits",version="{NEWEST}"}}'
+LOADED = f'digits_model_loaded{{device="cpu",model="digits",precision="float32",version="{NEWEST}"}}'
 
 
 @pytest.fixture(scope="module")

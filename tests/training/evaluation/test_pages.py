@@ -105,8 +105,8 @@ def test_a_page_is_correct_only_if_every_line_is(test_digits: Digits) -> None:
 @pytest.mark.parametrize("name", ["digits", "digits-mlp"])
 def test_pages_are_read_by_the_served_models(name: str, test_digits: Digits) -> None:
     """Connected components alone, one digit each, reach 96 % where digits are apart and 1 % where they touch."""
-    _, graph = read_version(newest_version(ROOT / "models", name))
-    read_page = page_reader(Model(graph, "cpu"))
+    _, graphs = read_version(newest_version(ROOT / "models", name))
+    read_page = page_reader(Model(graphs.float32, "cpu"))
     assert count_correct(read_page, test_digits, APART, 60, seed=5) >= 58
     # Since cuts through ink cost more, digits-mlp, which is not the default, joins most digits that touch: 9 of 40.
     if name == "digits":
@@ -115,8 +115,8 @@ def test_pages_are_read_by_the_served_models(name: str, test_digits: Digits) -> 
 
 
 def test_a_few_pages_are_read_by_the_default_model(test_digits: Digits) -> None:
-    _, graph = read_version(newest_version(ROOT / "models", "digits"))
-    read_page = page_reader(Model(graph, "cpu"))
+    _, graphs = read_version(newest_version(ROOT / "models", "digits"))
+    read_page = page_reader(Model(graphs.float32, "cpu"))
     assert count_correct(read_page, test_digits, APART, 15, seed=5) >= 14
     assert count_correct(read_page, test_digits, TOUCHING, 10, seed=5) >= 7
 

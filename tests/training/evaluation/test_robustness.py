@@ -19,7 +19,7 @@ BLANK = np.full((40, 40), 255, np.uint8)
 
 @pytest.fixture(scope="module")
 def model(models: Path) -> Model:
-    return Model(read_version(models / "digits-mlp/1")[1], device="cpu")
+    return Model(read_version(models / "digits-mlp/1")[1].float32, device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -50,8 +50,8 @@ def test_a_shift_moves_the_centre_of_mass_by_no_more_than_it_says(test_digits: D
 
 
 def test_distorted_digits_stay_recognisable(test_digits: Digits, models: Path) -> None:
-    _, graph = read_version(models / "digits-mlp/1")
+    _, graphs = read_version(models / "digits-mlp/1")
     digits = test_digits[:500]
     distorted = distort(digits.images, Distortion(), np.random.default_rng(0))
-    predicted = Model(graph, device="cpu").run(distorted).argmax(axis=1)
+    predicted = Model(graphs.float32, device="cpu").run(distorted).argmax(axis=1)
     assert (predicted == digits.labels).mean() > 0.95
