@@ -19,6 +19,8 @@ Widths = NDArray[np.float64]  # (n,): the width of the pen at each point
 CURVE_STEPS = 12  # points of a curve for each control point
 POINT_DISTANCE = 0.025  # between two points of a drawn stroke, in the longer side of the writing
 CANVAS_SIDE = 400  # pixels: smaller pictures are drawn larger, by a whole factor, and reduced
+LARGEST_SWELL = 1.5  # of a pen that writes thicker where the hand is slow
+EDGE = 2  # pixels beyond the ink, for its soft edge
 FRACTION_BITS = 4  # OpenCV draws at sixteenths of a pixel
 
 PICTURE_SIDES = (60, 400)  # pixels
@@ -116,7 +118,7 @@ def place_strokes(
     room = np.array([sheet[1], sheet[0]])
     scale = rng.uniform(0.5, 0.85) * float((room / (extent + pen * extent.max())).min())
     side = scale * float(extent.max())
-    margin = pen * side / 2
+    margin = LARGEST_SWELL * pen * side / 2 + EDGE
     corner = margin + rng.uniform(0, 1, 2) * (room - scale * extent - 2 * margin)
     return [(stroke - low) * scale + corner for stroke in strokes], side
 

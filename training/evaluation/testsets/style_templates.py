@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import math
 
-Stroke = list[tuple[float, float]]
+Point = tuple[float, float]  # x and y
+Stroke = list[Point]
 
 OVAL_POINTS = 11
 
 
-def oval(x: float, y: float, across: float, down: float, start: float = -70, turn: float = -365) -> Stroke:
-    """An arc around a centre with two radii; `start` and `turn` are in degrees, 0 to the right, negative over the top."""
+def oval(centre: Point, radii: Point, start: float = -70, turn: float = -365) -> Stroke:
+    """An arc; `start` and `turn` are in degrees, 0 to the right, negative over the top."""
     angles = [math.radians(start + turn * number / (OVAL_POINTS - 1)) for number in range(OVAL_POINTS)]
-    return [(x + across * math.cos(angle), y + down * math.sin(angle)) for angle in angles]
+    return [(centre[0] + radii[0] * math.cos(angle), centre[1] + radii[1] * math.sin(angle)) for angle in angles]
 
 
-ZERO = oval(0.3, 0.5, 0.3, 0.5)
+ZERO = oval((0.3, 0.5), (0.3, 0.5))
 FLAGGED_ONE: Stroke = [(0, 0.28), (0.22, 0), (0.22, 0), (0.22, 1)]
 BOWL_OF_FIVE: Stroke = [(0.28, 0.36), (0.52, 0.5), (0.54, 0.78), (0.36, 0.98), (0.14, 1), (0, 0.9)]
 PLAIN_SEVEN: Stroke = [(0, 0.02), (0.55, 0), (0.55, 0), (0.2, 1)]
@@ -32,8 +33,8 @@ TEMPLATES: dict[int, dict[str, list[Stroke]]] = {
         "plain": [ZERO],
         "slashed": [ZERO, [(0.62, 0), (-0.02, 1)]],
         "dotted": [ZERO, [(0.29, 0.48), (0.31, 0.52)]],
-        "narrow": [oval(0.18, 0.5, 0.18, 0.5)],
-        "open at the top": [oval(0.3, 0.5, 0.3, 0.5, start=-106, turn=-328)],
+        "narrow": [oval((0.18, 0.5), (0.18, 0.5))],
+        "open at the top": [oval((0.3, 0.5), (0.3, 0.5), start=-106, turn=-328)],
         "loop at the top": [
             [(0.4, 0.03), (0.14, 0.12), (0, 0.5), (0.13, 0.9), (0.32, 1), (0.52, 0.86), (0.6, 0.5), (0.5, 0.16),
              (0.32, 0.02), (0.19, 0.1), (0.25, 0.22), (0.42, 0.16), (0.56, -0.02)],
@@ -51,8 +52,8 @@ TEMPLATES: dict[int, dict[str, list[Stroke]]] = {
             [(0.03, 0.24), (0.12, 0.06), (0.32, 0), (0.52, 0.1), (0.53, 0.32), (0.34, 0.62), (0, 1), (0, 1), (0.6, 1)],
         ],
         "looped at the bottom": [
-            [(0.04, 0.2), (0.2, 0.01), (0.42, 0.03), (0.52, 0.22), (0.4, 0.52), (0.21, 0.82), (0.08, 0.97), (-0.02, 0.9),
-             (0.08, 0.79), (0.24, 0.87), (0.42, 0.98), (0.62, 0.93)],
+            [(0.04, 0.2), (0.2, 0.01), (0.42, 0.03), (0.52, 0.22), (0.4, 0.52), (0.21, 0.82), (0.08, 0.97),
+             (-0.02, 0.9), (0.08, 0.79), (0.24, 0.87), (0.42, 0.98), (0.62, 0.93)],
         ],
         "like Z": [[(0.02, 0.04), (0.55, 0.02), (0.55, 0.02), (0, 1), (0, 1), (0.6, 0.98)]],
         "swan neck": [
@@ -66,8 +67,8 @@ TEMPLATES: dict[int, dict[str, list[Stroke]]] = {
              (0.56, 0.7), (0.44, 0.94), (0.2, 1), (0, 0.88)],
         ],
         "flat-topped": [
-            [(0.02, 0.02), (0.52, 0.02), (0.52, 0.02), (0.22, 0.4), (0.22, 0.4), (0.48, 0.49), (0.55, 0.76), (0.36, 0.98),
-             (0.14, 0.99), (0, 0.88)],
+            [(0.02, 0.02), (0.52, 0.02), (0.52, 0.02), (0.22, 0.4), (0.22, 0.4), (0.48, 0.49), (0.55, 0.76),
+             (0.36, 0.98), (0.14, 0.99), (0, 0.88)],
         ],
         "loop in the middle": [
             [(0.03, 0.12), (0.24, 0), (0.46, 0.08), (0.46, 0.29), (0.32, 0.45), (0.16, 0.5), (0.1, 0.42), (0.2, 0.37),
@@ -127,7 +128,7 @@ TEMPLATES: dict[int, dict[str, list[Stroke]]] = {
             [(0.48, 0.14), (0.28, 0), (0.06, 0.14), (0.14, 0.36), (0.4, 0.56), (0.53, 0.8), (0.29, 1), (0.02, 0.82),
              (0.14, 0.58), (0.4, 0.38), (0.49, 0.15)],
         ],
-        "of two circles": [oval(0.28, 0.24, 0.22, 0.24), oval(0.28, 0.74, 0.27, 0.26)],
+        "of two circles": [oval((0.28, 0.24), (0.22, 0.24)), oval((0.28, 0.74), (0.27, 0.26))],
         "open at the top": [
             [(0.36, 0), (0.12, 0.05), (0.07, 0.25), (0.28, 0.45), (0.5, 0.63), (0.52, 0.86), (0.29, 1), (0.06, 0.9),
              (0.05, 0.68), (0.25, 0.46), (0.46, 0.26), (0.56, 0.05)],

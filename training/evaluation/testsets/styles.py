@@ -24,8 +24,8 @@ TREMOR_PERIODS = (2, 7)  # waves in the height of the digit
 def writing_styles() -> TestSet:
     return TestSet(
         "writing styles",
-        "the ways in which people write each digit, such as crossed sevens and open fours, drawn by one hand with random "
-        "slant, tremor, pen and paper",
+        "the ways in which people write each digit, such as crossed sevens and open fours, drawn by one hand with "
+        "random slant, tremor, pen and paper",
         {
             f"{digit} {way}": partial(make_samples, digit, template)
             for digit, ways in TEMPLATES.items()
