@@ -1,7 +1,6 @@
 """Which pen trajectories still show their digit: in others, eight points are too few for what tells digits apart.
 
-The thresholds were set by looking at the drawn strokes, never by what a model reads. Lengths are in heights of the
-digit.
+The thresholds were set by looking at drawings without predictions. Lengths are in heights of the digit.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def has_steep_flag(one: list[Points]) -> bool:
 
 def has_notch(three: list[Points]) -> bool:
     x = three[0][:, 0]
-    return max(min(x[:i].max(), x[i + 1 :].max()) - x[i] for i in range(2, len(x) - 2)) >= MIN_NOTCH
+    return bool(max(min(x[:i].max(), x[i + 1 :].max()) - x[i] for i in range(2, len(x) - 2)) >= MIN_NOTCH)
 
 
 def has_bowl_at_its_end(six: list[Points]) -> bool:

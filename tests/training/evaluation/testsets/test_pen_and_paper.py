@@ -71,7 +71,7 @@ def test_all_ink_is_on_the_sheet(side: int) -> None:
         ink = draw([smooth_curve(ARCH)], Pen(0.11, 0.5), (side, side), rng)
         _, _, width, height = cv2.boundingRect(ink)
         edges = (ink[0], ink[-1], ink[:, 0], ink[:, -1])
-        assert max(edge.max() for edge in edges) < 64
+        assert max(edge.max() for edge in edges) < 200  # a stroke that is cut off leaves 255
         assert max(width, height) > 0.4 * side
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.evaluation.testsets.pen_and_paper import Points
-from training.evaluation.testsets.restored_strokes import estimate_aspect, restore_strokes
+from training.evaluation.testsets.restored_strokes import complete_one, estimate_aspect, lead_to_flag, restore_strokes
 
 Corners = list[tuple[float, float]]
 
@@ -40,17 +40,20 @@ def test_digits_of_one_stroke_stay_one_stroke(digit: int, strokes: list[Corners]
     assert len(restore_strokes(sample(strokes), digit)) == 1
 
 
-def test_the_bar_of_a_four_crosses_its_stem() -> None:
-    bar, stem = restore_strokes(sample(OPEN_FOUR), 4)
-    assert bar[-1, 0] > stem[:, 0].max()
-    assert stem[0, 1] < bar[-1, 1] < stem[-1, 1]
+def test_the_bar_of_a_four_is_led_across_its_stem() -> None:
+    trajectory = sample([[(0.15, 0), (0, 0.6), (0.46, 0.6)], [(0.45, 0.55), (0.42, 1)]])
+    bar, stem = restore_strokes(trajectory, 4)
+    assert bar[-1, 0] == pytest.approx(np.interp(bar[-1, 1], stem[:, 1], stem[:, 0]) + 0.1, abs=0.02)
 
 
-def test_the_flag_of_a_five_starts_at_its_stem_and_is_flat() -> None:
-    rest, flag = restore_strokes(sample(FIVE_WITH_THE_FLAG_LAST), 5)
-    assert flag[0].tolist() == pytest.approx(rest[0].tolist(), abs=0.15)
-    assert flag[-1, 0] > rest[:3, 0].max()
-    assert flag[:, 1].max() < 0.25
+def test_the_flag_of_a_five_is_led_to_its_stem() -> None:
+    stroke, flag = np.array([(0.1, 0.1), (0.1, 0.5), (0.4, 0.7), (0.0, 1.0)]), np.array([(0.3, 0.0), (0.6, 0.0)])
+    assert lead_to_flag([stroke, flag], 0.3)[1].tolist() == [[0.1, 0.1], [0.3, 0.0], [0.6, 0.0]]
+
+
+def test_a_flag_that_starts_left_of_the_stem_of_a_five_stays_as_it_is() -> None:
+    stroke, flag = np.array([(0.1, 0.1), (0.1, 0.5), (0.4, 0.7), (0.0, 1.0)]), np.array([(0.05, 0.0), (0.6, 0.0)])
+    assert lead_to_flag([stroke, flag], 0.3)[1] is flag
 
 
 def test_the_bar_of_a_seven_crosses_it_and_its_foot_stays() -> None:
@@ -60,9 +63,16 @@ def test_the_bar_of_a_seven_crosses_it_and_its_foot_stays() -> None:
 
 
 def test_the_stem_of_a_one_stands_on_its_foot() -> None:
-    stem, foot = restore_strokes(sample(FOOTED_ONE), 1)
-    assert stem[-1, 1] == pytest.approx(foot[:, 1].mean(), abs=0.1)
-    assert foot[0, 0] < stem[-1, 0] < foot[-1, 0]
+    stem, foot = np.array([(0, 0.25), (0.2, 0), (0.2, 0.4), (0.2, 0.8)]), np.array([(0.0, 1.0), (0.4, 1.0)])
+    longer, same_foot = complete_one([stem, foot], 0.3)
+    assert longer[-1].tolist() == pytest.approx([0.2, 1])
+    assert same_foot is foot
+
+
+def test_the_top_of_a_one_is_a_corner() -> None:
+    stem = restore_strokes(sample(FOOTED_ONE), 1)[0]
+    top = stem[:, 1].argmin()
+    assert stem[top].tolist() == stem[top + 1].tolist()
 
 
 def test_the_notch_between_two_points_of_a_three_is_restored() -> None:
