@@ -196,6 +196,8 @@ def run_survey(arguments: argparse.Namespace) -> None:
     model, threshold = load_version(arguments.model)
     results = robustness.evaluate_robustness(model, threshold, digits, all_test_sets(digits))
     print(robustness.format_table(results))
+    if arguments.variants:
+        print(*(f"\n{robustness.format_variants(result)}" for result in results), sep="\n")
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
         figures = [result.to_dict() for result in results]

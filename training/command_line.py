@@ -96,6 +96,7 @@ def add_report(parser: argparse.ArgumentParser) -> None:
 def add_survey(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_model(parser)
+    parser.add_argument("--variants", action="store_true", help="print a row for each variant of a test set, too")
     parser.add_argument("--out", type=Path, help="folder for survey.json and kinds.png (default: write neither)")
 
 

@@ -166,6 +166,15 @@ def test_survey_prints_a_table_and_writes_figures_and_pictures_into_the_folder_g
 
 
 @pytest.mark.usefixtures("on_small_data")
+def test_survey_prints_a_row_for_each_variant_where_asked_for(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    version = str(models / "digits-mlp/1")
+    assert __main__.main(["survey", version]) == 0
+    assert "chalk on a green board   " not in capsys.readouterr().out
+    assert __main__.main(["survey", version, "--variants"]) == 0
+    assert "chalk on a green board   " in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("on_small_data")
 def test_surveying_a_folder_that_is_not_a_version_is_one_line_and_exit_status_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

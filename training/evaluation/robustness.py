@@ -184,6 +184,13 @@ def format_table(results: Sequence[RobustnessResult]) -> str:
     )
 
 
+def format_variants(result: RobustnessResult) -> str:
+    """A row for each variant of a test set."""
+    verb = "read correctly" if result.auroc is None else "refused"
+    rows = (f"  {name:40} {share:7.2%}" for name, share in result.variants.items())
+    return "\n".join([f"{result.test_set}: {verb}", *rows])
+
+
 def format_header(title: str, correct: str, figure: str) -> str:
     return align(title, "n", f"{correct} (95 %)", "weakest variant", figure, "accepted", "blank", "ms")
 
