@@ -95,7 +95,8 @@ class ShardMaker:
     def with_soft_targets(self, pictures: Examples) -> Examples:
         """Pictures of digits get the mean of their labels and the predictions of teachers that know non-digits.
 
-        Pictures of non-digits keep their labels, or the student would learn what deceives a teacher.
+        Pictures of non-digits, and of digits that the teachers misread, keep their labels, or the student would learn
+        what deceives a teacher.
         """
         share = self.plan.judged
         teachers = [teacher for teacher in self.teachers if knows_non_digits(teacher)]
@@ -104,7 +105,8 @@ class ShardMaker:
         digits = np.flatnonzero(pictures.targets.argmax(axis=1) != NON_DIGIT)
         predicted = soft_targets(pictures.images[digits], teachers, self.plan.temperature)
         targets = pictures.targets.copy()
-        targets[digits] = (1 - share) * targets[digits] + share * predicted
+        agrees = predicted.argmax(axis=1) == targets[digits].argmax(axis=1)
+        targets[digits[agrees]] = (1 - share) * targets[digits[agrees]] + share * predicted[agrees]
         return Examples(pictures.images, targets)
 
     def digits(self, kind: DigitKind, number: int) -> Examples:
