@@ -17,6 +17,7 @@ import onnx
 
 from app.inference.session import Model
 from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, Metric, Tensor
+from training.adaptation.outcome import Outcome
 from training.datasets.mnist import DIGESTS, Split
 from training.evaluation.robustness import RobustnessResult, evaluate_robustness
 from training.evaluation.testsets.base import TestSet
@@ -143,6 +144,7 @@ def describe_data(run: Path, data: Split) -> dict[str, Any]:
         "sha256": DIGESTS,
         "split": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
         **({"bank": read_data(run).get("bank")} if read_config(run).bank else {}),
+        **({"adaptation": Outcome.read(run).to_dict()} if read_config(run).own_pictures else {}),
     }
 
 

@@ -44,7 +44,7 @@ def test_a_region_beside_the_picture_is_refused_with_the_pictures_size(region: R
 
 
 def test_a_region_of_a_large_picture_is_in_the_pixels_that_were_sent() -> None:
-    large = cv2.resize(RAMP, (6000, 4000), interpolation=cv2.INTER_NEAREST)
+    large = np.asarray(cv2.resize(RAMP, (6000, 4000), interpolation=cv2.INTER_NEAREST), np.uint8)
     part = cut(large, Region(3000, 0, 1000, 1000))
     assert part.shape[0] < 1000
     assert abs(int(part[:, 1].mean()) - int(RAMP[0, 30])) <= 4

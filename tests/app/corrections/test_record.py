@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 from pydantic import ValidationError
@@ -22,7 +23,7 @@ def test_other_texts_are_no_digits(digits: str) -> None:
 
 
 def test_a_record_says_what_is_listed_and_nothing_else() -> None:
-    record = Record(digits="7", read="1", model="digits", version=7, created="2026-11-30", sha256="ab")  # type: ignore[arg-type]
+    record = Record(digits="7", read="1", model="digits", version=7, created=date(2026, 11, 30), sha256="ab")
     assert json.loads(record.model_dump_json()) == {
         "format": 1,
         "digits": "7",
