@@ -264,12 +264,11 @@ def run_decoder(arguments: argparse.Namespace) -> None:
 
 
 def run_writers(arguments: argparse.Namespace) -> None:
-    from training.adaptation.trial import try_writers
+    from training.adaptation.trial import Trial
 
-    lines = try_writers(
-        arguments.model, load_mnist(arguments.data_dir), arguments.out, arguments.seed, arguments.data_dir
-    )
-    print_lines("pictures misread of writers before and after 50 corrections of each, and of everybody else", lines)
+    trial = Trial(arguments.model, load_mnist(arguments.data_dir), arguments.data_dir, arguments.bank)
+    lines = trial.of_all(arguments.out, arguments.seed)
+    print_lines("pictures of writers and of everybody else, before and after 50 corrections of each writer", lines)
 
 
 def run_publish(arguments: argparse.Namespace) -> None:

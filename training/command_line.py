@@ -133,6 +133,7 @@ def add_writers(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_model(parser)
     parser.add_argument("--out", type=Path, required=True, help="new folder for the writers' pictures and runs")
+    parser.add_argument("--bank", default="", metavar="FOLDER", help="synthetic dataset to take from, as for `train`")
     parser.add_argument("--seed", type=int, default=1, help="of the pictures: develop with others than you report")
 
 

@@ -7,6 +7,7 @@ own pictures, what others write -> mixture -> five short trainings, each without
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from training.adaptation.outcome import Comparison, Outcome
 from training.adaptation.reader import Reader
 from training.config import FOLDS, TrainConfig
 from training.datasets.mnist import Digits, Split
-from training.datasets.own_pictures import NO_DIGIT_LABEL, OwnPictures, load_own_pictures
+from training.datasets.own_pictures import NO_DIGIT_LABEL, OwnPictures, load_own_pictures, read_contents
 from training.distillation.synthetic_dataset import OWN_FILE, load_validation
 from training.errors import RunError
 from training.evaluation.metrics import Correct
+from training.files import locked
 from training.networks.train import train
 from training.runs import CONFIG_FILE, check_new, read_json, write_json
 
@@ -38,16 +40,10 @@ def adapt(
     Raises `ConfigError`, `DataError`, `RunError`, or `PackageError` if fonts or photos cannot be downloaded.
     """
     check_adaptation(config)
-    mixture = run / MIXTURE_FOLDER
-    if not resume:
-        check_new(run)
-        bank, config = config.bank, dataclasses.replace(config, bank=str(mixture))
-        write_json(run / CONFIG_FILE, config.to_dict())
-        make_mixture(
-            mixture, Path(config.own_pictures), Path(config.start_from), Path(bank) if bank else None, data_dir
-        )
-    elif not (mixture / OWN_FILE).exists():
-        raise RunError(f"{run} was interrupted before its training began: give the first command again")
+    if resume:
+        check_mixture(config, run)
+    else:
+        config = begin(config, run, data_dir)
     own = load_own_pictures(Path(config.own_pictures))
     own_after = cross_validate(config, data, own, run)
     before = Reader.of_version(Path(config.start_from))
@@ -56,11 +52,36 @@ def adapt(
         Comparison.of("own pictures, cross-validated", before.is_right(own.digits), own_after),
         tuple(
             Comparison.of(name, before.is_right(digits), after.is_right(digits))
-            for name, digits in held_out(data, mixture).items()
+            for name, digits in held_out(data, Path(config.bank)).items()
         ),
     )
     outcome.write(run)
     return outcome
+
+
+def begin(config: TrainConfig, run: Path, data_dir: Path | None) -> TrainConfig:
+    """Makes the run folder with what the networks learn from, and returns the configuration that names it.
+
+    What an adaptation left that did not get as far as its training is made anew. Raises as `adapt`.
+    """
+    check_new(run)
+    mixture, bank = run / MIXTURE_FOLDER, Path(config.bank) if config.bank else None
+    config = dataclasses.replace(config, bank=str(mixture))
+    with locked(run):
+        shutil.rmtree(mixture, ignore_errors=True)
+        (run / FOLDS_FILE).unlink(missing_ok=True)
+        write_json(run / CONFIG_FILE, config.to_dict())
+        make_mixture(mixture, Path(config.own_pictures), Path(config.start_from), bank, data_dir)
+    return config
+
+
+def check_mixture(config: TrainConfig, run: Path) -> None:
+    """Raises `RunError` if there is none yet, or if the own pictures are others now."""
+    made_of = Path(config.bank) / OWN_FILE
+    if not made_of.exists():
+        raise RunError(f"{run} was interrupted before its training began: give the first command again")
+    if read_json(made_of) != read_contents(Path(config.own_pictures)):
+        raise RunError(f"{config.own_pictures} holds other pictures than when {run} began: adapt into a new folder")
 
 
 def cross_validate(config: TrainConfig, data: Split, own: OwnPictures, run: Path) -> Correct:

@@ -42,7 +42,9 @@ class Reader(NamedTuple):
         """A digit must be read as what it is, whatever the confidence; what shows none must not be accepted."""
         probabilities = self.probabilities(digits.images)
         refused = probabilities.max(axis=1) < self.threshold
-        return np.where(digits.labels == NO_DIGIT_LABEL, refused, probabilities.argmax(axis=1) == digits.labels)
+        is_digit = digits.labels != NO_DIGIT_LABEL
+        right: Correct = np.where(is_digit, probabilities.argmax(axis=1) == digits.labels, refused)
+        return right
 
 
 def read_calibrated(network: keras.Model, temperature: float, classes: int, images: Images) -> Probabilities:

@@ -18,7 +18,7 @@ from app.inference.session import Model
 from app.preprocessing.decode import open_picture
 from app.preprocessing.normalize import to_image
 from training.adaptation.adapt import adapt
-from training.adaptation.outcome import Comparison
+from training.adaptation.outcome import Comparison, Outcome
 from training.adaptation.reader import Reader
 from training.config import ADAPTATION
 from training.datasets.mnist import Digits, Split
@@ -34,21 +34,33 @@ CORRECTED = 50  # of which so many are corrected or confirmed
 MEASURED = 500  # other pictures of the same writer
 
 
-def try_writers(start: Path, data: Split, out: Path, seed: int, data_dir: Path | None = None) -> Iterator[str]:
-    """A block of lines for each writer. `start`: the published version. `data_dir`: of MNIST."""
-    trial = Trial(start, data, data_dir)
-    for number, writer in enumerate(WRITERS):
-        yield trial.of(writer, out / writer.name, np.random.default_rng((seed, number)))
+class WriterResult(NamedTuple):
+    """What the adaptation to one writer changed."""
+
+    writer: str
+    others: Comparison  # other pictures of the same writer
+    outcome: Outcome
+    misread: int  # of the corrections; the others confirm what was read
+    seconds: float  # from the pictures in folders to the table
+
+    def __str__(self) -> str:
+        errors = f"misread {self.others.n - self.others.before} -> {self.others.n - self.others.after}"
+        verdict = self.outcome.objection or "nothing got worse"
+        corrections = f"{CORRECTED} corrections, {self.misread} of them misread"
+        title = f"{self.writer}: {errors} of {self.others.n}; {corrections}; {self.seconds:.0f} s; {verdict}"
+        return f"{title}\n{self.outcome}\n{self.others}\n"
 
 
 class Trial(NamedTuple):
     """What is the same for all writers."""
 
-    start: Path
+    start: Path  # the published version
     data: Split
-    data_dir: Path | None
+    data_dir: Path | None = None  # of MNIST
+    bank: str = ""  # a synthetic dataset; empty: each adaptation makes its own
 
-    def of(self, writer: Writer, out: Path, rng: np.random.Generator) -> str:
+    def of(self, writer: Writer, out: Path, rng: np.random.Generator) -> WriterResult:
+        """Writes what a user would have into the new folder `out`."""
         before = Reader.of_version(self.start)
         read, measured = list(writer.samples(READ, rng)), digits_of(list(writer.samples(MEASURED, rng)))
         right = before.is_right(digits_of(read))
@@ -56,17 +68,18 @@ class Trial(NamedTuple):
         write_folders([read[index] for index in order], out / "corrected")
         started = time.perf_counter()
         make_own_pictures(out / "corrected", out / "mine", read_model=no_model)
-        config = dataclasses.replace(
-            source_config(self.start), **ADAPTATION, start_from=str(self.start), own_pictures=str(out / "mine")
-        )
+        given = {"start_from": str(self.start), "own_pictures": str(out / "mine"), "bank": self.bank}
+        config = dataclasses.replace(source_config(self.start), **(ADAPTATION | given))
         outcome = adapt(config, self.data, out / "run", data_dir=self.data_dir)
         seconds = time.perf_counter() - started
         after = Reader.of_network(load_saved(out / "run" / MODEL_FILE), self.data.validation, len(config.labels))
-        row = Comparison.of(f"{writer.name}, other pictures", before.is_right(measured), after.is_right(measured))
-        misread = f"misread {row.n - row.before} -> {row.n - row.after} of {row.n}"
-        corrected = f"{int((~right[order]).sum())} of {len(order)} corrections were misread"
-        verdict = outcome.objection or "nothing got worse"
-        return f"{writer.name}: {misread}; {seconds:.0f} s; {corrected}; {verdict}\n{outcome}\n{row}\n"
+        others = Comparison.of(f"other pictures of {writer.name}", before.is_right(measured), after.is_right(measured))
+        return WriterResult(writer.name, others, outcome, int((~right[order]).sum()), seconds)
+
+    def of_all(self, out: Path, seed: int) -> Iterator[str]:
+        """A block of lines for each writer."""
+        for number, writer in enumerate(WRITERS):
+            yield str(self.of(writer, out / writer.name, np.random.default_rng((seed, number))))
 
 
 def digits_of(samples: Sequence[Sample]) -> Digits:

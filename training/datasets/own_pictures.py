@@ -112,7 +112,7 @@ def prepare(pictures: list[LabelledPicture], read_model: ReadModel) -> tuple[Own
 
 def check_new_picture(picture: LabelledPicture, images: Images, seen: dict[bytes, LabelledPicture]) -> None:
     """A copy would stand among what is learnt and what is measured. Raises `DataError`."""
-    same = seen.setdefault(hashlib.sha256(images).digest(), picture)
+    same = seen.setdefault(hashlib.sha256(images.tobytes()).digest(), picture)
     if same is not picture:
         raise DataError(f"it is the same picture as {same.file}, which shows {same.text}")
 

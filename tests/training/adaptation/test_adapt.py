@@ -87,6 +87,21 @@ def test_an_interrupted_adaptation_is_completed(
 
 
 @pytest.mark.usefixtures("on_small_data")
+def test_an_adaptation_to_other_pictures_is_not_continued(
+    adapted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(adapted, tmp_path / "run"))
+    config = json.loads((run / "config.json").read_text()) | {"bank": str(run / "mixture")}
+    (run / "config.json").write_text(json.dumps(config))
+    (run / "mixture/own.json").write_text("{}")
+    assert __main__.main(["train", "--resume", "--out", str(run)]) == 1
+    assert "holds other pictures" in capsys.readouterr().err
+    (run / "mixture/own.json").unlink()
+    assert __main__.main(["train", "--resume", "--out", str(run)]) == 1
+    assert "give the first command again" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("on_small_data")
 @pytest.mark.parametrize(
     ("options", "message"),
     [
