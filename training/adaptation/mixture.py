@@ -66,7 +66,7 @@ def plan_of(start: Path, data_dir: Path | None) -> Plan:
         near=15,
         sent=0,
         plain=5,
-        pictures=9,
+        pictures=15,
         validation=3,
         shard_size=1000,
         temperature=1 / temperature,

@@ -17,7 +17,8 @@ from training.adaptation.outcome import Outcome
 from training.datasets.mnist import Split
 from training.evaluation import testsets
 
-FEW_STEPS = ["--epochs", "1", "--epoch-size", "512", "--batch-size", "64"]
+FEW_STEPS = ["--epochs", "1", "--epoch-size", "512", "--batch-size", "64", "--ema-momentum", "0.5"]
+FEW_STEPS += ["--bank-parts", "own:40", "near:20", "plain:10", "pictures:30"]
 
 
 @pytest.fixture(scope="module")
