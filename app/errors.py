@@ -7,6 +7,7 @@
     +-- RouteNotFound         404
     +-- ModelNotFound         404  no such model, or no such version of it
     +-- TemplateNotFound      404  no such template in the operator's folder
+    +-- CorrectionsClosed     404  the operator has opened no folder for corrections
     +-- MethodNotAllowed      405  with Allow
     +-- RequestTimeout        408  the request was not complete within `timeout_ms`
     +-- BodyTooLarge          413  known while reading
@@ -23,6 +24,7 @@
     |   +-- NotReady               the model cannot run: every run fails, or one does not end
     |   +-- Stopping               the service is shutting down
     +-- DeadlineExceeded      504  no answer within `timeout_ms`
+    +-- CorrectionsFull       507  the folder of corrections has reached its limit, or its disk is full
 
     StartupError                   the service does not start; one line that says why
     +-- DeviceUnavailable          `cuda` or `tensorrt` was requested and is not available
@@ -136,6 +138,12 @@ class TemplateNotFound(ServiceError):
     status = HTTPStatus.NOT_FOUND
     slug = "template-not-found"
     title = "The template does not exist"
+
+
+class CorrectionsClosed(ServiceError):
+    status = HTTPStatus.NOT_FOUND
+    slug = "corrections-closed"
+    title = "The service keeps no corrections"
 
 
 class MethodNotAllowed(ServiceError):
@@ -256,6 +264,12 @@ class DeadlineExceeded(ServiceError):
     status = HTTPStatus.GATEWAY_TIMEOUT
     slug = "deadline-exceeded"
     title = "The request timed out"
+
+
+class CorrectionsFull(ServiceError):
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    slug = "corrections-full"
+    title = "There is no room for corrections"
 
 
 class StartupError(Exception):

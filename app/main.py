@@ -13,9 +13,10 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
-from app.api import clouds, control, digits, health, models, openapi, v1, v2
+from app.api import clouds, control, corrections, digits, health, models, openapi, v1, v2
 from app.api.state import AppState
 from app.codecs.bodies import Limits
+from app.corrections.folder import open_folder
 from app.http.auth import ApiKeyMiddleware, Authenticator
 from app.http.body_limit import BodyLimitMiddleware, InflightBytes, RequestLimits
 from app.http.cors import CorsMiddleware
@@ -37,7 +38,10 @@ from app.segmentation.fields.template_folder import read_templates
 from app.settings import Settings
 from app.web import pages
 
-ROUTERS = (digits.router, models.router, health.router, v1.router, v2.router, control.router, pages.router)
+ROUTERS = (
+    *(digits.router, corrections.router, models.router, health.router),
+    *(v1.router, v2.router, control.router, pages.router),
+)
 HOT_ROUTES = (*digits.HOT_ROUTES, *health.HOT_ROUTES, *v1.HOT_ROUTES, *v2.HOT_ROUTES)
 
 
@@ -128,6 +132,7 @@ def app_state(settings: Settings) -> AppState:
             timeout_s=settings.timeout_ms / 1000,
         ),
         templates=read_templates(settings.templates) if settings.templates else {},
+        corrections=open_folder(settings.corrections, settings.corrections_bytes) if settings.corrections else None,
         root_path=settings.root_path,
         tracing=start_tracing() if settings.tracing else None,
         revision=settings.revision,

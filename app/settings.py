@@ -146,6 +146,14 @@ class Settings(BaseSettings):
     templates: Path | None = Field(
         None, description="Folder of templates of forms for /read, a file NAME.json each; read at the start."
     )
+    corrections: Path | None = Field(
+        None,
+        description="Folder in which /corrections keeps pictures with their right digits; if not set, it keeps none.",
+    )
+    corrections_bytes: int = Field(
+        256 * 2**20, ge=2**16, description="Maximum bytes of all files in that folder; beyond it: 507."
+    )
+    corrections_open: bool = Field(False, description="Keep corrections of everyone where there are no API keys.")
     max_body_bytes: int = Field(
         16 * 2**20, ge=1024, description="Maximum bytes of the body of a request; beyond it: 413."
     )
@@ -295,6 +303,11 @@ class Settings(BaseSettings):
         if self.admin_keys and self.workers > 1:
             raise ValueError(
                 "DIGITS_ADMIN_KEYS and DIGITS_WORKERS: a request to load a model would reach only one worker"
+            )
+        if self.corrections and not self.api_keys and not self.corrections_open:
+            raise ValueError(
+                "DIGITS_CORRECTIONS without DIGITS_API_KEYS: everyone could fill the folder: set keys, or "
+                "DIGITS_CORRECTIONS_OPEN=true if that is intended"
             )
         if self.metrics_port and self.metrics_port == self.port and not self.uds:
             raise ValueError("DIGITS_METRICS_PORT and DIGITS_PORT are the same")

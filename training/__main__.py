@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -11,8 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from app.errors import ModelRefused
+from app.repository.version_folders import newest_version
 from app.runtime import configure_runtime
 from training import command_line
+from training.adaptation.checks import check_adaptation, check_outcome
+from training.config import TrainConfig
 from training.datasets.mnist import Digits, Split, load_mnist
 from training.errors import CompressionError, TrainingError
 from training.files import describe_os_error, write_atomically
@@ -83,7 +87,7 @@ def choose_digits(arguments: argparse.Namespace, data: Split) -> tuple[str, Digi
 
 
 def run_train(arguments: argparse.Namespace) -> None:
-    run = arguments.out or Path("runs") / (arguments.preset or "digits")
+    run = arguments.out or Path("runs") / ("adapted" if arguments.own_pictures else arguments.preset or "digits")
     resumed = read_config(run) if arguments.resume else None
     config = command_line.config_from(arguments, resumed)
     if resumed:
@@ -91,11 +95,23 @@ def run_train(arguments: argparse.Namespace) -> None:
     else:
         check_new(run)
     data = load_mnist(arguments.data_dir)
+    if config.own_pictures:
+        run_adaptation(arguments, config, data, run)
+        return
     check_training(config, data)
     from training.networks.train import train  # after all that can be checked without TensorFlow
 
     train(config, data, run, resume=arguments.resume)
     print(f"trained: {run}/model.keras; next: python -m training publish {run}")
+
+
+def run_adaptation(arguments: argparse.Namespace, config: TrainConfig, data: Split, run: Path) -> None:
+    check_adaptation(config)
+    from training.adaptation.adapt import adapt
+
+    outcome = adapt(config, data, run, data_dir=arguments.data_dir, resume=arguments.resume)
+    print(outcome)
+    print(f"adapted: {run}/model.keras; {outcome.objection or f'next: python -m training publish {run}'}")
 
 
 def run_average(arguments: argparse.Namespace) -> None:
@@ -107,12 +123,30 @@ def run_average(arguments: argparse.Namespace) -> None:
 
 
 def run_pictures(arguments: argparse.Namespace) -> None:
+    if arguments.source:
+        prepare_own_pictures(arguments)
+        return
     from training.distillation.synthetic_dataset import Plan
     from training.distillation.workers import make_dataset
 
     plan = Plan(tuple(arguments.teachers), judged=arguments.judged, data_dir=arguments.data_dir)
-    make_dataset(arguments.out, plan)
-    print(f"made: {arguments.out}; next: python -m training train")
+    out = arguments.out or Path("runs/bank")
+    make_dataset(out, plan)
+    print(f"made: {out}; next: python -m training train")
+
+
+def prepare_own_pictures(arguments: argparse.Namespace) -> None:
+    from training.datasets.own_pictures import make_own_pictures
+
+    @functools.cache
+    def read_model() -> Model:
+        return load_version(arguments.model or newest_version(Path("models"), "digits"))[0]
+
+    out = arguments.out or Path("runs/mine")
+    preparation = make_own_pictures(arguments.source, out, read_model)
+    for problem in preparation.problems:
+        print(f"not used: {problem}", file=sys.stderr)
+    print(f"made: {out}, {preparation}; next: python -m training train --start-from VERSION --with {out}")
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
@@ -263,8 +297,17 @@ def run_decoder(arguments: argparse.Namespace) -> None:
     make_decoder(arguments.data_dir, arguments.model, amounts, arguments.seed, arguments.out)
 
 
+def run_writers(arguments: argparse.Namespace) -> None:
+    from training.adaptation.trial import Trial
+
+    trial = Trial(arguments.model, load_mnist(arguments.data_dir), arguments.data_dir, arguments.bank)
+    lines = trial.of_all(arguments.out, arguments.seed)
+    print_lines("pictures of writers and of everybody else, before and after 50 corrections of each writer", lines)
+
+
 def run_publish(arguments: argparse.Namespace) -> None:
     check_publishable(arguments.run)
+    check_outcome(arguments.run, although_worse=arguments.although_worse)
     from training.evaluation.testsets import all_test_sets
     from training.publish import publish
 
@@ -311,6 +354,12 @@ COMMANDS = (
         "evaluate a published version on pictures of one digit that are hard to prepare",
         command_line.add_single_digits,
         run_single_digits,
+    ),
+    Command(
+        "writers",
+        "adapt a published version to simulated writers and count what it misreads before and after",
+        command_line.add_writers,
+        run_writers,
     ),
     Command("decoder", "train and fit what reads lines out of digits and marks", command_line.add_decoder, run_decoder),
     Command("publish", "make a run the next version of its model", command_line.add_publish, run_publish),

@@ -7,9 +7,12 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from training.config import PRESETS, TEACHERS, Distortion, Options, TrainConfig
+from training.config import ADAPTATION, PRESETS, TEACHERS, Distortion, Options, TrainConfig
 from training.errors import ConfigError
 from training.networks.architectures import ARCHITECTURES
+from training.networks.sources import source_config
+
+NO_OPTIONS = ("mean_of", "own_pictures")  # a fact that the command average records; the option --with
 
 # --- the options of each command ---
 
@@ -23,13 +26,33 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="continue the run in the folder, by its own configuration; options that contradict it are refused",
     )
+    parser.add_argument(
+        "--with",
+        dest="own_pictures",
+        metavar="FOLDER",
+        help="adapt the published version of --start-from to the pictures in this folder, which `pictures --from` made",
+    )
     parser.add_argument("--no-distortion", action="store_true", help="do not distort MNIST's digits")
     add_config(parser.add_argument_group("configuration", "Each option overrides the preset."))
 
 
 def add_pictures(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
-    parser.add_argument("--out", type=Path, default=Path("runs/bank"), help="folder to write (default: runs/bank)")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="SOURCE",
+        help="prepare your own pictures instead: folders 0 to 9 and none, a CSV table with the columns file and label, "
+        "or the corrections that a service has kept",
+    )
+    parser.add_argument("--out", type=Path, help="folder to write (default: runs/bank, or runs/mine with --from)")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="VERSION",
+        help="version that cuts pictures of several digits (default: the newest in models/digits)",
+    )
     parser.add_argument(
         "--teachers",
         nargs="+",
@@ -127,6 +150,14 @@ def add_single_digits(parser: argparse.ArgumentParser) -> None:
     add_test(parser)
 
 
+def add_writers(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    add_model(parser)
+    parser.add_argument("--out", type=Path, required=True, help="new folder for the writers' pictures and runs")
+    parser.add_argument("--bank", default="", metavar="FOLDER", help="synthetic dataset to take from, as for `train`")
+    parser.add_argument("--seed", type=int, default=1, help="of the pictures: develop with others than you report")
+
+
 def add_decoder(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_model(parser)
@@ -152,6 +183,9 @@ def add_publish(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_run(parser)
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of all models (default: models)")
+    parser.add_argument(
+        "--although-worse", action="store_true", help="publish an adapted run that reads something worse than before"
+    )
 
 
 def add_sign(parser: argparse.ArgumentParser) -> None:
@@ -202,7 +236,7 @@ def parse_share(text: str) -> float:
 def add_config(group: Any) -> None:
     """One option for each setting of `TrainConfig`, of its `Options` and of its `Distortion`."""
     for field in (*dataclasses.fields(TrainConfig), *dataclasses.fields(Options), *dataclasses.fields(Distortion)):
-        if field.metadata and field.name != "mean_of":  # a fact that the command average records, not a choice
+        if field.metadata and field.name not in NO_OPTIONS:
             add_setting(group, field)
 
 
@@ -243,7 +277,7 @@ def config_from(arguments: argparse.Namespace, resumed: TrainConfig | None = Non
 
     Raises `ConfigError` if a setting is out of its range, or has no effect.
     """
-    base = resumed if resumed and not arguments.preset else PRESETS[arguments.preset or "digits"]
+    base = base_config(arguments, resumed)
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(arguments).items()}
     given = {name: value for name, value in values.items() if value is not None}
 
@@ -253,8 +287,17 @@ def config_from(arguments: argparse.Namespace, resumed: TrainConfig | None = Non
 
     config: TrainConfig = dataclasses.replace(override(base), options=override(base.options))
     distorts = [field.name for field in dataclasses.fields(Distortion) if field.name in given]
-    if distorts and (config.bank or arguments.no_distortion):
+    if distorts and (config.bank or config.own_pictures or arguments.no_distortion):
         flag = "--" + distorts[0].replace("_", "-")
-        raise ConfigError(f"{flag}: it has no effect on the synthetic dataset (--bank) or with --no-distortion")
+        raise ConfigError(f"{flag}: it has no effect with --bank, --with or --no-distortion")
     distortion = override(base.distortion or Distortion()) if base.distortion or distorts else None
     return dataclasses.replace(config, distortion=None if arguments.no_distortion else distortion)
+
+
+def base_config(arguments: argparse.Namespace, resumed: TrainConfig | None) -> TrainConfig:
+    """What the options override. Raises `ConfigError`, or `DataError` if there is no version to adapt."""
+    if arguments.own_pictures is not None and not resumed:
+        if arguments.preset or not arguments.start_from:
+            raise ConfigError("--with: name the version to adapt with --start-from, and no --preset")
+        return dataclasses.replace(source_config(Path(arguments.start_from)), **ADAPTATION)
+    return resumed if resumed and not arguments.preset else PRESETS[arguments.preset or "digits"]

@@ -144,6 +144,7 @@ class TrainConfig(Settings):
     epoch_size: int = setting(100_000, "images in an epoch of the synthetic dataset", interval=COUNT)
     moved: int = setting(1, "pixels by which its images are shifted along each axis at most", interval=Interval(0, 14))
     start_from: str = setting("", "run or published version whose weights to start from; empty: random weights")
+    own_pictures: str = setting("", "folder of own pictures that the version is adapted to; written by --with")
     mean_of: tuple[str, ...] = setting((), "runs whose mean the weights are; written by the command average")
     ema_momentum: float = setting(
         0.999, "momentum of the moving average of the weights; 0: no average", interval=PROPER_SHARE
@@ -222,6 +223,33 @@ def from_values(part: type[Any], values: Any) -> Any:
     if unknown:
         raise ConfigError(f"there is no setting {', '.join(sorted(map(str, unknown)))}")
     return part(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+# How a published version learns a user's own pictures: in minutes, and beside what others write and send.
+FOLDS = 5  # of the cross-validation
+ADAPTATION: dict[str, Any] = {
+    "seed": 0,
+    "epochs": 3,
+    "batch_size": 256,
+    "optimizer": "adamw",
+    "learning_rate": 5e-4,
+    "schedule": "cosine",
+    "warmup_epochs": 0,
+    "label_smoothing": 0.0,
+    "bank": "",
+    "bank_parts": ("own:8", "near:25", "plain:7", "pictures:60"),
+    "epoch_size": 16_384,
+    "moved": 1,
+    "mean_of": (),
+    # After 192 steps more than half of the average is still the version's own weights, so that others lose less.
+    # Source: Wortsman et al., Robust fine-tuning of zero-shot models, 2022.
+    "ema_momentum": 0.997,
+    "keep": "last",
+    "patience": 3,
+    "distortion": None,
+    "distribute": "none",
+    "mixed_precision": False,
+}
 
 
 # The default teachers are the versions in the repository. They themselves learnt from versions 1, 3, 4 and 5, which are

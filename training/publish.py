@@ -17,6 +17,7 @@ import onnx
 
 from app.inference.session import Model
 from app.repository.manifest import GRAPH_FILE, INT8_FILE, MANIFEST_FILE, Manifest, Metric, QuantizedGraph, Tensor
+from training.adaptation.outcome import Outcome
 from training.compression import CALIBRATION, SOURCE, fingerprint, read_metadata
 from training.datasets.mnist import DIGESTS, Split
 from training.errors import CompressionError
@@ -196,6 +197,7 @@ def describe_data(run: Path, data: Split) -> dict[str, Any]:
         "sha256": DIGESTS,
         "split": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
         **({"bank": read_data(run).get("bank")} if read_config(run).bank else {}),
+        **({"adaptation": Outcome.read(run).to_dict()} if read_config(run).own_pictures else {}),
     }
 
 

@@ -79,6 +79,7 @@ PATH_PARAMETERS: dict[str, Any] = {"name": "digits", "version": VERSION, "label"
 REQUESTS: dict[str, Any] = {
     **dict.fromkeys(("predict", "explain", "read"), PICTURES),
     **dict.fromkeys(("invocations", "v1_predict", "v1_explain"), INSTANCES),
+    "correct": {"image": SEVEN, "digits": "7", "region": SEVEN_BOX, "read": "1", "model": "digits", "version": VERSION},
     "v2_infer": {
         "inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [SEVEN]}],
         "outputs": [{"name": "probabilities", "parameters": {"classification": 1}}],
@@ -118,6 +119,7 @@ RESPONSES: dict[str, Any] = {
         ],
         "page": {"turned": 0, "sheet": None},
     },
+    "correct": {"id": "8f14e45fceea167a"},
     "list_models": {"default": "digits", "models": [MODEL]},
     "get_model": [MODEL],
     "health": {
@@ -182,9 +184,15 @@ def add_examples(operation: dict[str, Any]) -> None:
     if name in REQUESTS:
         operation["requestBody"]["content"]["application/json"]["example"] = REQUESTS[name]
     if name in RESPONSES:
-        content = operation["responses"]["200"]["content"]
+        content = success(operation)["content"]
         content["application/json" if "application/json" in content else "text/plain"]["example"] = RESPONSES[name]
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "path":
             example = PATH_PARAMETERS[parameter["name"]]
             parameter["example"] = str(example) if parameter["schema"]["type"] == "string" else example
+
+
+def success(operation: dict[str, Any]) -> dict[str, Any]:
+    """The response to a request that succeeds: it has the lowest status."""
+    response: dict[str, Any] = operation["responses"][min(operation["responses"])]
+    return response

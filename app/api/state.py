@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from fastapi import Request
 
 from app.codecs.bodies import Limits
+from app.corrections.folder import CorrectionFolder
 from app.errors import Stopping
 from app.http.auth import Authenticator
 from app.http.body_limit import RequestLimits
@@ -30,6 +31,7 @@ class AppState:
     limits: Limits
     request_limits: RequestLimits
     templates: Mapping[str, Template] = field(default_factory=dict)  # of forms, by name
+    corrections: CorrectionFolder | None = None  # None: none are kept
     root_path: str = ""  # the prefix of a proxy
     tracing: TracerProvider | None = None
     revision: str = ""  # of the source

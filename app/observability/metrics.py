@@ -25,6 +25,7 @@ __all__ = [
     "RunMetrics",
     "exposition",
     "flush",
+    "observe_correction",
     "observe_loaded",
     "observe_problem",
     "observe_refused",
@@ -92,6 +93,11 @@ INK = BulkHistogram(
     "Mean pixel of the first image of a request, as the model gets it: 0 paper, 1 ink.",
     MODEL,
     buckets=INKS,
+)
+CORRECTIONS = Counter(
+    "digits_corrections",
+    "Digits that users put right: as which they had been read, and what they are.",
+    ("model", "read", "right"),
 )
 
 
@@ -192,6 +198,10 @@ def observe_stages(route: str, decode_seconds: float, encode_seconds: float) -> 
 
 def observe_problem(kind: str) -> None:
     PROBLEMS.labels(kind).inc()
+
+
+def observe_correction(model: str, read: str, right: str) -> None:
+    CORRECTIONS.labels(model, read, right).inc()
 
 
 def observe_loaded(name: str, version: int, device: str, precision: str, *, loaded: bool) -> None:

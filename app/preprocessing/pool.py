@@ -55,8 +55,10 @@ class BoundedThreadPool:
     memory. Queued without a bound, it would miss its deadline. Threads and event loops may share one pool.
     """
 
-    def __init__(self, threads: int, max_waiting: int) -> None:
+    def __init__(self, threads: int, max_waiting: int, jobs: str = "large pictures") -> None:
+        """`jobs`: what waits, in the words of a refusal."""
         self.max_waiting = max_waiting
+        self.jobs = jobs
         self._memory_limit = 2**63  # bytes of the process, without the bodies of requests
         self._resident = 2**63  # bytes of the process when no job ran, the least that were seen
         self._memory_taken = 0  # bytes by the jobs that run
@@ -90,7 +92,7 @@ class BoundedThreadPool:
         job = Job(Future(), memory, functools.partial(context.run, functools.partial(work, *args, **kwargs)))
         with self._lock:
             if len(self._waiting) >= self.max_waiting:
-                raise Overloaded(f"{len(self._waiting)} large pictures are waiting already: send yours again later.")
+                raise Overloaded(f"{len(self._waiting)} {self.jobs} are waiting already: send yours again later.")
             self._waiting.append(job)
             self._start_jobs()
         try:

@@ -60,7 +60,7 @@ def requests(content: bytes, pixels: Any) -> Iterator[tuple[str, bytes, dict[str
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [text]}
     npy = io.BytesIO()
     np.save(npy, pixels[np.newaxis])
-    for path in ("/predict", "/read", "/explain", "/invocations"):
+    for path in ("/predict", "/read", "/explain", "/invocations", "/corrections"):
         yield path, content, {}
         yield path, content, {"Origin": "https://a.example"}
         yield path, content[: len(content) // 2], {}

@@ -13,6 +13,7 @@ import onnx
 import pytest
 
 from app.inference.session import Model
+from tests.support.pictures import encode
 from training import __main__, command_line
 from training.config import PRESETS
 from training.datasets.mnist import Digits, Split
@@ -188,6 +189,24 @@ def test_missing_data_is_one_line_and_exit_status_one(tmp_path: Path, capsys: py
     assert len(lines) == 1
     assert lines[0].startswith("error: train-images-idx3-ubyte")
     assert not (tmp_path / "run").exists()
+
+
+def test_own_pictures_are_prepared_and_those_that_are_not_used_are_named(
+    test_digits: Digits, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "source/7").mkdir(parents=True)
+    (tmp_path / "source/7/good.png").write_bytes(encode(test_digits.images[0]))
+    (tmp_path / "source/7/bad.png").write_bytes(b"no picture")
+    arguments = ["pictures", "--from", str(tmp_path / "source"), "--out", str(tmp_path / "mine")]
+    assert __main__.main(arguments) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith(
+        f"made: {tmp_path}/mine, 1 images of 1 pictures (7: 1); next: python -m training train"
+    )
+    (problem,) = printed.err.splitlines()
+    assert problem.startswith(f"not used: {tmp_path}/source/7/bad.png: ")
+    assert __main__.main(arguments) == 1
+    assert "holds pictures already" in capsys.readouterr().err
 
 
 def test_a_share_above_one_is_refused_with_what_to_give(capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,8 +32,10 @@ from training.datasets.mnist import Digits
 from training.distillation.soft_targets import Targets
 from training.errors import DataError
 from training.files import atomic_path
+from training.runs import read_json
 
 PLAN_FILE = "plan.json"  # what `Plan.making` returns
+OWN_FILE = "own.json"  # what a user's own pictures in the dataset are
 KINDS = ("validation", "digits", "near", "sent", "plain", "pictures")  # in the order they are made
 
 
@@ -98,9 +100,11 @@ def describe(folder: Path) -> dict[str, Any]:
         "plain": "plain_digits",
         "pictures": "pictures",
         "validation": "validation_pictures",
+        "own": "distorted_own_pictures",
     }
     counts = {name: count_examples(folder, kind)[0] for kind, name in names.items() if shard_paths(folder, kind)}
-    return {**counts, **read_plan(folder)}
+    own = {"own_pictures": read_json(folder / OWN_FILE)} if (folder / OWN_FILE).exists() else {}
+    return {**counts, **read_plan(folder), **own}
 
 
 def read_plan(folder: Path) -> dict[str, Any]:

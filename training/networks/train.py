@@ -47,7 +47,9 @@ VALIDATION_BATCH_SIZE = 500  # images
 STATISTICS_BATCHES = 8  # whose statistics the batch normalisation of a published version gets back
 
 
-def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, verbose: str = "auto") -> keras.Model:
+def train(
+    config: TrainConfig, data: Split, run: Path, *, resume: bool = False, verbose: str | int = "auto"
+) -> keras.Model:
     """Trains by `config`, writes the run folder `run`, and returns the model of the epoch that the config keeps.
 
     Of several workers the first writes `run`, every other one a folder worker-N in it. Raises `ConfigError` if the

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from training.adaptation.outcome import Outcome
 from training.config import Distortion, TrainConfig
 from training.evaluation.robustness import RobustnessResult
 from training.networks.architectures import ARCHITECTURES
@@ -34,6 +35,7 @@ DATASET_PARTS = {
     "near": "the digits slightly distorted",
     "sent": "the digits slightly distorted, rendered as drawings of any size, and preprocessed as in serving",
     "digits": "the digits strongly distorted",
+    "own": "a user's own pictures, slightly distorted, with their labels",
     "validation": "pictures like those below, of the validation digits and of other fonts and photos",
     "pictures": "pictures of digits, letters, shapes, scribbles, textures, pieces of photos and several digits at\n"
     "  once: drawn with many pens, in fonts and on displays; on sheets, in forms and on photographs; small, cropped,\n"
@@ -59,6 +61,8 @@ def model_card(results: RunResults) -> str:
     """The whole card."""
     sections = [describe_model(results), describe_data(results.config), describe_method(results)]
     sections.append(describe_accuracy(results))
+    if results.adaptation:
+        sections.append(describe_adaptation(results.adaptation, results.config.start_from))
     if results.robustness:
         sections.append(describe_robustness(results.robustness))
     return "\n\n".join([*sections, LIMITS]) + "\n"
@@ -183,6 +187,22 @@ def figures(results: RunResults) -> list[tuple[str, str]]:
             f"{parity.max_abs_difference:.1e} ({parity.data}; batches of {batch_sizes})",
         ),
     ]
+
+
+def describe_adaptation(outcome: Outcome, start: str) -> str:
+    rows = "\n".join(
+        f"| {row.data} | {row.n:,} | {percent(row.before / row.n)} | {percent(row.after / row.n)} | {row.gained} | "
+        f"{row.lost} |"
+        for row in (outcome.own, *outcome.others)
+    )
+    return f"""## Adaptation
+
+The version {start} was adapted to a user's own pictures. Each of them is read here by a network that did not learn from
+it. A picture without a digit is read correctly if it is refused.
+
+| pictures | number | correct before | after | gained | lost |
+|---|---:|---:|---:|---:|---:|
+{rows}"""
 
 
 def describe_robustness(results: Sequence[RobustnessResult]) -> str:

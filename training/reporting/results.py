@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.arrays import Probabilities
 from app.inference.session import Model
+from training.adaptation.outcome import Outcome
 from training.config import TrainConfig
 from training.datasets.mnist import Digits
 from training.evaluation.metrics import Evaluation
@@ -32,6 +33,7 @@ class RunResults:
     probabilities: Probabilities
     evaluation: Evaluation
     robustness: Sequence[RobustnessResult] = ()  # empty: not measured
+    adaptation: Outcome | None = None  # of a version that was adapted to a user's pictures
 
 
 def evaluate_export(title: str, run: Path, exported: Export, data_name: str, digits: Digits) -> RunResults:
@@ -48,6 +50,7 @@ def evaluate_export(title: str, run: Path, exported: Export, data_name: str, dig
         digits=digits,
         probabilities=probabilities,
         evaluation=Evaluation.from_predictions(probabilities, digits.labels),
+        adaptation=Outcome.read(run) if config.own_pictures else None,
     )
 
 

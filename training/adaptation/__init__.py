@@ -1,0 +1,1 @@
+"""Adaptation: a published version learns a user's own pictures and forgets nothing."""

@@ -1,0 +1,51 @@
+"""What reads images, a published version or a network in training, and what it reads correctly."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import keras
+import numpy as np
+
+from app.arrays import Images, Probabilities
+from app.inference.session import Model
+from app.repository.manifest import read_version
+from training.datasets.mnist import Digits
+from training.datasets.own_pictures import NO_DIGIT_LABEL
+from training.distillation.soft_targets import ensemble_mean
+from training.evaluation.metrics import Correct
+from training.export import acceptance_threshold, fit_temperature, predict, softmax
+
+
+class Reader(NamedTuple):
+    probabilities: Callable[[Images], Probabilities]  # (n, 28, 28) -> (n, 10)
+    threshold: float  # of the confidence: digits are accepted from here on
+
+    @classmethod
+    def of_version(cls, folder: Path) -> Self:
+        manifest, graphs = read_version(folder)
+        model = Model(graphs.float32, device="cpu")
+        return cls(lambda images: ensemble_mean(images, [model]), manifest.threshold)
+
+    @classmethod
+    def of_network(cls, network: keras.Model, validation: Digits, classes: int) -> Self:
+        """Calibrated by the validation digits, as its export will be."""
+        logits = predict(network, validation.images)
+        temperature = fit_temperature(logits, validation)
+        read = functools.partial(read_calibrated, network, temperature, classes)
+        return cls(read, acceptance_threshold(softmax(logits / temperature)[:, :classes]))
+
+    def is_right(self, digits: Digits) -> Correct:
+        """A digit must be read as what it is, whatever the confidence; what shows none must not be accepted."""
+        probabilities = self.probabilities(digits.images)
+        refused = probabilities.max(axis=1) < self.threshold
+        is_digit = digits.labels != NO_DIGIT_LABEL
+        right: Correct = np.where(is_digit, probabilities.argmax(axis=1) == digits.labels, refused)
+        return right
+
+
+def read_calibrated(network: keras.Model, temperature: float, classes: int, images: Images) -> Probabilities:
+    return softmax(predict(network, images) / temperature)[:, :classes]
