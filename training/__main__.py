@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -110,7 +111,9 @@ def run_pictures(arguments: argparse.Namespace) -> None:
     from training.distillation.synthetic_dataset import Plan
     from training.distillation.workers import make_dataset
 
-    plan = Plan(tuple(arguments.teachers), judged=arguments.judged, data_dir=arguments.data_dir)
+    names = [field.name for field in dataclasses.fields(Plan)]
+    given = {name: value for name, value in vars(arguments).items() if name in names}
+    plan = Plan(**{**given, "teachers": tuple(arguments.teachers)})
     make_dataset(arguments.out, plan)
     print(f"made: {arguments.out}; next: python -m training train")
 

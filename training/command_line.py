@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.config import PRESETS, TEACHERS, Distortion, Options, TrainConfig
+from training.distillation.synthetic_dataset import Plan
 from training.errors import ConfigError
 from training.networks.architectures import ARCHITECTURES
 
@@ -37,13 +38,10 @@ def add_pictures(parser: argparse.ArgumentParser) -> None:
         metavar="GRAPH",
         help=f"ONNX graphs whose predictions become the soft targets (default: {' '.join(TEACHERS)})",
     )
-    parser.add_argument(
-        "--judged",
-        type=parse_share,
-        default=0.5,
-        metavar="SHARE",
-        help="share of the teachers in the targets of pictures of digits; the rest is the label (default: 0.5)",
-    )
+    for field in dataclasses.fields(Plan):
+        if field.metadata:
+            flag, text = "--" + field.name.replace("_", "-"), f"{field.metadata['help']} (default: {field.default})"
+            parser.add_argument(flag, type=type(field.default), default=field.default, metavar="NUMBER", help=text)
 
 
 def add_average(parser: argparse.ArgumentParser) -> None:
@@ -165,14 +163,6 @@ def add_test(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="use the 10,000 test digits instead of the validation digits; choose nothing by the result",
     )
-
-
-def parse_share(text: str) -> float:
-    """Raises `ArgumentTypeError` outside 0 to 1."""
-    share = float(text)
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share: give a number from 0 to 1")
-    return share
 
 
 # --- the configuration ---

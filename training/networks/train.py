@@ -56,7 +56,8 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
     """
     check_training(config, data)
     worker = join_workers(config)
-    keras.utils.set_random_seed(config.seed)
+    data = data.without_fold(config.left_out_fold())
+    be_deterministic(config)
     set_precision(config)
     run = run_folder(run, worker)
     with open_run(run, config, resume=resume) as epoch:
@@ -86,6 +87,13 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
 def join_workers(config: TrainConfig) -> TrainingWorker:
     """First of all: TensorFlow accepts a cluster only before it has computed anything."""
     return TrainingWorker.from_environment() if config.distribute == "multiworker" else SINGLE_WORKER
+
+
+def be_deterministic(config: TrainConfig) -> None:
+    """The same weights again on the same kind of machine: seeds, and sums in the same order."""
+    keras.utils.set_random_seed(config.seed)
+    if config.distribute == "none":  # several devices and workers add up gradients as they arrive
+        tf.config.experimental.enable_op_determinism()
 
 
 def set_precision(config: TrainConfig) -> None:

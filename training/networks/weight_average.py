@@ -36,6 +36,7 @@ def average_weights(runs: Sequence[Path], data: Split, out: Path) -> keras.Model
     `ConfigError` if their weights do not fit each other, `RunError` if `out` holds a run already.
     """
     config = check_average(runs, out)
+    data = data.without_fold(config.left_out_fold())
     with open_run(out, dataclasses.replace(config, mean_of=tuple(map(str, runs)))):
         batches = make_batches(config, data, 0, SINGLE_WORKER)
         models = [load_trained(run, batches) for run in runs]
