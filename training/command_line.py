@@ -52,6 +52,33 @@ def add_average(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="run folder to write")
 
 
+def add_prefer(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="runs; of equally good ones the first is preferred"
+    )
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="FOLDER",
+        help="synthetic dataset whose validation pictures decide (default: the one that all the runs learnt from)",
+    )
+
+
+def add_make(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument("name", nargs="?", default="digits", metavar="NAME", help="recipe to make (default: digits)")
+    parser.add_argument(
+        "--recipe", type=Path, metavar="FILE", help="the recipe's file (default: training/recipes/NAME.yaml)"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder for what the steps make (default: runs)"
+    )
+    parser.add_argument("--models", type=Path, default=Path("models"), help="folder of all models (default: models)")
+    parser.add_argument("--until", metavar="STEP", help="last step to make (default: all)")
+    parser.add_argument("--list", action="store_true", help="print the steps and which are made, and make none")
+
+
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_run(parser)

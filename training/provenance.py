@@ -1,4 +1,4 @@
-"""Where results come from: the commit of the code, its date, and the kind of machine on which the bytes are the same."""
+"""Where results come from: the commit of the code, its date, and the kind of machine that makes the same bytes."""
 
 from __future__ import annotations
 

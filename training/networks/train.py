@@ -23,6 +23,7 @@ from training.networks.batches import make_batches, one_hot
 from training.networks.checks import check_training
 from training.networks.distribute import SINGLE_WORKER, TrainingWorker, synchronise_normalisation, work_together
 from training.networks.from_onnx import model_from_version
+from training.networks.run_pictures import RunPictures
 from training.runs import (
     DATA_FILE,
     LOGS_FOLDER,
@@ -74,7 +75,7 @@ def train(config: TrainConfig, data: Split, run: Path, *, resume: bool = False, 
                     initial_epoch=epoch,
                     validation_data=(data.validation.images, one_hot(data.validation, config.outputs)),
                     validation_batch_size=VALIDATION_BATCH_SIZE,
-                    callbacks=callbacks(config, run),
+                    callbacks=callbacks(config, batches, data.validation, run),
                     shuffle=False,  # Keras would mix the batches by random numbers that a resumed run does not have
                     verbose=verbose,
                 )
@@ -203,7 +204,9 @@ def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Opt
     return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **average)
 
 
-def callbacks(config: TrainConfig, run: Path) -> list[keras.callbacks.Callback]:
+def callbacks(
+    config: TrainConfig, batches: keras.utils.PyDataset, validation: Digits, run: Path
+) -> list[keras.callbacks.Callback]:
     """The order matters: the checkpoint has the raw weights, then the averaged ones are swapped in and kept."""
     average = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if config.ema_momentum else []
     return [
@@ -212,6 +215,7 @@ def callbacks(config: TrainConfig, run: Path) -> list[keras.callbacks.Callback]:
         *average,
         keras.callbacks.TensorBoard(str(run / LOGS_FOLDER), write_graph=False),
         EpochWriter(config, run),
+        RunPictures(config, batches, validation, run),
     ]
 
 
