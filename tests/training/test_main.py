@@ -128,9 +128,8 @@ def test_missing_data_is_one_line_and_exit_status_one(tmp_path: Path, capsys: py
 
 
 def test_a_share_above_one_is_refused_with_what_to_give(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        __main__.main(["pictures", "--judged", "1.5"])
-    assert "1.5 is not a share: give a number from 0 to 1" in capsys.readouterr().err
+    assert __main__.main(["pictures", "--judged", "1.5"]) == 1
+    assert "--judged 1.5: give a number from 0 to 1" in capsys.readouterr().err
 
 
 def test_a_distortion_is_changed_and_not_replaced() -> None:

@@ -44,6 +44,11 @@ def test_malformed_or_foreign_manifest_is_refused(copied_models: Path, changes: 
         read_version(copied_models / "digits-mlp/1")
 
 
+def test_manifest_from_before_there_were_recipes_names_none(models: Path) -> None:
+    manifest, _ = read_version(models / "digits-mlp/1")
+    assert (manifest.recipe, manifest.commit, manifest.machine, manifest.parents) == (None, None, None, [])
+
+
 def test_committed_models_are_what_their_manifests_say(models: Path) -> None:
     for folder in list_versions(models):
         manifest, graph = read_version(folder)
