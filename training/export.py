@@ -68,8 +68,9 @@ def read_run(run: Path) -> tuple[TrainConfig, keras.Model]:
 
 def calibrate_run(config: TrainConfig, model: keras.Model, digits: Digits, pictures: Digits | None) -> Calibration:
     """By validation digits and, if there are any, validation pictures."""
-    of_pictures = pictures and Predictions(predict(model, pictures.images), pictures.labels)
-    return calibrate(Predictions(predict(model, digits.images), digits.labels), of_pictures, len(config.labels))
+    of_digits = Predictions(predict(model, digits.images), digits.labels)
+    of_pictures = Predictions(predict(model, pictures.images), pictures.labels) if pictures else None
+    return calibrate(of_digits, of_pictures, len(config.labels))
 
 
 def to_float32(model: keras.Model) -> keras.Model:

@@ -101,7 +101,8 @@ def judge(run: Path, digits: Digits, pictures: Digits | None) -> Candidate:
     def outcomes(part: Digits) -> Correct:
         probabilities = softmax(predict(model, part.images) / calibration.temperature)[:, :classes]
         refused = probabilities.max(axis=1) < calibration.threshold
-        return np.where(part.labels < classes, probabilities.argmax(axis=1) == part.labels, refused)
+        correct: Correct = np.where(part.labels < classes, probabilities.argmax(axis=1) == part.labels, refused)
+        return correct
 
     nothing = np.zeros(0, np.bool_)
     if pictures is None:

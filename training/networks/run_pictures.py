@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image
-from tensorboard.plugins.hparams import api as hparams  # type: ignore[import-untyped]  # it has no types
+from tensorboard.plugins.hparams import api as hparams
 
 from training.config import TrainConfig
 from training.datasets.mnist import Digits
