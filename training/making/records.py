@@ -17,8 +17,7 @@ from training.making.steps import Output, Step
 from training.runs import MODEL_FILE, read_json, write_json
 
 RECORD_FILE = "step.json"
-# Of a Keras archive: the rest of it says when it was saved.
-ARCHIVE_MEMBERS = ("config.json", "model.weights.h5")
+WEIGHTS_MEMBER = "model.weights.h5"  # of a Keras archive
 
 
 @dataclass(frozen=True)
@@ -74,17 +73,13 @@ def fingerprint(step: Step, inputs: Iterable[Made]) -> str:
 
 
 def digest(folder: Path, output: Output) -> str:
-    """Of all that later steps read, and of nothing that says when it was made."""
+    """Of what a step has made; of a run its weights: Keras writes the time and addresses in memory beside them."""
     if output == "run":
-        return digest_archive(folder / MODEL_FILE)
+        with zipfile.ZipFile(folder / MODEL_FILE) as archive:
+            return hashlib.sha256(archive.read(WEIGHTS_MEMBER)).hexdigest()
     if output == "version":
         return digest_files([folder / GRAPH_FILE])
     return digest_files([folder / PLAN_FILE, *sorted(folder.glob("*.npz"))])
-
-
-def digest_archive(path: Path) -> str:
-    with zipfile.ZipFile(path) as archive:
-        return combine((name, hashlib.sha256(archive.read(name)).hexdigest()) for name in ARCHIVE_MEMBERS)
 
 
 def digest_files(paths: Iterable[Path]) -> str:
@@ -92,10 +87,7 @@ def digest_files(paths: Iterable[Path]) -> str:
     for path in paths:
         with path.open("rb") as file:
             digests.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
-    return combine(digests) if len(digests) > 1 else digests[0][1]
-
-
-def combine(digests: Iterable[tuple[str, str]]) -> str:
-    """As `sha256sum` prints digests of files."""
-    lines = "".join(f"{value}  {name}\n" for name, value in digests)
+    if len(digests) == 1:
+        return digests[0][1]
+    lines = "".join(f"{value}  {name}\n" for name, value in digests)  # as `sha256sum` prints them
     return hashlib.sha256(lines.encode()).hexdigest()

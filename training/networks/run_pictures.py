@@ -62,9 +62,9 @@ class RunPictures(keras.callbacks.Callback):  # type: ignore[misc]  # keras ship
 
 
 def captions(targets: FloatTargets, labels: Sequence[str]) -> list[str]:
-    """The label with the largest target, and that target unless it is all; x for a non-digit."""
+    """The label with the largest target, and that target in per cent unless it is all; x for a non-digit."""
     names = [*labels, "x"]
-    return [names[row.argmax()] if row.max() > 0.995 else f"{names[row.argmax()]} {row.max():.2f}" for row in targets]
+    return [names[row.argmax()] if row.max() > 0.995 else f"{names[row.argmax()]}: {row.max():.0%}" for row in targets]
 
 
 def as_tensor(picture: Image.Image) -> NDArray[np.uint8]:

@@ -25,4 +25,4 @@ def test_a_caption_is_the_largest_target_and_x_for_a_non_digit() -> None:
     targets[0, 7] = 1
     targets[1, [3, 5]] = 0.25, 0.75
     targets[2, 10] = 1
-    assert captions(targets, list("0123456789")) == ["7", "5 0.75", "x"]
+    assert captions(targets, list("0123456789")) == ["7", "5: 75%", "x"]
