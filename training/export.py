@@ -47,6 +47,7 @@ class Export:
 
 def export(run: Path, data: Split) -> Export:
     """Exports the epoch that the run kept. Raises `ExportError` if there is none, or if the graph differs from it."""
+    keras.utils.clear_session(free_memory=False)  # numbers in the names of layers start anew: the graph has them too
     config, model = read_run(run)
     calibration = calibrate_run(config, model, data.validation, validation_pictures(config))
     calibrated = add_calibration(model, calibration.temperature, len(config.labels))
@@ -127,6 +128,7 @@ def to_onnx(calibrated: keras.Model, config: TrainConfig) -> bytes:
         calibrated.export(str(path), format="onnx", opset_version=OPSET, verbose=False)
         graph = onnx.load(path)
     name_batch_dimension(graph)
+    renumber_names(graph.graph)
     add_metadata(graph, config)
     onnx.checker.check_model(graph, full_check=True)
     content: bytes = graph.SerializeToString(deterministic=True)
@@ -138,6 +140,22 @@ def name_batch_dimension(graph: onnx.ModelProto) -> None:
     del graph.graph.value_info[:]  # contains the other names, and is inferred again when needed
     for value in (*graph.graph.input, *graph.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
+
+
+def renumber_names(graph: onnx.GraphProto) -> None:
+    """tf2onnx numbers names, as in const_fold__9, for the whole process: they would depend on what was done before."""
+    numbers: dict[str, str] = {}
+
+    def renumbered(name: str) -> str:
+        stem, mark, number = name.rpartition("__")
+        return numbers.setdefault(name, f"{stem}__{len(numbers)}") if mark and number.isdecimal() else name
+
+    for node in graph.node:
+        node.name = renumbered(node.name)
+        node.input[:] = map(renumbered, node.input)
+        node.output[:] = map(renumbered, node.output)
+    for initializer in graph.initializer:
+        initializer.name = renumbered(initializer.name)
 
 
 def add_metadata(graph: onnx.ModelProto, config: TrainConfig) -> None:
