@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     except MemoryError:
         return fail("there is not enough memory: train with a smaller --batch-size, or end other programs")
     except KeyboardInterrupt:
-        print("interrupted: what was complete is kept; train --resume continues a run", file=sys.stderr)
+        print("interrupted: what was complete is kept; make, and train --resume, go on with it", file=sys.stderr)
         return 130
     return 0
 

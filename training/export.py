@@ -163,6 +163,7 @@ def add_metadata(graph: onnx.ModelProto, config: TrainConfig) -> None:
     graph.producer_version = ""
     graph.model_version = 0
     graph.graph.name = config.name
+    graph.graph.doc_string = ""  # tf2onnx's has the number of a function of TensorFlow
     graph.doc_string = (
         "Reads one handwritten digit. image: uint8 [batch, 28, 28] as MNIST's, 0 = paper, 255 = ink. "
         f"logits: float32 [batch, {config.outputs}], calibrated. probabilities: their softmax."
