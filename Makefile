@@ -43,9 +43,8 @@ check: $(VENV)/test.stamp $(JAVASCRIPT)/stamp ## Check linting, formatting, type
 	$(VENV)/bin/hadolint Dockerfile
 	$(JAVASCRIPT)/node_modules/.bin/biome check --error-on-warnings
 
-train: $(VENV)/test.stamp ## Make the synthetic dataset, then train a model on it (hours); ARGS=--resume continues
-	@$(RUN) -m training pictures
-	@exec $(RUN) -m training train $(ARGS)
+train: $(VENV)/test.stamp ## Make a version of `digits` by its recipe (hours), or go on with it; ARGS="--until STEP"
+	@exec $(RUN) -m training make digits $(ARGS)
 
 bench: $(VENV)/test.stamp wrk ## Measure this server beside others (25 minutes); ARGS="--scenario png --rounds 1" for less
 	@exec $(RUN) -m benchmarks $(ARGS)

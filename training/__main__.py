@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import json
 import os
@@ -18,6 +19,7 @@ from training import command_line
 from training.adaptation.checks import check_adaptation, check_outcome
 from training.config import TrainConfig
 from training.datasets.mnist import Digits, Split, load_mnist
+from training.distillation.synthetic_dataset import load_validation
 from training.errors import CompressionError, TrainingError
 from training.files import describe_os_error, write_atomically
 from training.networks.checks import check_publishable, check_training
@@ -46,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     except MemoryError:
         return fail("there is not enough memory: train with a smaller --batch-size, or end other programs")
     except KeyboardInterrupt:
-        print("interrupted: what was complete is kept; train --resume continues a run", file=sys.stderr)
+        print("interrupted: what was complete is kept; make, and train --resume, go on with it", file=sys.stderr)
         return 130
     return 0
 
@@ -129,7 +131,9 @@ def run_pictures(arguments: argparse.Namespace) -> None:
     from training.distillation.synthetic_dataset import Plan
     from training.distillation.workers import make_dataset
 
-    plan = Plan(tuple(arguments.teachers), judged=arguments.judged, data_dir=arguments.data_dir)
+    names = [field.name for field in dataclasses.fields(Plan)]
+    given = {name: value for name, value in vars(arguments).items() if name in names}
+    plan = Plan(**{**given, "teachers": tuple(arguments.teachers)})
     out = arguments.out or Path("runs/bank")
     make_dataset(out, plan)
     print(f"made: {out}; next: python -m training train")
@@ -149,18 +153,41 @@ def prepare_own_pictures(arguments: argparse.Namespace) -> None:
     print(f"made: {out}, {preparation}; next: python -m training train --start-from VERSION --with {out}")
 
 
+def run_prefer(arguments: argparse.Namespace) -> None:
+    for run in arguments.runs:
+        check_trained(run)
+    from training.preference import common_pictures, prefer
+
+    pictures = load_validation(arguments.pictures) if arguments.pictures else common_pictures(arguments.runs)
+    print("\n".join(prefer(arguments.runs, load_mnist(arguments.data_dir), pictures).table()))
+
+
+def run_make(arguments: argparse.Namespace) -> None:
+    from training.making.maker import Maker
+    from training.making.recipe import RECIPES, read_recipe
+    from training.making.steps import Places
+
+    recipe = read_recipe(arguments.recipe or RECIPES / f"{arguments.name}.yaml")
+    maker = Maker(recipe, arguments.runs, Places(arguments.models, arguments.data_dir))
+    if arguments.list:
+        print("\n".join(maker.list()))
+    else:
+        maker.make(arguments.until)
+
+
 def run_evaluate(arguments: argparse.Namespace) -> None:
     from training.evaluation.metrics import Evaluation
 
     check_trained(arguments.run)
-    from training.export import fit_temperature, predict, read_run, softmax
+    from training.calibration import softmax, validation_pictures
+    from training.export import calibrate_run, predict, read_run
 
     data = load_mnist(arguments.data_dir)
     config, model = read_run(arguments.run)
-    temperature = fit_temperature(predict(model, data.validation.images), data.validation)
+    calibration = calibrate_run(config, model, data.validation, validation_pictures(config))
     name, digits = choose_digits(arguments, data)
-    probabilities = softmax(predict(model, digits.images) / temperature)[:, : len(config.labels)]
-    print(f"{name}, calibrated with temperature {temperature:.3f}")
+    probabilities = softmax(predict(model, digits.images) / calibration.temperature)[:, : len(config.labels)]
+    print(f"{name}, calibrated with temperature {calibration.temperature:.3f} on {calibration.data}")
     print(Evaluation.from_predictions(probabilities, digits.labels))
 
 
@@ -192,7 +219,7 @@ def run_compress(arguments: argparse.Namespace) -> None:
         from training.export import export
 
         exported = export(source, data)
-        graph, threshold = exported.graph, exported.threshold
+        graph, threshold = exported.graph, exported.calibration.threshold
         out = out or source / INT8_FILE
     compressed = compress(graph, data, Path(bank) if bank else None, len(config.labels))
     print(compressed.comparison)
@@ -332,6 +359,10 @@ COMMANDS = (
     Command("train", "train a network into a run folder", command_line.add_train, run_train),
     Command("pictures", "make the synthetic dataset that networks learn from", command_line.add_pictures, run_pictures),
     Command("average", "average the weights of several runs into a new run", command_line.add_average, run_average),
+    Command(
+        "prefer", "say which of several runs is preferred, by validation data", command_line.add_prefer, run_prefer
+    ),
+    Command("make", "make a version by its recipe: all steps that are not done yet", command_line.add_make, run_make),
     Command("evaluate", "print how well a run reads the validation digits", command_line.add_evaluate, run_evaluate),
     Command(
         "export",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.config import ADAPTATION, PRESETS, TEACHERS, Distortion, Options, TrainConfig
+from training.distillation.synthetic_dataset import Plan
 from training.errors import ConfigError
 from training.networks.architectures import ARCHITECTURES
 from training.networks.sources import source_config
@@ -60,13 +61,10 @@ def add_pictures(parser: argparse.ArgumentParser) -> None:
         metavar="GRAPH",
         help=f"ONNX graphs whose predictions become the soft targets (default: {' '.join(TEACHERS)})",
     )
-    parser.add_argument(
-        "--judged",
-        type=parse_share,
-        default=0.5,
-        metavar="SHARE",
-        help="share of the teachers in the targets of pictures of digits; the rest is the label (default: 0.5)",
-    )
+    for field in dataclasses.fields(Plan):
+        if field.metadata:
+            flag, text = "--" + field.name.replace("_", "-"), f"{field.metadata['help']} (default: {field.default})"
+            parser.add_argument(flag, type=type(field.default), default=field.default, metavar="NUMBER", help=text)
 
 
 def add_average(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +73,33 @@ def add_average(parser: argparse.ArgumentParser) -> None:
         "runs", type=Path, nargs="+", metavar="RUN", help="runs or published versions, each started from another"
     )
     parser.add_argument("--out", type=Path, required=True, help="run folder to write")
+
+
+def add_prefer(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="runs; of equally good ones the first is preferred"
+    )
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="FOLDER",
+        help="synthetic dataset whose validation pictures decide (default: the one that all the runs learnt from)",
+    )
+
+
+def add_make(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument("name", nargs="?", default="digits", metavar="NAME", help="recipe to make (default: digits)")
+    parser.add_argument(
+        "--recipe", type=Path, metavar="FILE", help="the recipe's file (default: training/recipes/NAME.yaml)"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder for what the steps make (default: runs)"
+    )
+    parser.add_argument("--models", type=Path, default=Path("models"), help="folder of all models (default: models)")
+    parser.add_argument("--until", metavar="STEP", help="last step to make (default: all)")
+    parser.add_argument("--list", action="store_true", help="print the steps and which are made, and make none")
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -220,14 +245,6 @@ def add_test(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="use the 10,000 test digits instead of the validation digits; choose nothing by the result",
     )
-
-
-def parse_share(text: str) -> float:
-    """Raises `ArgumentTypeError` outside 0 to 1."""
-    share = float(text)
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share: give a number from 0 to 1")
-    return share
 
 
 # --- the configuration ---

@@ -163,6 +163,7 @@ class TrainConfig(Settings):
         choices=["none", "mirrored", "multiworker"],
     )
     mixed_precision: bool = setting(False, "compute products in float16 on a GPU, in bfloat16 on a CPU")
+    fold: str = setting("", "part of MNIST's training digits to leave out, as 2/5 the second fifth; empty: none")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -173,6 +174,7 @@ class TrainConfig(Settings):
         if self.bank and not self.bank_parts:
             raise ConfigError("--bank-parts: say which kinds of the synthetic dataset to learn from, as near:40")
         self.bank_shares()
+        self.left_out_fold()
 
     @property
     def outputs(self) -> int:
@@ -188,6 +190,18 @@ class TrainConfig(Settings):
                 raise ConfigError(f"--bank-parts {part}: give each kind once with a share above 0, as near:40")
             shares[kind] = float(share)
         return shares
+
+    def left_out_fold(self) -> tuple[int, int] | None:
+        """The number of the fold that is left out, from 1, and of all folds. Raises `ConfigError`."""
+        if not self.fold:
+            return None
+        match = re.fullmatch(r"([1-9]\d{0,3})/([1-9]\d{0,3})", self.fold)
+        number, folds = map(int, match.groups()) if match else (0, 0)
+        if not 1 <= number <= folds or folds == 1:
+            raise ConfigError(f"--fold {self.fold}: give the fold and the number of folds, as 2/5")
+        if self.bank:
+            raise ConfigError("--fold: it has no effect on the synthetic dataset (--bank)")
+        return number, folds
 
     def flat(self) -> dict[str, Any]:
         """All settings by name, those of the options and of the distortion too."""

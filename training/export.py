@@ -1,13 +1,9 @@
-"""Exports a run: its Keras model as a calibrated ONNX graph, proven equal to the Keras model before it is written.
-
-Calibration is temperature scaling (Guo et al., On calibration of modern neural networks, 2017).
-"""
+"""Exports a run: its Keras model as a calibrated ONNX graph, proven equal to the Keras model before it is written."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import math
 import os
 import tempfile
 import warnings
@@ -19,11 +15,11 @@ import keras
 import numpy as np
 import onnx
 from keras import ops
-from numpy.typing import NDArray
 
-from app.arrays import CLASSES, IMAGE_SIZE, Images, Probabilities
+from app.arrays import CLASSES, IMAGE_SIZE, Images
 from app.inference.session import INPUT, OUTPUT, Model
 from app.repository.manifest import Parity
+from training.calibration import Calibration, Logits, Predictions, calibrate, validation_pictures
 from training.config import TrainConfig
 from training.datasets.mnist import Digits, Split
 from training.errors import ExportError
@@ -31,17 +27,11 @@ from training.evaluation.predictions import run_in_batches
 from training.networks.train import load_saved
 from training.runs import MODEL_FILE, check_trained, read_config
 
-Logits = NDArray[np.float32]  # (n, outputs): one for each label, and one more for non-digits if there is one
-
 OPSET = 18  # the newest that tf2onnx is tested with
 PRODUCER = "digits"  # in the metadata of the graph
 TOLERANCE = 1e-5  # largest difference of a probability between the graph and Keras
 PROOF_BATCH_SIZES = (1, 64)  # images; the graph must equal Keras in both
 KERAS_BATCH_SIZE = 500  # images
-ACCEPTED_SHARE = 0.995  # of the validation digits reach the threshold
-MIN_TEMPERATURE = 0.05
-MAX_TEMPERATURE = 20.0
-TEMPERATURE_PRECISION = 1e-6  # of its logarithm
 
 
 @dataclass(frozen=True)
@@ -51,24 +41,22 @@ class Export:
     graph: bytes  # model.onnx
     parameters: int
     multiply_adds: int  # for one image
-    temperature: float  # divides the logits
-    threshold: float  # of the confidence: digits are accepted from here on
+    calibration: Calibration
     parity: Parity  # with Keras
 
 
 def export(run: Path, data: Split) -> Export:
     """Exports the epoch that the run kept. Raises `ExportError` if there is none, or if the graph differs from it."""
+    keras.utils.clear_session(free_memory=False)  # numbers in the names of layers start anew: the graph has them too
     config, model = read_run(run)
-    logits = predict(model, data.validation.images)
-    temperature = fit_temperature(logits, data.validation)
-    calibrated = add_calibration(model, temperature, len(config.labels))
+    calibration = calibrate_run(config, model, data.validation, validation_pictures(config))
+    calibrated = add_calibration(model, calibration.temperature, len(config.labels))
     graph = to_onnx(calibrated, config)
     return Export(
         graph=graph,
         parameters=model.count_params(),
         multiply_adds=count_multiply_adds(model),
-        temperature=temperature,
-        threshold=acceptance_threshold(softmax(logits / temperature)[:, : len(config.labels)]),
+        calibration=calibration,
         parity=prove(graph, calibrated, data.test),
     )
 
@@ -77,6 +65,13 @@ def read_run(run: Path) -> tuple[TrainConfig, keras.Model]:
     """The configuration and the model of the epoch that the run kept. Raises `ExportError` or `DataError`."""
     check_trained(run)
     return read_config(run), to_float32(load_saved(run / MODEL_FILE))
+
+
+def calibrate_run(config: TrainConfig, model: keras.Model, digits: Digits, pictures: Digits | None) -> Calibration:
+    """By validation digits and, if there are any, validation pictures."""
+    of_digits = Predictions(predict(model, digits.images), digits.labels)
+    of_pictures = Predictions(predict(model, pictures.images), pictures.labels) if pictures else None
+    return calibrate(of_digits, of_pictures, len(config.labels))
 
 
 def to_float32(model: keras.Model) -> keras.Model:
@@ -99,41 +94,6 @@ def predict(model: keras.Model, images: Images) -> Logits:
     """(n, 28, 28) -> (n, outputs)."""
     logits: Logits = model.predict(images, batch_size=KERAS_BATCH_SIZE, verbose=0)
     return logits
-
-
-def softmax(logits: Logits) -> Probabilities:
-    """Over as many classes as there are logits."""
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: Probabilities = shifted / shifted.sum(axis=1, keepdims=True)
-    return probabilities
-
-
-def fit_temperature(logits: Logits, digits: Digits) -> float:
-    """The temperature with the smallest negative log-likelihood, by golden-section search on its logarithm.
-
-    The log-likelihood is concave in 1 / temperature, so there is one optimum.
-    """
-    ratio = (math.sqrt(5) - 1) / 2
-    low, high = math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE)
-    while high - low > TEMPERATURE_PRECISION:
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        at_left, at_right = (negative_log_likelihood(logits, digits, math.exp(point)) for point in (left, right))
-        low, high = (low, right) if at_left < at_right else (left, high)
-    return math.exp((low + high) / 2)
-
-
-def negative_log_likelihood(logits: Logits, digits: Digits, temperature: float) -> float:
-    """The mean over the digits, in nats."""
-    scaled = logits.astype(np.float64) / temperature
-    scaled -= scaled.max(axis=1, keepdims=True)
-    of_label = scaled[np.arange(len(digits)), digits.labels]
-    return float((np.log(np.exp(scaled).sum(axis=1)) - of_label).mean())
-
-
-def acceptance_threshold(probabilities: Probabilities) -> float:
-    """The confidence that 99.5 % of the digits reach, rounded down to four decimals."""
-    quantile = float(np.quantile(probabilities.max(axis=1), 1 - ACCEPTED_SHARE, method="lower"))
-    return math.floor(quantile * 1e4) / 1e4
 
 
 def count_multiply_adds(model: keras.Model) -> int:
@@ -168,6 +128,7 @@ def to_onnx(calibrated: keras.Model, config: TrainConfig) -> bytes:
         calibrated.export(str(path), format="onnx", opset_version=OPSET, verbose=False)
         graph = onnx.load(path)
     name_batch_dimension(graph)
+    renumber_names(graph.graph)
     add_metadata(graph, config)
     onnx.checker.check_model(graph, full_check=True)
     content: bytes = graph.SerializeToString(deterministic=True)
@@ -181,11 +142,28 @@ def name_batch_dimension(graph: onnx.ModelProto) -> None:
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
 
 
+def renumber_names(graph: onnx.GraphProto) -> None:
+    """tf2onnx numbers names, as in const_fold__9, for the whole process: they would depend on what was done before."""
+    numbers: dict[str, str] = {}
+
+    def renumbered(name: str) -> str:
+        stem, mark, number = name.rpartition("__")
+        return numbers.setdefault(name, f"{stem}__{len(numbers)}") if mark and number.isdecimal() else name
+
+    for node in graph.node:
+        node.name = renumbered(node.name)
+        node.input[:] = map(renumbered, node.input)
+        node.output[:] = map(renumbered, node.output)
+    for initializer in graph.initializer:
+        initializer.name = renumbered(initializer.name)
+
+
 def add_metadata(graph: onnx.ModelProto, config: TrainConfig) -> None:
     graph.producer_name = PRODUCER
     graph.producer_version = ""
     graph.model_version = 0
     graph.graph.name = config.name
+    graph.graph.doc_string = ""  # tf2onnx's has the number of a function of TensorFlow
     graph.doc_string = (
         "Reads one handwritten digit. image: uint8 [batch, 28, 28] as MNIST's, 0 = paper, 255 = ink. "
         f"logits: float32 [batch, {config.outputs}], calibrated. probabilities: their softmax."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
@@ -30,14 +32,32 @@ def run_in_processes(
 
     Raises what a job raises, and `TrainingError` if a process is killed.
     """
-    # Spawned and not forked: a forked process would inherit the locks of other threads.
-    context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(os.cpu_count(), context, start_process, (setup,))
-    try:
+    with process_pool(os.cpu_count(), title, setup) as pool:
         futures = [pool.submit(job, *task) for task in tasks]
         for future in tqdm(concurrent.futures.as_completed(futures), title, len(futures), unit=unit):
             future.result()
         return [future.result() for future in futures]
+
+
+def run_in_process(job: Callable[..., Result], *arguments: Any, title: str) -> Result:
+    """What `job` returns in a process of its own, whose memory and whose libraries' state end with it.
+
+    Raises what the job raises, and `TrainingError` if the process is killed.
+    """
+    with process_pool(1, title) as pool:
+        return pool.submit(job, *arguments).result()
+
+
+@contextlib.contextmanager
+def process_pool(
+    processes: int | None, title: str, setup: Callable[[], None] | None = None
+) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
+    """Ends its processes after an error."""
+    # Spawned and not forked: a forked process would inherit the locks of other threads.
+    context = multiprocessing.get_context("spawn")
+    pool = concurrent.futures.ProcessPoolExecutor(processes, context, start_process, (setup,))
+    try:
+        yield pool
     except BaseException as error:
         for process in multiprocessing.active_children():
             process.terminate()
@@ -62,3 +82,16 @@ def end_with_parent() -> None:
     if parent:
         parent.join()
         os._exit(1)
+
+
+def peak_memory() -> int | None:
+    """The most bytes that this process, or one that it has started and waited for, has had in memory at once.
+
+    None on Windows, which does not say.
+    """
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -5,6 +5,7 @@ data.json               the data it learns from, counted and described when it s
 history.csv             one row for each epoch
 model.keras             the averaged weights of the epoch that the config keeps
 checkpoint-NNNN.keras   all weights and the optimizer after NNNN epochs, to resume from
+seen.png                images of the first batch, each with its target
 logs/                   for TensorBoard
 
 An epoch is complete once its checkpoint is there: history and model are written before it, all files atomically. A run
@@ -30,6 +31,7 @@ CONFIG_FILE = "config.json"
 DATA_FILE = "data.json"
 HISTORY_FILE = "history.csv"
 MODEL_FILE = "model.keras"
+SEEN_FILE = "seen.png"
 CHECKPOINT_FILES = "checkpoint-*.keras"
 STAGED_FILE = ".checkpoint.part.keras"  # becomes the checkpoint when the rest of its epoch is written
 LOGS_FOLDER = "logs"

@@ -73,6 +73,20 @@ class QuantizedGraph(BaseModel):
     agreement: Agreement
 
 
+class Parent(BaseModel):
+    """A step that the version was made from: a data set, a teacher, a run."""
+
+    name: str = Field(description="The name of the step in the recipe.")
+    kind: str = Field(description="What the step does, such as `train`.")
+    sha256: str = Field(description="Of what the step made.")
+    inputs: list[str] = Field(description="The steps whose results it took.")
+    settings: dict[str, Any]
+    commit: str | None = Field(description="The git commit of the code that did the step.")
+    machine: str = Field(description="The kind of machine it was done on.")
+    seconds: float = Field(description="The time it took, since it was last started.")
+    peak_bytes: int | None = Field(description="The most memory that one of its processes took.")
+
+
 class Manifest(BaseModel):
     """Where a served graph came from and what it reaches."""
 
@@ -88,7 +102,7 @@ class Manifest(BaseModel):
     bytes: int = Field(description="Of model.onnx.")
     parameters: int
     threshold: float = Field(description="`accepted` means a confidence of at least this.")
-    temperature: float = Field(description="The graph divides the logits by it; fitted on the validation digits.")
+    temperature: float = Field(description="The graph divides the logits by it; fitted on validation data.")
     data: dict[str, Any] = Field(description="The training data, with digests.")
     seed: int
     config: dict[str, Any] = Field(description="The whole training configuration.")
@@ -96,6 +110,11 @@ class Manifest(BaseModel):
     metrics: list[Metric]
     parity: Parity
     int8: QuantizedGraph | None = Field(default=None, description="None: the version has only a float32 graph.")
+    # Versions that were published before there were recipes lack the following.
+    commit: str | None = Field(default=None, description="The git commit of the code; `-dirty` if files differed.")
+    machine: str | None = Field(default=None, description="The kind of machine on which the bytes are the same again.")
+    recipe: str | None = Field(default=None, description="The recipe by which `python -m training make` made it, YAML.")
+    parents: list[Parent] = Field(default=[], description="All steps of the recipe that it was made from, in order.")
 
 
 class Graphs(NamedTuple):

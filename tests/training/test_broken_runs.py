@@ -140,6 +140,8 @@ WAYS = (
     Way("a setting that the architecture lacks", T + "--arch cnn", "--standardise: cnn does not take it"),
     Way("non-digits without pictures of them", T + "--rejects", "--rejects needs pictures"),
     Way("a distortion without effect", "train --rotation 20 --out {new}", "--rotation: it has no effect"),
+    Way("a fold of none", T + "--fold 0/4", "--fold 0/4: give the fold and the number of folds, as 2/5"),
+    Way("a fold of a dataset", T + "--fold 1/4 --bank {bank} --bank-parts near:1", "--fold: it has no effect"),
     # data
     Way("no synthetic dataset", "train --bank {new} --out {new}", "holds no images of the kind digits"),
     Way("a kind that is not there", T + "--bank {bank} --bank-parts far:1", "no images of the kind far"),
@@ -160,6 +162,12 @@ WAYS = (
     Way("no teacher", "pictures --out {new} --teachers {new}/model.onnx", "does not exist: get it from"),
     Way("a teacher that is no graph", "pictures --out {new} --teachers README.md", "README.md cannot be used"),
     Way("shards of another plan", f"pictures --out {{bank}} --teachers {TEACHER}", "judged_share is 0.25, not 0.5"),
+    Way(
+        "shards of another seed",
+        f"pictures --out {{bank}} --teachers {TEACHER} --judged 0.25 --seed 4",
+        "seed is 0, not 4",
+    ),
+    Way("a negative number of shards", "pictures --out {new} --near -1", "--near -1: give a number from 0 to 999"),
     Way(
         "old shards without a plan",
         f"pictures --out {{bank}} --teachers {TEACHER}",
@@ -230,6 +238,11 @@ WAYS = (
     Way("an average of two architectures", "average {new} {run} --out {bank}/x", "its arch is cnn", second_run),
     Way("an average of nothing", "average {new} --out {bank}/x", "holds no trained model"),
     Way("an average of versions alone", "average {models}/digits/7 --out {new}", "holds no trained model"),
+    # recipes and preferences
+    Way("an unknown recipe", "make digit", "there is no recipe"),
+    Way("a recipe of something else", "make --recipe {run}/config.json", "the recipe: there is no setting"),
+    Way("an unknown step", "make digits --until end --runs {new}", "--until end: the steps are teacher-1"),
+    Way("preferred of nothing", "prefer {run} {new}", "holds no trained model"),
     # several workers
     Way("workers without a cluster", T + "--distribute multiworker", "needs the environment variable TF_CONFIG"),
 )

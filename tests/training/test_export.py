@@ -8,21 +8,18 @@ import onnx
 import pytest
 
 from app.inference.session import Model
+from training.calibration import softmax
 from training.config import Options, TrainConfig
 from training.datasets.mnist import Digits, Split
 from training.errors import ExportError
 from training.export import (
     Export,
-    acceptance_threshold,
     add_calibration,
     count_multiply_adds,
     export,
-    fit_temperature,
-    negative_log_likelihood,
     predict,
     prove,
     read_run,
-    softmax,
     to_float32,
     to_onnx,
 )
@@ -36,7 +33,7 @@ def exported(run: Path, data: Split) -> Export:
 
 @pytest.fixture(scope="module")
 def calibrated(run: Path, exported: Export) -> keras.Model:
-    return add_calibration(read_run(run)[1], exported.temperature)
+    return add_calibration(read_run(run)[1], exported.calibration.temperature)
 
 
 def test_the_graph_equals_keras_on_all_test_digits_one_by_one_and_in_batches(
@@ -71,7 +68,7 @@ def test_probabilities_are_the_softmax_of_the_calibrated_logits(
     images = test_digits.images[:100]
     logits, probabilities = Model(exported.graph, "cpu").session.run(["logits", "probabilities"], {"image": images})
     assert np.allclose(softmax(logits), probabilities, atol=1e-6)
-    assert np.allclose(logits * exported.temperature, predict(read_run(run)[1], images), atol=1e-4)
+    assert np.allclose(logits * exported.calibration.temperature, predict(read_run(run)[1], images), atol=1e-4)
 
 
 @pytest.mark.parametrize("arch", ["mlp", "cnn"])
@@ -126,31 +123,6 @@ def test_a_graph_that_returns_nan_is_refused(exported: Export, calibrated: keras
 def test_a_folder_without_a_model_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"holds no trained model: make one with python -m training train"):
         read_run(tmp_path)
-
-
-def test_the_temperature_found_is_the_factor_by_which_the_logits_are_too_large() -> None:
-    """The labels are drawn from softmax(logits)."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, (20_000, 10)).astype(np.float32)
-    cumulative = softmax(logits).cumsum(axis=1)
-    labels = (rng.random((20_000, 1)) > cumulative).sum(axis=1).clip(0, 9).astype(np.uint8)
-    digits = Digits(np.zeros((20_000, 28, 28), np.uint8), labels)
-    assert fit_temperature(2.5 * logits, digits) == pytest.approx(2.5, rel=0.03)
-
-
-def test_no_other_temperature_has_a_greater_likelihood(run: Path, data: Split) -> None:
-    logits = predict(read_run(run)[1], data.validation.images)
-    best = fit_temperature(logits, data.validation)
-    least = negative_log_likelihood(logits, data.validation, best)
-    assert all(
-        least <= negative_log_likelihood(logits, data.validation, best * factor) for factor in (0.5, 0.99, 1.01, 2)
-    )
-
-
-def test_all_but_half_a_percent_of_the_digits_reach_the_threshold(exported: Export, data: Split) -> None:
-    confidence = Model(exported.graph, "cpu").run(data.validation.images).max(axis=1)
-    assert 0.995 <= (confidence >= exported.threshold).mean() <= 0.997
-    assert acceptance_threshold(np.eye(10, dtype=np.float32)) == 1.0
 
 
 def test_multiply_adds_are_those_counted_by_hand() -> None:

@@ -210,9 +210,8 @@ def test_own_pictures_are_prepared_and_those_that_are_not_used_are_named(
 
 
 def test_a_share_above_one_is_refused_with_what_to_give(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        __main__.main(["pictures", "--judged", "1.5"])
-    assert "1.5 is not a share: give a number from 0 to 1" in capsys.readouterr().err
+    assert __main__.main(["pictures", "--judged", "1.5"]) == 1
+    assert "--judged 1.5: give a number from 0 to 1" in capsys.readouterr().err
 
 
 def test_a_distortion_is_changed_and_not_replaced() -> None:

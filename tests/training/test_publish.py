@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 
 from app.inference.session import Model
-from app.repository.manifest import INT8_FILE, Manifest, read_version
+from app.repository.manifest import INT8_FILE, Manifest, Parent, read_version
 from app.repository.version_folders import list_versions
+from tests.support.model_versions import edit_manifest
 from training.compression import compress
 from training.config import TrainConfig
 from training.datasets.mnist import DIGESTS, Digits, Split
 from training.errors import CompressionError, DataError, ExportError
 from training.evaluation.testsets import files, ood
 from training.export import export
+from training.networks.train import train
+from training.provenance import commit, machine_kind
 from training.publish import next_version, publish
+from training.version_manifest import Origin
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,7 @@ def manifest(published: Path) -> Manifest:
 
 def test_a_version_holds_graph_manifest_card_and_diagrams(published: Path) -> None:
     assert (published.parent.name, published.name) == ("tiny", "1")
-    diagrams = {f"{name}.png" for name in ("curves", "confusion", "misread", "reliability")}
+    diagrams = {f"{name}.png" for name in ("curves", "confusion", "misread", "reliability", "seen")}
     assert {path.name for path in published.iterdir()} == {"model.onnx", "manifest.json", "card.md", *diagrams}
     assert [path.name for path in published.parents[1].iterdir()] == ["tiny"]
 
@@ -62,6 +66,62 @@ def test_the_manifest_says_how_the_version_was_made(manifest: Manifest, config: 
     assert manifest.data["split"] == {"train": 2000, "validation": 1000, "test": 1000}
     assert set(manifest.libraries) == {"python", "tensorflow", "keras", "onnx", "tf2onnx", "numpy"}
     assert manifest.libraries["numpy"] == np.__version__
+
+
+def test_the_manifest_names_the_commit_the_machine_and_what_the_calibration_was_chosen_on(manifest: Manifest) -> None:
+    assert (manifest.commit, manifest.machine) == (commit(), machine_kind())
+    assert manifest.data["calibration"] == "1,000 validation digits"
+    assert manifest.recipe is None
+
+
+def test_the_date_is_the_same_for_the_same_commit(
+    run: Path, data: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "981173106")
+    assert read_version(publish(run, tmp_path, data))[0].created == "2001-02-03T04:05:06+00:00"
+
+
+PARENT = Parent(
+    name="only",
+    kind="train",
+    sha256="ab" * 32,
+    inputs=[],
+    settings={},
+    commit=None,
+    machine="",
+    seconds=61,
+    peak_bytes=None,
+)
+ORIGIN = Origin("name: tiny", [PARENT])
+
+
+def test_a_run_of_a_recipe_is_published_once_and_names_its_parents(
+    run: Path, data: Split, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = publish(run, tmp_path, data, origin=ORIGIN)
+    assert publish(run, tmp_path, data, origin=ORIGIN) == first
+    assert f"the same bytes as {first}" in capsys.readouterr().out
+    manifest, _ = read_version(first)
+    assert (manifest.recipe, manifest.parents) == ("name: tiny", [PARENT])
+    assert f"| only | train | MNIST | `{'ab' * 6}` | 0:01:01 | unknown |" in (first / "card.md").read_text()
+
+
+def test_other_bytes_of_the_same_recipe_are_explained_and_compared_with_those_before(
+    run: Path, config: TrainConfig, data: Split, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The recipe was made on another machine, as its manifest says, and is worse there."""
+    first = publish(run, tmp_path / "models", data, origin=ORIGIN)
+    edit_manifest(first, machine="sparc 1 cores")
+    worse = dataclasses.replace(config, epochs=1)
+    train(worse, dataclasses.replace(data, train=data.train[:100]), tmp_path / "worse", verbose="0")
+    second = publish(tmp_path / "worse", tmp_path / "models", data, origin=ORIGIN)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("other bytes")]
+    assert f'machine was "sparc 1 cores", is "{machine_kind()}"' in line
+    assert "libraries" not in line
+    card = (second / "card.md").read_text(encoding="utf-8")
+    assert "## Compared with version 1" in card
+    before, after = (read_version(folder)[0].metrics[1].value for folder in (first, second))
+    assert f"| MNIST test digits | {100 * before:.2f} % | {100 * after:.2f} % |" in card
 
 
 def test_every_metric_names_the_data_it_was_measured_on(manifest: Manifest) -> None:

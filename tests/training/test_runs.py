@@ -13,6 +13,7 @@ def test_a_run_folder_holds_config_data_history_model_checkpoint_and_logs(run: P
         "model.keras",
         "checkpoint-0002.keras",
         "data.json",
+        "seen.png",
         "logs",
     }
     assert read_config(run) == config

@@ -47,7 +47,7 @@ def adapt(
     own = load_own_pictures(Path(config.own_pictures))
     own_after = cross_validate(config, data, own, run)
     before = Reader.of_version(Path(config.start_from))
-    after = Reader.of_network(train(config, data, run, resume=resume), data.validation, len(config.labels))
+    after = Reader.of_network(train(config, data, run, resume=resume), config, data.validation)
     outcome = Outcome(
         Comparison.of("own pictures, cross-validated", before.is_right(own.digits), own_after),
         tuple(
@@ -95,7 +95,7 @@ def cross_validate(config: TrainConfig, data: Split, own: OwnPictures, run: Path
         with tempfile.TemporaryDirectory() as scratch:
             without_fold = dataclasses.replace(config, bank_parts=parts)
             network = train(without_fold, data, Path(scratch) / "run", verbose=0)
-        reader = Reader.of_network(network, data.validation, len(config.labels))
+        reader = Reader.of_network(network, config, data.validation)
         right[folds == fold] = reader.is_right(own[folds == fold].digits)
     write_json(kept, {"right": right.tolist()})
     return right

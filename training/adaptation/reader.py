@@ -13,11 +13,13 @@ import numpy as np
 from app.arrays import Images, Probabilities
 from app.inference.session import Model
 from app.repository.manifest import read_version
+from training.calibration import softmax, validation_pictures
+from training.config import TrainConfig
 from training.datasets.mnist import Digits
 from training.datasets.own_pictures import NO_DIGIT_LABEL
 from training.distillation.soft_targets import ensemble_mean
 from training.evaluation.metrics import Correct
-from training.export import acceptance_threshold, fit_temperature, predict, softmax
+from training.export import calibrate_run, predict
 
 
 class Reader(NamedTuple):
@@ -31,12 +33,11 @@ class Reader(NamedTuple):
         return cls(lambda images: ensemble_mean(images, [model]), manifest.threshold)
 
     @classmethod
-    def of_network(cls, network: keras.Model, validation: Digits, classes: int) -> Self:
-        """Calibrated by the validation digits, as its export will be."""
-        logits = predict(network, validation.images)
-        temperature = fit_temperature(logits, validation)
-        read = functools.partial(read_calibrated, network, temperature, classes)
-        return cls(read, acceptance_threshold(softmax(logits / temperature)[:, :classes]))
+    def of_network(cls, network: keras.Model, config: TrainConfig, validation: Digits) -> Self:
+        """Calibrated as its export will be."""
+        calibration = calibrate_run(config, network, validation, validation_pictures(config))
+        read = functools.partial(read_calibrated, network, calibration.temperature, len(config.labels))
+        return cls(read, calibration.threshold)
 
     def is_right(self, digits: Digits) -> Correct:
         """A digit must be read as what it is, whatever the confidence; what shows none must not be accepted."""

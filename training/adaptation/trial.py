@@ -27,7 +27,7 @@ from training.evaluation.testsets.base import Sample
 from training.evaluation.writers import WRITERS, Writer
 from training.networks.sources import source_config
 from training.networks.train import load_saved
-from training.runs import MODEL_FILE
+from training.runs import MODEL_FILE, read_config
 
 READ = 200  # pictures of a writer that the user has read,
 CORRECTED = 50  # of which so many are corrected or confirmed
@@ -72,7 +72,7 @@ class Trial(NamedTuple):
         config = dataclasses.replace(source_config(self.start), **(ADAPTATION | given))
         outcome = adapt(config, self.data, out / "run", data_dir=self.data_dir)
         seconds = time.perf_counter() - started
-        after = Reader.of_network(load_saved(out / "run" / MODEL_FILE), self.data.validation, len(config.labels))
+        after = Reader.of_network(load_saved(out / "run" / MODEL_FILE), read_config(out / "run"), self.data.validation)
         others = Comparison.of(f"other pictures of {writer.name}", before.is_right(measured), after.is_right(measured))
         return WriterResult(writer.name, others, outcome, int((~right[order]).sum()), seconds)
 

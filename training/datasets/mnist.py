@@ -11,7 +11,7 @@ import hashlib
 import os
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +59,14 @@ class Split:
     train: Digits  # 55,000, to learn from
     validation: Digits  # 5,000, to choose the epoch, the temperature and the threshold
     test: Digits  # 10,000, only to report on
+
+    def without_fold(self, fold: tuple[int, int] | None) -> Split:
+        """Without every n-th training digit, from the k-th on, for the fold (k, n)."""
+        if fold is None:
+            return self
+        number, folds = fold
+        kept = np.flatnonzero(np.arange(len(self.train)) % folds != number - 1)
+        return replace(self, train=self.train[kept])
 
 
 def load_mnist(data_dir: Path | None = None) -> Split:

@@ -63,10 +63,12 @@ class ShardMaker:
         if kind in DIGIT_KINDS:
             return self.digits(DIGIT_KINDS[kind], number)
         if kind == "validation":
-            return self.labelled_pictures(self.validation_sources, np.random.default_rng((VALIDATION, number)))
-        return self.with_soft_targets(
-            self.labelled_pictures(self.training_sources, np.random.default_rng((PICTURES, number)))
-        )
+            return self.labelled_pictures(self.validation_sources, self.generator(VALIDATION, number))
+        return self.with_soft_targets(self.labelled_pictures(self.training_sources, self.generator(PICTURES, number)))
+
+    def generator(self, *stream: int) -> Generator:
+        """The seed comes last: with 0, NumPy's generator is that of the stream alone, as before there were seeds."""
+        return np.random.default_rng((*stream, self.plan.seed))
 
     @functools.cached_property
     def training_sources(self) -> Sources:
@@ -111,7 +113,7 @@ class ShardMaker:
 
     def digits(self, kind: DigitKind, number: int) -> Examples:
         """The next training digits after those of the shard before, with the teachers' predictions."""
-        rng = np.random.default_rng((kind.stream, number))
+        rng = self.generator(kind.stream, number)
         indices = self.digit_indices(number)
         images, targets = [], []
         for start in range(0, len(indices), BATCH_SIZE):
@@ -123,7 +125,7 @@ class ShardMaker:
     def digit_indices(self, number: int) -> NDArray[np.intp]:
         """All digits come once, in random order, before any comes again."""
         count, start = len(self.data.train), number * self.plan.shard_size
-        order = np.random.default_rng(start // count).permutation(count)
+        order = self.generator(start // count).permutation(count)
         return np.take(order, range(start, start + self.plan.shard_size), mode="wrap")
 
 

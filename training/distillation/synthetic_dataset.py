@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import IMAGE_SIZE, Images
+from training.config import COUNT, SHARE, Interval, Settings, setting
 from training.datasets.mnist import Digits
 from training.distillation.soft_targets import Targets
 from training.errors import DataError
@@ -58,20 +59,29 @@ class Examples:
             np.savez_compressed(file, images=self.images, targets=self.targets)
 
 
+SHARDS = Interval(low=0, high=999)  # of one kind: their names have three digits
+
+
 @dataclass(frozen=True)
-class Plan:
-    """What a synthetic dataset is to hold: for each kind the number of its shards."""
+class Plan(Settings):
+    """What a synthetic dataset is to hold: for each kind the number of its shards. Raises `ConfigError`."""
 
     teachers: tuple[str, ...]  # paths of ONNX graphs
-    digits: int = 55
-    near: int = 500
-    sent: int = 40
-    plain: int = 33  # three times MNIST's 55,000 training digits
-    pictures: int = 150
-    validation: int = 2
-    shard_size: int = 5_000  # images
-    temperature: float = 2.0  # softens the teachers' predictions
-    judged: float = 0.5  # the teachers' share in the targets of pictures of digits; the rest is the label
+    digits: int = setting(55, "shards of strongly distorted digits", interval=SHARDS)
+    near: int = setting(500, "shards of slightly distorted digits", interval=SHARDS)
+    sent: int = setting(40, "shards of slightly distorted digits that are rendered as drawings", interval=SHARDS)
+    # 33 shards are three times MNIST's 55,000 training digits.
+    plain: int = setting(33, "shards of unchanged digits", interval=SHARDS)
+    pictures: int = setting(150, "shards of pictures of digits and of other things", interval=SHARDS)
+    validation: int = setting(2, "shards of pictures for validation", interval=SHARDS)
+    shard_size: int = setting(5_000, "images in a shard", interval=COUNT)
+    seed: int = setting(0, "seed of everything that is random in the dataset", interval=Interval(0, 2**32 - 1))
+    temperature: float = setting(2.0, "softens the teachers' predictions", interval=Interval(low=0.1))
+    judged: float = setting(
+        0.5,
+        "share of the teachers in the targets of pictures of digits; the rest is the label",
+        interval=SHARE,
+    )
     data_dir: Path | None = None  # of MNIST
 
     def making(self) -> dict[str, Any]:
@@ -81,6 +91,7 @@ class Plan:
             "teachers": [hashlib.sha256(Path(graph).read_bytes()).hexdigest() for graph in self.teachers],
             "teacher_temperature": self.temperature,
             "judged_share": self.judged,
+            "seed": self.seed,
         }
 
     def shards(self) -> list[tuple[str, int]]:

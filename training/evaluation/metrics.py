@@ -19,6 +19,7 @@ Counts = NDArray[np.int64]  # (classes,)
 ConfusionMatrix = NDArray[np.int64]  # (classes, classes): row = true class, column = predicted class
 
 CALIBRATION_BINS = 15  # as many as Guo et al. (2017) use
+SIGNIFICANCE = 0.05  # a smaller probability of chance makes a difference significant
 Z_95 = 1.959964  # the 97.5 % quantile of the standard normal distribution
 
 
@@ -89,12 +90,48 @@ class Evaluation:
         }
 
 
-def wilson_interval(correct: int, n: int) -> tuple[float, float]:
+def wilson_interval(correct: float, n: float) -> tuple[float, float]:
     """The 95 % confidence interval of a share (Wilson, 1927). Unlike the normal interval it stays within 0 to 1."""
     share, z2 = correct / n, Z_95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z_95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def clustered_interval(correct: Correct, clusters: NDArray[np.integer[Any]]) -> tuple[float, float]:
+    """The 95 % confidence interval of the share correct where predictions of one cluster resemble each other.
+
+    Wilson's, for as many independent predictions as have the same variance (Kish's design effect, 1965): from all of
+    them, where clusters tell nothing, to one for each cluster, where the predictions of a cluster are all alike.
+    """
+    share, (_, index) = float(correct.mean()), np.unique(clusters, return_inverse=True)
+    residuals = np.bincount(index, correct - share)
+    independent = len(correct) * share * (1 - share)
+    design_effect = float((residuals**2).sum()) / independent if independent else len(correct) / len(residuals)
+    effective = len(correct) / max(1.0, design_effect)
+    return wilson_interval(share * effective, effective)
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """McNemar's exact test of two models on the same pictures (McNemar, 1947)."""
+
+    only_first: int  # pictures that only the first model gets right
+    only_second: int
+    p: float  # the probability of a difference at least as large between equally good models
+
+    @property
+    def significant(self) -> bool:
+        return self.p < SIGNIFICANCE
+
+
+def mcnemar(first: Correct, second: Correct) -> PairedTest:
+    """Only the pictures count that one model gets right and the other wrong: each is a toss of a fair coin."""
+    from scipy.stats import binomtest  # type: ignore[import-untyped]  # scipy has no types; slow to import
+
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    tosses = only_first + only_second
+    return PairedTest(only_first, only_second, float(binomtest(only_first, tosses).pvalue) if tosses else 1.0)
 
 
 def confusion_matrix(labels: Labels, predicted: NDArray[np.integer[Any]], classes: int) -> ConfusionMatrix:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.arrays import Image
@@ -25,9 +26,9 @@ from training.datasets.mnist import Digits
 from training.evaluation.metrics import (
     Confidences,
     auroc,
+    clustered_interval,
     expected_calibration_error,
     reliability_diagram,
-    wilson_interval,
 )
 from training.evaluation.testsets.base import Sample, TestSet
 
@@ -63,7 +64,7 @@ class RobustnessResult:
     description: str
     n: int
     correct: float  # share
-    interval: tuple[float, float]  # 95 % confidence interval of `correct`
+    interval: tuple[float, float]  # 95 % confidence interval of `correct`; pictures of one digit count as a cluster
     accepted: float  # share
     blank: float  # share refused by preprocessing
     milliseconds: float  # median time to decode and preprocess a picture on the machine that measured
@@ -149,7 +150,7 @@ def summarize(test_set: TestSet, pictures: list[PictureResult], reference: Confi
         description=test_set.description,
         n=len(pictures),
         correct=float(correct.mean()),
-        interval=wilson_interval(int(correct.sum()), len(pictures)),
+        interval=clustered_interval(correct, clusters(pictures)),
         accepted=float(accepted.mean()),
         blank=float(1 - has_image.mean()),
         milliseconds=statistics.median(picture.milliseconds for picture in pictures),
@@ -158,6 +159,12 @@ def summarize(test_set: TestSet, pictures: list[PictureResult], reference: Confi
         variants={name: float(correct[variants == name].mean()) for name in test_set.variants},
         shown=select_evenly(pictures),
     )
+
+
+def clusters(pictures: Sequence[PictureResult]) -> NDArray[np.intp]:
+    """(n,): the digit that each picture was made of; a picture of its own material is alone in its cluster."""
+    sources = [picture.sample.source for picture in pictures]
+    return np.array([-index - 1 if source is None else source for index, source in enumerate(sources)], np.intp)
 
 
 def select_evenly(pictures: list[PictureResult]) -> list[PictureResult]:

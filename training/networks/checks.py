@@ -27,7 +27,7 @@ def check_training(config: TrainConfig, data: Split) -> None:
         raise ConfigError("--rejects needs pictures that show no digit: name the synthetic dataset with --bank")
     elif len(config.labels) < 10:
         raise ConfigError(f"--labels: MNIST has ten, not {len(config.labels)}: name a synthetic dataset with --bank")
-    images = config.epoch_size if config.bank else len(data.train)
+    images = config.epoch_size if config.bank else len(data.without_fold(config.left_out_fold()).train)
     if config.batch_size > images:
         raise ConfigError(f"--batch-size {config.batch_size}: an epoch has only {images} images")
     if config.start_from:

@@ -45,6 +45,11 @@ def check_source(source: Path, config: TrainConfig) -> None:
         check_archive(source / MODEL_FILE)
     elif not (source / GRAPH_FILE).exists():
         raise DataError(f"{source} has no {GRAPH_FILE}: restore it, or name another version")
+    check_weights_fit(source, own, config)
+
+
+def check_weights_fit(source: object, own: TrainConfig, config: TrainConfig) -> None:
+    """Raises `ConfigError` unless the weights of a network of the config `own` fit one of `config`."""
     for name in ("arch", "batch_normalization", "rejects", "standardise", "labels"):
         theirs, ours = own.flat()[name], config.flat()[name]
         if theirs != ours:

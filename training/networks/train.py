@@ -23,6 +23,7 @@ from training.networks.batches import make_batches, one_hot
 from training.networks.checks import check_training
 from training.networks.distribute import SINGLE_WORKER, TrainingWorker, synchronise_normalisation, work_together
 from training.networks.from_onnx import model_from_version
+from training.networks.run_pictures import RunPictures
 from training.runs import (
     DATA_FILE,
     LOGS_FOLDER,
@@ -58,7 +59,8 @@ def train(
     """
     check_training(config, data)
     worker = join_workers(config)
-    keras.utils.set_random_seed(config.seed)
+    data = data.without_fold(config.left_out_fold())
+    be_deterministic(config)
     set_precision(config)
     run = run_folder(run, worker)
     with open_run(run, config, resume=resume) as epoch:
@@ -75,7 +77,7 @@ def train(
                     initial_epoch=epoch,
                     validation_data=(data.validation.images, one_hot(data.validation, config.outputs)),
                     validation_batch_size=VALIDATION_BATCH_SIZE,
-                    callbacks=callbacks(config, run),
+                    callbacks=callbacks(config, batches, data.validation, run),
                     shuffle=False,  # Keras would mix the batches by random numbers that a resumed run does not have
                     verbose=verbose,
                 )
@@ -88,6 +90,13 @@ def train(
 def join_workers(config: TrainConfig) -> TrainingWorker:
     """First of all: TensorFlow accepts a cluster only before it has computed anything."""
     return TrainingWorker.from_environment() if config.distribute == "multiworker" else SINGLE_WORKER
+
+
+def be_deterministic(config: TrainConfig) -> None:
+    """The same weights again on the same kind of machine: seeds, and sums in the same order."""
+    keras.utils.set_random_seed(config.seed)
+    if config.distribute == "none":  # several devices and workers add up gradients as they arrive
+        tf.config.experimental.enable_op_determinism()
 
 
 def set_precision(config: TrainConfig) -> None:
@@ -197,7 +206,9 @@ def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Opt
     return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **average)
 
 
-def callbacks(config: TrainConfig, run: Path) -> list[keras.callbacks.Callback]:
+def callbacks(
+    config: TrainConfig, batches: keras.utils.PyDataset, validation: Digits, run: Path
+) -> list[keras.callbacks.Callback]:
     """The order matters: the checkpoint has the raw weights, then the averaged ones are swapped in and kept."""
     average = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if config.ema_momentum else []
     return [
@@ -206,6 +217,7 @@ def callbacks(config: TrainConfig, run: Path) -> list[keras.callbacks.Callback]:
         *average,
         keras.callbacks.TensorBoard(str(run / LOGS_FOLDER), write_graph=False),
         EpochWriter(config, run),
+        RunPictures(config, batches, validation, run),
     ]
 
 

@@ -10,6 +10,7 @@ increasing inference time, 2022.
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from training.networks.batches import make_batches
 from training.networks.distribute import SINGLE_WORKER
 from training.networks.sources import check_average
 from training.networks.train import load_trained
-from training.runs import DATA_FILE, MODEL_FILE, open_run, read_data, read_history, write_history, write_json
+from training.runs import DATA_FILE, MODEL_FILE, SEEN_FILE, open_run, read_data, read_history, write_history, write_json
 
 STATISTICS_BATCHES = 250
 STATISTICS_MOMENTUM = 0.97  # of the statistics' moving mean: about the last hundred batches count
@@ -36,6 +37,7 @@ def average_weights(runs: Sequence[Path], data: Split, out: Path) -> keras.Model
     `ConfigError` if their weights do not fit each other, `RunError` if `out` holds a run already.
     """
     config = check_average(runs, out)
+    data = data.without_fold(config.left_out_fold())
     with open_run(out, dataclasses.replace(config, mean_of=tuple(map(str, runs)))):
         batches = make_batches(config, data, 0, SINGLE_WORKER)
         models = [load_trained(run, batches) for run in runs]
@@ -44,6 +46,8 @@ def average_weights(runs: Sequence[Path], data: Split, out: Path) -> keras.Model
         soup.set_weights([np.mean(weight, axis=0) for weight in weights])
         measure_statistics(soup, batches)
         write_json(out / DATA_FILE, read_data(runs[-1]))
+        if (runs[-1] / SEEN_FILE).exists():
+            shutil.copy(runs[-1] / SEEN_FILE, out / SEEN_FILE)
         write_history(out, read_history(runs[-1]))
         with atomic_path(out / MODEL_FILE) as part:
             soup.save(part)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import timedelta
 
+from app.repository.manifest import Manifest, Parent
 from training.adaptation.outcome import Outcome
 from training.config import Distortion, TrainConfig
 from training.evaluation.robustness import RobustnessResult
 from training.networks.architectures import ARCHITECTURES
 from training.reporting.contact_sheet import FILE as CONTACT_SHEET_FILE
-from training.reporting.results import RunResults, curves_note
+from training.reporting.results import Replaced, RunResults, curves_note
+from training.runs import SEEN_FILE
 
 OUTPUTS = """\
 - Output `probabilities`: float32 `[batch, {classes}]`, calibrated.
@@ -46,6 +49,12 @@ The soft targets of the digits are predictions of other networks (distillation).
 its label, or half its label and half the prediction of those networks that were trained on non-digits. The target of
 every other picture is "not a digit"."""
 
+SEEN = f"""\
+![Images of the first batch with their targets]({SEEN_FILE})
+
+Images of the first batch. Below each is the label with the largest target, and that target if it is not 1; x stands for
+"not a digit"."""
+
 LIMITS = """## Limits
 
 - MNIST's digits were written by American census employees and high-school students around 1990, one to a picture. For
@@ -57,23 +66,25 @@ LIMITS = """## Limits
 - The figures are of one run with one seed. The intervals account for the number of pictures, not for other seeds."""
 
 
-def model_card(results: RunResults) -> str:
-    """The whole card."""
-    sections = [describe_model(results), describe_data(results.config), describe_method(results)]
+def model_card(results: RunResults, manifest: Manifest | None = None) -> str:
+    """The whole card; of a version with its manifest, which says what it was made from."""
+    sections = [describe_model(results), describe_data(results), describe_method(results)]
+    if manifest:
+        sections.append(describe_origin(manifest))
     sections.append(describe_accuracy(results))
     if results.adaptation:
         sections.append(describe_adaptation(results.adaptation, results.config.start_from))
+    if results.replaced:
+        sections.append(describe_replaced(results, results.replaced))
     if results.robustness:
         sections.append(describe_robustness(results.robustness))
     return "\n\n".join([*sections, LIMITS]) + "\n"
 
 
 def describe_model(results: RunResults) -> str:
-    config = results.config
+    config, calibration = results.config, results.exported.calibration
     template = OUTPUTS_WITH_NON_DIGITS if config.options.rejects else OUTPUTS
-    outputs = template.format(
-        temperature=results.exported.temperature, classes=len(config.labels), outputs=config.outputs
-    )
+    outputs = template.format(temperature=calibration.temperature, classes=len(config.labels), outputs=config.outputs)
     return f"""# {results.title}
 
 Reads one handwritten digit, 0 to 9: {ARCHITECTURES[config.arch].description} as an ONNX graph.
@@ -81,15 +92,18 @@ Reads one handwritten digit, 0 to 9: {ARCHITECTURES[config.arch].description} as
 - Input `image`: uint8 `[batch, 28, 28]` in MNIST's geometry: 0 is paper, 255 is ink, the longer side of the digit is
   20 pixels, its centre of mass is in the middle. The graph scales the values itself.
 {outputs}
-- A digit is accepted if its confidence is at least {results.exported.threshold}: 99.5 % of the validation digits
-  reach that."""
+- Temperature and threshold were chosen on {calibration.data}. A digit is
+  accepted if its confidence is at least {calibration.threshold}."""
 
 
-def describe_data(config: TrainConfig) -> str:
-    if not config.bank:
-        return DATA
-    parts = "\n".join(f"- {DATASET_PARTS.get(kind, f'the kind {kind}')}" for kind in config.bank_shares())
-    return f"{DATA}\n\nThe synthetic dataset was made of the 55,000 digits and of fonts:\n\n{parts}\n\n{TARGETS}"
+def describe_data(results: RunResults) -> str:
+    seen = [SEEN] if results.seen else []
+    shares = results.config.bank_shares()
+    if not results.config.bank:
+        return "\n\n".join([DATA, *seen])
+    parts = "\n".join(f"- {DATASET_PARTS.get(kind, f'the kind {kind}')}" for kind in shares)
+    made = f"The synthetic dataset was made of the 55,000 digits and of fonts:\n\n{parts}"
+    return "\n\n".join([DATA, made, TARGETS, *seen])
 
 
 def describe_method(results: RunResults) -> str:
@@ -106,6 +120,30 @@ Keras on TensorFlow, softmax cross-entropy with {targets}.
 ![Accuracy and loss of every epoch](curves.png)
 
 {curves_note(config)}"""
+
+
+def describe_origin(manifest: Manifest) -> str:
+    """The commit, the machine and the steps of the recipe."""
+    text = f"""## How it was made
+
+{format_table([("commit", manifest.commit or "unknown"), ("machine", manifest.machine or "unknown")])}"""
+    if not manifest.recipe:
+        return text
+    rows = "\n".join(map(describe_parent, manifest.parents))
+    return f"""{text}
+
+By a recipe, which `manifest.json` has with the settings of each step and the digest of what it made:
+
+| step | kind | from | sha256 | time | memory |
+|---|---|---|---|---:|---:|
+{rows}"""
+
+
+def describe_parent(parent: Parent) -> str:
+    memory = f"{parent.peak_bytes / 2**20:,.0f} MiB" if parent.peak_bytes else "unknown"
+    inputs = ", ".join(parent.inputs) or "MNIST"
+    time = timedelta(seconds=round(parent.seconds))
+    return f"| {parent.name} | {parent.kind} | {inputs} | `{parent.sha256[:12]}` | {time} | {memory} |"
 
 
 def method(config: TrainConfig) -> list[tuple[str, str]]:
@@ -203,6 +241,27 @@ it. A picture without a digit is read correctly if it is refused.
 | pictures | number | correct before | after | gained | lost |
 |---|---:|---:|---:|---:|---:|
 {rows}"""
+
+
+def describe_replaced(results: RunResults, replaced: Replaced) -> str:
+    """The same pictures before and after; the figures of the test sets are those that both manifests have."""
+    before, test = replaced.manifest, replaced.test
+    figures = {metric.data: metric.value for metric in before.metrics if metric.name in ("accuracy", "share_refused")}
+    rows = [f"| {results.data_name} digits | {percent(replaced.accuracy)} | {percent(results.evaluation.accuracy)} |"]
+    rows += [
+        f"| {result.test_set} | {percent(figures[data])} | {percent(result.correct)} |"
+        for result in results.robustness
+        if (data := f"{result.test_set}, {result.n:,} pictures") in figures
+    ]
+    table = "\n".join(rows)
+    return f"""## Compared with version {before.version}
+
+Of the {results.data_name} digits, {test.only_first} were read correctly by version {before.version} only and
+{test.only_second} by this one only (McNemar's exact test: p = {test.p:.3f}). Digits read correctly, non-digits refused:
+
+| | version {before.version} | this version |
+|---|---:|---:|
+{table}"""
 
 
 def describe_robustness(results: Sequence[RobustnessResult]) -> str:

@@ -8,16 +8,26 @@ from pathlib import Path
 
 from app.arrays import Probabilities
 from app.inference.session import Model
+from app.repository.manifest import Manifest
 from training.adaptation.outcome import Outcome
 from training.config import TrainConfig
 from training.datasets.mnist import Digits
-from training.evaluation.metrics import Evaluation
+from training.evaluation.metrics import Evaluation, PairedTest
 from training.evaluation.predictions import run_in_batches
 from training.evaluation.robustness import RobustnessResult
 from training.export import Export
-from training.runs import read_config, read_history
+from training.runs import SEEN_FILE, read_config, read_history
 
 BATCH_SIZE = 64  # images in one run of the model
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """The version before, on the same digits."""
+
+    manifest: Manifest
+    accuracy: float
+    test: PairedTest  # of the version before (first) and this one (second)
 
 
 @dataclass(frozen=True)
@@ -32,8 +42,10 @@ class RunResults:
     digits: Digits
     probabilities: Probabilities
     evaluation: Evaluation
+    seen: bytes | None  # a PNG of the first batch that the run learnt from; older runs have none
     robustness: Sequence[RobustnessResult] = ()  # empty: not measured
     adaptation: Outcome | None = None  # of a version that was adapted to a user's pictures
+    replaced: Replaced | None = None
 
 
 def evaluate_export(title: str, run: Path, exported: Export, data_name: str, digits: Digits) -> RunResults:
@@ -51,6 +63,7 @@ def evaluate_export(title: str, run: Path, exported: Export, data_name: str, dig
         probabilities=probabilities,
         evaluation=Evaluation.from_predictions(probabilities, digits.labels),
         adaptation=Outcome.read(run) if config.own_pictures else None,
+        seen=(run / SEEN_FILE).read_bytes() if (run / SEEN_FILE).exists() else None,
     )
 
 

@@ -72,6 +72,11 @@ def test_int8_graph_that_differs_from_its_manifest_is_refused(
         read_version(folder)
 
 
+def test_manifest_from_before_there_were_recipes_names_none(models: Path) -> None:
+    manifest, _ = read_version(models / "digits-mlp/1")
+    assert (manifest.recipe, manifest.commit, manifest.machine, manifest.parents) == (None, None, None, [])
+
+
 def test_committed_models_are_what_their_manifests_say(models: Path) -> None:
     for folder in list_versions(models):
         manifest, graphs = read_version(folder)

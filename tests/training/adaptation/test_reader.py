@@ -9,6 +9,7 @@ import numpy as np
 from training.adaptation.reader import Reader
 from training.datasets.mnist import Digits, Split
 from training.networks.from_onnx import model_from_version
+from training.networks.sources import source_config
 
 
 def test_a_digit_must_be_read_as_what_it_is_and_what_shows_none_must_not_be_accepted() -> None:
@@ -24,5 +25,5 @@ def test_a_digit_must_be_read_as_what_it_is_and_what_shows_none_must_not_be_acce
 
 def test_a_network_that_has_not_learnt_yet_reads_as_its_version(start: Path, data: Split) -> None:
     network = model_from_version(start, data.train.images[:500])
-    version, reader = Reader.of_version(start), Reader.of_network(network, data.validation, 10)
+    version, reader = Reader.of_version(start), Reader.of_network(network, source_config(start), data.validation)
     assert np.array_equal(version.is_right(data.test), reader.is_right(data.test))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from training.datasets import mnist
-from training.datasets.mnist import Digits, load_mnist, load_test_digits, parse_idx, to_idx
+from training.datasets.mnist import Digits, Split, load_mnist, load_test_digits, parse_idx, to_idx
 from training.errors import DataError
 
 TEST_DIGITS = Path(__file__).parents[2] / "data"
@@ -93,3 +93,16 @@ def test_no_source_at_all_is_one_line_that_names_them_all(tmp_path: Path, monkey
 def test_idx_survives_a_round_trip() -> None:
     array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     assert np.array_equal(parse_idx(to_idx(array)), array)
+
+
+def test_each_training_digit_is_left_out_of_one_fold(test_digits: Digits) -> None:
+    numbered = Digits(test_digits.images[:10], np.arange(10, dtype=np.uint8))
+    split = Split(numbered, test_digits[10:12], test_digits[12:14])
+    folds = [split.without_fold((number, 3)) for number in (1, 2, 3)]
+    assert [fold.train.labels.tolist() for fold in folds] == [
+        [1, 2, 4, 5, 7, 8],
+        [0, 2, 3, 5, 6, 8, 9],
+        [0, 1, 3, 4, 6, 7, 9],
+    ]
+    assert all(fold.validation is split.validation for fold in folds)
+    assert split.without_fold(None) is split

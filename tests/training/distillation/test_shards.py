@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from app.inference.session import Model
+from training.datasets.mnist import Split
 from training.distillation.shards import DIGIT_KINDS, ShardMaker
 from training.distillation.soft_targets import NON_DIGIT_SHARE, smooth_labels, soft_targets
 from training.distillation.synthetic_dataset import Examples
@@ -70,3 +71,12 @@ def test_validation_pictures_come_from_sources_of_their_own(shard_maker: ShardMa
     validation = small.make("validation", 0)
     assert validation.images.shape == (20, 28, 28)
     assert np.array_equal(validation.targets, smooth_labels(validation.targets.argmax(axis=1)))
+
+
+def test_another_seed_makes_other_shards_and_0_those_from_before_there_were_seeds(
+    shard_maker: ShardMaker, data: Split
+) -> None:
+    seeded = dataclasses.replace(shard_maker, plan=dataclasses.replace(shard_maker.plan, seed=1))
+    assert not np.array_equal(seeded.make("near", 2).images, shard_maker.make("near", 2).images)
+    assert not np.array_equal(seeded.digit_indices(0), shard_maker.digit_indices(0))
+    assert np.array_equal(shard_maker.digit_indices(0), np.random.default_rng(0).permutation(len(data.train))[:200])

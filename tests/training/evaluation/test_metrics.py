@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from training.evaluation.metrics import Bin, Evaluation, auroc, wilson_interval
+from training.evaluation.metrics import Bin, Evaluation, auroc, clustered_interval, mcnemar, wilson_interval
 
 
 def probabilities(*rows: tuple[int, float]) -> np.ndarray:
@@ -89,3 +89,30 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order() -> None:
     assert auroc(np.array([0.9, 0.6]), np.array([0.1, 0.6, 0.8])) == pytest.approx(4.5 / 6)
     assert auroc(np.array([0.9]), np.array([0.1])) == 1
     assert auroc(np.array([0.5]), np.array([0.5])) == 0.5
+
+
+def test_two_pictures_that_are_always_alike_count_as_one() -> None:
+    correct = np.arange(100) >= 10
+    twice, clusters = np.repeat(correct, 2), np.repeat(np.arange(100), 2)
+    assert clustered_interval(twice, clusters) == pytest.approx(wilson_interval(90, 100))
+    assert clustered_interval(correct, np.arange(100)) == pytest.approx(wilson_interval(90, 100))
+    assert clustered_interval(np.ones(200, np.bool_), clusters) == pytest.approx(wilson_interval(100, 100))
+
+
+def test_pictures_of_one_digit_that_tell_nothing_about_each_other_count_as_two() -> None:
+    rng = np.random.default_rng(0)
+    correct = rng.random(20_000) < 0.9
+    low, high = clustered_interval(correct, np.repeat(np.arange(10_000), 2))
+    expected_low, expected_high = wilson_interval(float(correct.sum()), 20_000)
+    assert high - low == pytest.approx(expected_high - expected_low, rel=0.05)
+
+
+def test_only_what_two_models_read_differently_decides_between_them() -> None:
+    first, second = np.ones(1000, np.bool_), np.ones(1000, np.bool_)
+    second[:6], first[6] = False, False
+    test = mcnemar(first, second)
+    assert (test.only_first, test.only_second) == (6, 1)
+    assert test.p == pytest.approx(0.125)  # 2 * (1 + 7) / 2**7
+    assert not test.significant
+    assert mcnemar(first, first).p == 1
+    assert mcnemar(np.ones(6, np.bool_), np.zeros(6, np.bool_)).significant

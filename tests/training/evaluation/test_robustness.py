@@ -103,3 +103,15 @@ def test_mnist_as_png_is_read_as_the_graph_reads_mnist(model: Model, digits: Dig
     """Preprocessing leaves an image in MNIST's geometry as it is."""
     (result,) = evaluate_robustness(model, 0.5, digits, [files.mnist_as_png(digits)])
     assert result.correct == (model.run(digits.images).argmax(axis=1) == digits.labels).mean()
+
+
+def test_the_same_digits_in_both_polarities_have_the_interval_of_one(model: Model, digits: Digits) -> None:
+    plain, inverted = (
+        digit_variant(digits, render) for render in (lambda i, _: encode(i), lambda i, _: encode(invert(i)))
+    )
+    (once,) = evaluate_robustness(model, 0.5, digits, [TestSet("one", "", {"plain": plain}, len(digits))])
+    both = TestSet("both", "", {"plain": plain, "inverted": inverted}, len(digits))
+    (twice,) = evaluate_robustness(model, 0.5, digits, [both])
+    assert twice.n == 2 * once.n
+    assert twice.correct == once.correct < 1
+    assert twice.interval == pytest.approx(once.interval)

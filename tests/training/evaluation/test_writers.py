@@ -13,7 +13,7 @@ from training.evaluation.writers import WRITERS, Writer
 def images(writer: Writer, count: int, seed: int = 0) -> dict[int, np.ndarray]:
     """A mean image of each digit."""
     found: dict[int, list[np.ndarray]] = {}
-    for file, label in writer.samples(count, np.random.default_rng(seed)):
+    for file, label, _ in writer.samples(count, np.random.default_rng(seed)):
         assert label is not None
         found.setdefault(label, []).append(to_image(open_picture(file, 10**6)).astype(float))
     return {label: np.mean(group, axis=0) for label, group in found.items()}
@@ -22,9 +22,9 @@ def images(writer: Writer, count: int, seed: int = 0) -> dict[int, np.ndarray]:
 @pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.name)
 def test_a_writer_writes_every_digit_equally_often_and_the_same_for_the_same_seed(writer: Writer) -> None:
     samples = list(writer.samples(100, np.random.default_rng(0)))
-    assert np.bincount([label for _, label in samples if label is not None]).tolist() == [10] * 10
+    assert np.bincount([label for _, label, _ in samples if label is not None]).tolist() == [10] * 10
     assert samples == list(writer.samples(100, np.random.default_rng(0)))
-    assert len({file for file, _ in samples}) == 100
+    assert len({file for file, _, _ in samples}) == 100
 
 
 def test_a_hand_is_more_like_itself_than_like_another() -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from app.inference.session import Model
 from app.repository.manifest import read_version
+from training.calibration import softmax
 from training.config import TrainConfig
 from training.datasets.mnist import Split
 from training.errors import DataError
-from training.export import predict, softmax
+from training.export import predict
 from training.networks.from_onnx import layers_of_type, model_from_version
 from training.networks.train import train
 

@@ -14,7 +14,7 @@ from training.evaluation.testsets import files, ood
 from training.reporting.report import write_report
 from training.reporting.results import RunResults
 
-PICTURES = {"curves.png", "confusion.png", "misread.png", "reliability.png"}
+PICTURES = {"curves.png", "confusion.png", "misread.png", "reliability.png", "seen.png"}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def folder(results: RunResults, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return out
 
 
-def test_a_report_is_four_diagrams_and_a_card(folder: Path) -> None:
+def test_a_report_is_five_diagrams_and_a_card(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {*PICTURES, "card.md"}
 
 

@@ -19,6 +19,7 @@ class Sample(NamedTuple):
 
     file: bytes  # the picture as a client sends it
     label: int | None  # the digit; None: a non-digit
+    source: int | None = None  # which digit of the data it was made of: two pictures of one digit are one witness
 
 
 Variant = Callable[[Generator, int], Iterator[Sample]]  # yields at most this many samples
@@ -53,7 +54,7 @@ def digit_variant(digits: Digits, render: RenderDigit) -> Variant:
 
     def make_samples(rng: Generator, count: int) -> Iterator[Sample]:
         for index in rng.permutation(len(digits))[:count]:
-            yield Sample(render(digits.images[index], rng), int(digits.labels[index]))
+            yield Sample(render(digits.images[index], rng), int(digits.labels[index]), int(index))
 
     return make_samples
 

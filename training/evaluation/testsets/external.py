@@ -43,7 +43,7 @@ def small_scans() -> TestSet:
     digits = load_scikit_learn_digits()
     return TestSet(
         "other writers, 8 x 8",
-        "the 1,797 digits of 43 other writers in scikit-learn, 8 x 8 pixels",
+        "the 1,797 digits of 13 other writers in scikit-learn, 8 x 8 pixels, in both polarities",
         {
             "as they are": digit_variant(digits, lambda ink, _: encode(ink)),
             "dark on light": digit_variant(digits, lambda ink, _: encode(invert(ink))),
@@ -53,7 +53,10 @@ def small_scans() -> TestSet:
 
 
 def load_scikit_learn_digits() -> Digits:
-    """(1797, 8, 8), 0 to 255: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998, CC BY 4.0."""
+    """(1797, 8, 8), 0 to 255: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998, CC BY 4.0.
+
+    Of that data's 43 writers these are the 13 of its test part; which digit is whose is not in the file.
+    """
     (content,) = load_files(SCIKIT_LEARN, "sklearn/datasets/data/digits.csv.gz")
     rows = np.loadtxt(io.BytesIO(gzip.decompress(content)), delimiter=",")  # 64 values from 0 to 16, and the label
     return Digits((rows[:, :-1] * 255 / 16).astype(np.uint8).reshape(-1, 8, 8), rows[:, -1].astype(np.uint8))

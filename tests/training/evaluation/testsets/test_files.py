@@ -33,6 +33,6 @@ def test_mnist_as_png_is_every_test_digit_once(samples: Samples, test_digits: Di
     mnist = files.mnist_as_png(test_digits)
     assert len(mnist) == 10_000
     (made,) = samples(mnist, 3).values()
-    for file, label in made:
+    for file, label, _ in made:
         image = np.asarray(Image.open(io.BytesIO(file)))
         assert label in test_digits.labels[(test_digits.images == image).all(axis=(1, 2))]

@@ -17,7 +17,7 @@ def test_there_is_a_variant_for_each_digit_and_its_pictures_show_ink(samples: Sa
     made = samples(fetch(pen_trajectories.pen_trajectories), 3)
     assert list(made) == list("0123456789")
     for name, pictures in made.items():
-        for file, label in pictures:
+        for file, label, _ in pictures:
             assert str(label) == name
             assert np.ptp(np.asarray(Image.open(io.BytesIO(file)).convert("L"))) > 60
 

@@ -20,7 +20,7 @@ def test_there_are_twelve_canvases_and_each_shows_ink(samples: Samples, test_dig
     made = samples(strokes.pen_strokes(test_digits), 2)
     assert len(made) == 12
     for name, pictures in made.items():
-        for file, label in pictures:
+        for file, label, _ in pictures:
             pixels = np.asarray(Image.open(io.BytesIO(file)))
             assert pixels.shape[:2] == CANVASES[name].size
             assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 1

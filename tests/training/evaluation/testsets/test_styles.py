@@ -24,7 +24,7 @@ def test_there_are_42_ways_and_at_least_three_for_each_digit() -> None:
 
 def test_every_picture_shows_ink_and_has_the_digit_of_its_way(samples: Samples) -> None:
     for name, pictures in samples(styles.writing_styles(), 3).items():
-        for file, label in pictures:
+        for file, label, _ in pictures:
             assert str(label) == name[0]
             assert np.ptp(np.asarray(Image.open(io.BytesIO(file)).convert("L"))) > 60
 
