@@ -273,6 +273,7 @@ TEACHERS = tuple(f"models/digits/{version}/model.onnx" for version in (6, 7))
 PRESETS = {
     # Distillation: pictures of every kind, and distorted digits with the soft targets of the teachers.
     "digits": TrainConfig(
+        arch="cnn-strided",
         options=Options(batch_normalization=True, dropout=0.2, rejects=True),
         epochs=80,
         batch_size=256,

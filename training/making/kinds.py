@@ -8,23 +8,26 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.repository.manifest import GRAPH_FILE, INT8_FILE
 from training.command_line import config_from
 from training.config import PRESETS, Distortion, Options, TrainConfig
 from training.datasets.mnist import load_mnist
 from training.distillation.synthetic_dataset import Plan, load_validation
-from training.errors import ConfigError
+from training.errors import CompressionError, ConfigError
 from training.files import write_atomically
 from training.making.steps import Output, Step, Task
 from training.networks.checks import check_architecture
 from training.networks.sources import check_weights_fit
-from training.runs import CONFIG_FILE, DATA_FILE, HISTORY_FILE, MODEL_FILE, SEEN_FILE
+from training.runs import CONFIG_FILE, DATA_FILE, HISTORY_FILE, MODEL_FILE, SEEN_FILE, read_config
 
 PREFERENCE_FILE = "preference.txt"
+TEACHERS = "teachers"  # the setting of a dataset that names published versions
 TEACHERS_FOLDER = "teachers"  # in the folder of a dataset: the graphs of the runs that it learnt from
 FROM_INPUTS = {"bank", "start_from", "mean_of"}  # settings that follow from the inputs of a step
 MANY = 99
@@ -54,7 +57,7 @@ def run_config(step: Step, start_from: str, bank: str) -> TrainConfig:
     if PRESETS[preset].bank and not bank:
         raise ConfigError(f"from: the preset {preset} learns from a dataset: name the step that makes it")
     given = {**step.settings, "preset": preset, "start_from": start_from, "bank": bank}
-    return config_from(argparse.Namespace(no_distortion=False, **given))
+    return config_from(argparse.Namespace(no_distortion=False, own_pictures=None, **given))
 
 
 def check_train(step: Step) -> None:
@@ -91,18 +94,26 @@ def make_run(task: Task) -> Path:
 
 def plan_of(step: Step) -> Plan:
     """Without its teachers. Raises `ConfigError`."""
-    return Plan(teachers=(), **step.settings)
+    return Plan(teachers=(), **{name: value for name, value in step.settings.items() if name != TEACHERS})
 
 
 def check_dataset(step: Step) -> None:
     plan_of(step)
+    versions = step.settings.get(TEACHERS, [])
+    if not isinstance(versions, list) or not all(re.fullmatch(r"[\w.-]+/[1-9]\d*", str(name)) for name in versions):
+        raise ConfigError(f"{TEACHERS}: {versions!r} is no list of versions, such as [digits/7]")
+    if not (versions or step.inputs):
+        raise ConfigError(f"the dataset has no teacher: name runs with from, or versions with {TEACHERS}")
 
 
 def make_shards(task: Task) -> Path:
+    """The teachers are the runs that the step takes, and the published versions that it names."""
     from training.distillation.workers import make_dataset
 
     data_dir = task.places.data_dir
-    teachers = tuple(str(export_teacher(run, task)) for run in task.folders("run"))
+    runs = [export_teacher(run, task) for run in task.folders("run")]
+    versions = [task.places.models / name / GRAPH_FILE for name in task.step.settings.get(TEACHERS, [])]
+    teachers = tuple(map(str, (*runs, *versions)))
     make_dataset(task.out, dataclasses.replace(plan_of(task.step), teachers=teachers, data_dir=data_dir))
     return task.out
 
@@ -116,7 +127,7 @@ def export_teacher(run: Path, task: Task) -> Path:
     return graph
 
 
-# --- average, prefer, publish ---
+# --- average, prefer, compress, publish ---
 
 
 def check_average(step: Step) -> None:
@@ -148,6 +159,26 @@ def make_choice(task: Task) -> Path:
     with all_or_nothing(task.out) as scratch:
         copy_run(preference.preferred.run, scratch)
         write_atomically(table + "\n", scratch / PREFERENCE_FILE)
+    return task.out
+
+
+def make_compressed(task: Task) -> Path:
+    """A copy of the run with its int8 graph. Raises `CompressionError` if that does not pay."""
+    from training.compression import compress
+    from training.export import export
+
+    if task.out.exists():
+        return task.out
+    (run,) = task.folders("run")
+    config, data = read_config(run), load_mnist(task.places.data_dir)
+    graph = export(run, data).graph
+    compressed = compress(graph, data, Path(config.bank) if config.bank else None, len(config.labels))
+    print(compressed.comparison, flush=True)
+    if objections := compressed.comparison.objections():
+        raise CompressionError(f"int8 does not pay: {'; '.join(objections)}: leave the step out")
+    with all_or_nothing(task.out) as scratch:
+        copy_run(run, scratch)
+        write_atomically(compressed.graph, scratch / INT8_FILE)
     return task.out
 
 
@@ -193,12 +224,13 @@ KINDS: Mapping[str, Kind] = {
     ),
     "dataset": Kind(
         "dataset",
-        {"run": (1, MANY)},
-        frozenset(field.name for field in dataclasses.fields(Plan) if field.metadata),
+        {"run": (0, MANY)},
+        frozenset(field.name for field in dataclasses.fields(Plan) if field.metadata) | {TEACHERS},
         check_dataset,
         make_shards,
     ),
     "average": Kind("run", {"run": (2, MANY)}, NO_SETTINGS, check_average, make_average),
     "prefer": Kind("run", {"run": (2, MANY), "dataset": (0, 1)}, NO_SETTINGS, nothing_to_check, make_choice),
+    "compress": Kind("run", {"run": (1, 1)}, NO_SETTINGS, nothing_to_check, make_compressed),
     "publish": Kind("version", {"run": (1, 1)}, NO_SETTINGS, nothing_to_check, make_version),
 }

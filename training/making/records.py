@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from app.repository.manifest import GRAPH_FILE, Parent
+from app.repository.manifest import GRAPH_FILE, INT8_FILE, Parent
 from training.distillation.synthetic_dataset import PLAN_FILE
 from training.errors import DataError
 from training.making.steps import Output, Step
@@ -73,10 +73,15 @@ def fingerprint(step: Step, inputs: Iterable[Made]) -> str:
 
 
 def digest(folder: Path, output: Output) -> str:
-    """Of what a step has made; of a run its weights: Keras writes the time and addresses in memory beside them."""
+    """Of what a step has made; of a run its weights: Keras writes the time and addresses in memory beside them.
+
+    And its int8 graph, if it has one.
+    """
     if output == "run":
         with zipfile.ZipFile(folder / MODEL_FILE) as archive:
-            return hashlib.sha256(archive.read(WEIGHTS_MEMBER)).hexdigest()
+            content = archive.read(WEIGHTS_MEMBER)
+        int8 = folder / INT8_FILE
+        return hashlib.sha256(content + (int8.read_bytes() if int8.exists() else b"")).hexdigest()
     if output == "version":
         return digest_files([folder / GRAPH_FILE])
     return digest_files([folder / PLAN_FILE, *sorted(folder.glob("*.npz"))])
