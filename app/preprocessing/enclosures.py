@@ -2,7 +2,8 @@
 
 The outline and all that it encloses is a solid: what is left of the filled outline without the strokes that extend
 beyond it. It is one of an enclosure if it is round or rectangular, if most of its edge is a line of one width, and if
-there is writing well inside of it. Nothing is well inside of a zero, and only a level bar inside of an eight.
+there is writing in its middle. Nothing is well inside of most zeros, and only a level bar inside of an eight. A zero's
+stroke may end inside of it, but not in its middle; the slash of a zero reaches its oval at both ends.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from app.arrays import Ink, Mask
 from app.preprocessing.background import SOFT_EDGE
-from app.preprocessing.components import CROSS, FOREGROUND_LEVEL, binarize, stroke_width
+from app.preprocessing.components import CROSS, FOREGROUND_LEVEL, RECTANGULARITY, binarize, stroke_width
 from app.preprocessing.constants import integer, number
 
 Distances = NDArray[np.float32]  # (H, W) or (n,): in pixels
@@ -28,7 +29,6 @@ ENCLOSED_SHARE = number("ENCLOSED_SHARE")
 ENCLOSURE_GAP = number("ENCLOSURE_GAP")
 STROKE_BEYOND = number("STROKE_BEYOND")
 SOLID_CONVEXITY = number("SOLID_CONVEXITY")
-SOLID_RECTANGULARITY = number("SOLID_RECTANGULARITY")
 CORNER_KERNEL = number("CORNER_KERNEL")
 BUMP_KERNEL = number("BUMP_KERNEL")
 ELLIPSE_MARGIN = number("ELLIPSE_MARGIN")
@@ -40,8 +40,11 @@ OUTLINE_BOW = number("OUTLINE_BOW")
 OUTLINE_SHARE = number("OUTLINE_SHARE")
 BEYOND_SHARE = number("BEYOND_SHARE")
 BOX_BEYOND_SHARE = number("BOX_BEYOND_SHARE")
-TOUCHING_WRITING = number("TOUCHING_WRITING")
-FREE_WRITING = number("FREE_WRITING")
+ENCLOSED_HEIGHT = number("ENCLOSED_HEIGHT")
+OFF_MIDDLE = number("OFF_MIDDLE")
+SLASH_WIDTH = number("SLASH_WIDTH")
+UPRIGHT_ASPECT = number("UPRIGHT_ASPECT")
+LEAN_BY_ASPECT = number("LEAN_BY_ASPECT")
 SOFT_EDGE_PIXELS = number("SOFT_EDGE_PIXELS")
 
 SQUARE = np.ones((3, 3), np.uint8)
@@ -53,6 +56,15 @@ class Enclosure(NamedTuple):
     component: Mask  # the outline, with the strokes that touch it
     depth: Distances  # of each pixel within the outline's outer edge; 0 beyond it
     width: float  # of the outline, in pixels
+
+    @property
+    def least_depth(self) -> float:
+        """Of ink that is well inside."""
+        return DEEP_INSIDE * self.width + SOFT_EDGE_PIXELS
+
+    @property
+    def well_inside(self) -> Mask:
+        return mask_where(self.depth > self.least_depth)
 
     @property
     def inside(self) -> Mask:
@@ -73,10 +85,9 @@ def find_enclosure(foreground: Mask) -> Enclosure | None:
     component = largest_component(foreground)
     if component is None:
         return None
-    others = np.asarray(cv2.bitwise_and(foreground, cv2.bitwise_not(component)), np.uint8)
     for solid in possible_solids(component):
         enclosure = measure_enclosure(solid, component)
-        if enclosure is not None and has_writing(enclosure, others):
+        if enclosure is not None and has_digit(enclosure, foreground):
             return enclosure
     return None
 
@@ -157,7 +168,7 @@ def is_box(solid: Mask) -> bool:
     if not outlines:
         return False
     _, (width, height), _ = cv2.minAreaRect(longest(outlines))
-    return cv2.countNonZero(solid) > SOLID_RECTANGULARITY * width * height
+    return cv2.countNonZero(solid) > RECTANGULARITY * width * height
 
 
 def ellipse_along(outline: Points, shape: tuple[int, ...]) -> Mask:
@@ -223,19 +234,42 @@ def distances_within(mask: Mask) -> Distances:
     return np.asarray(cv2.distanceTransform(pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32)
 
 
-def has_writing(enclosure: Enclosure, others: Mask) -> bool:
-    """Whether ink well inside is so high, that of strokes that touch the outline or that of others."""
-    deep = enclosure.depth > DEEP_INSIDE * enclosure.width + SOFT_EDGE_PIXELS
-    height = cv2.boundingRect(mask_where(enclosure.depth > 0))[3]
-    return (
-        highest_part(np.where(deep, enclosure.component, np.uint8(0))) >= TOUCHING_WRITING * height
-        or highest_part(np.where(deep, others, np.uint8(0))) >= FREE_WRITING * height
-    )
+def has_digit(enclosure: Enclosure, foreground: Mask) -> bool:
+    """Whether ink well inside is as high as a digit and in the middle, and is no slash of a zero."""
+    solid = mask_where(enclosure.depth > 0)
+    edge, strokes = longest(outlines_of(solid)), outlines_of(cv2.bitwise_and(foreground, enclosure.well_inside))
+    if highest(strokes) < ENCLOSED_HEIGHT * cv2.boundingRect(edge)[3]:
+        return False
+    writing = np.concatenate(strokes)
+    return is_in_middle(writing, edge) and (is_box(solid) or not is_slash(writing, edge, enclosure))
 
 
-def highest_part(mask: Mask) -> int:
-    """The height of the highest connected component in pixels; 0 without any."""
-    return max((cv2.boundingRect(outline)[3] for outline in outlines_of(mask)), default=0)
+def highest(outlines: list[cv2.typing.MatLike]) -> int:
+    """The height of the highest in pixels; 0 without any."""
+    return max((cv2.boundingRect(outline)[3] for outline in outlines), default=0)
+
+
+def is_in_middle(writing: Points, edge: Points) -> bool:
+    x, y, width, height = cv2.boundingRect(writing)
+    left, top, across, down = cv2.boundingRect(edge)
+    off = abs(x - left + (width - across) / 2) / across, abs(y - top + (height - down) / 2) / down
+    return max(off) <= OFF_MIDDLE
+
+
+def is_slash(writing: Points, edge: Points, enclosure: Enclosure) -> bool:
+    """Whether it is a straight stroke from edge to edge of an oval. A one in a ring is upright, or ends inside.
+
+    The narrower the oval is, the more surely it is a zero, and the less the stroke must lean.
+    """
+    thickness, sides = min(cv2.minAreaRect(writing)[1]), cv2.minAreaRect(edge)[1]
+    _, top, width, height = cv2.boundingRect(writing)
+    least_lean = LEAN_BY_ASPECT * (min(sides) / max(sides) - UPRIGHT_ASPECT)
+    if thickness > SLASH_WIDTH * enclosure.width + SOFT_EDGE_PIXELS or width - thickness <= least_lean * height:
+        return False
+    columns, rows = writing[:, 0].T
+    depths, is_upper = enclosure.depth[rows, columns], rows < top + height / 2
+    gap = float(max(depths[is_upper].min(), depths[~is_upper].min())) - enclosure.least_depth
+    return gap <= ENCLOSURE_GAP * min(sides)
 
 
 # --- erasing it ------------------------------------------------------------------------------------------------------

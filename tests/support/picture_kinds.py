@@ -14,6 +14,9 @@ from PIL import Image as Pillow
 from tests.support.mnist_pictures import enlarged_digit, mnist_digit
 from training.evaluation.single_digits.outlines import CROSSED, TOUCHING, around, box, ring
 from training.evaluation.testsets.base import RenderDigit
+from training.evaluation.testsets.pen_and_paper import write
+from training.evaluation.testsets.style_templates import TEMPLATES
+from training.evaluation.testsets.styles import write_by_hand
 from training.synthesis import scenes
 
 Pixels = NDArray[np.uint8]  # (H, W), (H, W, 3) or (H, W, 4)
@@ -183,6 +186,11 @@ def ringed_by_hand(index: int, rng: Generator) -> Pixels:
     )
 
 
+def slashed_zero(_: int, rng: Generator) -> Pixels:
+    picture = write(write_by_hand(TEMPLATES[0]["slashed"], rng), rng)
+    return np.asarray(Pillow.open(io.BytesIO(picture)), np.uint8)
+
+
 def enclosed(render: RenderDigit, name: str) -> PictureKind:
     def picture(index: int, rng: Generator) -> Pixels:
         return np.asarray(Pillow.open(io.BytesIO(render(mnist_digit(index)[0], rng))), np.uint8)
@@ -210,6 +218,7 @@ PICTURE_KINDS: list[PictureKind] = [
     edge_to_edge,
     highlighted,
     ringed_by_hand,
+    slashed_zero,
     enclosed(around(ring, TOUCHING), "ring_touching"),
     enclosed(around(ring, CROSSED, other_pen=True), "ring_crossed"),
     enclosed(around(box, CROSSED), "box_crossed"),

@@ -58,6 +58,41 @@ def test_a_ring_that_does_not_close_is_erased_although_the_digit_crosses_it(one_
     assert_alike(image_of(255 - np.pad(remove_enclosure(ink), 20)), image_of(sheet(one_of_each[4])), tolerance=22)
 
 
+def oval(width: int) -> Ink:
+    """160 pixels high, in the middle of 300 x 300."""
+    return np.asarray(cv2.ellipse(np.zeros((300, 300), np.uint8), (150, 150), (width // 2, 80), 0, 0, 360, (255,), PEN))
+
+
+def with_stroke(ink: Ink, *points: tuple[float, float]) -> Ink:
+    """From point to point, each x and y from the middle."""
+    fixed = np.rint((np.array(points) + 150) * 16).astype(np.int32)
+    return crop(np.asarray(cv2.polylines(ink, [fixed], False, (255,), PEN, cv2.LINE_AA, 4), np.uint8))
+
+
+@pytest.mark.parametrize("width", [70, 100, 130])
+@pytest.mark.parametrize("reach", [0.88, 1, 1.3], ids=["nearly reaching", "touching", "crossing"])
+@pytest.mark.parametrize("side", [-1, 1], ids=["falling", "rising"])
+def test_a_slashed_zero_keeps_its_oval(width: int, reach: float, side: int) -> None:
+    x, y = side * reach * width / 2 * np.sqrt(0.5), reach * 80 * np.sqrt(0.5)
+    ink = with_stroke(oval(width), (x, -y), (-x, y))
+    assert remove_enclosure(ink) is ink
+
+
+@pytest.mark.parametrize("lean", [0.0, 0.3])
+@pytest.mark.parametrize("reach", [0.7, 1.0], ids=["apart", "touching"])
+def test_a_one_in_a_ring_is_what_is_left(lean: float, reach: float) -> None:
+    y = 80 * reach / np.hypot(lean, 1)
+    rest = remove_enclosure(with_stroke(oval(156), (lean * y, -y), (-lean * y, y)))
+    assert cv2.boundingRect(rest)[2] < 60
+    assert cv2.boundingRect(rest)[3] > 90
+
+
+@pytest.mark.parametrize("width", [100, 140])
+def test_a_zero_whose_stroke_ends_inside_keeps_its_oval(width: int) -> None:
+    ink = with_stroke(oval(width), (-0.15 * width, -75), (-0.05 * width, 5))
+    assert remove_enclosure(ink) is ink
+
+
 def test_digits_alone_are_left_as_they_are(test_digits: Digits) -> None:
     """Zeros, eights, sixes and nines are round, with a line of one width along their edge."""
     for digit in test_digits.images[:300]:

@@ -10,21 +10,24 @@ import {
   DEEP_INSIDE,
   ELLIPSE_MARGIN,
   ELLIPSE_SHARE,
+  ENCLOSED_HEIGHT,
   ENCLOSED_SHARE,
   ENCLOSURE_EDGE,
   ENCLOSURE_GAP,
   ENCLOSURE_SIDE,
   FOREGROUND_LEVEL,
-  FREE_WRITING,
+  LEAN_BY_ASPECT,
+  OFF_MIDDLE,
   OUTLINE_BOW,
   OUTLINE_SHARE,
+  RECTANGULARITY,
+  SLASH_WIDTH,
   SOFT_EDGE_KERNEL,
   SOFT_EDGE_PIXELS,
   SOLID_CONVEXITY,
-  SOLID_RECTANGULARITY,
   STROKE_BEYOND,
   THINNEST_OUTLINE,
-  TOUCHING_WRITING,
+  UPRIGHT_ASPECT,
 } from "./constants.js";
 import * as mats from "./mats.js";
 import { highest, round, sum } from "./numbers.js";
@@ -44,10 +47,9 @@ export function removeEnclosure(ink) {
 function findEnclosure(foreground) {
   const component = largestComponent(foreground);
   if (!component) return null;
-  const others = without(foreground, component);
   for (const solid of possibleSolids(component)) {
     const enclosure = measureEnclosure(solid, component);
-    if (enclosure && hasWriting(enclosure, others)) return enclosure;
+    if (enclosure && hasDigit(enclosure, foreground)) return enclosure;
   }
   return null;
 }
@@ -139,7 +141,7 @@ function isBox(solid) {
   const outlines = outlinesOf(solid);
   if (outlines.length === 0) return false;
   const { width, height } = cv.minAreaRect(longest(outlines)).size;
-  return cv.countNonZero(solid) > SOLID_RECTANGULARITY * width * height;
+  return cv.countNonZero(solid) > RECTANGULARITY * width * height;
 }
 
 /** An ellipse a little larger than the one along most of the outline's points, whatever is beyond it. */
@@ -223,18 +225,50 @@ function distancesWithin(mask) {
   return mats.crop(padded, { x: 1, y: 1, width: mask.cols, height: mask.rows }).data32F.slice();
 }
 
-/** Whether ink well inside is so high, that of strokes that touch the outline or that of others. */
-function hasWriting({ component, depth, width }, others) {
-  const deep = fround(DEEP_INSIDE * width + SOFT_EDGE_PIXELS);
-  const { height } = cv.boundingRect(maskWhere(component, (i) => depth[i] > 0));
-  const highestPart = (mask) =>
-    Math.max(
-      0,
-      ...outlinesOf(maskWhere(mask, (i) => depth[i] > deep && mask.data[i] > 0)).map(
-        (outline) => cv.boundingRect(outline).height,
-      ),
-    );
-  return highestPart(component) >= TOUCHING_WRITING * height || highestPart(others) >= FREE_WRITING * height;
+/** Whether ink well inside is as high as a digit and in the middle, and is no slash of a zero. */
+function hasDigit(enclosure, foreground) {
+  const { depth, width } = enclosure;
+  const solid = maskWhere(foreground, (i) => depth[i] > 0);
+  const edge = longest(outlinesOf(solid));
+  const wellInside = fround(leastDepth(width));
+  const strokes = outlinesOf(maskWhere(foreground, (i) => depth[i] > wellInside && foreground.data[i] > 0));
+  const height = Math.max(0, ...strokes.map((stroke) => cv.boundingRect(stroke).height));
+  if (height < ENCLOSED_HEIGHT * cv.boundingRect(edge).height) return false;
+  const writing = mats.fromPoints(strokes.flatMap(pointsOf));
+  return isInMiddle(writing, edge) && (isBox(solid) || !isSlash(writing, edge, enclosure, solid.cols));
+}
+
+/** Of ink that is well inside of an outline of a width. */
+function leastDepth(width) {
+  return DEEP_INSIDE * width + SOFT_EDGE_PIXELS;
+}
+
+/** Of the smallest rotated box around an outline, the shorter one first. */
+function sidesOf(outline) {
+  const { width, height } = cv.minAreaRect(outline).size;
+  return [Math.min(width, height), Math.max(width, height)];
+}
+
+function isInMiddle(writing, edge) {
+  const [inner, outer] = [cv.boundingRect(writing), cv.boundingRect(edge)];
+  const across = Math.abs(inner.x - outer.x + (inner.width - outer.width) / 2) / outer.width;
+  const down = Math.abs(inner.y - outer.y + (inner.height - outer.height) / 2) / outer.height;
+  return Math.max(across, down) <= OFF_MIDDLE;
+}
+
+/** Whether it is a straight stroke from edge to edge of an oval. A one in a ring is upright, or ends inside. */
+function isSlash(writing, edge, { depth, width }, cols) {
+  const box = cv.boundingRect(writing);
+  const [thickness] = sidesOf(writing);
+  const [shorter, longer] = sidesOf(edge);
+  const leastLean = LEAN_BY_ASPECT * (shorter / longer - UPRIGHT_ASPECT);
+  if (thickness > SLASH_WIDTH * width + SOFT_EDGE_PIXELS || box.width - thickness <= leastLean * box.height) return false;
+  const ends = [Infinity, Infinity];
+  for (const [x, y] of pointsOf(writing)) {
+    const end = y < box.y + box.height / 2 ? 0 : 1;
+    ends[end] = Math.min(ends[end], depth[y * cols + x]);
+  }
+  return Math.max(...ends) - leastDepth(width) <= ENCLOSURE_GAP * shorter;
 }
 
 // --- erasing it ---

@@ -96,6 +96,9 @@ export function findOutlines(mask, mode) {
   }));
 }
 
+/** An outline through points, each x and y. */
+export const fromPoints = (points) => allocate(cv.matFromArray(points.length, 1, cv.CV_32SC2, points.flat()));
+
 /** The mask of what is within outlines, but not within others of them. */
 export function fillOutlines({ rows, cols }, outlines) {
   const mask = zeros(rows, cols);
