@@ -1,0 +1,1 @@
+"""What the commands of `python -m training` do: each checks, calls one room, and prints."""

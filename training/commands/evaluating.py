@@ -1,0 +1,140 @@
+"""The commands that evaluate runs and versions, and the one that fits the reader of lines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.datasets.mnist import Digits, Split, load_mnist
+from training.files import write_atomically
+from training.runs import check_trained
+
+if TYPE_CHECKING:
+    from app.inference.session import Model
+
+# What loads TensorFlow is imported by the command that needs it: --help does not wait for it.
+
+
+def choose_digits(arguments: argparse.Namespace, data: Split) -> tuple[str, Digits]:
+    """What `--test` chooses, with its name."""
+    return ("MNIST test", data.test) if arguments.test else ("MNIST validation", data.validation)
+
+
+# --- the commands ---
+
+
+def run_evaluate(arguments: argparse.Namespace) -> None:
+    from training.evaluation.metrics import Evaluation
+
+    check_trained(arguments.run)
+    from training.calibration import softmax, validation_pictures
+    from training.export import calibrate_run, predict, read_run
+
+    data = load_mnist(arguments.data_dir)
+    config, model = read_run(arguments.run)
+    calibration = calibrate_run(config, model, data.validation, validation_pictures(config))
+    name, digits = choose_digits(arguments, data)
+    probabilities = softmax(predict(model, digits.images) / calibration.temperature)[:, : len(config.labels)]
+    print(f"{name}, calibrated with temperature {calibration.temperature:.3f} on {calibration.data}")
+    print(Evaluation.from_predictions(probabilities, digits.labels))
+
+
+def run_report(arguments: argparse.Namespace) -> None:
+    check_trained(arguments.run)
+    from training.export import export
+    from training.reporting.report import CARD_FILE, write_report
+    from training.reporting.results import evaluate_export
+
+    data = load_mnist(arguments.data_dir)
+    exported = export(arguments.run, data)
+    name, digits = choose_digits(arguments, data)
+    out = arguments.out or arguments.run / "report"
+    write_report(evaluate_export(str(arguments.run), arguments.run, exported, name, digits), out)
+    print(f"reported: {out / CARD_FILE}")
+
+
+def run_survey(arguments: argparse.Namespace) -> None:
+    from training.evaluation import robustness
+    from training.evaluation.testsets import all_test_sets
+    from training.reporting import contact_sheet
+
+    digits = load_mnist(arguments.data_dir).test
+    model, threshold = load_version(arguments.model)
+    results = robustness.evaluate_robustness(model, threshold, digits, all_test_sets(digits))
+    print(robustness.format_table(results))
+    if arguments.variants:
+        print(*(f"\n{robustness.format_variants(result)}" for result in results), sep="\n")
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        figures = [result.to_dict() for result in results]
+        write_atomically(json.dumps(figures, indent=2) + "\n", arguments.out / "survey.json")
+        write_atomically(contact_sheet.draw_contact_sheet(results), arguments.out / contact_sheet.FILE)
+        print(f"written: {arguments.out}/survey.json and {contact_sheet.FILE}")
+
+
+def run_pages(arguments: argparse.Namespace) -> None:
+    from training.evaluation.constrained import evaluate_constraints
+    from training.evaluation.pages import evaluate_pages
+
+    name, digits = choose_digits(arguments, load_mnist(arguments.data_dir))
+    model, threshold = load_version(arguments.model)
+    if arguments.constraints:
+        lines = evaluate_constraints(model, threshold, digits, arguments.pages)
+        print_lines(f"numbers of 16 digits read exactly, made of {name} digits", lines)
+    else:
+        print_lines(
+            f"whole pages read correctly, made of {name} digits", evaluate_pages(model, digits, arguments.pages)
+        )
+
+
+def run_sheets(arguments: argparse.Namespace) -> None:
+    from training.evaluation.sheets.fields import evaluate_fields
+    from training.evaluation.sheets.kinds import evaluate_sheets
+
+    evaluate, things = (
+        (evaluate_fields, "fields of forms") if arguments.fields else (evaluate_sheets, "lines of sheets")
+    )
+    lines = evaluate(*load_version(arguments.model), arguments.sheets, arguments.seed)
+    print_lines(f"{things} read exactly; accepted of those, and wrong though accepted", lines)
+
+
+def run_single_digits(arguments: argparse.Namespace) -> None:
+    from training.evaluation.single_digits.kinds import evaluate_single_digits
+
+    name, digits = choose_digits(arguments, load_mnist(arguments.data_dir))
+    lines = evaluate_single_digits(*load_version(arguments.model), digits, arguments.pictures, arguments.seed)
+    print_lines(f"pictures of one digit read correctly, made of {name} digits", lines)
+
+
+def run_writers(arguments: argparse.Namespace) -> None:
+    from training.adaptation.trial import Trial
+
+    trial = Trial(arguments.model, load_mnist(arguments.data_dir), arguments.data_dir, arguments.bank)
+    lines = trial.of_all(arguments.out, arguments.seed)
+    print_lines("pictures of writers and of everybody else, before and after 50 corrections of each writer", lines)
+
+
+def run_decoder(arguments: argparse.Namespace) -> None:
+    from training.line_decoding.decoder import Amounts, make_decoder
+
+    amounts = Amounts(arguments.lines, arguments.pages, arguments.epochs, arguments.fitted_lines)
+    make_decoder(arguments.data_dir, arguments.model, amounts, arguments.seed, arguments.out)
+
+
+def load_version(version: Path) -> tuple[Model, float]:
+    """A published model on the CPU, and its threshold."""
+    from app.inference.session import Model
+    from app.repository.manifest import read_version
+
+    manifest, graphs = read_version(version)
+    return Model(graphs.float32, device="cpu"), manifest.threshold
+
+
+def print_lines(title: str, lines: Iterable[str]) -> None:
+    """Each as soon as it is known."""
+    print(title)
+    for line in lines:
+        print(line, flush=True)

@@ -1,0 +1,174 @@
+"""The commands that make something: datasets, runs, graphs and versions."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.repository.version_folders import newest_version
+from training import command_line
+from training.adaptation.checks import check_adaptation, check_outcome
+from training.commands.evaluating import load_version, print_lines
+from training.config import TrainConfig
+from training.datasets.mnist import Split, load_mnist
+from training.distillation.synthetic_dataset import load_validation
+from training.errors import CompressionError
+from training.files import write_atomically
+from training.networks.checks import check_publishable, check_training
+from training.networks.sources import check_average, source_config
+from training.runs import check_new, check_resumable, check_trained, read_config
+
+if TYPE_CHECKING:
+    from app.inference.session import Model
+
+# What loads TensorFlow is imported by the command that needs it: --help does not wait for it.
+
+
+def run_train(arguments: argparse.Namespace) -> None:
+    run = arguments.out or Path("runs") / ("adapted" if arguments.own_pictures else arguments.preset or "digits")
+    resumed = read_config(run) if arguments.resume else None
+    config = command_line.config_from(arguments, resumed)
+    if resumed:
+        check_resumable(run, config)
+    else:
+        check_new(run)
+    data = load_mnist(arguments.data_dir)
+    if config.own_pictures:
+        run_adaptation(arguments, config, data, run)
+        return
+    check_training(config, data)
+    from training.networks.train import train  # after all that can be checked without TensorFlow
+
+    train(config, data, run, resume=arguments.resume)
+    print(f"trained: {run}/model.keras; next: python -m training publish {run}")
+
+
+def run_adaptation(arguments: argparse.Namespace, config: TrainConfig, data: Split, run: Path) -> None:
+    check_adaptation(config)
+    from training.adaptation.adapt import adapt
+
+    outcome = adapt(config, data, run, data_dir=arguments.data_dir, resume=arguments.resume)
+    print(outcome)
+    print(f"adapted: {run}/model.keras; {outcome.objection or f'next: python -m training publish {run}'}")
+
+
+def run_average(arguments: argparse.Namespace) -> None:
+    check_average(arguments.runs, arguments.out)
+    from training.networks.weight_average import average_weights
+
+    average_weights(arguments.runs, load_mnist(arguments.data_dir), arguments.out)
+    print(f"averaged: {arguments.out}/model.keras; next: python -m training publish {arguments.out}")
+
+
+def run_pictures(arguments: argparse.Namespace) -> None:
+    if arguments.source:
+        prepare_own_pictures(arguments)
+        return
+    from training.distillation.synthetic_dataset import Plan
+    from training.distillation.workers import make_dataset
+
+    names = [field.name for field in dataclasses.fields(Plan)]
+    given = {name: value for name, value in vars(arguments).items() if name in names}
+    plan = Plan(**{**given, "teachers": tuple(arguments.teachers)})
+    out = arguments.out or Path("runs/bank")
+    make_dataset(out, plan)
+    print(f"made: {out}; next: python -m training train")
+
+
+def prepare_own_pictures(arguments: argparse.Namespace) -> None:
+    from training.datasets.own_pictures import make_own_pictures
+
+    @functools.cache
+    def read_model() -> Model:
+        return load_version(arguments.model or newest_version(Path("models"), "digits"))[0]
+
+    out = arguments.out or Path("runs/mine")
+    preparation = make_own_pictures(arguments.source, out, read_model)
+    for problem in preparation.problems:
+        print(f"not used: {problem}", file=sys.stderr)
+    print(f"made: {out}, {preparation}; next: python -m training train --start-from VERSION --with {out}")
+
+
+def run_prefer(arguments: argparse.Namespace) -> None:
+    for run in arguments.runs:
+        check_trained(run)
+    from training.preference import common_pictures, prefer
+
+    pictures = load_validation(arguments.pictures) if arguments.pictures else common_pictures(arguments.runs)
+    print("\n".join(prefer(arguments.runs, load_mnist(arguments.data_dir), pictures).table()))
+
+
+def run_make(arguments: argparse.Namespace) -> None:
+    from training.making.maker import Maker
+    from training.making.recipe import RECIPES, read_recipe
+    from training.making.steps import Places
+
+    recipe = read_recipe(arguments.recipe or RECIPES / f"{arguments.name}.yaml")
+    maker = Maker(recipe, arguments.runs, Places(arguments.models, arguments.data_dir))
+    if arguments.list:
+        print("\n".join(maker.list()))
+    else:
+        maker.make(arguments.until)
+
+
+def run_export(arguments: argparse.Namespace) -> None:
+    check_trained(arguments.run)
+    from training.export import export
+
+    out = arguments.out or arguments.run / "model.onnx"
+    exported = export(arguments.run, load_mnist(arguments.data_dir))
+    write_atomically(exported.graph, out)
+    print(f"exported: {out}, {len(exported.graph):,} bytes; differs from Keras by at most ", end="")
+    print(f"{exported.parity.max_abs_difference:.1e} on {exported.parity.data}")
+
+
+def run_compress(arguments: argparse.Namespace) -> None:
+    from app.repository.manifest import INT8_FILE, MANIFEST_FILE, read_version
+    from training.compression import compress
+    from training.evaluation.precisions import survey
+    from training.evaluation.testsets import all_test_sets
+
+    source, out = arguments.source, arguments.out
+    config = source_config(source)
+    bank = config.bank if arguments.bank is None else arguments.bank
+    data = load_mnist(arguments.data_dir)
+    if (source / MANIFEST_FILE).exists():
+        manifest, graphs = read_version(source)
+        graph, threshold = graphs.float32, manifest.threshold
+    else:
+        from training.export import export
+
+        exported = export(source, data)
+        graph, threshold = exported.graph, exported.calibration.threshold
+        out = out or source / INT8_FILE
+    compressed = compress(graph, data, Path(bank) if bank else None, len(config.labels))
+    print(compressed.comparison)
+    if arguments.survey:
+        print_lines("on the test sets", survey(graph, compressed.graph, threshold, data.test, all_test_sets(data.test)))
+    if objections := compressed.comparison.objections():
+        raise CompressionError(f"int8 does not pay: {'; '.join(objections)}; nothing was written")
+    if out is None:
+        print("not written: --out names a file for the int8 graph of a version")
+        return
+    write_atomically(compressed.graph, out)
+    print(f"compressed: {out}")
+
+
+def run_publish(arguments: argparse.Namespace) -> None:
+    check_publishable(arguments.run)
+    check_outcome(arguments.run, although_worse=arguments.although_worse)
+    from training.evaluation.testsets import all_test_sets
+    from training.publish import publish
+
+    data = load_mnist(arguments.data_dir)
+    print(f"published: {publish(arguments.run, arguments.models, data, all_test_sets(data.test))}")
+
+
+def run_sign(arguments: argparse.Namespace) -> None:
+    from training.sign import sign
+
+    print(f"signed: {sign(arguments.version, arguments.private_key)}")
