@@ -27,11 +27,9 @@ ENCLOSURE_SIDE = integer("ENCLOSURE_SIDE")
 ENCLOSURE_EDGE = number("ENCLOSURE_EDGE")
 ENCLOSED_SHARE = number("ENCLOSED_SHARE")
 ENCLOSURE_GAP = number("ENCLOSURE_GAP")
-STROKE_BEYOND = number("STROKE_BEYOND")
 SOLID_CONVEXITY = number("SOLID_CONVEXITY")
 CORNER_KERNEL = number("CORNER_KERNEL")
 BUMP_KERNEL = number("BUMP_KERNEL")
-ELLIPSE_MARGIN = number("ELLIPSE_MARGIN")
 ELLIPSE_SHARE = number("ELLIPSE_SHARE")
 CONIC_RIDGE = number("CONIC_RIDGE")
 DEEP_INSIDE = number("DEEP_INSIDE")
@@ -40,9 +38,9 @@ OUTLINE_BOW = number("OUTLINE_BOW")
 OUTLINE_SHARE = number("OUTLINE_SHARE")
 BEYOND_SHARE = number("BEYOND_SHARE")
 BOX_BEYOND_SHARE = number("BOX_BEYOND_SHARE")
-ENCLOSED_HEIGHT = number("ENCLOSED_HEIGHT")
+TOUCHING_WRITING = number("TOUCHING_WRITING")
+FREE_WRITING = number("FREE_WRITING")
 OFF_MIDDLE = number("OFF_MIDDLE")
-SLASH_WIDTH = number("SLASH_WIDTH")
 UPRIGHT_ASPECT = number("UPRIGHT_ASPECT")
 LEAN_BY_ASPECT = number("LEAN_BY_ASPECT")
 SOFT_EDGE_PIXELS = number("SOFT_EDGE_PIXELS")
@@ -61,10 +59,6 @@ class Enclosure(NamedTuple):
     def least_depth(self) -> float:
         """Of ink that is well inside."""
         return DEEP_INSIDE * self.width + SOFT_EDGE_PIXELS
-
-    @property
-    def well_inside(self) -> Mask:
-        return mask_where(self.depth > self.least_depth)
 
     @property
     def inside(self) -> Mask:
@@ -111,7 +105,7 @@ def largest_component(foreground: Mask) -> Mask | None:
 
 def possible_solids(component: Mask) -> Iterator[Mask]:
     """Of a closed outline, of one with a gap, and of one with a wide gap that no stroke extends beyond."""
-    radius = round(STROKE_BEYOND * stroke_width(component)) + 1
+    radius = round(stroke_width(component) / 2) + 1  # of a disc that no stroke beyond the outline holds
     gap = round(ENCLOSURE_GAP * min(cv2.boundingRect(component)[2:]))
     for closed in (component, morphology(component, cv2.MORPH_CLOSE, gap)):
         filled = fill(outlines_of(closed), component)
@@ -149,8 +143,7 @@ def without_bumps(solid: Mask) -> Mask | None:
     if not outlines:
         return None
     outline = longest(outlines)
-    _, (width, height), _ = cv2.minAreaRect(outline)
-    shorter, hull = min(width, height), cv2.contourArea(cv2.convexHull(outline))
+    shorter, hull = min(cv2.minAreaRect(outline)[1]), cv2.contourArea(cv2.convexHull(outline))
     if cv2.contourArea(outline) < SOLID_CONVEXITY * hull or shorter < ENCLOSURE_SIDE:
         return None
     solid = fill([outline], solid)
@@ -172,7 +165,7 @@ def is_box(solid: Mask) -> bool:
 
 
 def ellipse_along(outline: Points, shape: tuple[int, ...]) -> Mask:
-    """An ellipse a little larger than the one along most of the outline's points, whatever is beyond it."""
+    """The ellipse along most of the outline's points, whatever is beyond it."""
     left, top, width, height = cv2.boundingRect(outline)
     terms = terms_of_conic(
         (outline[:, 0, 0] - left) / width - 0.5,
@@ -184,14 +177,12 @@ def ellipse_along(outline: Points, shape: tuple[int, ...]) -> Mask:
         limit = max(1.0, float(np.sort(values)[int(ELLIPSE_SHARE * len(values))]))
         coefficients = solve_least_squares(terms[values <= limit])
     a, b, c, d, e = coefficients.tolist()
-    determinant = 4 * a * c - b * b
-    if determinant <= 0:  # no ellipse
+    if 4 * a * c <= b * b:  # no ellipse
         return np.zeros(shape, np.uint8)
-    x, y = (b * e - 2 * c * d) / determinant, (b * d - 2 * a * e) / determinant
-    lowest = (d * x + e * y) / 2
     columns, rows = (np.arange(shape[1]) - left) / width - 0.5, (np.arange(shape[0]) - top) / height - 0.5
-    values = a * columns**2 + d * columns + (b * columns + e + c * rows[:, np.newaxis]) * rows[:, np.newaxis]
-    return mask_where(values - lowest <= (1 - lowest) * ELLIPSE_MARGIN**2)
+    return mask_where(
+        a * columns**2 + d * columns + (b * columns + e + c * rows[:, np.newaxis]) * rows[:, np.newaxis] <= 1
+    )
 
 
 def terms_of_conic(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -237,16 +228,18 @@ def distances_within(mask: Mask) -> Distances:
 def has_digit(enclosure: Enclosure, foreground: Mask) -> bool:
     """Whether ink well inside is as high as a digit and in the middle, and is no slash of a zero."""
     solid = mask_where(enclosure.depth > 0)
-    edge, strokes = longest(outlines_of(solid)), outlines_of(cv2.bitwise_and(foreground, enclosure.well_inside))
-    if highest(strokes) < ENCLOSED_HEIGHT * cv2.boundingRect(edge)[3]:
+    edge = longest(outlines_of(solid))
+    strokes = outlines_of(np.where(enclosure.depth > enclosure.least_depth, foreground, np.uint8(0)))
+    if not any(is_high(stroke, cv2.boundingRect(edge)[3], enclosure.component) for stroke in strokes):
         return False
-    writing = np.concatenate(strokes)
+    writing = np.asarray(np.concatenate(strokes), np.int32)
     return is_in_middle(writing, edge) and (is_box(solid) or not is_slash(writing, edge, enclosure))
 
 
-def highest(outlines: list[cv2.typing.MatLike]) -> int:
-    """The height of the highest in pixels; 0 without any."""
-    return max((cv2.boundingRect(outline)[3] for outline in outlines), default=0)
+def is_high(stroke: cv2.typing.MatLike, height: int, component: Mask) -> bool:
+    """Whether a stroke, which may be of the outline's component, is as high as a digit in an enclosure that high."""
+    column, row = stroke[0, 0]
+    return cv2.boundingRect(stroke)[3] >= (TOUCHING_WRITING if component[row, column] else FREE_WRITING) * height
 
 
 def is_in_middle(writing: Points, edge: Points) -> bool:
@@ -257,14 +250,14 @@ def is_in_middle(writing: Points, edge: Points) -> bool:
 
 
 def is_slash(writing: Points, edge: Points, enclosure: Enclosure) -> bool:
-    """Whether it is a straight stroke from edge to edge of an oval. A one in a ring is upright, or ends inside.
+    """Whether it is a leaning stroke from edge to edge of an oval. A one in a ring is upright, or ends inside.
 
     The narrower the oval is, the more surely it is a zero, and the less the stroke must lean.
     """
     thickness, sides = min(cv2.minAreaRect(writing)[1]), cv2.minAreaRect(edge)[1]
     _, top, width, height = cv2.boundingRect(writing)
     least_lean = LEAN_BY_ASPECT * (min(sides) / max(sides) - UPRIGHT_ASPECT)
-    if thickness > SLASH_WIDTH * enclosure.width + SOFT_EDGE_PIXELS or width - thickness <= least_lean * height:
+    if width - thickness <= least_lean * height:
         return False
     columns, rows = writing[:, 0].T
     depths, is_upper = enclosure.depth[rows, columns], rows < top + height / 2

@@ -8,25 +8,23 @@ import {
   CONIC_RIDGE,
   CORNER_KERNEL,
   DEEP_INSIDE,
-  ELLIPSE_MARGIN,
   ELLIPSE_SHARE,
-  ENCLOSED_HEIGHT,
   ENCLOSED_SHARE,
   ENCLOSURE_EDGE,
   ENCLOSURE_GAP,
   ENCLOSURE_SIDE,
   FOREGROUND_LEVEL,
+  FREE_WRITING,
   LEAN_BY_ASPECT,
   OFF_MIDDLE,
   OUTLINE_BOW,
   OUTLINE_SHARE,
   RECTANGULARITY,
-  SLASH_WIDTH,
   SOFT_EDGE_KERNEL,
   SOFT_EDGE_PIXELS,
   SOLID_CONVEXITY,
-  STROKE_BEYOND,
   THINNEST_OUTLINE,
+  TOUCHING_WRITING,
   UPRIGHT_ASPECT,
 } from "./constants.js";
 import * as mats from "./mats.js";
@@ -87,7 +85,7 @@ function largestComponent(foreground) {
 
 /** Of a closed outline, of one with a gap, and of one with a wide gap that no stroke extends beyond. */
 function* possibleSolids(component) {
-  const radius = round(STROKE_BEYOND * strokeWidth(component)) + 1;
+  const radius = round(strokeWidth(component) / 2) + 1; // of a disc that no stroke beyond the outline holds
   const { width, height } = cv.boundingRect(component);
   const gap = round(ENCLOSURE_GAP * Math.min(width, height));
   for (const isClosed of [false, true]) {
@@ -123,8 +121,7 @@ function withoutBumps(mask) {
   const outlines = outlinesOf(mask);
   if (outlines.length === 0) return null;
   const outline = longest(outlines);
-  const { width, height } = cv.minAreaRect(outline).size;
-  const shorter = Math.min(width, height);
+  const [shorter] = sidesOf(outline);
   const hull = cv.contourArea(convexHull(outline));
   if (cv.contourArea(outline) < SOLID_CONVEXITY * hull || shorter < ENCLOSURE_SIDE) return null;
   const solid = mats.fillOutlines(mask, [outline]);
@@ -144,7 +141,7 @@ function isBox(solid) {
   return cv.countNonZero(solid) > RECTANGULARITY * width * height;
 }
 
-/** An ellipse a little larger than the one along most of the outline's points, whatever is beyond it. */
+/** The ellipse along most of the outline's points, whatever is beyond it. */
 function ellipseAlong(outline, { rows, cols }) {
   const { x: left, y: top, width, height } = cv.boundingRect(outline);
   const points = pointsOf(outline);
@@ -156,14 +153,11 @@ function ellipseAlong(outline, { rows, cols }) {
     coefficients = solveLeastSquares(terms.filter((_, i) => values[i] <= limit));
   }
   const [a, b, c, d, e] = coefficients;
-  const determinant = 4 * a * c - b * b;
-  if (determinant <= 0) return mats.zeros(rows, cols); // no ellipse
-  const lowest = (d * ((b * e - 2 * c * d) / determinant) + e * ((b * d - 2 * a * e) / determinant)) / 2;
-  const limit = (1 - lowest) * ELLIPSE_MARGIN ** 2;
+  if (4 * a * c <= b * b) return mats.zeros(rows, cols); // no ellipse
   return maskWhere({ rows, cols }, (i) => {
     const x = ((i % cols) - left) / width - 0.5;
     const y = (Math.floor(i / cols) - top) / height - 0.5;
-    return a * x ** 2 + d * x + (b * x + e + c * y) * y - lowest <= limit;
+    return a * x ** 2 + d * x + (b * x + e + c * y) * y <= 1;
   });
 }
 
@@ -227,15 +221,22 @@ function distancesWithin(mask) {
 
 /** Whether ink well inside is as high as a digit and in the middle, and is no slash of a zero. */
 function hasDigit(enclosure, foreground) {
-  const { depth, width } = enclosure;
+  const { component, depth, width } = enclosure;
   const solid = maskWhere(foreground, (i) => depth[i] > 0);
   const edge = longest(outlinesOf(solid));
   const wellInside = fround(leastDepth(width));
   const strokes = outlinesOf(maskWhere(foreground, (i) => depth[i] > wellInside && foreground.data[i] > 0));
-  const height = Math.max(0, ...strokes.map((stroke) => cv.boundingRect(stroke).height));
-  if (height < ENCLOSED_HEIGHT * cv.boundingRect(edge).height) return false;
+  const { height } = cv.boundingRect(edge);
+  if (!strokes.some((stroke) => isHigh(stroke, height, component))) return false;
   const writing = mats.fromPoints(strokes.flatMap(pointsOf));
   return isInMiddle(writing, edge) && (isBox(solid) || !isSlash(writing, edge, enclosure, solid.cols));
+}
+
+/** Whether a stroke, which may be of the outline's component, is as high as a digit in an enclosure that high. */
+function isHigh(stroke, height, component) {
+  const [column, row] = stroke.data32S;
+  const isTouching = component.data[row * component.cols + column] > 0;
+  return cv.boundingRect(stroke).height >= (isTouching ? TOUCHING_WRITING : FREE_WRITING) * height;
 }
 
 /** Of ink that is well inside of an outline of a width. */
@@ -256,13 +257,13 @@ function isInMiddle(writing, edge) {
   return Math.max(across, down) <= OFF_MIDDLE;
 }
 
-/** Whether it is a straight stroke from edge to edge of an oval. A one in a ring is upright, or ends inside. */
+/** Whether it is a leaning stroke from edge to edge of an oval. A one in a ring is upright, or ends inside. */
 function isSlash(writing, edge, { depth, width }, cols) {
   const box = cv.boundingRect(writing);
   const [thickness] = sidesOf(writing);
   const [shorter, longer] = sidesOf(edge);
   const leastLean = LEAN_BY_ASPECT * (shorter / longer - UPRIGHT_ASPECT);
-  if (thickness > SLASH_WIDTH * width + SOFT_EDGE_PIXELS || box.width - thickness <= leastLean * box.height) return false;
+  if (box.width - thickness <= leastLean * box.height) return false;
   const ends = [Infinity, Infinity];
   for (const [x, y] of pointsOf(writing)) {
     const end = y < box.y + box.height / 2 ? 0 : 1;
