@@ -41,6 +41,7 @@ BOX_BEYOND_SHARE = number("BOX_BEYOND_SHARE")
 TOUCHING_WRITING = number("TOUCHING_WRITING")
 FREE_WRITING = number("FREE_WRITING")
 OFF_MIDDLE = number("OFF_MIDDLE")
+SLASH_WIDTH = number("SLASH_WIDTH")
 UPRIGHT_ASPECT = number("UPRIGHT_ASPECT")
 LEAN_BY_ASPECT = number("LEAN_BY_ASPECT")
 SOFT_EDGE_PIXELS = number("SOFT_EDGE_PIXELS")
@@ -250,14 +251,14 @@ def is_in_middle(writing: Points, edge: Points) -> bool:
 
 
 def is_slash(writing: Points, edge: Points, enclosure: Enclosure) -> bool:
-    """Whether it is a leaning stroke from edge to edge of an oval. A one in a ring is upright, or ends inside.
+    """Whether it is a straight stroke from edge to edge of an oval. A one in a ring is upright, or ends inside.
 
     The narrower the oval is, the more surely it is a zero, and the less the stroke must lean.
     """
     thickness, sides = min(cv2.minAreaRect(writing)[1]), cv2.minAreaRect(edge)[1]
     _, top, width, height = cv2.boundingRect(writing)
     least_lean = LEAN_BY_ASPECT * (min(sides) / max(sides) - UPRIGHT_ASPECT)
-    if width - thickness <= least_lean * height:
+    if thickness > SLASH_WIDTH * enclosure.width + SOFT_EDGE_PIXELS or width - thickness <= least_lean * height:
         return False
     columns, rows = writing[:, 0].T
     depths, is_upper = enclosure.depth[rows, columns], rows < top + height / 2

@@ -87,6 +87,11 @@ def test_a_one_in_a_ring_is_what_is_left(lean: float, reach: float) -> None:
     assert cv2.boundingRect(rest)[3] > 90
 
 
+def test_a_digit_of_several_strokes_in_an_oval_ring_is_what_is_left() -> None:
+    rest = remove_enclosure(with_stroke(oval(96), (-24, -66), (20, -62), (-20, 62), (24, 66)))
+    assert cv2.boundingRect(rest)[2] < 70
+
+
 @pytest.mark.parametrize("width", [100, 140])
 def test_a_zero_whose_stroke_ends_inside_keeps_its_oval(width: int) -> None:
     ink = with_stroke(oval(width), (-0.15 * width, -75), (-0.05 * width, 5))

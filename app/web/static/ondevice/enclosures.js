@@ -20,6 +20,7 @@ import {
   OUTLINE_BOW,
   OUTLINE_SHARE,
   RECTANGULARITY,
+  SLASH_WIDTH,
   SOFT_EDGE_KERNEL,
   SOFT_EDGE_PIXELS,
   SOLID_CONVEXITY,
@@ -257,13 +258,14 @@ function isInMiddle(writing, edge) {
   return Math.max(across, down) <= OFF_MIDDLE;
 }
 
-/** Whether it is a leaning stroke from edge to edge of an oval. A one in a ring is upright, or ends inside. */
+/** Whether it is a straight stroke from edge to edge of an oval. A one in a ring is upright, or ends inside. */
 function isSlash(writing, edge, { depth, width }, cols) {
   const box = cv.boundingRect(writing);
   const [thickness] = sidesOf(writing);
   const [shorter, longer] = sidesOf(edge);
   const leastLean = LEAN_BY_ASPECT * (shorter / longer - UPRIGHT_ASPECT);
-  if (box.width - thickness <= leastLean * box.height) return false;
+  if (thickness > SLASH_WIDTH * width + SOFT_EDGE_PIXELS || box.width - thickness <= leastLean * box.height)
+    return false;
   const ends = [Infinity, Infinity];
   for (const [x, y] of pointsOf(writing)) {
     const end = y < box.y + box.height / 2 ? 0 : 1;
