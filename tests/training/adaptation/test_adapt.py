@@ -18,6 +18,9 @@ from training.commands import making
 from training.datasets.mnist import Split
 from training.evaluation import testsets
 
+pytestmark = pytest.mark.slow  # an adaptation takes six trainings
+
+
 FEW_STEPS = ["--epochs", "1", "--epoch-size", "512", "--batch-size", "64", "--ema-momentum", "0.5"]
 FEW_STEPS += ["--bank-parts", "own:40", "near:20", "plain:10", "pictures:30"]
 
