@@ -242,7 +242,19 @@ def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
         (app.build_parser(), ("serve", "predict", "read")),
         (
             training.build_parser(),
-            ("train", "pictures", "average", "evaluate", "survey", "pages", "sheets", "publish", "sign"),
+            (
+                "train",
+                "pictures",
+                "average",
+                "make",
+                "evaluate",
+                "compress",
+                "survey",
+                "pages",
+                "sheets",
+                "publish",
+                "sign",
+            ),
         ),
     ):
         for verb in verbs:

@@ -38,6 +38,7 @@ def test_operations_have_names_that_stay(client: TestClient) -> None:
         ("post", "/predict"): "predict",
         ("post", "/read"): "read",
         ("post", "/explain"): "explain",
+        ("post", "/corrections"): "correct",
         ("get", "/models"): "list_models",
         ("get", "/models/{name}"): "get_model",
         ("get", "/models/{name}/{version}/model.onnx"): "get_graph",

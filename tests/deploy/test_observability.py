@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -44,10 +45,15 @@ PROMTOOL = shutil.which("promtool") or ROOT / ".cache/promtool/promtool"
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, set[str]]:
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """The names of all samples of a scrape, with the names of their labels."""
-    with serving("--device", "cpu") as service:
-        urllib.request.urlopen(service.address + "/predict", (ROOT / "app/web/static/seven.png").read_bytes()).close()
+    seven = (ROOT / "app/web/static/seven.png").read_bytes()
+    corrected = json.dumps({"image": base64.b64encode(seven).decode(), "digits": "7", "read": "1"}).encode()
+    folder = str(tmp_path_factory.mktemp("corrections"))
+    with serving("--device", "cpu", "--corrections", folder, "--corrections-open") as service:
+        urllib.request.urlopen(service.address + "/predict", seven).close()
+        headers = {"Content-Type": "application/json"}
+        urllib.request.urlopen(urllib.request.Request(service.address + "/corrections", corrected, headers)).close()
         assert service.get("/nothing")[0] == 404
         with urllib.request.urlopen(service.address + "/metrics", timeout=TIMEOUT_S) as response:
             families = list(text_string_to_metric_families(response.read().decode()))

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from training import __main__
+from training.commands import evaluating, making
 from training.config import PRESETS, Options, TrainConfig
 from training.datasets.mnist import Split, load_mnist
 from training.distillation.soft_targets import smooth_labels
@@ -241,7 +242,7 @@ WAYS = (
     # recipes and preferences
     Way("an unknown recipe", "make digit", "there is no recipe"),
     Way("a recipe of something else", "make --recipe {run}/config.json", "the recipe: there is no setting"),
-    Way("an unknown step", "make digits --until end --runs {new}", "--until end: the steps are teacher-1"),
+    Way("an unknown step", "make digits --until end --runs {new}", "--until end: the steps are labelled"),
     Way("preferred of nothing", "prefer {run} {new}", "holds no trained model"),
     # several workers
     Way("workers without a cluster", T + "--distribute multiworker", "needs the environment variable TF_CONFIG"),
@@ -262,7 +263,8 @@ def snapshot(folder: Path) -> dict[Path, bytes]:
 @pytest.fixture(autouse=True)
 def small_mnist(data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     """The small split for MNIST, unless a folder is given."""
-    monkeypatch.setattr(__main__, "load_mnist", lambda folder: load_mnist(folder) if folder else data)
+    for room in (making, evaluating):
+        monkeypatch.setattr(room, "load_mnist", lambda folder: load_mnist(folder) if folder else data)
     monkeypatch.delenv("TF_CONFIG", raising=False)
 
 
@@ -319,7 +321,7 @@ def test_an_interrupted_command_says_so_in_one_line(
     def interrupt(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(__main__, "load_mnist", interrupt)
+    monkeypatch.setattr(making, "load_mnist", interrupt)
     assert run_command(folders.format(T)) == 130
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("interrupted")

@@ -15,6 +15,7 @@ import pytest
 from app.inference.session import Model
 from tests.support.pictures import encode
 from training import __main__, command_line
+from training.commands import evaluating, making
 from training.config import PRESETS
 from training.datasets.mnist import Digits, Split
 from training.evaluation import testsets
@@ -26,7 +27,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def on_small_data(data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     """The small split for MNIST, whose training digits are not in the repository, and few test sets."""
-    monkeypatch.setattr(__main__, "load_mnist", lambda _folder: data)
+    for room in (making, evaluating):
+        monkeypatch.setattr(room, "load_mnist", lambda _folder: data)
     monkeypatch.setattr(testsets, "all_test_sets", few_test_sets)
 
 

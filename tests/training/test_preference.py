@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from training import __main__
+from training.commands import making
 from training.config import TrainConfig
 from training.datasets.mnist import Digits, Split
 from training.errors import ConfigError
@@ -86,7 +87,7 @@ def test_runs_of_different_datasets_need_to_be_told_whose_pictures_decide(
 def test_the_command_prints_a_table_and_what_is_preferred(
     run: Path, data: Split, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(__main__, "load_mnist", lambda _: data)
+    monkeypatch.setattr(making, "load_mnist", lambda _: data)
     assert __main__.main(["prefer", str(run), str(run)]) == 0
     header, first, second, last = capsys.readouterr().out.splitlines()
     assert header.split()[:2] == ["run", "digits"]

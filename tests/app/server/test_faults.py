@@ -98,9 +98,10 @@ def names_used(file: Path) -> set[str]:
 
 
 def test_wall_clock_decides_nothing_and_so_may_jump() -> None:
-    """Only log lines and traces have the time: each record brings it with it, and a span needs it."""
+    """Only log lines, traces and kept corrections have the time: of these the day, and how old what a crash left is."""
     used = {name: file for file in (ROOT / "app").rglob("*.py") for name in names_used(file)}
     assert "time.perf_counter" in used
-    assert used.keys().isdisjoint({"time.time", "datetime.now", "datetime.utcnow", "date.today"})
+    assert used.keys().isdisjoint({"datetime.utcnow", "date.today"})
+    assert used["time.time"] == used["datetime.now"] == ROOT / "app/corrections/folder.py"
     assert used["time.gmtime"] == ROOT / "app/observability/logs.py"
     assert used["time.time_ns"] == ROOT / "app/observability/tracing.py"

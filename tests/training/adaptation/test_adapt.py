@@ -14,8 +14,12 @@ import pytest
 from app.repository.manifest import read_version
 from training import __main__
 from training.adaptation.outcome import Outcome
+from training.commands import making
 from training.datasets.mnist import Split
 from training.evaluation import testsets
+
+pytestmark = pytest.mark.slow  # an adaptation takes six trainings
+
 
 FEW_STEPS = ["--epochs", "1", "--epoch-size", "512", "--batch-size", "64", "--ema-momentum", "0.5"]
 FEW_STEPS += ["--bank-parts", "own:40", "near:20", "plain:10", "pictures:30"]
@@ -28,7 +32,7 @@ def small_data(data: Split) -> Split:
 
 @pytest.fixture
 def on_small_data(small_data: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(__main__, "load_mnist", lambda _folder: small_data)
+    monkeypatch.setattr(making, "load_mnist", lambda _folder: small_data)
     monkeypatch.setattr(testsets, "all_test_sets", lambda _digits: [])
 
 
@@ -37,7 +41,7 @@ def adapted(start: Path, own: Path, bank: Path, small_data: Split, tmp_path_fact
     """The run of one adaptation. Tests must not write to it."""
     run = tmp_path_factory.mktemp("adapted") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(__main__, "load_mnist", lambda _folder: small_data)
+        patch.setattr(making, "load_mnist", lambda _folder: small_data)
         options = ["--start-from", str(start), "--with", str(own), "--bank", str(bank), "--out", str(run)]
         assert __main__.main(["train", *options, *FEW_STEPS]) == 0
     return run

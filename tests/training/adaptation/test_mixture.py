@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from training.adaptation.mixture import folds_of, kinds_of_own, make_mixture, plan_of
 from training.datasets.own_pictures import OwnPictures, load_own_pictures, read_contents
 from training.distillation.synthetic_dataset import describe, load_examples
+
+pytestmark = pytest.mark.slow  # the mixture is made anew
 
 
 def own_pictures(labels: list[int], pictures: list[int]) -> OwnPictures:

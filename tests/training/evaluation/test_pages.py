@@ -12,6 +12,7 @@ from app.repository.manifest import read_version
 from app.repository.version_folders import newest_version
 from tests.conftest import ROOT
 from training import __main__
+from training.commands import evaluating
 from training.datasets.mnist import Digits, Split
 from training.evaluation.pages import (
     LAYOUTS,
@@ -124,7 +125,7 @@ def test_a_few_pages_are_read_by_the_default_model(test_digits: Digits) -> None:
 def test_the_command_prints_a_line_for_each_layout(
     data: Split, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(__main__, "load_mnist", lambda _folder: data)
+    monkeypatch.setattr(evaluating, "load_mnist", lambda _folder: data)
     assert __main__.main(["pages", str(ROOT / "models/digits-mlp/1"), "--pages", "2", "--test"]) == 0
     first, *others = capsys.readouterr().out.splitlines()
     assert first.endswith("MNIST test digits")

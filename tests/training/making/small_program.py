@@ -39,13 +39,14 @@ def few_test_sets(digits: mnist.Digits) -> list[TestSet]:
     return [dataclasses.replace(testsets.files.file_formats(digits), pictures_per_variant=1)]
 
 
-for module, name, replacement in (
-    (mnist, "load_mnist", small_mnist),
-    (fonts, "load_fonts", pillows_font),
-    (photos, "load_photos", lambda _: (texture(300, np.random.default_rng(0)),)),
-    (testsets, "all_test_sets", few_test_sets),
-):
-    mock.patch.object(module, name, replacement).start()
+if __name__ in ("__main__", "__mp_main__"):  # the program and its processes, but not the tests that import this
+    for module, name, replacement in (
+        (mnist, "load_mnist", small_mnist),
+        (fonts, "load_fonts", pillows_font),
+        (photos, "load_photos", lambda _: (texture(300, np.random.default_rng(0)),)),
+        (testsets, "all_test_sets", few_test_sets),
+    ):
+        mock.patch.object(module, name, replacement).start()
 
 if __name__ == "__main__":
     from training.__main__ import main  # after the patches: it imports these functions by name

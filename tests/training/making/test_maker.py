@@ -22,6 +22,9 @@ from training.making.maker import Maker
 from training.making.recipe import parse_recipe
 from training.making.steps import Places
 
+pytestmark = pytest.mark.slow  # each making trains networks
+
+
 ROOT = Path(__file__).parents[3]
 TEACHER_ALONE = """
 name: small
