@@ -76,6 +76,14 @@ def test_pictures_of_digits_that_are_misread_make_the_network_less_sure(digits: 
     assert calibrate(digits, misread, 10).temperature > 1.5 * calibrate(digits, None, 10).temperature
 
 
+def test_clean_digits_and_pictures_have_the_same_say_in_the_temperature(digits: Predictions) -> None:
+    """However many pictures there are: a hundred times as many of the same change nothing."""
+    labels = np.arange(1000) % 10
+    misread = predictions(labels, np.where(np.arange(1000) % 5, labels, (labels + 1) % 10), np.full(1000, 6.0))
+    many = Predictions(np.tile(misread.logits, (100, 1)), np.tile(misread.labels, 100))
+    assert calibrate(digits, many, 10).temperature == calibrate(digits, misread, 10).temperature
+
+
 def test_non_digits_have_no_say_in_the_temperature(digits: Predictions) -> None:
     of_digits = pictures(0).of_digits(10)
     assert calibrate(digits, pictures(9), 10).temperature == calibrate(digits, of_digits, 10).temperature
