@@ -275,10 +275,10 @@ def describe_robustness(results: Sequence[RobustnessResult]) -> str:
     return f"""## Robustness: what it reads, and where it fails
 
 Each picture is a file as clients send it, read by the code that serves. Training used none of these pictures, and none
-of the fonts and photos in them; of the writers of pen trajectories it used other digits. In the first table a picture is
-read correctly if the digit is right, whatever its confidence. The second table is of out-of-distribution pictures, which
-show no digit: a picture is refused if the service accepts no digit in it. AUROC is that of the confidence, MNIST's test
-digits against these pictures.
+of the fonts and photos in them; of the writers of pen trajectories it used other digits. In the first table a picture
+is read correctly if the digit is right, whatever its confidence. The second table is of out-of-distribution pictures,
+which show no digit: a picture is refused if the service accepts no digit in it. AUROC is that of the confidence,
+MNIST's test digits against these pictures.
 
 {robustness_table("digits", "read correctly", "calibration error", digits)}
 
