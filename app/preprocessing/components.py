@@ -39,10 +39,10 @@ def binarize(ink: Ink) -> Mask:
 
 
 def stroke_width(ink: Ink) -> float:
-    """The mean width in pixels: twice the foreground for each pixel of its edge; the shorter side if it has no edge."""
+    """The mean width in pixels: twice the foreground for each pixel of its edge."""
     foreground = cv2.morphologyEx(binarize(ink), cv2.MORPH_CLOSE, CROSS)  # a dithered stroke is one stroke
     edge = cv2.subtract(foreground, cv2.erode(foreground, CROSS))
-    return min(2 * cv2.countNonZero(foreground) / max(1, cv2.countNonZero(edge)), float(min(ink.shape)))
+    return 2 * cv2.countNonZero(foreground) / max(1, cv2.countNonZero(edge))
 
 
 def foreground_box(ink: Ink) -> tuple[int, int, int, int]:

@@ -73,7 +73,10 @@ def remove_enclosure(ink: Ink) -> Ink:
     if cv2.countNonZero(edge) < ENCLOSURE_EDGE * sum(ink.shape):  # as of most digits: nothing else is looked at
         return ink
     enclosure = find_enclosure(foreground)
-    return ink if enclosure is None else erase_enclosure(ink, foreground, enclosure)
+    if enclosure is None:
+        return ink
+    inside = erase_enclosure(ink, foreground, enclosure)
+    return inside if cv2.countNonZero(binarize(inside)) else ink  # what was all enclosure is writing
 
 
 def find_enclosure(foreground: Mask) -> Enclosure | None:
@@ -106,7 +109,9 @@ def largest_component(foreground: Mask) -> Mask | None:
 
 def possible_solids(component: Mask) -> Iterator[Mask]:
     """Of a closed outline, of one with a gap, and of one with a wide gap that no stroke extends beyond."""
-    radius = round(stroke_width(component) / 2) + 1  # of a disc that no stroke beyond the outline holds
+    # No stroke is wider than the picture; one that fills it has no edge to be measured by.
+    width = min(stroke_width(component), *component.shape)
+    radius = round(width / 2) + 1  # of a disc that no stroke beyond the outline holds
     gap = round(ENCLOSURE_GAP * min(cv2.boundingRect(component)[2:]))
     for closed in (component, morphology(component, cv2.MORPH_CLOSE, gap)):
         filled = fill(outlines_of(closed), component)

@@ -122,8 +122,10 @@ def blank_picture() -> BlankPicture:
 
 
 def stretch_contrast(ink: Ink) -> Ink:
-    """The darkest ink becomes full ink, unless it nearly is."""
+    """The darkest ink becomes full ink, unless it nearly is. Raises `BlankPicture` if there is none."""
     _, peak, _, _ = cv2.minMaxLoc(ink)
+    if not peak:
+        raise blank_picture()
     return ink if peak >= FULL_INK else np.asarray(cv2.convertScaleAbs(ink, alpha=255 / peak), np.uint8)
 
 

@@ -214,7 +214,8 @@ def test_size_position_and_polarity_cost_little_accuracy(
     untouched = accuracy(client, [encode(image) for image in digits.images], digits, model)
     moved = accuracy(client, sheets, digits, model)
     print(f"{model}: untouched {untouched:.2%}, on sheets {moved:.2%}")
-    assert moved >= untouched - points / 100
+    # Of 500 digits one more may be misread: that is 0.2 points.
+    assert moved >= untouched - max(points / 100, 1.5 / count)
 
 
 def on_sheet(digit: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

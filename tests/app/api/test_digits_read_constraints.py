@@ -39,8 +39,8 @@ def test_lines_that_satisfy_are_accepted(client: TestClient, page: NDArray[np.ui
 def other_texts(client: TestClient, page: NDArray[np.uint8]) -> list[list[str]]:
     """Of each line, what the ink may also say: the likeliest first, without the reading itself."""
     return [
-        [alternative["text"] for alternative in reading["alternatives"][1:]]
-        for reading in readings(client, page, length=4, alternatives=5)
+        [alternative["text"] for alternative in reading["alternatives"][1:] if alternative["text"].isdigit()]
+        for reading in readings(client, page, length=4, alternatives=20)
     ]
 
 

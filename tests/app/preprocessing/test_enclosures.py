@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.arrays import Image, Ink
-from app.preprocessing.enclosures import remove_enclosure
+from app.preprocessing.enclosures import possible_solids, remove_enclosure
 from app.preprocessing.ink import crop
 from tests.support.pictures import assert_alike, image_of, sheet
 from training.datasets.mnist import Digits
@@ -103,3 +103,10 @@ def test_digits_alone_are_left_as_they_are(test_digits: Digits) -> None:
     for digit in test_digits.images[:300]:
         ink = crop(255 - sheet(digit))
         assert remove_enclosure(ink) is ink
+
+
+def test_noise_that_fills_a_small_picture_costs_no_more_than_its_size() -> None:
+    """It has no edge to measure a stroke by: a kernel of 1,500 pixels took minutes and gigabytes."""
+    full = np.full((28, 28), 255, np.uint8)
+    radii = [len(solid) for solid in possible_solids(full)]
+    assert radii == [28] * len(radii)

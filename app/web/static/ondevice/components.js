@@ -23,13 +23,12 @@ export function binarize(ink) {
   return mats.threshold(ink, FOREGROUND_LEVEL);
 }
 
-/** The mean width in pixels: twice the foreground for each pixel of its edge; the shorter side if it has no edge. */
+/** The mean width in pixels: twice the foreground for each pixel of its edge */
 export function strokeWidth(ink) {
   const cross = mats.structuringElement(cv.MORPH_CROSS, 3);
   const foreground = mats.morphology(binarize(ink), cv.MORPH_CLOSE, cross); // a dithered stroke is one stroke
   const edge = mats.subtract(foreground, mats.erode(foreground, cross));
-  const width = (2 * cv.countNonZero(foreground)) / Math.max(1, cv.countNonZero(edge));
-  return Math.min(width, ink.rows, ink.cols);
+  return (2 * cv.countNonZero(foreground)) / Math.max(1, cv.countNonZero(edge));
 }
 
 /** The mask of all components that are not part of the digit; null if there are none. */

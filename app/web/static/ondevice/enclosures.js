@@ -40,7 +40,9 @@ export function removeEnclosure(ink) {
   const edge = cv.countNonZero(mats.subtract(foreground, mats.erode(foreground, cross)));
   if (edge < ENCLOSURE_EDGE * (ink.rows + ink.cols)) return ink;
   const enclosure = findEnclosure(foreground);
-  return enclosure ? eraseEnclosure(ink, foreground, enclosure) : ink;
+  if (!enclosure) return ink;
+  const inside = eraseEnclosure(ink, foreground, enclosure);
+  return cv.countNonZero(binarize(inside)) ? inside : ink; // what was all enclosure is writing
 }
 
 function findEnclosure(foreground) {
@@ -86,7 +88,9 @@ function largestComponent(foreground) {
 
 /** Of a closed outline, of one with a gap, and of one with a wide gap that no stroke extends beyond. */
 function* possibleSolids(component) {
-  const radius = round(strokeWidth(component) / 2) + 1; // of a disc that no stroke beyond the outline holds
+  // No stroke is wider than the picture; one that fills it has no edge to be measured by.
+  const width = Math.min(strokeWidth(component), component.rows, component.cols);
+  const radius = round(width / 2) + 1; // of a disc that no stroke beyond the outline holds
   const { width, height } = cv.boundingRect(component);
   const gap = round(ENCLOSURE_GAP * Math.min(width, height));
   for (const isClosed of [false, true]) {
