@@ -1,19 +1,14 @@
-"""The options of each command, and the configuration that the options of `train` make."""
+"""The options of each command."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import Any
 
-from training.config import ADAPTATION, PRESETS, TEACHERS, Distortion, Options, TrainConfig
+from training.config_options import add_config
 from training.distillation.synthetic_dataset import Plan
-from training.errors import ConfigError
-from training.networks.architectures import ARCHITECTURES
-from training.networks.sources import source_config
-
-NO_OPTIONS = ("mean_of", "own_pictures")  # a fact that the command average records; the option --with
+from training.presets import PRESETS, TEACHERS
 
 # --- the options of each command ---
 
@@ -248,73 +243,3 @@ def add_test(parser: argparse.ArgumentParser) -> None:
 
 
 # --- the configuration ---
-
-
-def add_config(group: Any) -> None:
-    """One option for each setting of `TrainConfig`, of its `Options` and of its `Distortion`."""
-    for field in (*dataclasses.fields(TrainConfig), *dataclasses.fields(Options), *dataclasses.fields(Distortion)):
-        if field.metadata and field.name not in NO_OPTIONS:
-            add_setting(group, field)
-
-
-def add_setting(group: Any, field: dataclasses.Field[Any]) -> None:
-    flag, text = "--" + field.name.replace("_", "-"), f"{field.metadata['help']} ({describe_default(field.name)})"
-    choices = sorted(ARCHITECTURES) if field.name == "arch" else field.metadata["choices"]
-    if field.type == "bool":
-        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
-    elif field.type == "tuple[float, float]":
-        group.add_argument(flag, type=float, nargs=2, metavar=("LOW", "HIGH"), help=text)
-    elif field.type == "tuple[str, ...]":
-        group.add_argument(flag, nargs="*", metavar="NAME", help=text)
-    else:
-        parse = {"int": int, "float": float, "str": str}[str(field.type)]
-        group.add_argument(flag, type=parse, choices=choices, help=text)
-
-
-def describe_default(name: str) -> str:
-    """What the setting is if it is not given: in every preset, or in each of them."""
-    values = {
-        preset: describe_value(config.flat()[name]) for preset, config in PRESETS.items() if name in config.flat()
-    }
-    if len(set(values.values())) == 1:
-        return f"default: {next(iter(values.values()))}"
-    return "; ".join(f"{preset}: {value}" for preset, value in values.items())
-
-
-def describe_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return " ".join(map(describe_value, value)) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value) or "none"
-
-
-def config_from(arguments: argparse.Namespace, resumed: TrainConfig | None = None) -> TrainConfig:
-    """The preset, or the config of the run that is resumed, with the settings that are given on the command line.
-
-    Raises `ConfigError` if a setting is out of its range, or has no effect.
-    """
-    base = base_config(arguments, resumed)
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(arguments).items()}
-    given = {name: value for name, value in values.items() if value is not None}
-
-    def override(part: Any) -> Any:
-        names = {field.name for field in dataclasses.fields(part)}
-        return dataclasses.replace(part, **{name: value for name, value in given.items() if name in names})
-
-    config: TrainConfig = dataclasses.replace(override(base), options=override(base.options))
-    distorts = [field.name for field in dataclasses.fields(Distortion) if field.name in given]
-    if distorts and (config.bank or config.own_pictures or arguments.no_distortion):
-        flag = "--" + distorts[0].replace("_", "-")
-        raise ConfigError(f"{flag}: it has no effect with --bank, --with or --no-distortion")
-    distortion = override(base.distortion or Distortion()) if base.distortion or distorts else None
-    return dataclasses.replace(config, distortion=None if arguments.no_distortion else distortion)
-
-
-def base_config(arguments: argparse.Namespace, resumed: TrainConfig | None) -> TrainConfig:
-    """What the options override. Raises `ConfigError`, or `DataError` if there is no version to adapt."""
-    if arguments.own_pictures is not None and not resumed:
-        if arguments.preset or not arguments.start_from:
-            raise ConfigError("--with: name the version to adapt with --start-from, and no --preset")
-        return dataclasses.replace(source_config(Path(arguments.start_from)), **ADAPTATION)
-    return resumed if resumed and not arguments.preset else PRESETS[arguments.preset or "digits"]

@@ -18,7 +18,7 @@ from training.datasets.mnist import Digits, Split
 from training.errors import CompressionError
 from training.evaluation.metrics import mcnemar
 from training.evaluation.predictions import run_in_batches
-from training.evaluation.robustness import evaluate_robustness
+from training.evaluation.robustness import evaluate_side_by_side
 from training.evaluation.testsets.base import TestSet
 from training.export import Export, export
 from training.files import write_atomically
@@ -52,10 +52,10 @@ def publish(
     try:
         version = next_version(family)
         title = f"{family.name}, version {version}"
-        results = evaluate(title, run, exported, data, test_sets)
+        results, *of_int8 = evaluate(title, run, [exported, *([int8] if int8 else [])], data, test_sets)
+        quantized = of_int8[0] if of_int8 else None
         if replaced:
             results = results._replace(on_test=compare(replaced, results.on_test, data.test))
-        quantized = evaluate(title, run, int8, data, test_sets) if int8 else None
         manifest = build_manifest(results, quantized, described, version, origin)
         write_version(scratch, results, quantized, manifest)
         scratch.chmod(0o755)  # mkdtemp gives access to the owner only
@@ -76,12 +76,19 @@ def next_version(family: Path) -> int:
     return 1 + max((int(folder.name) for folder in family.glob("*") if folder.name.isdecimal()), default=0)
 
 
-def evaluate(title: str, run: Path, exported: Export, data: Split, test_sets: Sequence[TestSet]) -> Results:
-    on_validation = evaluate_export(title, run, exported, "MNIST validation", data.validation)
-    on_test = evaluate_export(title, run, exported, "MNIST test", data.test)
-    model = Model(exported.graph, device="cpu")
-    robustness = evaluate_robustness(model, exported.calibration.threshold, data.test, test_sets)
-    return Results(on_validation, replace(on_test, robustness=robustness))
+def evaluate(
+    title: str, run: Path, exports: Sequence[Export], data: Split, test_sets: Sequence[TestSet]
+) -> list[Results]:
+    """Of each of the exports, which have the same calibration."""
+    models = [Model(exported.graph, device="cpu") for exported in exports]
+    surveyed = evaluate_side_by_side(models, exports[0].calibration.threshold, data.test, test_sets)
+    return [
+        Results(
+            evaluate_export(title, run, exported, "MNIST validation", data.validation),
+            replace(evaluate_export(title, run, exported, "MNIST test", data.test), robustness=robustness),
+        )
+        for exported, robustness in zip(exports, surveyed, strict=True)
+    ]
 
 
 def read_int8(run: Path, exported: Export) -> Export | None:

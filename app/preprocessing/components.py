@@ -39,10 +39,14 @@ def binarize(ink: Ink) -> Mask:
 
 
 def stroke_width(ink: Ink) -> float:
-    """The mean width in pixels: twice the foreground for each pixel of its edge."""
+    """The mean width in pixels: twice the foreground for each pixel of its edge.
+
+    At most the shorter side: ink that fills the picture has no edge, and kernels are as large as strokes are wide.
+    """
     foreground = cv2.morphologyEx(binarize(ink), cv2.MORPH_CLOSE, CROSS)  # a dithered stroke is one stroke
     edge = cv2.subtract(foreground, cv2.erode(foreground, CROSS))
-    return 2 * cv2.countNonZero(foreground) / max(1, cv2.countNonZero(edge))
+    width = 2 * cv2.countNonZero(foreground) / max(1, cv2.countNonZero(edge))
+    return min(width, *map(float, ink.shape))
 
 
 def foreground_box(ink: Ink) -> tuple[int, int, int, int]:

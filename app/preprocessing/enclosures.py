@@ -109,9 +109,7 @@ def largest_component(foreground: Mask) -> Mask | None:
 
 def possible_solids(component: Mask) -> Iterator[Mask]:
     """Of a closed outline, of one with a gap, and of one with a wide gap that no stroke extends beyond."""
-    # No stroke is wider than the picture; one that fills it has no edge to be measured by.
-    width = min(stroke_width(component), *component.shape)
-    radius = round(width / 2) + 1  # of a disc that no stroke beyond the outline holds
+    radius = round(stroke_width(component) / 2) + 1  # of a disc that no stroke beyond the outline holds
     gap = round(ENCLOSURE_GAP * min(cv2.boundingRect(component)[2:]))
     for closed in (component, morphology(component, cv2.MORPH_CLOSE, gap)):
         filled = fill(outlines_of(closed), component)

@@ -16,11 +16,12 @@ import pytest
 
 from training import __main__
 from training.commands import evaluating, making
-from training.config import PRESETS, Options, TrainConfig
+from training.config import Options, TrainConfig
 from training.datasets.mnist import Split, load_mnist
 from training.distillation.soft_targets import smooth_labels
 from training.distillation.synthetic_dataset import Examples, Plan, shard_path
 from training.files import locked
+from training.presets import PRESETS
 from training.runs import write_history, write_json
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from training.config import PRESETS, TEACHERS, Distortion, Options, TrainConfig
+from training.config import Distortion, Options, TrainConfig
+from training.presets import PRESETS, TEACHERS
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,12 +14,12 @@ import pytest
 
 from app.inference.session import Model
 from tests.support.pictures import encode
-from training import __main__, command_line
+from training import __main__, config_options
 from training.commands import evaluating, making
-from training.config import PRESETS
 from training.datasets.mnist import Digits, Split
 from training.evaluation import testsets
 from training.evaluation.testsets.base import TestSet
+from training.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ def few_test_sets(digits: Digits) -> list[TestSet]:
 
 
 def config_of(*options: str) -> object:
-    return command_line.config_from(__main__.build_parser().parse_args(["train", *options]))
+    return config_options.config_from(__main__.build_parser().parse_args(["train", *options]))
 
 
 def test_a_preset_alone_is_that_preset() -> None:

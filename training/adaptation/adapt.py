@@ -18,7 +18,7 @@ from training.adaptation.checks import check_adaptation
 from training.adaptation.mixture import folds_of, make_mixture
 from training.adaptation.outcome import Comparison, Outcome
 from training.adaptation.reader import Reader
-from training.config import FOLDS, TrainConfig
+from training.config import TrainConfig
 from training.datasets.mnist import Digits, Split
 from training.datasets.own_pictures import NO_DIGIT_LABEL, OwnPictures, load_own_pictures, read_contents
 from training.distillation.synthetic_dataset import OWN_FILE, load_validation
@@ -26,6 +26,7 @@ from training.errors import RunError
 from training.evaluation.metrics import Correct
 from training.files import locked
 from training.networks.train import train
+from training.presets import FOLDS
 from training.runs import CONFIG_FILE, check_new, read_json, write_json
 
 MIXTURE_FOLDER = "mixture"

@@ -8,10 +8,11 @@ import numpy as np
 
 from app.repository.manifest import MANIFEST_FILE
 from training.adaptation.outcome import ADAPTATION_FILE, Outcome
-from training.config import FOLDS, TrainConfig
+from training.config import TrainConfig
 from training.datasets.own_pictures import NO_DIGIT_LABEL, load_own_pictures
 from training.errors import ConfigError, DataError, ExportError
 from training.networks.sources import check_source
+from training.presets import FOLDS
 from training.runs import read_config
 
 LEAST_PICTURES = 2 * FOLDS

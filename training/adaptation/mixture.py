@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.repository.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest
-from training.config import FOLDS
 from training.datasets.own_pictures import OwnPictures, load_own_pictures, read_contents
 from training.distillation.shards import SLIGHT
 from training.distillation.soft_targets import smooth_labels
@@ -32,6 +31,7 @@ from training.distillation.synthetic_dataset import (
     shard_paths,
 )
 from training.distillation.workers import make_dataset
+from training.presets import FOLDS
 from training.runs import write_json
 from training.synthesis.augment import distort
 

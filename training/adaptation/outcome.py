@@ -6,18 +6,16 @@ The own pictures are cross-validated: each is read by a network that did not lea
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from training.errors import DataError
-from training.evaluation.metrics import Correct
+from training.evaluation.metrics import Correct, paired_test
 from training.runs import read_json, write_json
 
 ADAPTATION_FILE = "adaptation.json"
-TOLERANCE = 0.001  # what everybody else may lose: 0.1 points,
-SIGNIFICANT = 0.05  # if chance alone would rarely make such a difference
+TOLERANCE = 0.001  # what everybody else may lose: 0.1 points, or what chance may make
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Comparison:
     @property
     def is_worse(self) -> bool:
         """By more than the tolerance, and not by chance."""
-        return self.lost - self.gained > TOLERANCE * self.n and sign_test(self.lost, self.gained) < SIGNIFICANT
+        return self.lost - self.gained > TOLERANCE * self.n and paired_test(self.lost, self.gained).significant
 
     def __str__(self) -> str:
         changed = f"+{self.gained} -{self.lost}"
@@ -79,10 +77,3 @@ class Outcome:
             return cls(Comparison(**values["own"]), tuple(Comparison(**row) for row in values["others"]))
         except (KeyError, TypeError) as error:
             raise DataError(f"{run / ADAPTATION_FILE} is damaged: continue the run with train --resume") from error
-
-
-def sign_test(more: int, fewer: int) -> float:
-    """The probability that chance alone makes at least `more` of all changes go one way (McNemar, exact, one-sided)."""
-    changes = more + fewer
-    ways = sum(math.comb(changes, count) for count in range(more, changes + 1))
-    return ways / float(2**changes)

@@ -20,13 +20,13 @@ from app.preprocessing.normalize import to_image
 from training.adaptation.adapt import adapt
 from training.adaptation.outcome import Comparison, Outcome
 from training.adaptation.reader import Reader
-from training.config import ADAPTATION
 from training.datasets.mnist import Digits, Split
 from training.datasets.own_pictures import MAX_PIXELS, make_own_pictures
 from training.evaluation.testsets.base import Sample
 from training.evaluation.writers import WRITERS, Writer
 from training.networks.sources import source_config
 from training.networks.train import load_saved
+from training.presets import ADAPTATION
 from training.runs import MODEL_FILE, read_config
 
 READ = 200  # pictures of a writer that the user has read,

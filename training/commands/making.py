@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.repository.version_folders import newest_version
-from training import command_line
+from training import config_options
 from training.adaptation.checks import check_adaptation, check_outcome
 from training.commands.evaluating import load_version, print_lines
 from training.config import TrainConfig
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def run_train(arguments: argparse.Namespace) -> None:
     run = arguments.out or Path("runs") / ("adapted" if arguments.own_pictures else arguments.preset or "digits")
     resumed = read_config(run) if arguments.resume else None
-    config = command_line.config_from(arguments, resumed)
+    config = config_options.config_from(arguments, resumed)
     if resumed:
         check_resumable(run, config)
     else:

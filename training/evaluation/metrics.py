@@ -127,9 +127,13 @@ class PairedTest:
 
 def mcnemar(first: Correct, second: Correct) -> PairedTest:
     """Only the pictures count that one model gets right and the other wrong: each is a toss of a fair coin."""
+    return paired_test(int((first & ~second).sum()), int((second & ~first).sum()))
+
+
+def paired_test(only_first: int, only_second: int) -> PairedTest:
+    """Of the numbers of pictures that only one of the two models gets right."""
     from scipy.stats import binomtest  # type: ignore[import-untyped]  # scipy has no types; slow to import
 
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     tosses = only_first + only_second
     return PairedTest(only_first, only_second, float(binomtest(only_first, tosses).pvalue) if tosses else 1.0)
 

@@ -16,7 +16,7 @@ from app.repository.manifest import Agreement, Metric
 from app.repository.precision import MIN_SPEEDUP
 from training.datasets.mnist import Digits, Labels
 from training.evaluation.predictions import run_in_batches
-from training.evaluation.robustness import evaluate_robustness
+from training.evaluation.robustness import evaluate_side_by_side
 from training.evaluation.speed import describe_cpu, run_seconds
 from training.evaluation.testsets.base import TestSet
 
@@ -109,9 +109,8 @@ def survey(
 
     `digits` are MNIST's test digits.
     """
-    models = (Model(graph, "cpu") for graph in (float32, int8))
-    results = [evaluate_robustness(model, threshold, digits, test_sets) for model in models]
-    for pair in zip(*results, strict=True):
+    models = [Model(graph, "cpu") for graph in (float32, int8)]
+    for pair in zip(*evaluate_side_by_side(models, threshold, digits, test_sets), strict=True):
         verb = "read" if pair[0].auroc is None else "refused"
         yield align(f"{verb} of {pair[0].test_set}, {pair[0].n:,}", *(f"{result.correct:.2%}" for result in pair))
 

@@ -11,13 +11,13 @@ import statistics
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from app.arrays import Image
+from app.arrays import Image, Probabilities
 from app.errors import ServiceError
 from app.inference.session import Model
 from app.preprocessing.decode import open_picture
@@ -31,6 +31,8 @@ from training.evaluation.metrics import (
     reliability_diagram,
 )
 from training.evaluation.testsets.base import Sample, TestSet
+
+T = TypeVar("T")
 
 BATCH_SIZE = 64  # pictures in one run of the model
 MAX_PIXELS = 50_000_000  # of a picture: the service's default
@@ -91,13 +93,22 @@ def evaluate_robustness(
     A picture is accepted if its confidence reaches `threshold`. `digits` are MNIST's test digits, whose confidences
     are the reference for AUROC.
     """
-    reference = compute_confidences(model, digits)
-    results = []
+    (results,) = evaluate_side_by_side([model], threshold, digits, test_sets)
+    return results
+
+
+def evaluate_side_by_side(
+    models: Sequence[Model], threshold: float, digits: Digits, test_sets: Sequence[TestSet]
+) -> list[list[RobustnessResult]]:
+    """For each model what `evaluate_robustness` returns. The pictures, which take most of the time, are made once."""
+    references = [compute_confidences(model, digits) for model in models]
+    results: list[list[RobustnessResult]] = [[] for _ in models]
     with tqdm(total=sum(map(len, test_sets)), unit="picture", disable=None) as bar:
         for test_set in test_sets:
             bar.set_description(test_set.name)
-            pictures = list(advance(bar, classify(model, threshold, test_set.samples())))
-            results.append(summarize(test_set, pictures, reference))
+            pictures = list(advance(bar, classify(models, threshold, test_set.samples())))
+            for of_model, reference, found in zip(results, references, zip(*pictures, strict=True), strict=True):
+                of_model.append(summarize(test_set, list(found), reference))
     return results
 
 
@@ -106,25 +117,33 @@ def compute_confidences(model: Model, digits: Digits) -> Confidences:
     return np.concatenate([model.run(batch).max(axis=1) for batch in batches])
 
 
-def advance(bar: tqdm[Any], pictures: Iterable[PictureResult]) -> Iterator[PictureResult]:
+def advance(bar: tqdm[Any], pictures: Iterable[T]) -> Iterator[T]:
     for picture in pictures:
         bar.update()
         yield picture
 
 
-def classify(model: Model, threshold: float, samples: Iterator[tuple[str, Sample]]) -> Iterator[PictureResult]:
-    """In batches, as the service does."""
+def classify(
+    models: Sequence[Model], threshold: float, samples: Iterator[tuple[str, Sample]]
+) -> Iterator[tuple[PictureResult, ...]]:
+    """For each picture what each model makes of it. In batches, as the service does."""
     while chunk := list(itertools.islice(samples, BATCH_SIZE)):
-        images, times = zip(*(preprocess(sample.file) for _, sample in chunk), strict=True)
-        batch = [image for image in images if image is not None]
-        rows: Iterator[Any] = iter(model.run(np.stack(batch)) if batch else [])
-        for (variant, sample), image, milliseconds in zip(chunk, images, times, strict=True):
-            if image is None:
-                yield PictureResult(variant, sample, milliseconds, digit=None, confidence=0.0, accepted=False)
-                continue
-            row = next(rows)
-            confidence = float(row.max())
-            yield PictureResult(variant, sample, milliseconds, int(row.argmax()), confidence, confidence >= threshold)
+        prepared = [preprocess(sample.file) for _, sample in chunk]
+        batch = [image for image, _ in prepared if image is not None]
+        rows = [iter(model.run(np.stack(batch)) if batch else ()) for model in models]
+        for (variant, sample), (image, milliseconds) in zip(chunk, prepared, strict=True):
+            found = [None if image is None else next(row) for row in rows]
+            yield tuple(judge(variant, sample, milliseconds, row, threshold) for row in found)
+
+
+def judge(
+    variant: str, sample: Sample, milliseconds: float, row: Probabilities | None, threshold: float
+) -> PictureResult:
+    """`row` (classes,) is None where the service refuses the picture."""
+    if row is None:
+        return PictureResult(variant, sample, milliseconds, digit=None, confidence=0.0, accepted=False)
+    confidence = float(row.max())
+    return PictureResult(variant, sample, milliseconds, int(row.argmax()), confidence, confidence >= threshold)
 
 
 def preprocess(file: bytes) -> tuple[Image | None, float]:

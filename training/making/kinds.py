@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.repository.manifest import GRAPH_FILE, INT8_FILE
-from training.command_line import config_from
-from training.config import PRESETS, Distortion, Options, TrainConfig
+from training.config import Distortion, Options, TrainConfig
+from training.config_options import config_from
 from training.datasets.mnist import load_mnist
 from training.distillation.synthetic_dataset import Plan, load_validation
 from training.errors import CompressionError, ConfigError
@@ -24,6 +24,7 @@ from training.files import write_atomically
 from training.making.steps import Output, Step, Task
 from training.networks.checks import check_architecture
 from training.networks.sources import check_weights_fit
+from training.presets import PRESETS
 from training.runs import CONFIG_FILE, DATA_FILE, HISTORY_FILE, MODEL_FILE, SEEN_FILE, read_config
 
 PREFERENCE_FILE = "preference.txt"

@@ -57,7 +57,7 @@ class Sources:
 
     @functools.cached_property
     def mean_slants(self) -> list[float]:
-        """Of the digits of each label: some lean to the right whoever writes them."""
+        """The mean slant of the digits of each label. It depends on their shape too, and not on the hand alone."""
         return [
             float(np.mean([slant(image) for image in self.digits.images[indices[:SLANT_SAMPLE]]]))
             for indices in self.indices_by_label

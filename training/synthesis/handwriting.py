@@ -12,7 +12,8 @@ from app.arrays import Ink
 from training.synthesis.glyphs import LabelledGlyph, Lines, Points, Sources, draw_lines
 from training.synthesis.non_digits import connect
 from training.synthesis.pen_lifts import lift_pen
-from training.synthesis.styles import Strokes, curve, random_strokes
+from training.synthesis.strokes import Strokes, curve
+from training.synthesis.styles import random_strokes
 
 # Width by height of a written digit, from narrow to wide; of a 1 with its flag and foot.
 ASPECT = (0.42, 0.95)

@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from app.arrays import Image
-from app.preprocessing.components import Box, bounding_box, connected_components, gap
+from app.preprocessing.components import Box, bounding_box, connected_components, gap, stroke_width
 from app.preprocessing.ink import extract_ink, remove_clutter
 from tests.support.pictures import assert_alike, drawing, image_of, sheet
 
@@ -128,3 +128,9 @@ def test_a_bar_that_belongs_to_the_digit_stays() -> None:
     pen.line((146, 56, 90, 200), fill=0, width=14)  # it no longer touches the bar
     ImageDraw.Draw(joined).line((146, 40, 90, 200), fill=0, width=14)
     assert_alike(image_of(seven), image_of(joined), tolerance=12)
+
+
+@pytest.mark.parametrize("size", [(28, 28), (20, 40)])
+def test_a_stroke_is_no_wider_than_the_picture_that_it_fills(size: tuple[int, int]) -> None:
+    """Else a page full of noise would ask for kernels of gigabytes."""
+    assert stroke_width(np.full(size, 255, np.uint8)) == min(size)

@@ -183,7 +183,7 @@ def replace_files(folder: Path) -> None:
 
 
 def add_unsigned_int8(folder: Path) -> None:
-    """Described by a signed manifest, as if whoever signed had forgotten it."""
+    """The signed manifest describes the int8 graph, but the signature does not cover its file."""
     add_int8(folder, graph_of(8))
     files = {file: (folder / file).read_bytes() for file in (GRAPH_FILE, MANIFEST_FILE)}
     (folder / SIGNATURE_FILE).write_bytes(bundle(files))

@@ -12,11 +12,12 @@ import pytest
 from tests.support.pictures import encode, enlarged
 from training.adaptation.checks import check_adaptation, check_outcome
 from training.adaptation.outcome import Comparison, Outcome
-from training.config import ADAPTATION, TrainConfig
+from training.config import TrainConfig
 from training.datasets.mnist import Digits
 from training.datasets.own_pictures import make_own_pictures
 from training.errors import ConfigError, DataError, ExportError
 from training.networks.sources import source_config
+from training.presets import ADAPTATION
 from training.runs import write_json
 
 

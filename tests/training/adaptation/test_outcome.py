@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.adaptation.outcome import Comparison, Outcome, sign_test
+from training.adaptation.outcome import Comparison, Outcome
 from training.errors import DataError
 
 BETTER = Comparison("own pictures", 50, before=10, after=40, gained=31, lost=1)
@@ -35,12 +35,6 @@ def test_gains_and_losses_are_counted_picture_by_picture() -> None:
 def test_others_are_worse_beyond_a_tenth_of_a_point_and_beyond_chance(gained: int, lost: int, worse: bool) -> None:
     row = Comparison("x", 5000, before=4900, after=4900 + gained - lost, gained=gained, lost=lost)
     assert row.is_worse is worse
-
-
-def test_sign_test_is_the_binomial_tail() -> None:
-    assert sign_test(0, 0) == 1
-    assert sign_test(5, 0) == 1 / 32
-    assert sign_test(4, 1) == 6 / 32
 
 
 def test_nothing_speaks_against_publishing_what_got_better() -> None:

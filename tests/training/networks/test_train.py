@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import training.networks.train
-from training.config import PRESETS, Options, TrainConfig
+from training.config import Options, TrainConfig
 from training.datasets.mnist import Split
 from training.errors import ConfigError, DataError
 from training.networks.batches import one_hot
 from training.networks.train import train
+from training.presets import PRESETS
 from training.runs import commit_checkpoint, completed_epochs, read_history, write_history
 
 

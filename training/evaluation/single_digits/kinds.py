@@ -51,7 +51,8 @@ def make_samples(name: str, digits: Digits, count: int, seed: int) -> Iterator[t
 def evaluate_single_digits(model: Model, threshold: float, digits: Digits, count: int, seed: int) -> Iterator[str]:
     """A line of text for each kind."""
     for name in KINDS:
-        yield describe(name, list(classify(model, threshold, make_samples(name, digits, count, seed))))
+        found = [result for (result,) in classify([model], threshold, make_samples(name, digits, count, seed))]
+        yield describe(name, found)
 
 
 def describe(name: str, pictures: Sequence[PictureResult]) -> str:

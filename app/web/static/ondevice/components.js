@@ -23,12 +23,16 @@ export function binarize(ink) {
   return mats.threshold(ink, FOREGROUND_LEVEL);
 }
 
-/** The mean width in pixels: twice the foreground for each pixel of its edge */
+/**
+ * The mean width in pixels: twice the foreground for each pixel of its edge.
+ * At most the shorter side: ink that fills the picture has no edge, and kernels are as large as strokes are wide.
+ */
 export function strokeWidth(ink) {
   const cross = mats.structuringElement(cv.MORPH_CROSS, 3);
   const foreground = mats.morphology(binarize(ink), cv.MORPH_CLOSE, cross); // a dithered stroke is one stroke
   const edge = mats.subtract(foreground, mats.erode(foreground, cross));
-  return (2 * cv.countNonZero(foreground)) / Math.max(1, cv.countNonZero(edge));
+  const width = (2 * cv.countNonZero(foreground)) / Math.max(1, cv.countNonZero(edge));
+  return Math.min(width, ink.rows, ink.cols);
 }
 
 /** The mask of all components that are not part of the digit; null if there are none. */

@@ -88,9 +88,7 @@ function largestComponent(foreground) {
 
 /** Of a closed outline, of one with a gap, and of one with a wide gap that no stroke extends beyond. */
 function* possibleSolids(component) {
-  // No stroke is wider than the picture; one that fills it has no edge to be measured by.
-  const stroke = Math.min(strokeWidth(component), component.rows, component.cols);
-  const radius = round(stroke / 2) + 1; // of a disc that no stroke beyond the outline holds
+  const radius = round(strokeWidth(component) / 2) + 1; // of a disc that no stroke beyond the outline holds
   const { width, height } = cv.boundingRect(component);
   const gap = round(ENCLOSURE_GAP * Math.min(width, height));
   for (const isClosed of [false, true]) {

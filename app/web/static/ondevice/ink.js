@@ -95,6 +95,7 @@ function absorbedLight(picture, background) {
 /** The darkest ink becomes full ink, unless it nearly is. */
 export function stretchContrast(ink) {
   const peak = highest(ink.data);
+  if (!peak) throw new BlankPicture();
   return peak >= FULL_INK ? ink : mats.output((out) => cv.convertScaleAbs(ink, out, 255 / peak));
 }
 
