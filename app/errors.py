@@ -7,6 +7,7 @@
     +-- RouteNotFound         404
     +-- ModelNotFound         404  no such model, or no such version of it
     +-- TemplateNotFound      404  no such template in the operator's folder
+    +-- OriginRefused         403  a page of another origin would change what is kept
     +-- CorrectionsClosed     404  the operator has opened no folder for corrections
     +-- MethodNotAllowed      405  with Allow
     +-- RequestTimeout        408  the request was not complete within `timeout_ms`
@@ -138,6 +139,12 @@ class TemplateNotFound(ServiceError):
     status = HTTPStatus.NOT_FOUND
     slug = "template-not-found"
     title = "The template does not exist"
+
+
+class OriginRefused(ServiceError):
+    status = HTTPStatus.FORBIDDEN
+    slug = "origin-refused"
+    title = "Pages of this origin may not send this"
 
 
 class CorrectionsClosed(ServiceError):

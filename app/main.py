@@ -132,6 +132,7 @@ def app_state(settings: Settings) -> AppState:
             timeout_s=settings.timeout_ms / 1000,
         ),
         templates=read_templates(settings.templates) if settings.templates else {},
+        cors_origins=settings.cors_origins,
         corrections=open_folder(settings.corrections, settings.corrections_bytes) if settings.corrections else None,
         root_path=settings.root_path,
         tracing=start_tracing() if settings.tracing else None,

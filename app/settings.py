@@ -240,6 +240,12 @@ class Settings(BaseSettings):
             raise ValueError("is blank: without a key everyone may call")
         return value
 
+    @field_validator("templates", "corrections", mode="before")
+    @classmethod
+    def _unset_if_blank(cls, value: Any) -> Any:
+        """A blank path would be the working directory."""
+        return None if value == "" else value
+
     @field_validator("version_labels", mode="before")
     @classmethod
     def _parse_labels(cls, value: Any) -> Any:
@@ -299,7 +305,7 @@ class Settings(BaseSettings):
                 "DIGITS_MAX_BODY_BYTES: a body of that size, compressed, would never fit"
             )
         if self.precision == "int8" and self.device in ("cuda", "tensorrt"):
-            raise ValueError(f"DIGITS_PRECISION=int8 and DIGITS_DEVICE={self.device}: int8 graphs run on the CPU")
+            raise ValueError("DIGITS_PRECISION and DIGITS_DEVICE exclude each other: int8 graphs run on the CPU")
         if self.admin_keys and self.workers > 1:
             raise ValueError(
                 "DIGITS_ADMIN_KEYS and DIGITS_WORKERS: a request to load a model would reach only one worker"

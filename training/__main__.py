@@ -133,7 +133,7 @@ COMMANDS = (
         "decoder",
         "train and fit what reads lines out of digits and marks",
         command_line.add_decoder,
-        evaluating.run_decoder,
+        making.run_decoder,
     ),
     Command("publish", "make a run the next version of its model", command_line.add_publish, making.run_publish),
     Command("sign", "sign a version for services with require_signature_by", command_line.add_sign, making.run_sign),

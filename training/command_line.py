@@ -115,7 +115,7 @@ def add_compress(parser: argparse.ArgumentParser) -> None:
         "source",
         type=Path,
         metavar="RUN_OR_VERSION",
-        help="run folder, or folder of a version, such as models/digits/7",
+        help="run folder, or folder of a version, such as models/digits/8",
     )
     parser.add_argument(
         "--bank",
@@ -209,7 +209,7 @@ def add_publish(parser: argparse.ArgumentParser) -> None:
 
 
 def add_sign(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("version", type=Path, metavar="VERSION", help="folder of the version, such as models/digits/7")
+    parser.add_argument("version", type=Path, metavar="VERSION", help="folder of the version, such as models/digits/8")
     parser.add_argument(
         "--private-key", type=Path, required=True, metavar="KEY", help="PEM file with a P-256, P-384 or P-521 key"
     )
@@ -227,7 +227,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="VERSION", help="folder of the version, such as models/digits/7")
+    parser.add_argument("model", type=Path, metavar="VERSION", help="folder of the version, such as models/digits/8")
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

@@ -25,6 +25,7 @@ from app.arrays import CLASSES, Images
 from app.inference.session import INPUT
 from training.datasets.mnist import Split
 from training.distillation.synthetic_dataset import load_shard, load_validation, shard_path
+from training.errors import CompressionError
 from training.evaluation.precisions import Comparison, compare
 
 BATCH_SIZE = 64  # images whose activations are measured at once
@@ -37,6 +38,11 @@ OPERATORS = ["Conv", "MatMul", "Gemm", "Relu", "MaxPool", "Transpose", "Reshape"
 class Compressed(NamedTuple):
     graph: bytes  # model.int8.onnx
     comparison: Comparison  # with the float32 graph
+
+    def check(self) -> None:
+        """Raises `CompressionError` if int8 does not pay."""
+        if objections := self.comparison.objections():
+            raise CompressionError(f"int8 does not pay: {'; '.join(objections)}; nothing was written")
 
 
 def compress(graph: bytes, data: Split, bank: Path | None, classes: int = CLASSES) -> Compressed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
@@ -11,8 +13,17 @@ from app.codecs.corrections import CORRECTION_BODY, parse_correction
 from app.corrections.changes import OTHER, changes
 from app.corrections.cut import cut_out
 from app.corrections.record import Correction
-from app.errors import BlankPicture, CorrectionsClosed, CorrectionsFull, InvalidRequest, SeveralDigits, Unavailable
+from app.errors import (
+    BlankPicture,
+    CorrectionsClosed,
+    CorrectionsFull,
+    InvalidRequest,
+    OriginRefused,
+    SeveralDigits,
+    Unavailable,
+)
 from app.http.auth import combine
+from app.http.cors import is_same_origin
 from app.http.endpoint import read_body
 from app.http.large_bodies import off_the_loop
 from app.observability.metrics import observe_correction
@@ -34,7 +45,9 @@ class KeptCorrection(BaseModel):
     "/corrections",
     operation_id="correct",
     status_code=201,
-    responses=problems(InvalidRequest, CorrectionsClosed, *PICTURE_PROBLEMS, Unavailable, CorrectionsFull),
+    responses=problems(
+        InvalidRequest, OriginRefused, CorrectionsClosed, *PICTURE_PROBLEMS, Unavailable, CorrectionsFull
+    ),
     openapi_extra={"requestBody": CORRECTION_BODY},
 )
 async def correct(request: Request) -> KeptCorrection:
@@ -48,6 +61,7 @@ async def correct(request: Request) -> KeptCorrection:
         raise CorrectionsClosed(
             "This service keeps no corrections: the operator opens a folder with DIGITS_CORRECTIONS."
         )
+    check_origin(request, state.cors_origins)
     body = await read_body(request.receive)
     content_type = combine(request.scope["headers"]).get(b"content-type", b"")
     content, correction = await off_the_loop(len(body), parse_correction, content_type, body, state.limits)
@@ -56,6 +70,16 @@ async def correct(request: Request) -> KeptCorrection:
     kept = KeptCorrection(id=await folder.keep(png, correction))
     count_changes(correction, state.repository)
     return kept
+
+
+def check_origin(request: Request, allowed: Sequence[str]) -> None:
+    """A browser sends a form of any page without asking: CORS keeps from pages only what they would read.
+
+    Raises `OriginRefused`.
+    """
+    origin = request.headers.get("Origin")
+    if origin and not is_same_origin(origin, request.headers) and not {origin, "*"} & set(allowed):
+        raise OriginRefused(f"Pages of {origin[:200]!r} may not send corrections: see DIGITS_CORS_ORIGINS.")
 
 
 def count_changes(correction: Correction, repository: ServedModels) -> None:

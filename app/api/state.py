@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -32,6 +32,7 @@ class AppState:
     request_limits: RequestLimits
     templates: Mapping[str, Template] = field(default_factory=dict)  # of forms, by name
     corrections: CorrectionFolder | None = None  # None: none are kept
+    cors_origins: Sequence[str] = ()  # whose pages may change what is kept
     root_path: str = ""  # the prefix of a proxy
     tracing: TracerProvider | None = None
     revision: str = ""  # of the source

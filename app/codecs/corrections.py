@@ -19,6 +19,9 @@ from app.segmentation.constraints.constraints import message_of
 WAY = "send a form (curl -F picture=@digit.png -F digits=7), or JSON with image and digits"
 
 
+MAX_COORDINATE = 2**31
+
+
 class PlacedCorrection(Correction):
     """A correction of a picture, or of a region of it."""
 
@@ -31,11 +34,16 @@ class PlacedCorrection(Correction):
     @field_validator("region", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return value.split(",") if isinstance(value, str) else value
+        values = value.split(",") if isinstance(value, str) else value
+        if isinstance(values, list) and len(values) != len(Region._fields):
+            raise ValueError("give four whole numbers")
+        return values
 
     @field_validator("region")
     @classmethod
     def _check_size(cls, region: Region | None) -> Region | None:
+        if region and max(map(abs, region)) > MAX_COORDINATE:
+            raise ValueError("no picture is so large")
         if region and min(region.width, region.height) < 1:
             raise ValueError("the width and the height must be at least 1")
         return region
@@ -85,6 +93,8 @@ def of_form(content_type: bytes, body: bytes, limits: Limits) -> ReceivedCorrect
     fields, pictures = {}, []
     for part in parse_multipart(content_type, body):
         name = part.name.decode(errors="replace")
+        if name in fields:
+            raise InvalidRequest(f"The field {name!r} is given twice: {WAY}.")
         if name in PlacedCorrection.model_fields:
             fields[name] = part.content.decode(errors="replace").strip()
         else:
@@ -107,7 +117,7 @@ def plain(value: Any) -> Any:
 
 def validate(values: Mapping[str, Any]) -> PlacedCorrection:
     """Fields that nobody filled in are absent. Raises `InvalidRequest`, which names the field."""
-    given = {name: value for name, value in values.items() if value not in (None, "")}
+    given = {name: value for name, value in values.items() if value is not None and value != ""}
     try:
         return PlacedCorrection.model_validate(given)
     except ValidationError as error:

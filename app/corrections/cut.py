@@ -5,6 +5,7 @@ It is encoded anew from the pixels, so nothing else of the sent file is kept: no
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -28,22 +29,22 @@ def cut_out(picture: Picture, region: Region | None) -> bytes:
 
     Raises `UnsupportedPicture`, or `InvalidRequest` if the region is not on the picture.
     """
-    longer_side = max(picture.width, picture.height)
     grayscale = decode(picture)
     if region:
-        grayscale = crop(grayscale, region, longer_side / max(grayscale.shape))
+        grayscale = crop(grayscale, region, (picture.width, picture.height))
     return cv2.imencode(".png", grayscale)[1].tobytes()
 
 
-def crop(grayscale: Grayscale, region: Region, scale: float) -> Grayscale:
-    """`scale`: pixels of the sent picture for each of the decoded one, which is smaller if that was large."""
+def crop(grayscale: Grayscale, region: Region, size: tuple[int, int]) -> Grayscale:
+    """`size`: width and height of the sent picture; the decoded one is smaller if that was large."""
     height, width = grayscale.shape
-    left, right = round(region.left / scale), round((region.left + region.width) / scale)
-    top, bottom = round(region.top / scale), round((region.top + region.height) / scale)
+    scale = max(size) / max(width, height)
+    left, top = math.floor(region.left / scale), math.floor(region.top / scale)
+    right, bottom = math.ceil((region.left + region.width) / scale), math.ceil((region.top + region.height) / scale)
     part = grayscale[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
     if not part.size:
         raise InvalidRequest(
             f"The region {','.join(map(str, region))} has no pixel on the picture, which has "
-            f"{round(width * scale)} x {round(height * scale)}: send left,top,width,height as /read gives boxes."
+            f"{size[0]} x {size[1]}: send left,top,width,height as /read gives boxes."
         )
     return part

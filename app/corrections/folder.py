@@ -2,30 +2,36 @@
 
 picture -> <id>.png -> .<id>.json.part, complete -> <id>.json: now it is kept
 
-Several processes may write to one folder. What a crash leaves behind is ignored, and removed at the next start.
+Several processes may write to one folder. What a crash leaves behind is ignored, and removed at the next start; files
+with other names than corrections have are not touched.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
+import re
 import secrets
 import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from pathlib import Path
 
 from app.corrections.record import PICTURE_SUFFIX, RECORD_SUFFIX, Correction, Record
-from app.errors import CorrectionsFull, StartupError
+from app.errors import CorrectionsFull, StartupError, Unavailable
 from app.preprocessing.pool import BoundedThreadPool
 
 BLOCK = 4096  # bytes: what a disk gives to a file is a multiple of it
-MEASURED_EVERY_S = 10  # the folder's size: other processes write to it, and the operator may empty it
+NAME = re.compile(r"\.?[0-9a-f]{16}(\.png|\.json\.part)")  # of the files of a correction that is not complete
 LEFT_BEHIND_S = 600  # an unfinished correction of that age is a crash's, and not another process's
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MAX_WAITING = 64  # corrections, for the disk
+
+logger = logging.getLogger(__name__)
 
 # One thread: a slow disk keeps neither the event loop waiting nor the threads that decode pictures, and the size of the
 # folder is added up by one correction after the other.
@@ -38,13 +44,11 @@ class CorrectionFolder:
     def __init__(self, path: Path, max_bytes: int) -> None:
         self.path = path
         self.max_bytes = max_bytes
-        self._bytes = 0
-        self._measured_at = -MEASURED_EVERY_S * 1.0
 
     async def keep(self, picture: bytes, correction: Correction) -> str:
         """Returns the correction's id once it is on the disk. `picture`: a PNG.
 
-        Raises `CorrectionsFull`, or `Overloaded` if many others wait for the disk.
+        Raises `CorrectionsFull`, `Overloaded` if many others wait for the disk, or `Unavailable` if it fails.
         """
         return await disk_thread.run(self.write, picture, correction)
 
@@ -67,15 +71,16 @@ class CorrectionFolder:
                 path.unlink(missing_ok=True)
             if error.errno in NO_ROOM:
                 raise CorrectionsFull("The disk of the folder of corrections is full: ask the operator.") from error
-            raise
-        self._bytes += size
+            raise cannot_be_written(error) from error
         return name
 
     def check_room(self, size: int) -> None:
-        """Raises `CorrectionsFull`."""
-        if time.monotonic() - self._measured_at >= MEASURED_EVERY_S:
-            self._bytes, self._measured_at = folder_bytes(self.path), time.monotonic()
-        if self._bytes + size > self.max_bytes:
+        """Raises `CorrectionsFull` or `Unavailable`. Counted each time: other processes write there too."""
+        try:
+            used = folder_bytes(self.path)
+        except OSError as error:
+            raise cannot_be_written(error) from error
+        if used + size > self.max_bytes:
             raise CorrectionsFull(
                 f"The folder of corrections has reached its limit of {self.max_bytes:,} bytes: ask the operator to "
                 "move some to training, or to raise DIGITS_CORRECTIONS_BYTES."
@@ -95,18 +100,26 @@ def open_folder(path: Path, max_bytes: int) -> CorrectionFolder:
 
 
 def remove_unfinished(path: Path, age_s: float) -> None:
-    """Pictures without a record and parts of records, if they are at least that old."""
+    """Pictures that a correction's name says are one, without a record, and parts of records, if they are that old."""
     complete = {record.stem for record in path.glob(f"*{RECORD_SUFFIX}")}
-    left = [*path.glob(".*.part"), *(file for file in path.glob(f"*{PICTURE_SUFFIX}") if file.stem not in complete)]
-    for file in left:
+    for file in [file for file in path.iterdir() if NAME.fullmatch(file.name) and file.stem not in complete]:
         # The time of the last change of the inode: that of the content is set to midnight.
         if time.time() - file.stat().st_ctime >= age_s:
             file.unlink(missing_ok=True)
 
 
 def folder_bytes(path: Path) -> int:
+    total = 0
     with os.scandir(path) as entries:
-        return sum(on_disk(entry.stat(follow_symlinks=False).st_size) for entry in entries)
+        for entry in entries:
+            with suppress(FileNotFoundError):  # another process has just renamed it
+                total += on_disk(entry.stat(follow_symlinks=False).st_size)
+    return total
+
+
+def cannot_be_written(error: OSError) -> Unavailable:
+    logger.error("the folder of corrections cannot be written to: %s", error.strerror)
+    return Unavailable("The folder of corrections cannot be written to: ask the operator, and send it again later.")
 
 
 def on_disk(size: int) -> int:

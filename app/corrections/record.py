@@ -10,9 +10,9 @@ Nothing in them tells who sent them, or at what time of the day.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from app.setting_values import MAX_VERSION
 
@@ -21,9 +21,20 @@ MAX_DIGITS = 64
 PICTURE_SUFFIX = ".png"
 RECORD_SUFFIX = ".json"
 
+
+def refuse_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("give a whole number")  # noqa: TRY004  # pydantic reports no TypeError
+    return value
+
+
 # Text, since a number would lose the zeros in front.
 Digits = Annotated[str, StringConstraints(pattern=f"^([0-9]{{1,{MAX_DIGITS}}}|{NO_DIGIT})$")]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[^/\x00-\x1f\x7f]{1,100}$")]
+
+
+# `true` is no version.
+WholeNumber = Annotated[int, BeforeValidator(refuse_bool)]
 
 
 class Correction(BaseModel):
@@ -34,7 +45,7 @@ class Correction(BaseModel):
     digits: Digits = Field(description=f"The right digits, 1 to {MAX_DIGITS}, or `{NO_DIGIT}`: it shows no digit.")
     read: Digits | None = Field(None, description=f"The digits that the service had read, or `{NO_DIGIT}`.")
     model: ModelName | None = Field(None, description="The model that had read them.")
-    version: int | None = Field(None, ge=1, le=MAX_VERSION, description="The version of that model.")
+    version: WholeNumber | None = Field(None, ge=1, le=MAX_VERSION, description="The version of that model.")
 
 
 class Record(Correction):

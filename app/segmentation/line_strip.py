@@ -34,12 +34,17 @@ class Placement(NamedTuple):
     x: float  # page pixels: the strip's left edge, margin included
     y: float  # page pixels: the strip's upper edge
     scale: float  # page pixels for one of the strip's
+    thickened: int  # page pixels by which thin strokes were widened on each side, so that they can be read
     to_picture: Homography  # from the page
 
     def on_picture(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """x, y, width and height in strip pixels -> the smallest upright box around it, in whole picture pixels."""
+        """x, y, width and height in strip pixels -> the smallest upright box around it, in whole picture pixels.
+
+        It is the box of the ink as it was drawn, before thin strokes were widened.
+        """
         x, y, width, height = (length * self.scale for length in box)
-        left, top = self.x + x, self.y + y
+        left, top = self.x + x + self.thickened, self.y + y + self.thickened
+        width, height = max(1.0, width - 2 * self.thickened), max(1.0, height - 2 * self.thickened)
         corners = np.array([[[left, top], [left + width, top], [left + width, top + height], [left, top + height]]])
         (on_picture,) = cv2.perspectiveTransform(corners, self.to_picture)
         (left, top), (right, bottom) = on_picture.min(axis=0).tolist(), on_picture.max(axis=0).tolist()
@@ -62,7 +67,7 @@ def line_strip(
     ink = stretch_contrast(np.pad(reduced, ((0, 0), (MARGIN, MARGIN))))
     page_columns = (np.arange(-MARGIN, reduced.shape[1] + MARGIN) + 0.5) / factor + left
     middle = strip_rows((middle_rows(page_columns, high) - top) * factor, len(ink))
-    placement = Placement(left - MARGIN / factor, top, 1 / factor, to_picture)
+    placement = Placement(left - MARGIN / factor, top, 1 / factor, max(0, border - 1), to_picture)
     return Strip(ink, height * factor, middle), placement
 
 

@@ -43,6 +43,12 @@ def printed_refusal(capsys: pytest.CaptureFixture[str], *options: str) -> str:
     return str(line)
 
 
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests are run with one (conftest.py)."""
+    monkeypatch.delenv("DIGITS_PRECISION")
+
+
 # --- unset, unknown, twice --------------------------------------------------------------------------------------------
 
 

@@ -14,12 +14,12 @@ import pytest
 from training.processes import run_in_processes
 
 ROOT = Path(__file__).parents[2]
-# Jobs that would take ten minutes, after one that is done at once.
+# Jobs that would take a minute each, after a short one: of one done at once the bar may not tell before the next.
 CODE = """
 import time
 from training.processes import run_in_processes
 if __name__ == "__main__":
-    run_in_processes(time.sleep, [(0,), *[(600,)] * 8], title="sleeping", unit="job")
+    run_in_processes(time.sleep, [(1,), *[(60,)] * 8], title="sleeping", unit="job")
 """
 
 

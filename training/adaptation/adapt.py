@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from training.adaptation.checks import check_adaptation
 from training.adaptation.mixture import folds_of, make_mixture
 from training.adaptation.outcome import Comparison, Outcome
 from training.adaptation.reader import Reader
@@ -38,9 +37,10 @@ def adapt(
 ) -> Outcome:
     """Writes the run folder `run` with the table of what changed. `data_dir`: of MNIST.
 
+    For a configuration that `check_adaptation` accepts.
+
     Raises `ConfigError`, `DataError`, `RunError`, or `PackageError` if fonts or photos cannot be downloaded.
     """
-    check_adaptation(config)
     if resume:
         check_mixture(config, run)
     else:

@@ -22,7 +22,7 @@ def check_adaptation(config: TrainConfig) -> None:
     """Raises `ConfigError` or `DataError`."""
     start, folder = Path(config.start_from), Path(config.own_pictures)
     if not (start / MANIFEST_FILE).exists():
-        raise ConfigError(f"--start-from {start}: with --with, name a published version, such as models/digits/7")
+        raise ConfigError(f"--start-from {start}: with --with, name a published version, such as models/digits/8")
     check_source(start, config)
     if config.labels != tuple(map(str, range(10))):
         raise ConfigError(f"--with: {start} reads {' '.join(config.labels)}, and own pictures show the digits 0 to 9")

@@ -36,7 +36,7 @@ from training.runs import write_json
 from training.synthesis.augment import distort
 
 OWN_IMAGES = 6_000  # of each kind `own`
-COPIED_SHARDS = {"near": 3, "plain": 1, "pictures": 3, "validation": 1}  # of a synthetic dataset, of 5,000 images each
+COPIED_SHARDS = {"near": 3, "plain": 1, "pictures": 3, "validation": 1}  # of a synthetic dataset
 
 
 def make_mixture(folder: Path, own: Path, start: Path, bank: Path | None, data_dir: Path | None = None) -> None:
@@ -101,7 +101,7 @@ def folds_of(own: OwnPictures) -> NDArray[np.intp]:
 
 
 def distorted(own: OwnPictures) -> Examples:
-    """The images as they are, and distorted until there are about `OWN_IMAGES`."""
+    """The images as they are, and distorted at least once: until there are about `OWN_IMAGES`, if they are fewer."""
     copies = np.tile(own.images, (max(1, OWN_IMAGES // len(own) - 1), 1, 1))
     images = np.concatenate([own.images, distort(copies, SLIGHT, np.random.default_rng(0))])
     labels = np.tile(own.labels, len(images) // len(own))

@@ -1,19 +1,18 @@
-"""The commands that evaluate runs and versions, and the one that fits the reader of lines."""
+"""The commands that evaluate runs and versions."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training.commands.common import load_version, print_lines
 from training.datasets.mnist import Digits, Split, load_mnist
 from training.files import write_atomically
 from training.runs import check_trained
 
 if TYPE_CHECKING:
-    from app.inference.session import Model
+    pass
 
 # What loads TensorFlow is imported by the command that needs it: --help does not wait for it.
 
@@ -115,26 +114,3 @@ def run_writers(arguments: argparse.Namespace) -> None:
     trial = Trial(arguments.model, load_mnist(arguments.data_dir), arguments.data_dir, arguments.bank)
     lines = trial.of_all(arguments.out, arguments.seed)
     print_lines("pictures of writers and of everybody else, before and after 50 corrections of each writer", lines)
-
-
-def run_decoder(arguments: argparse.Namespace) -> None:
-    from training.line_decoding.decoder import Amounts, make_decoder
-
-    amounts = Amounts(arguments.lines, arguments.pages, arguments.epochs, arguments.fitted_lines)
-    make_decoder(arguments.data_dir, arguments.model, amounts, arguments.seed, arguments.out)
-
-
-def load_version(version: Path) -> tuple[Model, float]:
-    """A published model on the CPU, and its threshold."""
-    from app.inference.session import Model
-    from app.repository.manifest import read_version
-
-    manifest, graphs = read_version(version)
-    return Model(graphs.float32, device="cpu"), manifest.threshold
-
-
-def print_lines(title: str, lines: Iterable[str]) -> None:
-    """Each as soon as it is known."""
-    print(title)
-    for line in lines:
-        print(line, flush=True)

@@ -1,4 +1,4 @@
-"""The commands that make something: datasets, runs, graphs and versions."""
+"""The commands that make something: datasets, runs, graphs, versions, and the reader of lines."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 from app.repository.version_folders import newest_version
 from training import config_options
 from training.adaptation.checks import check_adaptation, check_outcome
-from training.commands.evaluating import load_version, print_lines
+from training.commands.common import load_version, print_lines
 from training.config import TrainConfig
 from training.datasets.mnist import Split, load_mnist
 from training.distillation.synthetic_dataset import load_validation
-from training.errors import CompressionError
 from training.files import write_atomically
 from training.networks.checks import check_publishable, check_training
 from training.networks.sources import check_average, source_config
@@ -110,7 +109,7 @@ def run_make(arguments: argparse.Namespace) -> None:
     recipe = read_recipe(arguments.recipe or RECIPES / f"{arguments.name}.yaml")
     maker = Maker(recipe, arguments.runs, Places(arguments.models, arguments.data_dir))
     if arguments.list:
-        print("\n".join(maker.list()))
+        print("\n".join(maker.list(arguments.until)))
     else:
         maker.make(arguments.until)
 
@@ -149,8 +148,7 @@ def run_compress(arguments: argparse.Namespace) -> None:
     print(compressed.comparison)
     if arguments.survey:
         print_lines("on the test sets", survey(graph, compressed.graph, threshold, data.test, all_test_sets(data.test)))
-    if objections := compressed.comparison.objections():
-        raise CompressionError(f"int8 does not pay: {'; '.join(objections)}; nothing was written")
+    compressed.check()
     if out is None:
         print("not written: --out names a file for the int8 graph of a version")
         return
@@ -172,3 +170,10 @@ def run_sign(arguments: argparse.Namespace) -> None:
     from training.sign import sign
 
     print(f"signed: {sign(arguments.version, arguments.private_key)}")
+
+
+def run_decoder(arguments: argparse.Namespace) -> None:
+    from training.line_decoding.decoder import Amounts, make_decoder
+
+    amounts = Amounts(arguments.lines, arguments.pages, arguments.epochs, arguments.fitted_lines)
+    make_decoder(arguments.data_dir, arguments.model, amounts, arguments.seed, arguments.out)

@@ -19,7 +19,7 @@ from training.config import Distortion, Options, TrainConfig
 from training.config_options import config_from
 from training.datasets.mnist import load_mnist
 from training.distillation.synthetic_dataset import Plan, load_validation
-from training.errors import CompressionError, ConfigError
+from training.errors import ConfigError
 from training.files import write_atomically
 from training.making.steps import Output, Step, Task
 from training.networks.checks import check_architecture
@@ -102,7 +102,7 @@ def check_dataset(step: Step) -> None:
     plan_of(step)
     versions = step.settings.get(TEACHERS, [])
     if not isinstance(versions, list) or not all(re.fullmatch(r"[\w.-]+/[1-9]\d*", str(name)) for name in versions):
-        raise ConfigError(f"{TEACHERS}: {versions!r} is no list of versions, such as [digits/7]")
+        raise ConfigError(f"{TEACHERS}: {versions!r} is no list of versions, such as [digits/8]")
     if not (versions or step.inputs):
         raise ConfigError(f"the dataset has no teacher: name runs with from, or versions with {TEACHERS}")
 
@@ -175,8 +175,7 @@ def make_compressed(task: Task) -> Path:
     graph = export(run, data).graph
     compressed = compress(graph, data, Path(config.bank) if config.bank else None, len(config.labels))
     print(compressed.comparison, flush=True)
-    if objections := compressed.comparison.objections():
-        raise CompressionError(f"int8 does not pay: {'; '.join(objections)}: leave the step out")
+    compressed.check()
     with all_or_nothing(task.out) as scratch:
         copy_run(run, scratch)
         write_atomically(compressed.graph, scratch / INT8_FILE)
@@ -196,7 +195,7 @@ def make_version(task: Task) -> Path:
 def copy_run(run: Path, out: Path) -> None:
     """All that a trained run is read from; not its checkpoint and its logs."""
     out.mkdir()
-    for name in (CONFIG_FILE, DATA_FILE, HISTORY_FILE, MODEL_FILE, SEEN_FILE):
+    for name in (CONFIG_FILE, DATA_FILE, HISTORY_FILE, MODEL_FILE, SEEN_FILE, INT8_FILE):
         if (run / name).exists():
             shutil.copy(run / name, out / name)
 

@@ -50,10 +50,10 @@ class Maker:
                 made[step.name] = self.find(step, made, title) or self.do(step, made, title)
                 self.write_summary(made)
 
-    def list(self) -> Iterator[str]:
+    def list(self, until: str | None = None) -> Iterator[str]:
         """A line for each step: whether it is done."""
         made: dict[str, Made] = {}
-        for step in self.recipe.steps:
+        for step in self.recipe.until(until):
             yield f"{step.name:20} {step.kind:9} {self.state(step, made)}"
 
     def state(self, step: Step, made: dict[str, Made]) -> str:

@@ -83,7 +83,7 @@ def digest(folder: Path, output: Output) -> str:
         int8 = folder / INT8_FILE
         return hashlib.sha256(content + (int8.read_bytes() if int8.exists() else b"")).hexdigest()
     if output == "version":
-        return digest_files([folder / GRAPH_FILE])
+        return digest_files([folder / name for name in (GRAPH_FILE, INT8_FILE) if (folder / name).exists()])
     return digest_files([folder / PLAN_FILE, *sorted(folder.glob("*.npz"))])
 
 

@@ -173,3 +173,27 @@ def test_a_folder_that_cannot_be_made_is_one_line_at_the_start(tmp_path: Path) -
         "--device", "cpu", "--corrections-open", "true", "--corrections", str(tmp_path / "file")
     )
     assert "the folder of corrections" in line
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [("1" + 400 * "0" + ",0,1,1", "no picture is so large"), ("6,7,16", "give four whole numbers")],
+    ids=["huge", "three numbers"],
+)
+def test_region_that_is_none_is_refused(open_client: TestClient, seven_png: bytes, region: str, words: str) -> None:
+    problem = assert_problem(post(open_client, seven_png, digits="7", region=region), 400, "invalid-request")
+    assert words in problem["detail"]
+
+
+def test_labels_that_contradict_each_other_are_refused(open_client: TestClient, seven_png: bytes) -> None:
+    files, fields = {"picture": ("x.png", seven_png)}, {"digits": ["7", "8"]}
+    response = open_client.post("/corrections", files=files, data=fields, headers=KEY)
+    assert "twice" in assert_problem(response, 400, "invalid-request")["detail"]
+
+
+def test_page_of_another_origin_plants_no_corrections(open_client: TestClient, seven_png: bytes) -> None:
+    """A browser sends its form without asking: CORS would keep only the answer from it."""
+    headers = KEY | {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
+    assert_problem(post(open_client, seven_png, headers, digits="1"), 403, "origin-refused")
+    own = KEY | {"Origin": str(open_client.base_url).rstrip("/")}
+    assert post(open_client, seven_png, own, digits="7").status_code == 201

@@ -15,7 +15,7 @@ import pytest
 from app.corrections import folder as module
 from app.corrections.folder import CorrectionFolder, folder_bytes, open_folder, remove_unfinished
 from app.corrections.record import Correction
-from app.errors import CorrectionsFull, StartupError
+from app.errors import CorrectionsFull, StartupError, Unavailable
 
 PICTURE = b"the bytes of a PNG"
 CORRECTION = Correction(digits="7", read="1", model="digits", version=7)
@@ -61,10 +61,7 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(tmp_path: Path) -> None
     assert folder_bytes(tmp_path) == 3 * 8192
 
 
-def test_what_other_processes_write_counts_and_what_the_operator_takes_away_does_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MEASURED_EVERY_S", 0)
+def test_what_other_processes_write_counts_and_what_the_operator_takes_away_does_not(tmp_path: Path) -> None:
     first, second = open_folder(tmp_path, 8192), open_folder(tmp_path, 8192)
     name = first.write(PICTURE, CORRECTION)
     with pytest.raises(CorrectionsFull):
@@ -98,6 +95,22 @@ def test_what_a_crash_left_behind_is_removed_and_what_is_complete_stays(kept_in:
     (kept_in.path / ".0123456789abcdef.json.part").write_bytes(b"{")
     remove_unfinished(kept_in.path, age_s=0)
     assert sorted(path.name for path in kept_in.path.iterdir()) == [f"{name}.json", f"{name}.png"]
+
+
+def test_files_that_are_no_corrections_are_not_touched(kept_in: CorrectionFolder) -> None:
+    for name in ("cat.png", "0123456789ABCDEF.png", ".holiday.part", "notes.txt"):
+        (kept_in.path / name).write_bytes(PICTURE)
+    before = sorted(kept_in.path.iterdir())
+    remove_unfinished(kept_in.path, age_s=0)
+    assert sorted(kept_in.path.iterdir()) == before
+
+
+def test_a_folder_that_is_gone_is_said_and_may_come_back(kept_in: CorrectionFolder) -> None:
+    gone = kept_in.path.rename(kept_in.path.with_name("gone"))
+    with pytest.raises(Unavailable, match="cannot be written to: ask the operator"):
+        kept_in.write(PICTURE, CORRECTION)
+    gone.rename(kept_in.path)
+    kept_in.write(PICTURE, CORRECTION)
 
 
 def test_what_another_process_is_writing_now_is_left_alone(kept_in: CorrectionFolder) -> None:

@@ -15,7 +15,7 @@ from app.segmentation.line_strip import Placement
 from app.segmentation.oversegmentation import Segment
 from tests.support.drawn_strips import empty
 
-PLACEMENT = Placement(0.0, 0.0, 1.0, np.eye(3))
+PLACEMENT = Placement(0.0, 0.0, 1.0, 0, np.eye(3))
 
 
 def line(*places: dict[str, float], **constraints: object) -> ReadLine:
