@@ -50,7 +50,7 @@ bench: $(VENV)/test.stamp wrk ## Measure this server beside others (25 minutes);
 	@exec $(RUN) -m benchmarks $(ARGS)
 
 lock: $(UV)/bin/uv ## Write requirements/ from pyproject.toml; ARGS=--upgrade takes the newest releases
-	$(LOCK) pyproject.toml --extra train --extra signing --extra otel --extra ray --extra pdf --extra heif --group dev --output-file requirements/test.txt \
+	$(LOCK) pyproject.toml --extra train --extra signing --extra otel --extra ray --extra pdf --extra heif --extra privacy --group dev --output-file requirements/test.txt \
 		--override requirements/test.overrides
 	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/serve.txt --extra otel --extra pdf
 	$(LOCK) pyproject.toml --constraints requirements/test.txt --output-file requirements/gpu.txt --extra gpu --extra otel --extra pdf
