@@ -24,7 +24,7 @@ from PIL import Image
 
 from app import __main__ as app
 from app.settings import Settings
-from tests.conftest import ROOT
+from tests.conftest import NEWEST, ROOT
 from tests.support.documents import (
     KINDS,
     PYTHON,
@@ -205,7 +205,7 @@ def test_command_of_the_service_works(command: Shown, tmp_path: Path) -> None:
 
 def test_signed_version_is_served_by_the_commands_that_are_shown(tmp_path: Path) -> None:
     """The three commands before `serve --require-signature-by key.pub`, in a folder with one version."""
-    shutil.copytree(ROOT / "models/digits/7", tmp_path / "models/digits/7")
+    shutil.copytree(ROOT / "models/digits" / NEWEST, tmp_path / "models/digits" / NEWEST)
     sign = [
         command.text for command in commands() if command.document == "docs/deployment.md" and "key.p" in command.text
     ]
@@ -216,7 +216,7 @@ def test_signed_version_is_served_by_the_commands_that_are_shown(tmp_path: Path)
     (serve,) = sign[3:]
     options = [str(tmp_path / word) if word == "key.pub" else word for word in arguments_of(serve)[1:]]
     with serving("--device", "cpu", "--models", str(tmp_path / "models"), *options) as service:
-        assert service.get("/health")[1]["models"][0]["version"] == 7
+        assert service.get("/health")[1]["models"][0]["version"] == int(NEWEST)
 
 
 @pytest.mark.parametrize("command", commands_of_kind("training"), ids=str)
