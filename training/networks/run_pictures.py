@@ -1,4 +1,4 @@
-"""What people see of a run in TensorBoard besides its curves: the data seen, the digits misread, the settings."""
+"""What people see of a run in TensorBoard besides its curves: the data seen, the digits misread, their places."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image
-from tensorboard.plugins.hparams import api as hparams
 
 from training.config import TrainConfig
 from training.datasets.mnist import Digits
 from training.files import atomic_path
 from training.image_grid import draw_grid
 from training.networks.batches import FloatTargets
+from training.networks.run_embedding import write_embedding
 from training.runs import LOGS_FOLDER, SEEN_FILE
 
 SHOWN = 96  # images of a grid at most
@@ -24,7 +24,7 @@ BATCH_SIZE = 500  # images
 
 
 class RunPictures(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
-    """Draws the first batch when a run starts, and the misread validation digits when it ends."""
+    """Draws the first batch when a run starts, and when it ends the misread validation digits and the projector's."""
 
     def __init__(self, config: TrainConfig, batches: keras.utils.PyDataset, validation: Digits, run: Path) -> None:
         super().__init__()
@@ -32,7 +32,8 @@ class RunPictures(keras.callbacks.Callback):  # type: ignore[misc]  # keras ship
         self.batches = batches
         self.validation = validation
         self.run = run
-        self.writer = tf.summary.create_file_writer(str(run / LOGS_FOLDER / "pictures"))
+        self.logs = run / LOGS_FOLDER / "pictures"
+        self.writer = tf.summary.create_file_writer(str(self.logs))
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         if (self.run / SEEN_FILE).exists():  # a resumed run
@@ -43,7 +44,6 @@ class RunPictures(keras.callbacks.Callback):  # type: ignore[misc]  # keras ship
             seen.save(part)
         with self.writer.as_default(step=0):
             tf.summary.image("data seen, with the largest target", as_tensor(seen))
-            hparams.hparams({name: plain(value) for name, value in self.config.flat().items()})
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         predicted = self.model.predict(self.validation.images, batch_size=BATCH_SIZE, verbose=0).argmax(axis=1)
@@ -59,6 +59,7 @@ class RunPictures(keras.callbacks.Callback):  # type: ignore[misc]  # keras ship
                 description=title,
             )
         self.writer.close()
+        write_embedding(self.model, self.validation, self.config.labels, self.logs)
 
 
 def captions(targets: FloatTargets, labels: Sequence[str]) -> list[str]:
@@ -70,10 +71,3 @@ def captions(targets: FloatTargets, labels: Sequence[str]) -> list[str]:
 def as_tensor(picture: Image.Image) -> NDArray[np.uint8]:
     """(1, height, width, 1)"""
     return np.asarray(picture, np.uint8)[None, :, :, None]
-
-
-def plain(value: object) -> bool | int | float | str:
-    """What TensorBoard takes for a hyper-parameter."""
-    if isinstance(value, bool | int | float | str):
-        return value
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
 
 from app.repository.manifest import MANIFEST_FILE
 from training.config import TrainConfig
@@ -23,6 +24,7 @@ from training.networks.batches import make_batches, one_hot
 from training.networks.checks import check_training
 from training.networks.distribute import SINGLE_WORKER, TrainingWorker, synchronise_normalisation, work_together
 from training.networks.from_onnx import model_from_version
+from training.networks.run_histograms import RunHistograms
 from training.networks.run_pictures import RunPictures
 from training.runs import (
     DATA_FILE,
@@ -215,10 +217,20 @@ def callbacks(
         DropoutSeeds(config.seed),
         keras.callbacks.ModelCheckpoint(str(run / STAGED_FILE)),
         *average,
-        keras.callbacks.TensorBoard(str(run / LOGS_FOLDER), write_graph=False),
+        keras.callbacks.TensorBoard(str(run / LOGS_FOLDER)),
+        # In the folder above the curves': TensorBoard then shows these beside the settings, run by run.
+        hparams.KerasCallback(str(run / LOGS_FOLDER), {name: plain(value) for name, value in config.flat().items()}),
+        RunHistograms(batches, run),
         EpochWriter(config, run),
         RunPictures(config, batches, validation, run),
     ]
+
+
+def plain(value: object) -> bool | int | float | str:
+    """What TensorBoard takes for a hyper-parameter."""
+    if isinstance(value, bool | int | float | str):
+        return value
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 class DropoutSeeds(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types

@@ -9,6 +9,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.context import RequestContext
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.hparams.api_pb2 import ListSessionGroupsRequest, Status
+from tensorboard.plugins.hparams.backend_context import Context
+from tensorboard.plugins.hparams.list_session_groups import Handler
 
 import training.networks.train
 from training.config import Options, TrainConfig
@@ -144,3 +151,20 @@ def test_a_run_ends_when_the_validation_loss_no_longer_falls(config: TrainConfig
 def test_the_textbook_recipe_trains(data: Split, tmp_path: Path) -> None:
     train(dataclasses.replace(PRESETS["textbook"], epochs=1), data, tmp_path, verbose="0")
     assert float(read_history(tmp_path)[0]["val_accuracy"]) > 0.6
+
+
+def test_tensorboard_shows_the_settings_of_a_run_beside_its_accuracy(run: Path) -> None:
+    """By the functions that answer its page."""
+    events = EventMultiplexer()
+    events.AddRunsFromDirectory(str(run.parent))
+    events.Reload()
+    provider = MultiplexerDataProvider(events, str(run.parent))
+    context = Context(TBContext(logdir=str(run.parent), data_provider=provider))
+    request = ListSessionGroupsRequest(slice_size=9, allowed_statuses=Status.values())
+    request.col_params.add(hparam="batch_size", include_in_result=True)
+    metric = request.col_params.add(include_in_result=True).metric
+    metric.group, metric.tag = "validation", "epoch_accuracy"
+    (shown,) = Handler(RequestContext(), context, "", request).run().session_groups
+    assert shown.hparams["batch_size"].number_value == 50
+    (accuracy,) = (value.value for value in shown.metric_values if value.name == metric)
+    assert accuracy == pytest.approx(float(read_history(run)[-1]["val_accuracy"]))
