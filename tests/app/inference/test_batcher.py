@@ -315,7 +315,7 @@ def test_leaving_the_batcher_does_not_wait_for_a_run_that_does_not_end(monkeypat
     async def scenario() -> None:
         run = Echo()
         run.resume.clear()
-        async with make_batcher(run, timeout_ms=10) as batcher:
+        async with make_batcher(run) as batcher:
             left = asyncio.create_task(submit(batcher, 1))
             await until_running(run)
             left.cancel()
