@@ -137,8 +137,9 @@ def test_form_of_a_template_and_a_correction_are_sent(project: Path, service: Se
 # --- the address and the key ------------------------------------------------------------------------------------------
 
 
-def test_missing_service_is_named(project: Path) -> None:
-    error = evaluate(project, "", "return digits.health()")
+@pytest.mark.parametrize("service", ["", "digits.example"])
+def test_missing_service_is_named(project: Path, service: str) -> None:
+    error = evaluate(project, service, "return digits.health({ service })")
     assert (error["name"], "service:" in error["message"]) == ("TypeError", True)
 
 

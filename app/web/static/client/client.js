@@ -14,7 +14,7 @@ export function predict(pictures, options = {}) {
 }
 
 /** Reads a picture that shows several digits, on one line or more. */
-export function read(picture, options = {}) {
+export async function read(picture, options = {}) {
   const { alternatives, length, pattern, values, check, template, pages } = options;
   const parameters = { alternatives, length, pattern, values, check, pages };
   if (typeof template !== "object")

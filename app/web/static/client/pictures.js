@@ -1,6 +1,7 @@
 // Pictures as bytes: files as they are, pixels as PNG, addresses fetched.
 
 import { Problem, pictureProblem } from "./problem.js";
+import { parseUrl } from "./request.js";
 import { followed, Transfer } from "./transfer.js";
 
 const FETCHED = ["http:", "https:", "data:", "blob:"];
@@ -94,12 +95,7 @@ async function fetchPicture(address, options) {
 }
 
 function addressOf(address) {
-  let url;
-  try {
-    url = new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
-  } catch {
-    url = undefined;
-  }
+  const url = parseUrl(address);
   if (FETCHED.includes(url?.protocol)) return url;
   throw new TypeError("A string or URL is fetched, by http:, https:, data: or blob:. Read a file and pass its bytes.");
 }

@@ -12,7 +12,9 @@ import { onceAborted } from "./transfer.js";
  * others under way are then aborted.
  */
 export async function processAll(items, process, { concurrency, signal, onEntry, onProgress }) {
-  if (!(concurrency >= 1)) throw new RangeError("concurrency is at least 1");
+  if (!(Number.isSafeInteger(concurrency) && concurrency >= 1)) {
+    throw new RangeError("concurrency is a whole number, at least 1");
+  }
   signal?.throwIfAborted();
   const queue = new Queue(items, process, { onEntry, onProgress });
   const stopFollowing = onceAborted(signal, (reason) => queue.stop(reason));

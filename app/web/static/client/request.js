@@ -24,10 +24,19 @@ export async function request(route, { method = "GET", body }, options) {
   }
 }
 
+/** A URL, in a page relative to it; undefined if it is none. */
+export function parseUrl(address) {
+  try {
+    return new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The service's address with a slash at its end, without which its last folder would be left out. */
 function baseUrl(service) {
-  if (!service) throw new TypeError('The address of the service is missing: { service: "https://digits.example/" }.');
-  const url = new URL(service, globalThis.document?.baseURI ?? globalThis.location?.href);
+  const url = service && parseUrl(service);
+  if (!url) throw new TypeError(`The address of the service is ${service}: give { service: "https://host/" }.`);
   return new URL(`${url.origin}${url.pathname.replace(/\/*$/, "/")}`);
 }
 
