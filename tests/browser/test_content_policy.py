@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 from tests.support.browser_actions import SEVEN, PageMonitor, draw
 
 STATIC = ROOT / "app/web/static"
-MAX_PAGE_BYTES = 100_000
+MAX_PAGE_BYTES = 150_000
 
 
 def test_the_page_is_small(page: Page) -> None:

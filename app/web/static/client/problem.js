@@ -95,8 +95,9 @@ function unreachableDetail(url, error) {
   const check = "Check the network connection and that the service is running";
   if (origin === undefined) return `${check} at ${url.origin}${error.cause?.code ? ` (${error.cause.code})` : ""}.`;
   if (origin === url.origin) return `${check}.`;
+  const allowed = origin === "null" ? "*" : origin; // a page that was opened as a file has no origin
   return (
-    `Probably the service does not allow this page to read its answers (CORS): start it with ` +
-    `DIGITS_CORS_ORIGINS=${origin}. Otherwise check the network connection and that the service is running at ${url.origin}.`
+    "Probably the service does not allow this page to read its answers (CORS): start it with " +
+    `DIGITS_CORS_ORIGINS=${allowed}. Otherwise check the network connection and that the service is running at ${url.origin}.`
   );
 }
