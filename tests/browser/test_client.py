@@ -271,6 +271,7 @@ def test_a_busy_server_is_asked_again_at_the_time_it_names(
     assert odd.refusals[f"/{status}/predict"] == 1
 
 
+@pytest.mark.slow
 def test_a_slow_upload_takes_longer_than_the_time_limit(page: Page, service: str, odd: OddServer) -> None:
     """The limit counts from the last byte that moved; what the system has taken of a body is not known to have left."""
     page.goto(f"{service}health")  # has no Content-Security-Policy

@@ -67,9 +67,8 @@ def test_several_files_are_chosen_and_read(monitor: PageMonitor) -> None:
     expect(part.locator(".live-responses-table")).to_contain_text('"predictions"')
 
 
-@pytest.mark.parametrize("operation", ["read", "explain"])
-def test_a_file_is_chosen_and_read(monitor: PageMonitor, operation: str) -> None:
-    part = open_form(monitor, operation)
+def test_a_page_is_chosen_and_read_without_a_template(monitor: PageMonitor) -> None:
+    part = open_form(monitor, "read")
     part.locator("input[type=file]").first.set_input_files(SEVEN)
     expect_status(part, 200)
 

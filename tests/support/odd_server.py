@@ -23,6 +23,9 @@ class OddServer(ThreadingHTTPServer):
         self.refusals: dict[str, int] = {}  # by path
         self.stopped = threading.Event()
 
+    def handle_error(self, *_: object) -> None:
+        """A client that gave up."""
+
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/"
