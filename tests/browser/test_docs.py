@@ -84,4 +84,4 @@ def test_each_status_of_a_problem_has_an_example_of_its_own(monitor: PageMonitor
     part = monitor.page.locator("#operations-digits-predict")
     part.locator("button").first.click()
     for status in (400, 401, 404, 413, 415, 422, 500, 503, 504):
-        expect(part.locator(f".response[data-code='{status}'] .example")).to_contain_text(f'"status": {status}')
+        expect(part.locator(f".response[data-code='{status}'] pre.example")).to_contain_text(f'"status": {status}')
