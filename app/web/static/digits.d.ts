@@ -24,7 +24,10 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** For how many milliseconds no byte may move, up or down. Default: 15,000. A longer Retry-After is not waited for. */
   timeoutMs?: number;
-  /** For how many milliseconds to wait for the answer once everything has been sent. Default: `timeoutMs`. */
+  /**
+   * For how many milliseconds to wait for the answer once everything has been sent. Default: `timeoutMs`, or as long as
+   * the upload took if that was longer.
+   */
   answerTimeoutMs?: number;
   /** How often to retry while the service is busy (503, 429), each time after the time it names. Default: 2. */
   retries?: number;

@@ -29,11 +29,12 @@ export function followed(response, transfer) {
 export class Transfer {
   #controller = new AbortController();
   #options;
+  #startedAt = performance.now();
   #stopFollowing;
   #timer;
 
   /** Times in milliseconds. `answerTimeoutMs`: from the end of the upload to the first byte of the answer. */
-  constructor({ signal, timeoutMs = TIMEOUT_MS, answerTimeoutMs = timeoutMs, onProgress = () => {} }) {
+  constructor({ signal, timeoutMs = TIMEOUT_MS, answerTimeoutMs, onProgress = () => {} }) {
     this.#options = { timeoutMs, answerTimeoutMs, onProgress };
     this.#stopFollowing = onceAborted(signal, (reason) => this.#controller.abort(reason));
     this.#wait(timeoutMs);
@@ -45,7 +46,7 @@ export class Transfer {
 
   /** A fraction of the body has been sent: from 0, before its first byte, to 1. */
   sent(fraction) {
-    this.#wait(fraction < 1 ? this.#options.timeoutMs : this.#options.answerTimeoutMs);
+    this.#wait(fraction < 1 ? this.#options.timeoutMs : this.#answerTimeout());
     this.#options.onProgress(fraction);
   }
 
@@ -57,6 +58,12 @@ export class Transfer {
   close() {
     clearTimeout(this.#timer);
     this.#stopFollowing();
+  }
+
+  /** The end of a slow upload is still in the buffers of the system and of routers when it seems to be sent. */
+  #answerTimeout() {
+    const { timeoutMs, answerTimeoutMs } = this.#options;
+    return answerTimeoutMs ?? Math.max(timeoutMs, performance.now() - this.#startedAt);
   }
 
   #wait(milliseconds) {
