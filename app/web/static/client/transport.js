@@ -8,7 +8,7 @@ const CHUNK_BYTES = 64 * 1024; // of a stream; a body that is no larger is in th
  * Resolves to the answer's `status`, `retryAfter` header and `text`, whatever the status. Rejects with the reason of the
  * transfer's signal, or with the error of the network. A browser tells the progress of an upload only by XMLHttpRequest.
  */
-export function send(request, transfer) {
+export async function send(request, transfer) {
   transfer.signal.throwIfAborted();
   return request.body && globalThis.XMLHttpRequest ? sendByXhr(request, transfer) : sendByFetch(request, transfer);
 }
