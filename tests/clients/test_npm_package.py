@@ -134,7 +134,7 @@ def test_form_of_a_template_and_a_correction_are_sent(project: Path, service: Se
 
 
 def test_call_that_was_aborted_before_leaves_nothing_behind(project: Path) -> None:
-    """A timer would keep the program from ending: for a day, and the test would fail."""
+    """A timer of a day would keep the program from ending."""
     code = """
         return digits.health({ service: "http://127.0.0.1:1/", timeoutMs: 86_400_000, signal: AbortSignal.abort() });
     """
