@@ -100,7 +100,7 @@ $(SBOM)/stamp: requirements/sbom.txt | $(VENV)/bin/pip
 	@touch $@
 
 $(JAVASCRIPT)/stamp: requirements/javascript/package-lock.json | npm
-	@echo "Installing the checker of JavaScript and TypeScript into $(JAVASCRIPT) (about 40 MB to download) ..."
+	@echo "Installing the checker and the bundlers of JavaScript and TypeScript into $(JAVASCRIPT) (about 50 MB to download) ..."
 	@mkdir -p $(JAVASCRIPT)
 	@cp requirements/javascript/package.json requirements/javascript/package-lock.json $(JAVASCRIPT)
 	@npm ci --prefix $(JAVASCRIPT) --ignore-scripts --no-audit --no-fund --loglevel=error

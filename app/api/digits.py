@@ -15,7 +15,8 @@ from app.arrays import CLASSES, IMAGE_SIZE, Images
 from app.codecs.bodies import (
     BINARY,
     PAGE_BODY,
-    REQUEST_BODY,
+    PICTURE_BODY,
+    PICTURES_BODY,
     File,
     Limits,
     is_picture,
@@ -240,7 +241,7 @@ router.add_api_route(
     operation_id="predict",
     response_model=Predictions,
     responses=PROBLEMS,
-    openapi_extra={"requestBody": REQUEST_BODY, "parameters": [*MODEL_PARAMETERS, RETURN_IMAGE, ON_ERROR]},
+    openapi_extra={"requestBody": PICTURES_BODY, "parameters": [*MODEL_PARAMETERS, RETURN_IMAGE, ON_ERROR]},
 )
 router.add_api_route(
     "/explain",
@@ -250,7 +251,7 @@ router.add_api_route(
     summary="Explain",
     response_model=ExplainedPrediction,
     responses=PROBLEMS | {200: {"content": {"image/png": BINARY}}},
-    openapi_extra={"requestBody": REQUEST_BODY, "parameters": [*MODEL_PARAMETERS, RETURN_IMAGE, DIGIT]},
+    openapi_extra={"requestBody": PICTURE_BODY, "parameters": [*MODEL_PARAMETERS, RETURN_IMAGE, DIGIT]},
 )
 router.add_api_route(
     "/read",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from app.api.openapi_examples import add_examples
+from app.api.openapi_examples import PROBLEM_EXAMPLES, add_examples, problem_examples
 from app.errors import (
     PLAIN_JSON_PREFIXES,
     PROBLEM_CONTENT_TYPE,
@@ -38,10 +38,17 @@ SECURITY_SCHEMES = {
 
 def problems(*errors: type[ServiceError]) -> Responses:
     """The responses of a route that may raise these errors, one for each status, described by the errors' titles."""
-    titles: dict[int, list[str]] = {}
+    by_status: dict[int, list[type[ServiceError]]] = {}
     for error in errors:
-        titles.setdefault(int(error.status), []).append(error.title)
-    return {status: {"model": Problem, "description": " / ".join(names)} for status, names in titles.items()}
+        by_status.setdefault(int(error.status), []).append(error)
+    return {
+        status: {
+            "model": Problem,
+            "description": " / ".join(error.title for error in raised),
+            "content": {"application/json": {"examples": problem_examples(*raised)}},
+        }
+        for status, raised in by_status.items()
+    }
 
 
 def complete(document: Document, *, keys: bool = False, root_path: str = "") -> Document:
@@ -53,6 +60,7 @@ def complete(document: Document, *, keys: bool = False, root_path: str = "") -> 
     """
     document["servers"] = [{"url": root_path or "."}]
     schemas = document["components"]["schemas"]
+    document["components"]["examples"] = PROBLEM_EXAMPLES
     for path, operation in operations(document):
         hoist_definitions(operation, schemas)
         for content in operation.get("requestBody", {}).get("content", {}).values():
@@ -123,12 +131,13 @@ def add_middleware_problems(path: str, operation: Document, responses: Document)
 
 
 def add_problem(responses: Document, error: type[ServiceError]) -> None:
-    problem = {"description": error.title, "content": {"application/json": PROBLEM}}
-    responses.setdefault(str(int(error.status)), problem)
+    content = {"application/json": PROBLEM | {"examples": problem_examples(error)}}
+    responses.setdefault(str(int(error.status)), {"description": error.title, "content": content})
 
 
 def set_problem_media_type(responses: Document) -> None:
     """That of RFC 9457, in place of the only one that FastAPI documents."""
     for response in responses.values():
-        if response.get("content", {}).get("application/json") == PROBLEM:
-            response["content"] = {PROBLEM_CONTENT_TYPE: PROBLEM}
+        described = response.get("content", {}).get("application/json", {})
+        if described.get("schema") == PROBLEM["schema"]:
+            response["content"] = {PROBLEM_CONTENT_TYPE: described}

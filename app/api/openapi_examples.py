@@ -6,11 +6,13 @@ The picture is static/seven.png. The tests send each request and compare the res
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from app.codecs.tensors import SCALE_RULE
 from app.codecs.v1 import describe_metadata
+from app.errors import InternalError, ServiceError, Stopping
 
 SEVEN = base64.b64encode((Path(__file__).parents[1] / "web/static/seven.png").read_bytes()).decode()
 VERSION = 7  # of the model `digits`: a version that is served, so that the examples can be sent
@@ -176,6 +178,55 @@ RESPONSES: dict[str, Any] = {
     },
     "v2_repository_index": [{"name": "digits", "version": str(VERSION), "state": "READY", "reason": ""}],
 }
+
+# By the name at the end of the problem's type.
+DETAILS = {
+    "invalid-request": "The picture is empty: send the bytes of a PNG, JPEG, WebP, BMP, GIF or TIFF file.",
+    "unauthorized": "Send a known API key, as Authorization: Bearer KEY or as X-API-Key: KEY.",
+    "forbidden": "This key has no administrator rights: send an administrator's key.",
+    "origin-refused": "Pages of 'https://a.page' may not send corrections: see DIGITS_CORS_ORIGINS.",
+    "route-not-found": "There is nothing at /predictions: see /docs for the routes.",
+    "model-not-found": "There is no model 'letters'. Served: digits, digits-mlp.",
+    "template-not-found": "There is no template 'meter': choose from invoice.",
+    "corrections-closed": "This service keeps no corrections: the operator opens a folder with DIGITS_CORRECTIONS.",
+    "method-not-allowed": "/predict does not support GET: use POST.",
+    "request-timeout": "The request was not complete within 10 s: send it again, or a smaller one.",
+    "body-too-large": "The body is larger than 16,777,216 bytes: send less in one request.",
+    "too-many-pixels": "The picture has 12000 x 9000 pixels, but at most 50,000,000 are accepted: send a smaller one.",
+    "too-many-pictures": "One request may contain at most 256 pictures: send the rest in another.",
+    "too-many-digits": "There is ink for more than the 256 digits we read at once: send a part of it.",
+    "too-many-pages": "140 pages are too many: one request reads at most 100, chosen by ?pages=1-100.",
+    "unsupported-picture": "The bytes are not a picture in a supported format: send PNG, JPEG, WebP, BMP, GIF or TIFF.",
+    "blank-picture": "The picture has no ink on it: send one with a digit drawn on it.",
+    "several-digits": "The picture shows several digits: send it to /read, or crop it to one of them.",
+    "internal-error": InternalError().detail,
+    "overloaded": "The queue is full (512 images are waiting): retry later.",
+    "not-ready": "The model 'digits' is being loaded: retry later.",
+    "stopping": Stopping().detail,
+    "deadline-exceeded": "The request was not answered in time: retry later, or send less at once.",
+    "corrections-full": "The disk of the folder of corrections is full: ask the operator.",
+}
+
+
+def kinds_of(error: type[ServiceError]) -> Iterator[type[ServiceError]]:
+    """The errors that are really sent: without the bases that they share."""
+    children = error.__subclasses__()
+    yield from (kind for child in children for kind in kinds_of(child)) if children else [error]
+
+
+def problem_example(error: type[ServiceError]) -> dict[str, Any]:
+    detail = DETAILS[error.slug]
+    members = {"title": error.title, "status": int(error.status), "detail": detail, "error": detail}
+    return {"summary": error.title, "value": {"type": f"urn:digits:problem:{error.slug}", **members}}
+
+
+PROBLEM_EXAMPLES = {error.slug: problem_example(error) for error in kinds_of(ServiceError)}
+
+
+def problem_examples(*errors: type[ServiceError]) -> dict[str, Any]:
+    """References to the examples of these errors, of which there is one for each kind."""
+    slugs = [kind.slug for error in errors for kind in kinds_of(error)]
+    return {slug: {"$ref": f"#/components/examples/{slug}"} for slug in slugs}
 
 
 def add_examples(operation: dict[str, Any]) -> None:

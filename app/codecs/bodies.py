@@ -42,33 +42,39 @@ class Pictures(BaseModel):
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "image/tiff", "image/heic")
 BINARY = {"schema": {"type": "string", "format": "binary"}}
-FILES = {"schema": {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}}}
-REQUEST_BODY: dict[str, Any] = {
-    "required": True,
-    "description": "The bytes of one picture file; or files as multipart/form-data; or base64 in JSON.",
-    "content": {
-        **dict.fromkeys((*PICTURE_TYPES, "application/octet-stream"), BINARY),  # the last from generated clients
-        "multipart/form-data": FILES,
-        "application/json": {"schema": Pictures.model_json_schema()},
-    },
-}
-
 TEMPLATE_PART = b"template"
-PAGE_BODY = {
-    **REQUEST_BODY,
-    "description": "The bytes of a picture or document; base64 in JSON; multipart/form-data, maybe with a template.",
-    "content": {
-        **REQUEST_BODY["content"],
-        "application/pdf": BINARY,
-        "multipart/form-data": {
-            "schema": {
-                **FILES["schema"],
-                "title": "PageForm",
-                "properties": {"template": Template.model_json_schema()},
-            }
+
+
+def form_of(title: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a form. Its files may have any names; with these, /docs and client generators offer them."""
+    return {"schema": {"type": "object", "title": title, "properties": properties}}
+
+
+def picture_body(form: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "required": True,
+        "description": "The bytes of one picture file; or files as multipart/form-data; or base64 in JSON.",
+        "content": {
+            **dict.fromkeys((*PICTURE_TYPES, "application/octet-stream"), BINARY),  # the last from generated clients
+            "multipart/form-data": form,
+            "application/json": {"schema": Pictures.model_json_schema()},
         },
-    },
+    }
+
+
+PICTURES_BODY = picture_body(form_of("PicturesForm", {"images": {"type": "array", "items": BINARY["schema"]}}))
+PICTURE_BODY = picture_body(form_of("PictureForm", {"picture": BINARY["schema"]}))
+TEMPLATE = {
+    "type": "string",
+    "description": "The fields of a form, in JSON: its text, or a file.",
+    "contentMediaType": "application/json",
+    "contentSchema": Template.model_json_schema(),
 }
+PAGE_FORM = form_of("PageForm", {"picture": BINARY["schema"], "template": TEMPLATE})
+PAGE_BODY = picture_body(PAGE_FORM) | {
+    "description": "The bytes of a picture or document; base64 in JSON; multipart/form-data, maybe with a template.",
+}
+PAGE_BODY["content"]["application/pdf"] = BINARY
 
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"%PDF-")
 JSON_STARTS = (b"{", b'"', b"\xff\xfe{", b"\xfe\xff\0{")  # the last two in UTF-16, which is refused
@@ -115,7 +121,7 @@ def find_page(request: RawRequest[object], limits: Limits) -> PageBody:
     if is_picture(request) or not media_type(content_type).startswith(b"multipart/"):
         return PageBody(single(find_files(request, limits)), None)
     parts = parse_multipart(content_type, request.body)
-    templates = [part.content for part in parts if part.name == TEMPLATE_PART]
+    templates = [part.content for part in parts if part.name == TEMPLATE_PART and part.content]  # empty: not filled in
     if len(templates) > 1:
         raise InvalidRequest("The form has several parts named template: send one.")
     files = files_of_form([part for part in parts if part.name != TEMPLATE_PART], limits)

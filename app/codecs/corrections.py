@@ -66,7 +66,8 @@ FORM = {
     "required": ["picture", "digits"],
     "properties": {"picture": {"type": "string", "format": "binary"}}
     | {
-        name: {"type": "string", "description": field.description}
+        # An empty field is absent. Without a default /docs would send a made-up text.
+        name: {"type": "string", "description": field.description, "default": ""}
         for name, field in PlacedCorrection.model_fields.items()
     },
 }

@@ -14,9 +14,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route
 
 from tests.support.mnist_pictures import mnist_png
+from tests.support.odd_server import OddServer, odd_server
 from tests.support.service_process import free_port, serving
 
 LIMITS = ("--max-batch-size", "2", "--max-queue-size", "2", "--max-body-bytes", "100000", "--max-pictures", "100")
+LARGE = "const large = new Blob([new Uint8Array(8 * 2 ** 20)]);"
 
 
 class SilentHandler(http.server.SimpleHTTPRequestHandler):
@@ -39,9 +41,18 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def cors_service(tmp_path_factory: pytest.TempPathFactory, origin: str) -> Iterator[str]:
-    """A service with low limits that allows pages of that origin to call it (CORS)."""
-    with serving(tmp_path_factory.mktemp("cors_service"), "--cors-origins", origin, *LIMITS) as address:
+    """A service with low limits that allows pages of that origin to call it (CORS), and keeps corrections."""
+    folder = tmp_path_factory.mktemp("cors_service")
+    corrections = ("--corrections", str(folder / "kept"), "--corrections-open", "true")
+    (folder / "kept").mkdir()
+    with serving(folder, "--cors-origins", origin, *corrections, *LIMITS) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def odd() -> Iterator[OddServer]:
+    with odd_server() as server:
+        yield server
 
 
 @pytest.fixture
@@ -114,9 +125,32 @@ def test_a_service_that_is_down_is_reported_as_unreachable(foreign_page: Page, c
     assert call(foreign_page, cors_service, "return digits.ready()") is True
 
 
-def test_an_origin_that_is_not_allowed_reads_nothing(foreign_page: Page, cors_service: str, service: str) -> None:
+def test_an_origin_that_is_not_allowed_reads_nothing_and_is_told_the_setting(
+    foreign_page: Page, cors_service: str, service: str, origin: str
+) -> None:
     code = "return digits.predict(png(one), { service: closed })"
-    assert call(foreign_page, cors_service, code, one=picture(0), closed=service)["status"] == 0
+    problem = call(foreign_page, cors_service, code, one=picture(0), closed=service)
+    assert problem["status"] == 0
+    assert f"DIGITS_CORS_ORIGINS={origin}." in problem["detail"]
+    assert "the service is running" in problem["detail"]
+
+
+def test_the_services_own_page_is_told_nothing_of_cors(page: Page, service: str) -> None:
+    page.route("**/predict?*", lambda route: route.abort())
+    problem = call(page, service, "return digits.predict(png(one))", one=picture(0))
+    assert problem["type"] == "urn:digits:problem:unreachable"
+    assert "CORS" not in problem["detail"]
+
+
+def test_a_correction_is_kept(foreign_page: Page, cors_service: str) -> None:
+    code = """
+        const { model, predictions } = await digits.predict(png(one));
+        const options = { region: [0, 0, 28, 28], read: String(predictions[0].digit), model: model.name,
+            version: model.version };
+        return [await digits.correct(png(one), "7", options), await digits.correct(png(one), "none")];
+    """
+    kept = call(foreign_page, cors_service, code, one=picture(0))
+    assert len({correction["id"] for correction in kept}) == 2
 
 
 def test_binary_answers_expose_the_length_of_their_json_part(foreign_page: Page, cors_service: str) -> None:
@@ -141,7 +175,7 @@ def test_several_pictures_are_read_in_one_request(page: Page, service: str) -> N
     assert read == [mnist_png(index)[1] for index in range(3)]
 
 
-@pytest.mark.parametrize("kind", ["canvas", "offscreen", "bitmap", "imageData"])
+@pytest.mark.parametrize("kind", ["canvas", "offscreen", "bitmap", "imageData", "image", "bytes", "address", "files"])
 def test_everything_that_holds_pixels_is_read(page: Page, service: str, kind: str) -> None:
     code = """
         const bitmap = await createImageBitmap(png(one));
@@ -149,9 +183,52 @@ def test_everything_that_holds_pixels_is_read(page: Page, service: str, kind: st
         const canvas = Object.assign(document.createElement("canvas"), { width: 28, height: 28 });
         for (const target of [offscreen, canvas]) target.getContext("2d").drawImage(bitmap, 0, 0);
         const imageData = offscreen.getContext("2d").getImageData(0, 0, 28, 28);
-        return (await digits.predict({ bitmap, offscreen, canvas, imageData }[kind])).predictions[0].digit;
+        const image = Object.assign(new Image(), { src: "/static/seven.png" });
+        const files = new DataTransfer();
+        files.items.add(new File([png(one)], "one.png"));
+        const pictures = { bitmap, offscreen, canvas, imageData, image, bytes: bytes(one), files: files.files,
+            address: "/static/seven.png" };
+        return (await digits.predict(pictures[kind])).predictions[0].digit;
     """
     assert call(page, service, code, one=picture(0), kind=kind) == 7
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "new OffscreenCanvas(0, 0)",
+        "new Image()",
+        "Object.assign(new Image(), {src: '/health'})",
+        "'/static/none.png'",
+    ],
+)
+def test_a_picture_without_pixels_is_a_problem(page: Page, service: str, broken: str) -> None:
+    problem = call(page, service, f"return digits.predict({broken})")
+    assert problem["type"] == "urn:digits:problem:picture-unavailable"
+
+
+def test_an_image_of_another_origin_that_keeps_its_pixels_is_a_problem(
+    foreign_page: Page, cors_service: str, service: str
+) -> None:
+    code = """
+        const image = Object.assign(new Image(), { src: `${closed}static/seven.png` });
+        document.body.append(image);
+        return digits.predict(image);
+    """
+    problem = call(foreign_page, cors_service, code, closed=service)
+    assert "crossOrigin" in problem["detail"]
+
+
+def test_a_queue_takes_the_files_of_an_input(page: Page, service: str) -> None:
+    code = """
+        const files = new DataTransfer();
+        for (const content of [png(one), "no picture", png(one)]) files.items.add(new File([content], "a.png"));
+        const progress = [];
+        const options = { onProgress: (...counts) => progress.push(counts.join("/")), concurrency: 2 };
+        const entries = await digits.readAll(files.files, options);
+        return [entries.map(({ reading, error }) => reading?.text ?? error.status), progress];
+    """
+    assert call(page, service, code, one=picture(0)) == [["7", 415, "7"], ["0/3", "1/3", "2/3", "3/3"]]
 
 
 def test_the_attributions_of_an_explanation_add_up(page: Page, service: str) -> None:
@@ -181,6 +258,38 @@ def test_a_busy_service_is_asked_again_after_the_seconds_it_names(page: Page, se
     digit, milliseconds = call(page, service, code, one=picture(0))
     assert digit == 7
     assert milliseconds >= 990
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again_at_the_time_it_names(
+    page: Page, service: str, odd: OddServer, status: int
+) -> None:
+    """503 names seconds, 429 a date."""
+    page.goto(f"{service}health")  # has no Content-Security-Policy
+    code = "return (await digits.predict(png(one), { service: odd })).predictions[0].digit"
+    assert call(page, service, code, one=picture(0), odd=f"{odd.address}{status}/") == 7
+    assert odd.refusals[f"/{status}/predict"] == 1
+
+
+@pytest.mark.slow
+def test_a_slow_upload_takes_longer_than_the_time_limit(page: Page, service: str, odd: OddServer) -> None:
+    """The limit counts from the last byte that moved; what the system has taken of a body is not known to have left."""
+    page.goto(f"{service}health")  # has no Content-Security-Policy
+    code = f"""
+        {LARGE}
+        const fractions = [];
+        const onProgress = (fraction) => fractions.push(fraction);
+        const start = performance.now();
+        const options = {{ service: odd, timeoutMs: 1500, answerTimeoutMs: 30_000, onProgress }};
+        const {{ predictions }} = await digits.predict([large, large], options);
+        return [predictions[0].digit, performance.now() - start, fractions];
+    """
+    digit, milliseconds, fractions = call(page, service, code, odd=odd.address + "slow/")
+    assert digit == 7
+    assert milliseconds > 1500
+    assert (fractions[0], fractions[-1]) == (0, 1)
+    assert fractions == sorted(fractions)
+    assert len(fractions) > 5
 
 
 def test_a_service_that_stays_busy_is_not_asked_forever(page: Page, service: str) -> None:

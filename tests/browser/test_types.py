@@ -85,6 +85,28 @@ INVALID_API_CODE = [
 ]
 
 
+# The client's name of each schema.
+NAMES = {
+    **dict.fromkeys(("DocumentPage", "ExplainedPrediction", "FailedPrediction", "FieldReading", "Health"), ""),
+    **dict.fromkeys(("KeptCorrection", "Manifest", "Metric", "Model", "ModelName", "Placed", "Prediction"), ""),
+    **dict.fromkeys(("Predictions", "ReadDocument", "TemplateField", "Tensor"), ""),
+    "Explained": "Explanation",
+    "LineReading": "ReadLine",
+    "LineSign": "Sign",
+    "Loaded": "LoadedModel",
+    "ModelList": "Models",
+    "PageDigit": "ReadDigit",
+    "Problem": "ProblemDocument",
+    "ReadPage": "Reading",
+}
+SAME_KEYS = """
+import type { components } from "./api";
+import type * as client from "./digits.js";
+type Same<A, B> = [keyof A, keyof B] extends [keyof B, keyof A]
+  ? true : [Exclude<keyof A, keyof B>, Exclude<keyof B, keyof A>];
+"""
+
+
 @pytest.fixture(scope="module")
 def project(service: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the client's types and those of the running service's OpenAPI document."""
@@ -123,8 +145,17 @@ def lines_with_errors(errors: str) -> list[int]:
 
 def test_the_client_exports_what_its_types_declare(page: Page) -> None:
     names = page.evaluate("import('/static/digits.js').then((module) => Object.keys(module))")
+    package = page.evaluate("import('/static/client/client.js').then((module) => Object.keys(module))")
     declared = re.findall(r"^export (?:function|class) (\w+)", (STATIC / "digits.d.ts").read_text(), re.MULTILINE)
-    assert sorted(names) == sorted(declared)
+    assert sorted(names) == sorted(package) == sorted(set(declared))
+
+
+def test_the_clients_types_have_the_members_of_the_openapi_document(project: Path) -> None:
+    lines = [
+        f'export const same{schema}: Same<components["schemas"]["{schema}"], client.{name or schema}> = true;'
+        for schema, name in NAMES.items()
+    ]
+    assert compile_errors(project, SAME_KEYS + "\n".join(lines)) == ""
 
 
 def test_the_types_of_the_openapi_document_accept_valid_code(project: Path) -> None:

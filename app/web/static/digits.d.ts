@@ -1,29 +1,58 @@
-/** A picture of any size and colours. Pixels that are not in a file yet are sent as PNG. */
-export type Picture = Blob | HTMLCanvasElement | OffscreenCanvas | ImageBitmap | ImageData;
+/** A class that this environment may lack: browsers have HTMLCanvasElement, Node.js has not. */
+type Instance<Name extends string> = typeof globalThis extends { [Key in Name]: { prototype: infer Type } }
+  ? Type
+  : never;
 
-export interface Options {
+type Pixels = Instance<"HTMLImageElement" | "HTMLCanvasElement" | "OffscreenCanvas" | "ImageBitmap" | "ImageData">;
+
+/** Fetched. In a variable use a URL: no string is taken for the path of a file. */
+export type Address = URL | `http://${string}` | `https://${string}` | `data:${string}` | `blob:${string}`;
+
+/** A picture of any size and colours: a file, its bytes, its address, or pixels, which are sent as PNG. */
+export type Picture = Blob | ArrayBuffer | ArrayBufferView | Address | Pixels;
+
+/** Several pictures for one request. */
+export type Pictures = readonly Picture[] | Instance<"FileList">;
+
+/** Options of every function. */
+export interface CallOptions {
+  /** The base URL of the service. The module that the service serves as digits.js has its own as default. */
+  service?: string | URL;
+  /** The API key, if the service requires one. Every visitor of your page can read it, so use a separate key. */
+  apiKey?: string;
+  /** Aborts the request: the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** For how many milliseconds no byte may move, up or down. Default: 15,000. A longer Retry-After is not waited for. */
+  timeoutMs?: number;
+  /**
+   * For how many milliseconds to wait for the answer once everything has been sent. Default: `timeoutMs`, or as long as
+   * the upload took if that was longer.
+   */
+  answerTimeoutMs?: number;
+  /** How often to retry while the service is busy (503, 429), each time after the time it names. Default: 2. */
+  retries?: number;
+}
+
+/** Options of the functions that send a picture. */
+export interface Options extends CallOptions {
   /** The model's name. Default: the service's default model. */
   model?: string;
   /** A version of the model, or its label. Default: the newest. */
   version?: number | string;
-  /** Aborts the request: the promise rejects with the signal's reason. */
-  signal?: AbortSignal;
-  /** Time limit in milliseconds for the whole call, retries included. Default: 15,000. */
-  timeoutMs?: number;
-  /** How often to retry while the service is busy (503), each time after the seconds it names. Default: 2. */
-  retries?: number;
-  /** The base URL of the service. Default: where this module was loaded from. */
-  service?: string | URL;
-  /** The API key, if the service requires one. Every visitor of your page can read it, so use a separate key. */
-  apiKey?: string;
+  /** Gets the fraction of the request that has been sent, from 0 to 1; from 0 again with each retry. */
+  onProgress?: (fraction: number) => void;
 }
 
 export interface PredictOptions extends Options {
   /** Also returns the 28 x 28 image that the model received. */
   returnImage?: boolean;
+  /** "each": a bad picture has its problem in the place of its prediction. Default: "fail", it fails the request. */
+  onError?: "fail" | "each";
 }
 
-export interface ExplainOptions extends PredictOptions {
+export interface ExplainOptions extends Options {
+  /** Also returns the 28 x 28 image that the model received. */
+  returnImage?: boolean;
   /** The digit to explain. Default: the most probable one. */
   digit?: number;
 }
@@ -39,13 +68,56 @@ export interface ReadOptions extends Options {
   values?: string[];
   /** Every line has a valid checksum of this kind, or is a date. */
   check?: Check;
-  /** A template that the service's operator keeps, by its name. */
-  template?: string;
+  /** The fields of a form, or the name of a template that the service's operator keeps. */
+  template?: string | Template;
 }
 
 export interface ReadDocumentOptions extends ReadOptions {
   /** Which pages to read, such as "2-5" or "1,4-6". Default: all. */
   pages?: string;
+}
+
+export interface ReadAllOptions extends Omit<ReadDocumentOptions, "onProgress"> {
+  /** How many pictures are sent at a time. Default: 4. */
+  concurrency?: number;
+  /** Gets each entry and its picture, in the order in which they are done. */
+  onEntry?: (entry: ReadEntry, picture: Picture) => void;
+  /** Gets how many pictures are done, and of how many, unless an iterable does not tell. */
+  onProgress?: (done: number, total: number | undefined) => void;
+}
+
+export interface CorrectOptions extends Omit<Options, "version"> {
+  /** The part of the picture that was misread, as `read` gives boxes. Default: the whole picture. */
+  region?: Box;
+  /** The digits that had been read, or "none". */
+  read?: string;
+  /** The version that had read them, as `model` names the model. */
+  version?: number;
+}
+
+/** A rectangle on a form, in shares of its width and height. */
+export interface TemplateRegion {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** A field of a form, and what its text must satisfy. */
+export interface TemplateField extends TemplateRegion {
+  length?: number;
+  pattern?: string;
+  values?: string[];
+  check?: Check;
+}
+
+/** The fields of a form, and what is printed on it at known places. */
+export interface Template {
+  fields: Record<string, TemplateField>;
+  /** The middles of four marks near the corners, from the upper left one clockwise. */
+  marks?: { x: number; y: number }[];
+  /** Two to eight printed places, and what they look like: a PNG in base64. */
+  anchors?: (TemplateRegion & { image: string })[];
 }
 
 export type Check = "luhn" | "mod97" | "ean13" | "isbn" | "date";
@@ -68,10 +140,15 @@ export interface Prediction {
   image?: string;
 }
 
-export interface Predictions {
+/** With `onError: "each"`: why there is no prediction for one picture. */
+export interface FailedPrediction {
+  error: ProblemDocument;
+}
+
+export interface Predictions<Each = Prediction> {
   model: ModelName;
   /** One for each picture, in the order of the request. */
-  predictions: Prediction[];
+  predictions: Each[];
 }
 
 /** Left, top, width and height in pixels of the picture, upright after EXIF rotation. */
@@ -189,20 +266,147 @@ export interface ExplainedPrediction {
   explanation: Explanation;
 }
 
+/** An entry of `readAll`: its index among the pictures, with what was read or with the error. */
+export type ReadEntry =
+  | { index: number; reading: Reading | ReadDocument; error?: undefined }
+  | { index: number; error: Error; reading?: undefined };
+
+export interface KeptCorrection {
+  /** The name of its files in the operator's folder. */
+  id: string;
+}
+
+export interface Tensor {
+  name: string;
+  dtype: string;
+  /** A name stands for a dimension of variable size. */
+  shape: (number | string)[];
+}
+
+export interface Metric {
+  name: string;
+  value: number;
+  /** What it was measured on. */
+  data: string;
+  /** The 95 % confidence interval. */
+  interval: [number, number] | null;
+}
+
+/** Where a version came from and what it reaches. */
+export interface Manifest extends ModelName {
+  /** ISO 8601, UTC. */
+  created: string;
+  labels: string[];
+  inputs: Tensor[];
+  outputs: Tensor[];
+  /** Of the float32 graph. */
+  sha256: string;
+  bytes: number;
+  parameters: number;
+  /** The least confidence with which a digit is accepted. */
+  threshold: number;
+  temperature: number;
+  data: Record<string, unknown>;
+  seed: number;
+  config: Record<string, unknown>;
+  libraries: Record<string, string>;
+  metrics: Metric[];
+  parity: { data: string; batch_sizes: number[]; max_abs_difference: number; equal_argmax: boolean };
+  /** The int8 graph of the same network; null if there is none. */
+  int8: {
+    sha256: string;
+    bytes: number;
+    calibration: string;
+    metrics: Metric[];
+    agreement: { data: string; equal_share: number; max_abs_difference: number };
+  } | null;
+  commit: string | null;
+  machine: string | null;
+  recipe: string | null;
+  /** The steps that it was made from. */
+  parents: {
+    name: string;
+    kind: string;
+    sha256: string;
+    inputs: string[];
+    settings: Record<string, unknown>;
+    commit: string | null;
+    machine: string;
+    seconds: number;
+    peak_bytes: number | null;
+  }[];
+}
+
+export type Device = "cpu" | "cuda" | "tensorrt";
+export type Precision = "float32" | "int8";
+
+/** A served version. */
+export interface Model {
+  /** What it really runs on. */
+  device: Device;
+  precision: Precision;
+  /** What numbers that are sent as images mean. */
+  scale: string;
+  manifest: Manifest;
+}
+
 export interface Models {
   /** The name of the model that answers requests without `model`. */
   default: string;
-  models: { device: string; precision: string; manifest: ModelName & { threshold: number; [member: string]: unknown } }[];
+  models: Model[];
+}
+
+export interface LoadedModel extends ModelName {
+  device: Device;
+  precision: Precision;
+  /** Names under which the version can be asked for. */
+  labels: string[];
+  /** Images in the queue. */
+  queued: number;
+  /** Runs that failed in a row. */
+  failed_runs: number;
+  /** Why it cannot run; empty if it can. */
+  problem: string;
 }
 
 export interface Health {
-  status: string;
-  device: string;
-  [member: string]: unknown;
+  status: "ready" | "not ready" | "stopping";
+  /** Why it is not ready; empty if it is. */
+  reason: string;
+  /** Of the service. */
+  version: string;
+  pid: number;
+  device: Device;
+  default_model: string;
+  models: LoadedModel[];
+  /** Files of models that were refused. */
+  refused: { name: string; entry: string; reason: string }[];
+}
+
+/** An RFC 9457 problem document, as the service sends it. */
+export interface ProblemDocument {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  error: string;
+  picture?: number;
+}
+
+/** What a `Problem` is made of. */
+export interface ProblemMembers {
+  type?: string;
+  title: string;
+  status: number;
+  detail: string;
+  picture?: number | null;
+  retryAfter?: number | null;
+  cause?: unknown;
 }
 
 /** An error answer of the service (an RFC 9457 problem document), or a request that got no answer. */
 export class Problem extends Error {
+  constructor(members: ProblemMembers);
   /** A URI that identifies the kind of problem and never changes. */
   readonly type: string;
   readonly title: string;
@@ -215,27 +419,58 @@ export class Problem extends Error {
   readonly retryAfter: number | null;
 }
 
+/** The functions below, with options of their own. */
+export interface Client {
+  predict: typeof predict;
+  read: typeof read;
+  readDocument: typeof readDocument;
+  readAll: typeof readAll;
+  explain: typeof explain;
+  correct: typeof correct;
+  ready: typeof ready;
+  models: typeof models;
+  health: typeof health;
+}
+
+/** The functions below with these options, unless a call has its own. */
+export function connect(defaults?: CallOptions): Client;
+
 /** Reads pictures that show one digit each: a single picture, or an array of them. Rejects with a `Problem`. */
-export function predict(pictures: Picture | Picture[], options?: PredictOptions): Promise<Predictions>;
+export function predict(
+  pictures: Picture | Pictures,
+  options: PredictOptions & { onError: "each" },
+): Promise<Predictions<Prediction | FailedPrediction>>;
+export function predict(
+  pictures: Picture | Pictures,
+  options?: PredictOptions & { onError?: "fail" },
+): Promise<Predictions>;
 
 /** Reads a picture that shows several digits, on one line or more. Rejects with a `Problem`. */
 export function read(picture: Picture, options?: ReadOptions): Promise<Reading>;
 
 /** Reads a PDF document, or a TIFF file of several pages. Rejects with a `Problem`. */
-export function readDocument(file: Blob, options?: ReadDocumentOptions): Promise<ReadDocument>;
+export function readDocument(file: Picture, options?: ReadDocumentOptions): Promise<ReadDocument>;
+
+/**
+ * Reads many pictures or documents, a few at a time. Resolves to an entry for each, in their order; an error of one is in
+ * its entry. Rejects with the signal's reason, or with the error of the iterable or of a callback.
+ */
+export function readAll(
+  pictures: Iterable<Picture> | AsyncIterable<Picture> | Instance<"FileList">,
+  options?: ReadAllOptions,
+): Promise<ReadEntry[]>;
 
 /** Reads a picture of one digit and explains which pixels are evidence for it. Rejects with a `Problem`. */
 export function explain(picture: Picture, options?: ExplainOptions): Promise<ExplainedPrediction>;
 
+/** Sends a picture with its right digits, or "none", for models to learn from. Rejects with a `Problem`. */
+export function correct(picture: Picture, digits: string, options?: CorrectOptions): Promise<KeptCorrection>;
+
 /** Whether the service can be reached and accepts requests. */
-export function ready(options?: Pick<Options, "signal" | "timeoutMs" | "service">): Promise<boolean>;
+export function ready(options?: CallOptions): Promise<boolean>;
 
 /** The default model and every version that is served, with its manifest. Rejects with a `Problem`. */
-export function models(
-  options?: Pick<Options, "signal" | "timeoutMs" | "retries" | "service" | "apiKey">,
-): Promise<Models>;
+export function models(options?: CallOptions): Promise<Models>;
 
 /** The state of the service: its device, models and queue. Rejects with a `Problem`. */
-export function health(
-  options?: Pick<Options, "signal" | "timeoutMs" | "retries" | "service" | "apiKey">,
-): Promise<Health>;
+export function health(options?: CallOptions): Promise<Health>;

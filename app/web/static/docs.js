@@ -1,4 +1,9 @@
-// Swagger UI with the service's OpenAPI document.
+// Swagger UI with the service's OpenAPI document, dark where the visitor's system is.
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const showScheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", showScheme);
+showScheme();
 
 SwaggerUIBundle({
   url: new URL("../openapi.json", import.meta.url).href,

@@ -56,6 +56,13 @@ def fields(response: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
+def test_template_that_was_not_filled_in_is_absent(client: TestClient, form: NDArray[np.uint8]) -> None:
+    """As forms of browsers send it."""
+    response = post(client, form, "")
+    assert response.status_code == 200
+    assert "fields" not in response.json()
+
+
 def test_fields_are_read_by_their_names(client: TestClient, form: NDArray[np.uint8]) -> None:
     found = fields(post(client, form, TEMPLATE))
     assert list(found) == list(TEMPLATE)

@@ -35,8 +35,8 @@ def operations(document: Document) -> list[tuple[str, Document]]:
 
 def test_every_reference_resolves(document: Document) -> None:
     references = {node["$ref"] for node in nodes(document) if isinstance(node.get("$ref"), str)}
-    schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
-    assert references <= schemas
+    components = {f"#/components/{kind}/{name}" for kind, named in document["components"].items() for name in named}
+    assert references <= components
     assert not any("$defs" in node for node in nodes(document))
 
 
@@ -86,6 +86,23 @@ def test_schemas_of_request_bodies_are_components(document: Document) -> None:
         for content in operation.get("requestBody", {}).get("content", {}).values():
             assert "properties" not in content["schema"], path
     assert {"Pictures", "Instances", "Inputs", "InferRequest"} <= document["components"]["schemas"].keys()
+
+
+def test_forms_have_a_field_for_files(document: Document) -> None:
+    """Without it neither /docs nor a generated client offers to choose a file."""
+    schemas = document["components"]["schemas"]
+    file = {"type": "string", "format": "binary"}
+    fields = {}
+    for path, operation in operations(document):
+        form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+        if form:
+            fields[path] = schemas[form["schema"]["$ref"].rpartition("/")[2]]["properties"]
+    assert fields["/predict"] == {"images": {"type": "array", "items": file}}
+    assert {path for path, properties in fields.items() if properties.get("picture") == file} == {
+        "/read",
+        "/explain",
+        "/corrections",
+    }
 
 
 def test_wrong_parameter_is_documented_as_400(document: Document, client: TestClient) -> None:

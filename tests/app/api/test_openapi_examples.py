@@ -86,6 +86,27 @@ def test_every_example_fits_its_schema(document: Document, operations: list[Oper
                     check(media["example"], media["schema"], document, path)
 
 
+def test_every_documented_problem_has_examples_of_its_status_alone(
+    document: Document, operations: list[Operation]
+) -> None:
+    examples = document["components"]["examples"]
+    for _, path, operation in operations:
+        for status, response in operation["responses"].items():
+            if int(status) < 400:
+                continue
+            (media,) = response["content"].values()
+            shown = [examples[name]["value"] for name in media["examples"]]
+            assert shown, (path, status)
+            assert {problem["status"] for problem in shown} == {int(status)}, path
+            for problem in shown:
+                check(problem, media["schema"], document, path)
+
+
+def test_every_kind_of_problem_has_an_example_that_is_referred_to_by_its_name(document: Document) -> None:
+    for name, example in document["components"]["examples"].items():
+        assert example["value"]["type"] == f"urn:digits:problem:{name}"
+
+
 def test_every_example_request_is_answered_like_its_example_response(
     service: TestClient, document: Document, operations: list[Operation]
 ) -> None:

@@ -1,0 +1,60 @@
+"""A new project of npm's in which the client's package is installed, and the tools that build it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "clients/js"
+NODE_MODULES = ROOT / ".cache/javascript/node_modules"
+TOOLS = {"tsc": "typescript/bin/tsc", "vite": "vite/bin/vite.js", "esbuild": "esbuild/bin/esbuild"}
+TIMEOUT_S = 120
+
+
+def make_project(folder: Path) -> Path:
+    """Packs the package and installs it, without a network."""
+    tarball = pack(folder)
+    project = folder / "project"
+    project.mkdir()
+    (project / "package.json").write_text(json.dumps({"name": "project", "private": True, "type": "module"}))
+    npm("install", "--offline", "--no-audit", "--no-fund", str(tarball), cwd=project)
+    shutil.copy(ROOT / "app/web/static/seven.png", project)
+    return project
+
+
+def pack(folder: Path) -> Path:
+    """In a copy of the repository's layout, since npm's scripts copy files into the package's folder meanwhile."""
+    repository = folder / "repository"
+    package = shutil.copytree(PACKAGE, repository / "clients/js")
+    shutil.copy(ROOT / "LICENSE", repository)
+    (repository / "app").symlink_to(ROOT / "app")
+    (name,) = json.loads(npm("pack", "--json", "--pack-destination", str(folder), cwd=package))
+    return folder / str(name["filename"])
+
+
+def npm(*arguments: str, cwd: Path) -> str:
+    return run("npm", *arguments, cwd=cwd)
+
+
+def build(tool: str, *arguments: str, cwd: Path) -> str:
+    """Runs one of `TOOLS`."""
+    assert NODE_MODULES.exists(), "the tools are not installed: make .cache/javascript/stamp"
+    return run("node", str(NODE_MODULES / TOOLS[tool]), *arguments, cwd=cwd)
+
+
+def run(*command: str, cwd: Path) -> str:
+    """What it prints. It must succeed."""
+    environment = os.environ | {"NO_UPDATE_NOTIFIER": "1", "npm_config_update_notifier": "false"}
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    if done.returncode:
+        print(done.stdout, done.stderr, file=sys.stderr)
+    assert done.returncode == 0, f"{command[0]} failed"
+    return done.stdout
