@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from app.web import pages
+from app.web import offline_files
 from tests.support.browser_actions import SEVEN, PageMonitor, draw, expect_digit, expect_lines
 from tests.support.nginx import PREFIX, Nginx, nginx_before
 
@@ -51,7 +51,7 @@ def test_drawn_digit_is_read(monitor: PageMonitor, nginx: Nginx, slash: str) -> 
     assert monitor.messages == []
 
 
-@pytest.mark.skipif(not pages.RUNTIME.is_dir(), reason="the page's runtime is not installed: make runtime")
+@pytest.mark.skipif(not offline_files.RUNTIME.is_dir(), reason="the page's runtime is not installed: make runtime")
 def test_digit_is_read_on_the_device(monitor: PageMonitor, nginx: Nginx) -> None:
     page = monitor.page
     page.goto(f"{nginx.address}/")

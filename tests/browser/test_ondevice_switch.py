@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from app.web import pages
+from app.web import offline_files, pages
 from tests.conftest import NEWEST
 from tests.support.browser_actions import (
     SEVEN,
@@ -29,7 +29,7 @@ from tests.support.service_process import serving
 ON_NOTE = "Pictures stay in this browser."
 DOWNLOAD_MS = 60_000
 
-pytestmark = pytest.mark.skipif(not pages.RUNTIME.is_dir(), reason="the page's runtime is not installed: make runtime")
+pytestmark = pytest.mark.skipif(not offline_files.RUNTIME.is_dir(), reason="the page's runtime is not installed: make runtime")
 
 
 def turn_on(page: Page) -> None:

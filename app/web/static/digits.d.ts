@@ -192,12 +192,17 @@ export interface ExplainedPrediction {
 export interface Models {
   /** The name of the model that answers requests without `model`. */
   default: string;
-  models: { device: string; precision: string; manifest: ModelName & { threshold: number; [member: string]: unknown } }[];
+  models: {
+    device: string;
+    precision: string;
+    manifest: ModelName & { threshold: number; [member: string]: unknown };
+  }[];
 }
 
 export interface Health {
   status: string;
   device: string;
+  uptime_s: number;
   [member: string]: unknown;
 }
 
