@@ -63,10 +63,11 @@ def test_digit_is_read_on_the_device(monitor: PageMonitor, nginx: Nginx) -> None
 
 def test_links_of_the_page_stay_below_the_prefix(monitor: PageMonitor, nginx: Nginx) -> None:
     page = monitor.page
-    for name, path in (("API", "/docs"), ("Models", "/models"), ("Health", "/health")):
+    for name, path in (("API", "/docs"), ("Models", "/about/models"), ("Health", "/about/health")):
         page.goto(f"{nginx.address}/")
         page.get_by_role("link", name=name).click()
         page.wait_for_url(f"**{PREFIX}{path}")
+        expect(page.locator("main, #docs").first).not_to_be_empty()
 
 
 def test_try_it_out_calls_the_service_below_the_prefix(monitor: PageMonitor, nginx: Nginx) -> None:

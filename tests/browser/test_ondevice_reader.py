@@ -28,7 +28,9 @@ from training.datasets.mnist import Digits
 
 PROBABILITY_TOLERANCE = 1e-4
 
-pytestmark = pytest.mark.skipif(not offline_files.RUNTIME.is_dir(), reason="the page's runtime is not installed: make runtime")
+pytestmark = pytest.mark.skipif(
+    not offline_files.RUNTIME.is_dir(), reason="the page's runtime is not installed: make runtime"
+)
 
 
 @pytest.fixture(scope="module")

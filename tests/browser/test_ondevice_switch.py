@@ -29,7 +29,9 @@ from tests.support.service_process import serving
 ON_NOTE = "Pictures stay in this browser."
 DOWNLOAD_MS = 60_000
 
-pytestmark = pytest.mark.skipif(not offline_files.RUNTIME.is_dir(), reason="the page's runtime is not installed: make runtime")
+pytestmark = pytest.mark.skipif(
+    not offline_files.RUNTIME.is_dir(), reason="the page's runtime is not installed: make runtime"
+)
 
 
 def turn_on(page: Page) -> None:

@@ -238,6 +238,11 @@ export function switchLanguage() {
   translatePage();
 }
 
+/** Adds the texts of another page: for each language its messages by their keys. */
+export function addMessages(added) {
+  for (const [name, messages] of Object.entries(added)) Object.assign(MESSAGES[name], messages);
+}
+
 /** Fills the document's own texts: `data-say` names the message of an element's text, `data-say-label` of its label. */
 export function translatePage() {
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
