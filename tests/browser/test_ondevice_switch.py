@@ -84,6 +84,7 @@ def test_a_failed_download_is_reported_and_the_picture_is_not_sent_instead(page:
     methods = record_methods(page)
     draw(page, SEVEN)
     expect(page.locator("#words")).to_have_text("The files for reading on this device could not be downloaded")
+    expect(page.locator("#place-note")).to_contain_text("Nothing is sent.")
     page.unroute("**/model.onnx")
     page.get_by_role("button", name="Undo").click()
     draw(page, SEVEN)

@@ -17,7 +17,7 @@ let note = "onDeviceOff";
 export function initialize(onchange) {
   checkbox.addEventListener("change", () => {
     localStorage.setItem(STORAGE_KEY, String(isOnDevice()));
-    unload();
+    unload("onDeviceOff");
     onchange();
   });
 }
@@ -44,11 +44,11 @@ export function showNote() {
   $("place-note").textContent = translate(note);
 }
 
-function unload() {
+function unload(reason) {
   loading.abort();
   readerPromise?.then((reader) => reader.close()).catch(() => {}); // a reader that failed to load has nothing to close
   readerPromise = null;
-  setNote("onDeviceOff");
+  setNote(reason);
 }
 
 async function load(apiKey) {
@@ -61,7 +61,7 @@ async function load(apiKey) {
     keepReader();
     return reader;
   } catch (problem) {
-    if (!signal.aborted) unload(); // the next picture tries again; none is sent to the service instead
+    if (!signal.aborted) unload("onDeviceFailed"); // the next picture tries again; none is sent to the service instead
     throw problem;
   }
 }

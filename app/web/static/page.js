@@ -43,7 +43,7 @@ $("file").addEventListener("change", onFileChosen);
 $("copy").addEventListener("click", copyText);
 $("modes").addEventListener("change", (event) => changeMode(event.target.value));
 $("language").addEventListener("click", onLanguageClick);
-window.addEventListener("offline", () => pad.empty && render());
+for (const change of ["online", "offline"]) window.addEventListener(change, () => pad.empty && render());
 window.addEventListener("resize", () => pad.resize() && onDrawingChange(true));
 document.addEventListener("keydown", onUndoKey);
 document.addEventListener("paste", (event) => acceptFile(event, event.clipboardData));
@@ -208,7 +208,7 @@ function severalOffline() {
   return new Problem({
     type: "urn:digits:problem:several-offline",
     title: "Several digits are read by the service",
-    detail: "It cannot be reached now. A single digit can be read on this device.",
+    detail: "It cannot be reached now.",
     status: 0,
   });
 }

@@ -16,7 +16,7 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => event.waitUntil(removeOldCaches()));
 
 self.addEventListener("message", (event) => {
-  if (event.data === "keep reader") event.waitUntil(keep(OFFLINE.reader));
+  if (event.data === "keep reader") event.waitUntil(keepReader());
 });
 
 self.addEventListener("fetch", (event) => {
@@ -29,6 +29,11 @@ self.addEventListener("fetch", (event) => {
 async function install() {
   await keep((await readerIsKept()) ? [...OFFLINE.page, ...OFFLINE.reader] : OFFLINE.page);
   await self.skipWaiting();
+}
+
+async function keepReader() {
+  const [file] = OFFLINE.reader;
+  if (!(await caches.match(urlOf(file), { cacheName: CACHE }))) await keep(OFFLINE.reader);
 }
 
 /** Of any version: whoever could read without the service still can after an update. */
