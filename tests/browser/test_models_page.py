@@ -90,8 +90,7 @@ def test_a_required_key_is_asked_for_once_and_serves_all_pages(desktop: BrowserC
         page.close()
 
 
-@pytest.mark.parametrize("path", ["about/models", "about/health"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("path", "scheme"), [("about/models", "light"), ("about/health", "dark")])
 def test_the_pages_violate_no_accessibility_rule(
     browser: Browser, service: str, axe: str, path: str, scheme: Any
 ) -> None:

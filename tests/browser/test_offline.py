@@ -12,6 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from app.web import offline_files
 from tests.support.browser_actions import SEVEN, PageMonitor, draw, expect_digit
+from tests.support.service import wait_until
 from tests.support.service_process import free_port, serving
 
 PREFIX = "ml/digits/"
@@ -39,7 +40,7 @@ def open_page(context: BrowserContext, address: str) -> Page:
     """The page, once the browser keeps it."""
     page = context.new_page()
     page.goto(address)
-    page.wait_for_function("navigator.serviceWorker.ready.then(({ active }) => active.state === 'activated')")
+    wait_until(lambda: page.evaluate("navigator.serviceWorker.ready.then(({ active }) => active.state)") == "activated")
     return page
 
 
@@ -49,7 +50,7 @@ def turn_on(page: Page) -> None:
 
 
 def wait_until_kept(page: Page, name: str) -> None:
-    page.wait_for_function(f"async (name) => (await ({KEPT_FILES})()).some((url) => url.includes(name))", arg=name)
+    wait_until(lambda: any(name in url for url in kept_files(page)))
 
 
 def kept_files(page: Page) -> list[str]:
@@ -72,7 +73,7 @@ def test_the_page_can_be_installed(desktop: BrowserContext, service: str) -> Non
 
 
 @needs_runtime
-@pytest.mark.parametrize("prefix", ["", PREFIX], ids=["root", "prefix"])
+@pytest.mark.parametrize("prefix", ["", pytest.param(PREFIX, marks=pytest.mark.slow)], ids=["root", "prefix"])
 def test_a_digit_is_read_without_the_service(desktop: BrowserContext, tmp_path: Path, port: int, prefix: str) -> None:
     options = ("--root-path", "/ml/digits") if prefix else ()
     with serving(tmp_path, *options, port=port) as address:
@@ -103,6 +104,7 @@ def test_without_the_service_several_digits_are_refused_before_anything_is_drawn
         page.close()
 
 
+@pytest.mark.slow
 def test_the_pages_about_the_service_say_that_it_is_away(desktop: BrowserContext, tmp_path: Path, port: int) -> None:
     with serving(tmp_path, port=port) as address:
         page = open_page(desktop, address)
@@ -142,13 +144,14 @@ def test_a_new_version_of_the_page_replaces_the_old_one(desktop: BrowserContext,
     program = ("-c", f"import sys; {NEXT_VERSION}; sys.exit(__main__.main())")
     with serving(tmp_path, port=port, program=program):
         page.reload()
-        page.wait_for_function("async (old) => !(await caches.keys()).includes(old)", arg=old)
+        wait_until(lambda: old not in page_caches(page))
         (new,) = page_caches(page)
         assert new.endswith("next")
     page.reload()  # and the new one works without the service
     expect(page.locator("h1")).to_have_text("digits")
 
 
+@pytest.mark.slow
 @needs_runtime
 def test_an_update_keeps_the_reader_of_those_who_use_it(desktop: BrowserContext, tmp_path: Path, port: int) -> None:
     with serving(tmp_path, port=port) as address:
@@ -159,7 +162,7 @@ def test_an_update_keeps_the_reader_of_those_who_use_it(desktop: BrowserContext,
     program = ("-c", f"import sys; {NEXT_VERSION}; sys.exit(__main__.main())")
     with serving(tmp_path, port=port, program=program):
         page.reload()
-        page.wait_for_function("async (old) => !(await caches.keys()).includes(old)", arg=old)
+        wait_until(lambda: old not in page_caches(page))
         assert any("ort.wasm.gz" in url for url in kept_files(page))
         page.close()
 
@@ -192,6 +195,7 @@ def with_another_graph(route: Any) -> None:
     route.fulfill(body=json.dumps(answer), content_type="application/json")
 
 
+@pytest.mark.slow
 @needs_runtime
 def test_a_service_with_keys_is_kept_too(desktop: BrowserContext, tmp_path: Path, port: int) -> None:
     digest = hashlib.sha256(b"a key").hexdigest()

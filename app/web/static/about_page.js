@@ -91,7 +91,7 @@ export function table(caption, columns, rows) {
   );
   const parts = [element("caption", caption), element("thead", head), element("tbody", body)];
   const frame = element("div", element("table", parts), "table");
-  return Object.assign(frame, { tabIndex: 0, role: "region", ariaLabel: caption });
+  return Object.assign(frame, { tabIndex: 0, role: "group", ariaLabel: caption });
 }
 
 function scoped(scope, text) {
