@@ -119,6 +119,7 @@ function onDrawingChange(done) {
     showPaper();
     if (pad.empty) show(renderEmpty);
     else readDrawing(true);
+    if (pad.picture && $("main").dataset.state === "empty") show(() => resultPanel.showReading(facts()));
   } else if (!inFlight && performance.now() - lastRequestAt > LIVE_INTERVAL_MS) {
     readDrawing(false);
   }

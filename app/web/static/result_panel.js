@@ -33,6 +33,12 @@ export function showEmpty(facts) {
   showFacts(facts);
 }
 
+/** Until the first result of a picture, which may take longer than one of a drawn digit. */
+export function showReading(facts) {
+  show("reading", "", translate("reading"), "");
+  showFacts(facts);
+}
+
 export function showPrediction({ digit, confidence, probabilities, accepted }, facts) {
   const percent = formatPercent(confidence, 2);
   if (accepted) show("read", digit, translate(confidenceLevel(confidence)), percent);
