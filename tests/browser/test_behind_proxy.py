@@ -24,9 +24,8 @@ def nginx(service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ng
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """Trusts the certificate, which browsers do not for service workers; test_offline.py has those below a prefix."""
-    context = browser.new_context(
-        viewport={"width": 1200, "height": 720}, ignore_https_errors=True, service_workers="block"
-    )
+    context = browser.new_context(viewport={"width": 1200, "height": 720}, ignore_https_errors=True)
+    context.add_init_script("delete Navigator.prototype.serviceWorker")
     yield context
     context.close()
 
