@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -55,6 +56,7 @@ class Health(BaseModel):
     status: Literal["ready", "not ready", "stopping"] = Field(description="As readiness probes get it.")
     reason: str = Field(description="Why it is not ready; empty if it is.")
     version: str = Field(description="Of the service.")
+    uptime_s: int = Field(description="Seconds since the answering process started.")
     pid: int = Field(description="The process that answers: with several workers, one of them.")
     device: Device = Field(description="The device that models really run on.")
     default_model: str
@@ -71,6 +73,7 @@ async def health(request: Request) -> Health:
         status="stopping" if state.stopping else "not ready" if reason else "ready",
         reason=reason,
         version=request.app.version,
+        uptime_s=int(time.monotonic() - state.started),
         pid=os.getpid(),
         device=state.repository.device,
         default_model=state.repository.default_model,

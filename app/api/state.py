@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -36,6 +37,7 @@ class AppState:
     root_path: str = ""  # the prefix of a proxy
     tracing: TracerProvider | None = None
     revision: str = ""  # of the source
+    started: float = field(default_factory=time.monotonic)  # seconds
     stopping: bool = False  # set at SIGTERM: readiness probes get 503, other requests are still answered
 
     def check_ready(self, servable: Servable | None = None) -> None:

@@ -81,7 +81,8 @@ def any_known(keys: Sequence[bytes], digests: Sequence[str]) -> bool:
 
 # Probes send no keys; the page and the API description hold only public information.
 PROBE_PATHS = ("/", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/ping")
-PUBLIC_PATHS = (*PROBE_PATHS, "/docs", "/openapi.json", "/favicon.ico", "/robots.txt")
+PAGE_PATHS = ("/about/models", "/about/health", "/service_worker.js", "/docs", "/favicon.ico", "/robots.txt")
+PUBLIC_PATHS = (*PROBE_PATHS, *PAGE_PATHS, "/openapi.json")
 PUBLIC_FOLDERS = ("/static/", "/docs/files/")
 
 

@@ -1,4 +1,7 @@
-"""The web pages: the one to draw on, and the API documentation. Neither loads anything from another server."""
+"""The web pages: to draw on, about the models and the service, and the API documentation.
+
+None loads anything from another server.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
 
 from app.preprocessing.constants import as_es_module
+from app.web.offline_files import RUNTIME, STATIC, service_worker
 
-STATIC = Path(__file__).parent / "static"
-RUNTIME = STATIC / "runtime"  # WebAssembly for reading in the browser; made by `make runtime`, and may be absent
 DOCS_FILES = Path(str(files("fastapi_offline") / "static"))
 
 # Only files of this server: no inline script or style, no frame around the page.
@@ -21,8 +23,11 @@ SAME_ORIGIN_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
-# Trusted types: no string becomes markup or a script's address.
-PAGE_POLICY = SAME_ORIGIN_POLICY + "; require-trusted-types-for 'script'; trusted-types ondevice"
+# Trusted types: no string becomes markup or a script's address. Workers: the on-device reader and the service worker.
+PAGE_POLICY = (
+    SAME_ORIGIN_POLICY + "; worker-src 'self'; manifest-src 'self'; require-trusted-types-for 'script'; "
+    "trusted-types same-origin"
+)
 # Swagger UI draws icons from data: URLs, sets inline styles and shows pictures of responses.
 DOCS_POLICY = SAME_ORIGIN_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
     "img-src 'self'", "img-src 'self' data: blob:"
@@ -30,6 +35,8 @@ DOCS_POLICY = SAME_ORIGIN_POLICY.replace("style-src 'self'", "style-src 'self' '
 # OpenCV's bindings create functions from strings, which the page's own policy forbids. They run in a worker, which has
 # no document and may connect to no server, this one included: pictures cannot leave it.
 WORKER_POLICY = "default-src 'none'; script-src 'self' 'unsafe-eval'"
+# It fetches the page's files, and nothing from another server.
+SERVICE_WORKER_POLICY = "default-src 'none'; connect-src 'self'"
 
 router = APIRouter(include_in_schema=False)
 
@@ -51,11 +58,36 @@ def page_text(*, on_device: bool) -> str:
     return text.replace('id="place" hidden', 'id="place"') if on_device else text
 
 
+# /models and /health are JSON for every client, whatever it accepts. These pages hold only texts and need no API key;
+# their scripts fetch the JSON with the visitor's key.
+@router.get("/about/models")
+async def about_models(request: Request) -> Response:
+    """What /models says, for people."""
+    return html_page(request, "models_page.html", PAGE_POLICY)
+
+
+@router.get("/about/health")
+async def about_health(request: Request) -> Response:
+    """What /health says, for people."""
+    return html_page(request, "health_page.html", PAGE_POLICY)
+
+
+@router.get("/service_worker.js")
+def service_worker_script() -> Response:
+    """Served at the root, since a service worker answers only for the folder of its script."""
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": SERVICE_WORKER_POLICY}
+    return Response(service_worker(), media_type="text/javascript", headers=headers)
+
+
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     """The OpenAPI document in Swagger UI."""
-    text = (STATIC / "docs.html").read_text("utf-8")
-    return HTMLResponse(with_links(text, link_prefix(request)), headers={"Content-Security-Policy": DOCS_POLICY})
+    return html_page(request, "docs.html", DOCS_POLICY)
+
+
+def html_page(request: Request, name: str, policy: str) -> Response:
+    text = (STATIC / name).read_text("utf-8")
+    return HTMLResponse(with_links(text, link_prefix(request)), headers={"Content-Security-Policy": policy})
 
 
 def link_prefix(request: Request) -> str:

@@ -29,6 +29,23 @@ def test_a_picture_is_taken_with_the_camera(page_with_camera: Page) -> None:
     expect(page.locator("main")).not_to_have_attribute("data-state", "empty")
 
 
+@pytest.mark.parametrize(("mode", "width"), [("One digit", 1280), ("Several", 2560)])
+def test_several_digits_are_photographed_with_more_pixels(page_with_camera: Page, mode: str, width: int) -> None:
+    page = page_with_camera
+    page.evaluate(
+        """() => {
+            const camera = navigator.mediaDevices;
+            const open = camera.getUserMedia.bind(camera);
+            camera.getUserMedia = (wanted) => { globalThis.wanted = wanted; return open(wanted); };
+        }"""
+    )
+    page.get_by_text(mode, exact=True).click()
+    page.locator("#snap").click()
+    page.get_by_role("button", name="Take picture").click()
+    expect(page.locator("#camera")).not_to_be_visible()
+    assert page.evaluate("wanted.video.width.ideal") == width
+
+
 def test_no_picture_is_taken_when_the_dialog_is_closed(page_with_camera: Page) -> None:
     page = page_with_camera
     blank = drawing(page)

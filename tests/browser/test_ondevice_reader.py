@@ -18,7 +18,7 @@ from app.arrays import Image
 from app.errors import BlankPicture
 from app.preprocessing.decode import decode, open_picture
 from app.preprocessing.normalize import preprocess
-from app.web import pages
+from app.web import offline_files
 from tests.conftest import NEWEST, ROOT
 from tests.support.generated_pictures import generated_pixels
 from tests.support.mnist_pictures import encode_png
@@ -28,7 +28,9 @@ from training.datasets.mnist import Digits
 
 PROBABILITY_TOLERANCE = 1e-4
 
-pytestmark = pytest.mark.skipif(not pages.RUNTIME.is_dir(), reason="the page's runtime is not installed: make runtime")
+pytestmark = pytest.mark.skipif(
+    not offline_files.RUNTIME.is_dir(), reason="the page's runtime is not installed: make runtime"
+)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from app.web import pages
+from app.web import offline_files, pages
 from tests.conftest import NEWEST
 from tests.support.browser_actions import (
     SEVEN,
@@ -29,7 +29,9 @@ from tests.support.service_process import serving
 ON_NOTE = "Pictures stay in this browser."
 DOWNLOAD_MS = 60_000
 
-pytestmark = pytest.mark.skipif(not pages.RUNTIME.is_dir(), reason="the page's runtime is not installed: make runtime")
+pytestmark = pytest.mark.skipif(
+    not offline_files.RUNTIME.is_dir(), reason="the page's runtime is not installed: make runtime"
+)
 
 
 def turn_on(page: Page) -> None:
@@ -82,6 +84,7 @@ def test_a_failed_download_is_reported_and_the_picture_is_not_sent_instead(page:
     methods = record_methods(page)
     draw(page, SEVEN)
     expect(page.locator("#words")).to_have_text("The files for reading on this device could not be downloaded")
+    expect(page.locator("#place-note")).to_contain_text("Nothing is sent.")
     page.unroute("**/model.onnx")
     page.get_by_role("button", name="Undo").click()
     draw(page, SEVEN)

@@ -58,6 +58,7 @@ def test_an_explanation_is_shown_in_blue_and_orange(page: Page) -> None:
     pixels = explanation_colours(page)
     assert (pixels[:, 2] - pixels[:, 0] > 60).sum() > 10  # blue
     assert (pixels == 255).all(axis=1).sum() > 500  # paper
+    expect(page.locator("#legend")).to_have_text("blue: evidence for 7 orange: evidence against it")
 
 
 def test_another_digit_is_explained_when_its_bar_is_chosen(page: Page) -> None:
@@ -101,6 +102,21 @@ def test_a_prediction_that_is_not_accepted_is_marked_as_doubtful(page: Page) -> 
     expect(page.locator("#detail")).to_have_text(re.compile(r"^Closest: 7, \d+\.\d\d%$"))
     expect(page.locator("#digit")).to_have_attribute("aria-hidden", "true")
     page.unroute_all(behavior="ignoreErrors")  # a request may be in flight when the page is closed
+
+
+def test_half_a_digit_is_not_refused_before_the_pen_lifts(page: Page) -> None:
+    page.route("**/predict?*", without_acceptance)
+    (x, y), *rest = points_on_pad(page, SEVEN)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for x, y in rest:
+        with page.expect_response(is_prediction):
+            page.mouse.move(x, y, steps=8)
+        page.wait_for_timeout(150)  # ms: the next one is requested after 100
+        expect(page.locator("main")).to_have_attribute("data-state", "empty")
+    page.mouse.up()
+    expect(page.locator("#words")).to_have_text("Not a digit?")
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def without_acceptance(route: Route) -> None:

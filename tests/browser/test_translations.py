@@ -48,3 +48,15 @@ def test_both_languages_have_all_messages(page: Page) -> None:
     source = page.evaluate("fetch('static/translations.js').then((response) => response.text())")
     english, chinese = (set(re.findall(r"^    (\w+):", part, re.MULTILINE)) for part in source.split("  zh: {")[:2])
     assert english == chinese
+
+
+@pytest.mark.parametrize("path", ["about/models", "about/health"])
+def test_the_pages_about_the_service_have_both_languages(chinese_page: Page, service: str, path: str) -> None:
+    chinese_page.goto(service + path)
+    expect(chinese_page.locator(".card").first).to_be_visible()
+    expect(chinese_page.locator("dt").first).to_have_text(re.compile("[\u4e00-\u9fff]"))
+    source = chinese_page.evaluate("fetch('../static/about_translations.js').then((response) => response.text())")
+    english, chinese = (set(re.findall(r"^    (\w+):", part, re.MULTILINE)) for part in source.split("  zh: {")[:2])
+    assert english == chinese
+    chinese_page.get_by_role("button", name="English").click()
+    expect(chinese_page.locator("dt").first).to_have_text(re.compile("^[a-z ]+$"))

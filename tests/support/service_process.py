@@ -20,11 +20,16 @@ START_SECONDS = 60
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *options: str) -> Iterator[str]:
-    """Runs the service with the committed models. Its log goes to `folder`. Yields its address."""
-    port = free_port()
+def serving(
+    folder: Path, *options: str, port: int | None = None, program: tuple[str, ...] = ("-m", "app")
+) -> Iterator[str]:
+    """Runs the service with the committed models, on a free port unless one is given. Its log goes to `folder`.
+
+    `program`: Python's arguments that start it. Yields its address.
+    """
+    port = port or free_port()
     log = folder / "log"
-    command = [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(port), "--drain-seconds", "0"]
+    command = [sys.executable, *program, "serve", "--host", "127.0.0.1", "--port", str(port), "--drain-seconds", "0"]
     with log.open("wb") as file:
         process = subprocess.Popen(
             [*command, "--models", str(ROOT / "models"), *options], cwd=ROOT, stdout=file, stderr=subprocess.STDOUT

@@ -376,6 +376,7 @@ export interface Health {
   /** Of the service. */
   version: string;
   pid: number;
+  uptime_s: number;
   device: Device;
   default_model: string;
   models: LoadedModel[];

@@ -1,22 +1,28 @@
 // Reads pictures in this browser with the service's own model: no picture is sent anywhere.
 
+import { isUnreachable } from "./connection.js";
 import { models, Problem } from "./digits.js";
+import { keepModel, keptModel } from "./model_store.js";
+import { trustedScriptUrl } from "./trusted_urls.js";
 
 const BASE = import.meta.url;
 const OPENCV = new URL("runtime/opencv.js.gz", BASE);
 const ONNXRUNTIME = new URL("runtime/ort.wasm.gz", BASE);
 
-let trustedTypesPolicy;
-
 /**
- * Downloads the model and its runtime. Calls `onprogress(fraction)` with 0 to 1 meanwhile.
+ * Downloads the model and its runtime; without the service, takes the model that was used last. Calls `onprogress(fraction)` with 0 to 1 meanwhile.
  * Resolves to an `OnDeviceReader`; rejects with a `Problem`.
  */
 export async function loadReader({ apiKey, signal, onprogress }) {
-  const { name, version, threshold } = newestManifest(await models({ apiKey, signal }));
+  const kept = await keptModel();
+  const manifest = await newestManifest({ apiKey, signal }, kept?.manifest);
+  const { name, version, threshold, sha256 } = manifest;
+  const known = kept?.manifest.sha256 === sha256 ? kept.graph : undefined;
   const model = new URL(`../models/${encodeURIComponent(name)}/${version}/model.onnx`, BASE);
+  const urls = known ? [OPENCV, ONNXRUNTIME] : [OPENCV, ONNXRUNTIME, model];
   const headers = apiKey ? { "X-API-Key": apiKey } : {};
-  const [opencv, onnxruntime, graph] = await downloadAll([OPENCV, ONNXRUNTIME, model], { headers, signal }, onprogress);
+  const [opencv, onnxruntime, graph = known] = await downloadAll(urls, { headers, signal }, onprogress);
+  if (!known) await keepModel({ name, version, threshold, sha256 }, graph).catch(() => {}); // no space, or no TLS
   const reader = new OnDeviceReader({ name, version }, threshold);
   try {
     await reader.request("load", { opencv, onnxruntime, graph }, [opencv, onnxruntime, graph]);
@@ -28,9 +34,15 @@ export async function loadReader({ apiKey, signal, onprogress }) {
   }
 }
 
-/** Of the default model; the service lists versions in ascending order. */
-function newestManifest({ default: name, models }) {
-  return models.findLast(({ manifest }) => manifest.name === name).manifest;
+/** Of the default model; the service lists versions in ascending order. `kept`: if the service cannot be reached. */
+async function newestManifest(options, kept) {
+  try {
+    const { default: name, models: served } = await models(options);
+    return served.findLast(({ manifest }) => manifest.name === name).manifest;
+  } catch (problem) {
+    if (kept && problem instanceof Problem && isUnreachable(problem)) return kept;
+    throw problem;
+  }
 }
 
 /** The unpacked content of each URL, as ArrayBuffers. */
@@ -47,14 +59,17 @@ async function downloadAll(urls, request, onprogress) {
 }
 
 async function download(url, request) {
-  const response = await fetch(url, request);
-  if (response.ok) return response;
-  throw new Problem({
-    type: "urn:digits:problem:download-failed",
-    title: "The files for reading on this device could not be downloaded",
-    status: response.status,
-    detail: `The service answered with HTTP status ${response.status}.`,
+  const response = await fetch(url, request).catch((error) => {
+    request.signal.throwIfAborted();
+    throw downloadFailed(0, error.message);
   });
+  if (response.ok) return response;
+  throw downloadFailed(response.status, `The service answered with HTTP status ${response.status}.`);
+}
+
+function downloadFailed(status, detail) {
+  const title = "The files for reading on this device could not be downloaded";
+  return new Problem({ type: "urn:digits:problem:download-failed", title, status, detail });
 }
 
 function unpack({ url, body }, transform) {
@@ -104,12 +119,6 @@ class OnDeviceReader {
 
 function throwProblem(kind, title, detail) {
   throw new Problem({ type: `urn:digits:problem:${kind}`, title, status: 0, detail });
-}
-
-/** The content security policy of the page lets scripts be loaded only from URLs that its policy `ondevice` made. */
-function trustedScriptUrl(url) {
-  trustedTypesPolicy ??= globalThis.trustedTypes?.createPolicy("ondevice", { createScriptURL: (address) => address });
-  return trustedTypesPolicy ? trustedTypesPolicy.createScriptURL(url.href) : url;
 }
 
 /** 28 x 28 grey pixels of the ink's values, 0 to 255. */

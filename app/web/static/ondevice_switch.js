@@ -1,7 +1,10 @@
 // The switch that chooses who reads the pictures: the service, or this browser once it has downloaded the model.
 
+import { keepReader } from "./offline.js";
 import { loadReader } from "./ondevice_reader.js";
 import { translate } from "./translations.js";
+
+const STORAGE_KEY = "digits.onDevice";
 
 const $ = (id) => document.getElementById(id);
 const checkbox = $("ondevice");
@@ -13,9 +16,17 @@ let note = "onDeviceOff";
 /** Calls `onchange()` when the switch is turned. */
 export function initialize(onchange) {
   checkbox.addEventListener("change", () => {
-    unload();
+    localStorage.setItem(STORAGE_KEY, String(isOnDevice()));
+    unload("onDeviceOff");
     onchange();
   });
+}
+
+/** Turns the switch as the visitor left it. */
+export function restore() {
+  if ($("place").hidden || localStorage.getItem(STORAGE_KEY) !== "true") return;
+  checkbox.checked = true;
+  checkbox.dispatchEvent(new Event("change"));
 }
 
 /** Whether pictures stay in this browser. */
@@ -33,11 +44,11 @@ export function showNote() {
   $("place-note").textContent = translate(note);
 }
 
-function unload() {
+function unload(reason) {
   loading.abort();
   readerPromise?.then((reader) => reader.close()).catch(() => {}); // a reader that failed to load has nothing to close
   readerPromise = null;
-  setNote("onDeviceOff");
+  setNote(reason);
 }
 
 async function load(apiKey) {
@@ -47,9 +58,10 @@ async function load(apiKey) {
   try {
     const reader = await loadReader({ apiKey, signal, onprogress: showProgress });
     setNote("onDeviceOn");
+    keepReader();
     return reader;
   } catch (problem) {
-    if (!signal.aborted) unload(); // the next picture tries again; none is sent to the service instead
+    if (!signal.aborted) unload("onDeviceFailed"); // the next picture tries again; none is sent to the service instead
     throw problem;
   }
 }

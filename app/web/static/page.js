@@ -2,16 +2,21 @@
 
 import * as apiKey from "./api_key.js";
 import { takePicture } from "./camera.js";
+import * as connection from "./connection.js";
 import { explain, health, Problem, predict, read } from "./digits.js";
 import { DrawingPad } from "./drawing_pad.js";
+import { keepPage } from "./offline.js";
 import * as ondeviceSwitch from "./ondevice_switch.js";
 import { clearOverlay, markLine, showOverlay } from "./page_overlay.js";
 import * as readLines from "./read_lines.js";
 import * as resultPanel from "./result_panel.js";
+import * as samples from "./samples.js";
 import { switchLanguage, translate, translatePage } from "./translations.js";
+import * as useInCode from "./use_in_code.js";
 
 const LIVE_INTERVAL_MS = 100; // the shortest time between two requests while a stroke is being drawn
-const ALTERNATIVES = 5; // readings of each line to choose from
+const OPTIONS = { one: { returnImage: true }, several: { alternatives: 5 } }; // readings of each line to choose from
+const CAMERA_WIDTH = { one: 1280, several: 2560 }; // pixels
 const EXPLAIN_DELAY_MS = 250; // after a stroke, so that a digit of several strokes is explained once
 
 const $ = (id) => document.getElementById(id);
@@ -22,12 +27,14 @@ let lastRequestAt = 0; // of performance.now()
 let sentPicture;
 let retryTimer = 0;
 let device = "";
-let render = () => resultPanel.showEmpty(facts()); // shows the current result again, after a change of language
+let render = renderEmpty; // shows the current result again, after a change of language
 
 resultPanel.initialize((digit) => showExplanationOf(digit));
 apiKey.initialize(onKeyEntered);
 ondeviceSwitch.initialize(onSwitchTurned);
 readLines.initialize(markLine);
+samples.initialize(openSample);
+useInCode.initialize(lastRequest);
 $("undo").addEventListener("click", () => pad.undo());
 $("clear").addEventListener("click", () => pad.clear());
 $("choose").addEventListener("click", () => chooseFile());
@@ -36,6 +43,7 @@ $("file").addEventListener("change", onFileChosen);
 $("copy").addEventListener("click", copyText);
 $("modes").addEventListener("change", (event) => changeMode(event.target.value));
 $("language").addEventListener("click", onLanguageClick);
+for (const change of ["online", "offline"]) window.addEventListener(change, () => pad.empty && render());
 window.addEventListener("resize", () => pad.resize() && onDrawingChange(true));
 document.addEventListener("keydown", onUndoKey);
 document.addEventListener("paste", (event) => acceptFile(event, event.clipboardData));
@@ -46,6 +54,8 @@ document.addEventListener("dragleave", (event) => $("paper").classList.toggle("o
 translatePage();
 showAll();
 showDevice();
+ondeviceSwitch.restore();
+keepPage();
 
 // --- input: files, camera, keys ---
 
@@ -63,7 +73,7 @@ function onFileChosen() {
 async function useCamera() {
   if (!navigator.mediaDevices) return chooseFile("environment"); // without TLS: the phone's own camera app
   try {
-    const picture = await takePicture($("camera"));
+    const picture = await takePicture($("camera"), CAMERA_WIDTH[pad.mode]);
     if (picture) pad.addPicture(picture);
   } catch {
     showMessage("camera", "cameraUnavailable");
@@ -81,6 +91,12 @@ function onUndoKey(event) {
   if (event.key !== "z" || event.shiftKey || !(event.ctrlKey || event.metaKey)) return;
   event.preventDefault();
   pad.undo();
+}
+
+function openSample(mode, file) {
+  $("modes").querySelector(`[value=${mode}]`).checked = true;
+  if (mode !== pad.mode) changeMode(mode);
+  pad.addPicture(file);
 }
 
 function changeMode(mode) {
@@ -101,8 +117,9 @@ function onDrawingChange(done) {
     inFlight = false;
     $("answer").ariaBusy = String(!pad.empty);
     showPaper();
-    if (pad.empty) show(() => resultPanel.showEmpty(facts()));
+    if (pad.empty) show(renderEmpty);
     else readDrawing(true);
+    if (pad.picture && $("main").dataset.state === "empty") show(() => resultPanel.showReading(facts()));
   } else if (!inFlight && performance.now() - lastRequestAt > LIVE_INTERVAL_MS) {
     readDrawing(false);
   }
@@ -119,6 +136,7 @@ async function readDrawing(done) {
   try {
     if (pad.mode === "one") await readOne(done, signal);
     else await readSeveral(signal);
+    if (!ondeviceSwitch.isOnDevice()) connection.markReached();
   } catch (problem) {
     if (done && !signal.aborted) showProblem(problem); // an unfinished stroke may be too short to read
   } finally {
@@ -134,12 +152,13 @@ async function readOne(done, signal) {
   const reader = await ondeviceSwitch.onDeviceReader(key);
   if (signal.aborted) return;
   const start = performance.now();
-  const options = { returnImage: true, signal, retries: 0, apiKey: key };
+  const options = { ...OPTIONS.one, signal, retries: 0, apiKey: key };
   const { model, predictions } = await (reader ? reader.predict(sentPicture) : predict(sentPicture, options));
   const [prediction] = predictions;
   const elapsedMs = performance.now() - start;
   const modelInput = prediction.seen ?? (await decodePng(prediction.image));
   if (signal.aborted) return;
+  if (!(done || prediction.accepted)) return; // half a digit is often none
   show(() => {
     resultPanel.showPrediction(prediction, facts(model, elapsedMs));
     resultPanel.showModelInput(modelInput, prediction.digit);
@@ -150,7 +169,7 @@ async function readOne(done, signal) {
 async function readSeveral(signal) {
   if (ondeviceSwitch.isOnDevice()) throw severalOnDevice();
   const start = performance.now();
-  const options = { alternatives: ALTERNATIVES, signal, retries: 0, apiKey: apiKey.storedKey() };
+  const options = { ...OPTIONS.several, signal, retries: 0, apiKey: apiKey.storedKey() };
   const reading = await read(sentPicture, options);
   const { model, pages = [reading] } = reading; // pages: of a document
   const elapsedMs = performance.now() - start;
@@ -170,6 +189,28 @@ async function showExplanationOf(digit, signal = controller.signal) {
   show(() => {
     renderResult();
     resultPanel.showExplanation(explanation);
+  });
+}
+
+/** What `use_in_code.js` shows. */
+function lastRequest() {
+  const route = pad.mode === "one" ? "predict" : "read";
+  return { route, options: OPTIONS[pad.mode], picture: sentPicture, sent: !ondeviceSwitch.isOnDevice() };
+}
+
+/** Why several digits cannot be read now, known before anything is written; undefined if they can. */
+function severalUnavailable() {
+  if (pad.mode === "one") return undefined;
+  if (ondeviceSwitch.isOnDevice()) return severalOnDevice();
+  return connection.isAway() || !navigator.onLine ? severalOffline() : undefined;
+}
+
+function severalOffline() {
+  return new Problem({
+    type: "urn:digits:problem:several-offline",
+    title: "Several digits are read by the service",
+    detail: "It cannot be reached now.",
+    status: 0,
   });
 }
 
@@ -193,6 +234,13 @@ function decodePng(base64) {
 function show(renderResult) {
   render = renderResult;
   render();
+}
+
+/** Before anything is drawn. */
+function renderEmpty() {
+  const problem = severalUnavailable();
+  if (problem) resultPanel.showProblem(problem, { facts: facts() });
+  else resultPanel.showEmpty(facts());
 }
 
 function showAll() {
@@ -222,14 +270,24 @@ function showPaper() {
 
 function showProblem(problem) {
   if (problem.status === 401) return askForKey();
+  const away = connection.isUnreachable(problem);
   clearOverlay();
-  show(() => resultPanel.showProblem(problem, pad.picture?.name, facts()));
+  show(() => resultPanel.showProblem(problem, { fileName: pad.picture?.name, facts: facts(), away }));
   if (problem.retryAfter) retryTimer = setTimeout(() => readDrawing(true), problem.retryAfter * 1000);
+  else if (away) connection.waitUntilBack(onServiceBack);
+}
+
+/** Reads what was drawn meanwhile. */
+function onServiceBack() {
+  showDevice();
+  if (pad.empty) render();
+  else if ($("main").dataset.state === "problem") readDrawing(true);
 }
 
 /** Shows a problem of the page itself, by the keys of its messages. */
 function showMessage(title, detail) {
-  show(() => resultPanel.showProblem({ title: translate(title), detail: translate(detail) }, undefined, facts()));
+  const problem = { title: translate(title), detail: translate(detail) };
+  show(() => resultPanel.showProblem(problem, { facts: facts() }));
 }
 
 function facts(model, elapsedMs) {
@@ -248,6 +306,7 @@ async function showDevice() {
     if (pad.empty) showAll();
   } catch (problem) {
     if (problem.status === 401) askForKey();
+    else if (connection.isUnreachable(problem)) connection.waitUntilBack(onServiceBack);
     // The first picture will meet any other problem, and show it.
   }
 }

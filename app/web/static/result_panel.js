@@ -33,6 +33,12 @@ export function showEmpty(facts) {
   showFacts(facts);
 }
 
+/** Until the first result of a picture, which may take longer than one of a drawn digit. */
+export function showReading(facts) {
+  show("reading", "", translate("reading"), "");
+  showFacts(facts);
+}
+
 export function showPrediction({ digit, confidence, probabilities, accepted }, facts) {
   const percent = formatPercent(confidence, 2);
   if (accepted) show("read", digit, translate(confidenceLevel(confidence)), percent);
@@ -67,9 +73,10 @@ function pageDetail(uncertain, { page: { turned } }) {
   return parts.filter(Boolean).join(" · ");
 }
 
-/** `fileName`: of the picture that the problem is about, if it came from a file. */
-export function showProblem(problem, fileName, facts) {
-  const [title, detail] = translateProblem(problem);
+/** `fileName`: of the picture that the problem is about, if it came from a file. `away`: the page waits for the service. */
+export function showProblem(problem, { fileName, facts, away = false }) {
+  const [title, cause] = translateProblem(problem);
+  const detail = away ? `${cause} ${translate("retrying")}` : cause;
   show("problem", "", title, fileName ? translate("aboutFile", { name: fileName, detail }) : detail);
   showFacts(facts);
 }
@@ -89,6 +96,7 @@ function show(state, digit, words, detail) {
     context.canvas.ariaLabel = translate("noImage");
   }
   $("decided-caption").textContent = "";
+  $("legend").classList.remove("shown");
 }
 
 /** Screen readers say the last of these texts, not every one while a digit is drawn. */
@@ -117,6 +125,9 @@ export function showExplanation({ digit, attributions }) {
   explained.putImageData(pixels, 0, 0);
   $("decided").ariaLabel = translate("decidedLabel", { digit });
   $("decided-caption").textContent = translate("decided", { digit });
+  $("legend-for").textContent = translate("legendFor", { digit });
+  $("legend-against").textContent = translate("legendAgainst");
+  $("legend").classList.add("shown");
   bars[digit].input.checked = true;
 }
 

@@ -67,14 +67,32 @@ const MESSAGES = {
     roundTrip: "{ms} ms round trip",
     duration: "{ms} ms",
     onDevice: "Read on this device",
-    onDeviceOff: "Pictures are sent to the service.",
+    onDeviceOff: "Pictures are sent to this service; none is stored or logged.",
     onDeviceLoading: "Downloading the model and its runtime …",
     onDeviceOn: "Pictures stay in this browser.",
+    onDeviceFailed: "Nothing is sent. The next picture tries the download again.",
     loading: "Download progress",
     noPreview: "This browser cannot display {name}.",
     aboutFile: "{name}: {detail}",
     pageError: "Something went wrong on this page",
     other: "中文",
+    // The page's first impression.
+    tagline: "Reads handwritten digits: draw, or drop a photo.",
+    samples: "Nothing at hand? Try one of these:",
+    sampleDigit: "A digit",
+    sampleSheet: "A photo of a sheet",
+    sampleForm: "A form with boxes",
+    legendFor: "blue: evidence for {digit}",
+    legendAgainst: "orange: evidence against it",
+    reading: "Reading …",
+    retrying: "This page keeps asking for it, and reads your picture once it is back.",
+    codeOpen: "Use it in code",
+    codeTitle: "This request in code",
+    codeLanguage: "Language",
+    codeNotSent: "This device read the picture and sent nothing. The code sends it to the service.",
+    codeOrigins: "Pages of other origins need the service's setting DIGITS_CORS_ORIGINS=https://your.page",
+    savePicture: "Save {name}",
+    close: "Close",
   },
   zh: {
     title: "digits：手写数字识别",
@@ -142,14 +160,32 @@ const MESSAGES = {
     roundTrip: "往返 {ms} 毫秒",
     duration: "耗时 {ms} 毫秒",
     onDevice: "在本机识别",
-    onDeviceOff: "图片会发送到服务器识别",
+    onDeviceOff: "图片会发送到本服务识别，不保存，也不写入日志",
     onDeviceLoading: "正在下载模型和运行组件…",
     onDeviceOn: "图片只在本机识别，不会上传",
+    onDeviceFailed: "图片不会上传。下一张图片会再次尝试下载。",
     loading: "下载进度",
     noPreview: "此浏览器无法预览 {name}",
     aboutFile: "{name}：{detail}",
     pageError: "页面出错了",
     other: "English",
+    // The page's first impression.
+    tagline: "识别手写数字：手写，或拖入照片",
+    samples: "手边没有图片？试试这些：",
+    sampleDigit: "单个数字",
+    sampleSheet: "纸张照片",
+    sampleForm: "方格表单",
+    legendFor: "蓝色：支持 {digit}",
+    legendAgainst: "橙色：反对",
+    reading: "正在识别…",
+    retrying: "本页会持续尝试连接，恢复后自动识别您的图片。",
+    codeOpen: "在代码中使用",
+    codeTitle: "本次请求的代码",
+    codeLanguage: "语言",
+    codeNotSent: "本次由本机识别，未发送任何内容。此代码会把图片发送到服务器。",
+    codeOrigins: "其他来源的页面需要服务端设置 DIGITS_CORS_ORIGINS=https://your.page",
+    savePicture: "保存 {name}",
+    close: "关闭",
   },
 };
 
@@ -176,6 +212,7 @@ const PROBLEM_MESSAGES = {
     "download-failed": ["本机识别所需文件下载失败", "请稍后重试，或关闭“在本机识别”。"],
     "unreadable-here": ["此浏览器无法打开这张图片", "请改用 PNG 或 JPEG 图片。"],
     "failed-here": ["本机识别失败", "请关闭“在本机识别”，改由服务器识别。"],
+    "several-offline": ["多个数字由服务器识别", "目前无法连接服务器。"],
     "several-here": ["本机识别仅支持单个数字", "请切换到“单个数字”，或关闭“在本机识别”。"],
   },
 };
@@ -203,6 +240,11 @@ export function switchLanguage() {
   language = language === "en" ? "zh" : "en";
   localStorage.setItem(STORAGE_KEY, language);
   translatePage();
+}
+
+/** Adds the texts of another page: for each language its messages by their keys. */
+export function addMessages(added) {
+  for (const [name, messages] of Object.entries(added)) Object.assign(MESSAGES[name], messages);
 }
 
 /** Fills the document's own texts: `data-say` names the message of an element's text, `data-say-label` of its label. */

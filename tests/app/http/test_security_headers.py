@@ -13,7 +13,7 @@ def test_no_response_is_interpreted_as_something_else(client: TestClient, path: 
     assert headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/docs", "/about/models", "/about/health"])
 def test_pages_run_scripts_of_their_own_alone_and_stand_in_no_frame(client: TestClient, path: str) -> None:
     policy = client.get(path, headers={"Accept": "text/html"}).headers["content-security-policy"]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))

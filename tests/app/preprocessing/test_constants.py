@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from app import arrays
 from app.preprocessing.constants import CONSTANTS, GROUPS, as_es_module
-from app.web.pages import STATIC
+from app.web.offline_files import STATIC
 from tests.conftest import ROOT
 
 PYTHON = "".join(path.read_text() for path in ROOT.joinpath("app/preprocessing").glob("*.py"))

@@ -29,7 +29,10 @@ def test_root_is_the_page_for_browsers_and_a_liveness_probe_for_kserve(either_cl
 
 @pytest.mark.parametrize(
     ("path", "prefix"),
-    [("/", ""), ("//", "../"), ("/docs", ""), ("/docs/", "../"), ("//docs", "../"), ("/docs//", "../../")],
+    [
+        *[("/", ""), ("//", "../"), ("/docs", ""), ("/docs/", "../"), ("//docs", "../"), ("/docs//", "../../")],
+        *[("/about/models", "../"), ("/about/health/", "../../")],
+    ],
 )
 def test_links_of_a_page_lead_to_the_root(either_client: TestClient, path: str, prefix: str) -> None:
     """Whatever prefix a proxy has removed: links are relative to what the browser asked for."""
@@ -41,7 +44,7 @@ def test_links_of_a_page_lead_to_the_root(either_client: TestClient, path: str, 
 def test_links_of_a_page_lead_to_a_known_prefix(models: Path) -> None:
     """The page may be asked for without the slash at its end, from where no relative link leads below the prefix."""
     with TestClient(create_app(Settings(models=models, device="cpu", root_path="/ml/digits"))) as client:
-        for path in ("/", "/ml/digits", "/ml/digits/", "/docs", "/ml/digits/docs/"):
+        for path in ("/", "/ml/digits", "/ml/digits/", "/docs", "/ml/digits/docs/", "/ml/digits/about/models"):
             page = client.get(path, headers={"Accept": "text/html"}).text
             assert set(re.findall(r'(?:href|src)="(/ml/digits/)?', page)) == {"/ml/digits/"}, path
         assert client.get("/openapi.json").json()["servers"] == [{"url": "/ml/digits"}]
