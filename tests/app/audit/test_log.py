@@ -122,7 +122,7 @@ def test_what_a_full_disk_let_through_is_taken_back(path: Path, monkeypatch: pyt
             raise OSError(errno.ENOSPC, "No space left on device")
         return write(descriptor, content[: len(content) // 2])
 
-    monkeypatch.setattr(log_module.os, "write", write_half)
+    monkeypatch.setattr(os, "write", write_half)
     with pytest.raises(AuditUnavailable):
         log.append(LOAD)
     monkeypatch.undo()
@@ -167,9 +167,7 @@ def test_a_log_that_was_tampered_with_takes_no_more_records(path: Path, how: str
         log.append(LOAD)
 
 
-def test_a_lock_that_another_process_never_gives_back_is_a_failure(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_that_another_process_never_gives_back_is_a_failure(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import fcntl
 
     log = open_log(path)

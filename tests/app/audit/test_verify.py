@@ -47,7 +47,10 @@ def test_an_empty_log_is_intact(tmp_path: Path) -> None:
         (lambda lines: [*lines[:2], *lines[3:]], "line 3 is record 4: record 3 is missing"),
         (lambda lines: [*lines[:1], *lines[4:]], "line 2 is record 5: records 2 to 4 are missing"),
         (lambda lines: lines[1:], "line 1 is record 2: record 1 is missing"),
-        (lambda lines: [*lines[:2], lines[3], lines[2], *lines[4:]], "line 3 is record 4: record 3 is missing, or in an"),
+        (
+            lambda lines: [*lines[:2], lines[3], lines[2], *lines[4:]],
+            "line 3 is record 4: record 3 is missing, or in an",
+        ),
         (lambda lines: [*lines, lines[2]], "line 7 is record 3, where record 7 belongs: lines were reordered"),
         (lambda lines: [*lines[:-1], lines[-1][:-1]], "line 6 is truncated"),
         (lambda lines: [*lines[:-1], lines[-1][:50]], "line 6 is truncated"),
