@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +51,29 @@ def test_processes_of_flower_train_what_one_process_trains(tmp_path: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.skipif(not PYTHON.exists(), reason="Flower is not installed: make federated")
-def test_a_client_that_cannot_start_ends_the_run_with_one_line(tmp_path: Path) -> None:
-    done = federate(*OPTIONS, "--flower", "--out", str(tmp_path / "run"), "--data-dir", str(tmp_path), python=PYTHON)
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
+@pytest.mark.skipif(not os.environ.get("MNIST_DIR"), reason="needs the training digits: set MNIST_DIR")
+def test_a_client_that_is_killed_ends_the_run_with_one_line(tmp_path: Path) -> None:
+    command = [str(PYTHON), "-m", "training", "federate", *OPTIONS, "--epochs", "5000", "--flower"]
+    server = subprocess.Popen([*command, "--out", str(tmp_path / "run")], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    wait_for((tmp_path / "run/history.csv").exists, server)
+    client, other = children_of(server.pid)
+    os.kill(client, signal.SIGKILL)
+    _, errors = server.communicate(timeout=900)
+    assert server.returncode == 1
+    assert re.fullmatch(r"error: client \d has not answered in round \d+: see what it printed", errors.splitlines()[-1])
+    assert not Path(f"/proc/{other}").exists()
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 900
+    while not condition():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_without_flower_the_command_says_how_to_get_it(

@@ -15,7 +15,7 @@ from training.datasets.mnist import Split
 from training.errors import ConfigError, RunError
 from training.export import export
 from training.federated.rounds import LocalClients, choose, federate
-from training.networks.checks import check_publishable
+from training.networks.checks import check_publishable, check_training
 from training.runs import read_config, read_data, read_history
 from training.version_manifest import describe_data
 
@@ -55,6 +55,11 @@ def test_the_run_is_exported_like_any_other(run: Path, data: Split) -> None:
 def test_a_run_is_not_overwritten(run: Path, data: Split) -> None:
     with pytest.raises(RunError, match="holds a trained run"):
         federate(CONFIG, data, run, LocalClients(CONFIG, data.train))
+
+
+def test_a_federated_run_is_not_resumed_as_if_it_were_none(data: Split) -> None:
+    with pytest.raises(ConfigError, match="python -m training federate"):
+        check_training(CONFIG, data)
 
 
 def test_a_run_that_does_not_converge_is_one_line(data: Split, tmp_path: Path) -> None:
