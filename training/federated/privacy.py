@@ -8,6 +8,8 @@ from typing import Self
 from training.config import Federation
 from training.errors import ConfigError
 
+DISCRETIZATION = 1e-3  # of the privacy loss; it is rounded up, so that a coarser one only states a larger epsilon
+
 
 @dataclass(frozen=True)
 class Spent:
@@ -35,6 +37,6 @@ class Spent:
         gaussian = dp_accounting.GaussianDpEvent(federation.noise_multiplier)
         share = (federation.sampled or federation.clients) / federation.clients
         event = gaussian if share == 1 else dp_accounting.PoissonSampledDpEvent(share, gaussian)
-        accountant = PLDAccountant()
+        accountant = PLDAccountant(value_discretization_interval=DISCRETIZATION)
         accountant.compose(event, rounds)
         return cls(epsilon=float(accountant.get_epsilon(delta)), delta=delta)
