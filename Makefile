@@ -13,13 +13,14 @@ PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) -m pip $(1) install --quiet --requi
 UV_VERSION := 0.13.9
 UV := .cache/uv-$(UV_VERSION)
 KSERVE := .cache/kserve
+FEDERATED := .cache/federated
 JAVASCRIPT := .cache/javascript
 SBOM := .cache/sbom
 PROMTOOL := .cache/promtool/promtool
 RUNTIME := app/web/static/runtime
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check train bench lock sbom runtime clean browser npm wrk nginx clients
+.PHONY: help serve test test-all check train federated bench lock sbom runtime clean browser npm wrk nginx clients
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +47,9 @@ check: $(VENV)/test.stamp $(JAVASCRIPT)/stamp ## Check linting, formatting, type
 train: $(VENV)/test.stamp ## Make a version of `digits` by its recipe (hours), or go on with it; ARGS="--until STEP"
 	@exec $(RUN) -m training make digits $(ARGS)
 
+federated: $(FEDERATED)/stamp ## Train on digits of ten clients, each a process of Flower; ARGS="--partition classes"
+	@exec $(FEDERATED)/bin/python -m training federate --flower $(ARGS)
+
 bench: $(VENV)/test.stamp wrk ## Measure this server beside others (25 minutes); ARGS="--scenario png --rounds 1" for less
 	@exec $(RUN) -m benchmarks $(ARGS)
 
@@ -61,6 +65,7 @@ lock: $(UV)/bin/uv ## Write requirements/ from pyproject.toml; ARGS=--upgrade ta
 	$(LOCK) requirements/browser/node.in --output-file requirements/browser/node.txt
 	$(LOCK) requirements/sbom.in --constraints requirements/test.txt --output-file requirements/sbom.txt
 	$(LOCK) requirements/kserve.in --output-file requirements/kserve.txt --override requirements/kserve.overrides
+	$(LOCK) requirements/federated.in --output-file requirements/federated.txt
 
 sbom: $(SBOM)/stamp ## Write the software bills of materials of both images (CycloneDX) into sbom/
 	@mkdir -p sbom
@@ -92,6 +97,14 @@ $(KSERVE)/stamp: requirements/kserve.txt | $(VENV)/bin/pip
 	@echo "Installing KServe's client, for its tests, into $(KSERVE) (about 70 MB to download) ..."
 	@$(PYTHON) -m venv --clear --without-pip $(KSERVE)
 	@$(call PIP,--python $(KSERVE)/bin/python) --no-compile -r $<
+	@touch $@
+
+# Flower pins libraries of ours at other releases.
+$(FEDERATED)/stamp: requirements/federated.txt | $(VENV)/bin/pip
+	@$(PYTHON) -c 'import sys; sys.version_info < (3, 14) or sys.exit("Training needs Python 3.11 to 3.13: TensorFlow has no build for later ones. make PYTHON=python3.13 ...")'
+	@echo "Installing Flower and the libraries for training into $(FEDERATED) (about 800 MB to download) ..."
+	@$(PYTHON) -m venv --clear --without-pip $(FEDERATED)
+	@$(call PIP,--python $(FEDERATED)/bin/python) --no-compile -r $<
 	@touch $@
 
 $(SBOM)/stamp: requirements/sbom.txt | $(VENV)/bin/pip

@@ -1,4 +1,4 @@
-"""The command line: python -m app serve | predict | read | template | key"""
+"""The command line: python -m app serve | predict | read | template | key | verify-audit"""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if __name__ == "__main__":  # before the imports, which take a second
 
 import argparse
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from app import __version__, offline, result_output
+from app.audit.verify import BrokenLog, verify_log
 from app.codecs.bodies import Limits
 from app.environment import Origin, explain, option_of, read_variables, variable_of
 from app.errors import StartupError
@@ -111,6 +113,11 @@ def build_parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("key", help="make a new API key, and its digest for the settings")
     verb.set_defaults(run_verb=key)
+
+    verb = verbs.add_parser("verify-audit", help="check that no record of an audit log was changed, removed or moved")
+    verb.add_argument("file", type=file_argument, metavar="FILE", help="the audit log (DIGITS_AUDIT_LOG)")
+    verb.add_argument("--expect", type=hash_argument, metavar="HASH", help="last hash of an earlier check")
+    verb.set_defaults(run_verb=verify_audit)
     return parser
 
 
@@ -131,6 +138,12 @@ def file_argument(text: str) -> Path:
     if not text:  # Path("") is the current folder
         raise argparse.ArgumentTypeError("a path is empty")
     return Path(text)
+
+
+def hash_argument(text: str) -> str:
+    if not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise argparse.ArgumentTypeError("it is not a hash: 64 hexadecimal digits, as an earlier check printed them")
+    return text.lower()
 
 
 def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
@@ -210,6 +223,17 @@ def key(settings: Settings, arguments: argparse.Namespace) -> int:
     new_key = secrets.token_urlsafe(32)
     print(f"key     {new_key}  (for the client; it is not stored)")
     print(f"digest  {hashlib.sha256(new_key.encode()).hexdigest()}  (for DIGITS_API_KEYS or DIGITS_ADMIN_KEYS)")
+    return 0
+
+
+def verify_audit(settings: Settings, arguments: argparse.Namespace) -> int:
+    try:
+        print(verify_log(arguments.file, arguments.expect))
+    except BrokenLog as error:
+        print(f"{arguments.file}: {error}")
+        return 1
+    except OSError as error:
+        raise StartupError(f"{arguments.file} cannot be read: {error.strerror}") from error
     return 0
 
 

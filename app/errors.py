@@ -24,6 +24,7 @@
     |   +-- Overloaded             the queue is full
     |   +-- NotReady               the model cannot run: every run fails, or one does not end
     |   +-- Stopping               the service is shutting down
+    |   +-- AuditUnavailable       the audit log cannot take the act, so it was not done
     +-- DeadlineExceeded      504  no answer within `timeout_ms`
     +-- CorrectionsFull       507  the folder of corrections has reached its limit, or its disk is full
 
@@ -265,6 +266,14 @@ class Stopping(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The service is shutting down: send the request to another instance.")
+
+
+class AuditUnavailable(Unavailable):
+    slug = "audit-unavailable"
+    title = "The audit log cannot be written"
+
+    def __init__(self) -> None:
+        super().__init__("The audit log cannot be written, and nothing is done without it: ask the operator.")
 
 
 class DeadlineExceeded(ServiceError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -15,8 +15,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__
 from app.api import clouds, control, corrections, digits, health, models, openapi, v1, v2
 from app.api.state import AppState
+from app.audit.author import acting
+from app.audit.log import AuditLog, open_log, process_name
+from app.audit.record import Act
 from app.codecs.bodies import Limits
 from app.corrections.folder import open_folder
+from app.errors import AuditUnavailable, StartupError
+from app.http.audit_refusals import AuditRefusalsMiddleware
 from app.http.auth import ApiKeyMiddleware, Authenticator
 from app.http.body_limit import BodyLimitMiddleware, InflightBytes, RequestLimits
 from app.http.cors import CorsMiddleware
@@ -50,6 +55,8 @@ class Service(FastAPI):
 
     CanonicalPath( RequestId( SecurityHeaders( Cors( Problem( Deadline( ApiKey( BodyLimit( Head( FastAPI )))))))))
 
+    With an audit log, AuditRefusals is around Problem.
+
     Problems are inside CORS, so that a page of another origin can read them. Our own server answers eligible requests
     on the fast path; all other requests, and every request under another server, pass these layers.
     """
@@ -63,7 +70,10 @@ class Service(FastAPI):
         inner: ASGIApp = BodyLimitMiddleware(HeadMiddleware(super().__call__), limits)
         if settings.api_keys:
             inner = ApiKeyMiddleware(inner, self.state.authenticator, platform_path(settings.health_route))
-        cors = CorsMiddleware(ProblemMiddleware(DeadlineMiddleware(inner, limits.timeout_s)), settings.cors_origins)
+        problems: ASGIApp = ProblemMiddleware(DeadlineMiddleware(inner, limits.timeout_s))
+        if self.state.audit:
+            problems = AuditRefusalsMiddleware(problems, self.state.audit, self.state.authenticator)
+        cors = CorsMiddleware(problems, settings.cors_origins)
         self.layers = CanonicalPathMiddleware(RequestIdMiddleware(SecurityHeadersMiddleware(cors)), settings.root_path)
 
     def openapi(self) -> dict[str, Any]:
@@ -122,8 +132,10 @@ def create_operations_app(service: Service, settings: Settings) -> Service:
 
 
 def app_state(settings: Settings) -> AppState:
+    audit = open_audit_log(settings)
     return AppState(
-        repository=model_repository(settings),
+        repository=model_repository(settings, audit),
+        audit=audit,
         authenticator=Authenticator(api_keys=settings.api_keys, admin_keys=settings.admin_keys),
         limits=Limits(settings.max_pictures, settings.max_pixels, settings.max_pages),
         request_limits=RequestLimits(
@@ -140,8 +152,20 @@ def app_state(settings: Settings) -> AppState:
     )
 
 
-def model_repository(settings: Settings) -> ModelRepository:
-    return ModelRepository(
+def open_audit_log(settings: Settings) -> AuditLog | None:
+    """Raises `StartupError`, also for a file that cannot be written: nothing is done of which there is no record."""
+    if settings.audit_log is None:
+        return None
+    kept = [Act("corrections", str(settings.corrections), "done", whose_corrections(settings))]
+    return open_log(settings.audit_log, *(kept if settings.corrections else ()))
+
+
+def whose_corrections(settings: Settings) -> str:
+    return "kept of everyone who has a key" if settings.api_keys else "kept of everyone"
+
+
+def model_repository(settings: Settings, audit: AuditLog | None) -> ModelRepository:
+    repository = ModelRepository(
         root=settings.models,
         device=settings.device,
         default_model=settings.default_model,
@@ -162,6 +186,8 @@ def model_repository(settings: Settings) -> ModelRepository:
             labels={(label.model, label.label): label.version for label in settings.version_labels},
         ),
     )
+    repository.audit = audit
+    return repository
 
 
 def cloud_routes(settings: Settings) -> clouds.CloudRoutes:
@@ -202,6 +228,16 @@ async def lifespan(app: Service) -> AsyncIterator[None]:
         async with app.state.repository:
             observe_build(app.state.revision, app.state.repository.device)
             yield
+    except AuditUnavailable as error:
+        raise StartupError("the audit log cannot be written any more: see the log") from error
     finally:
+        if app.state.audit:
+            await end_audit_log(app.state.audit)
         if app.state.tracing:
             await asyncio.to_thread(stop_tracing, app.state.tracing)
+
+
+async def end_audit_log(audit: AuditLog) -> None:
+    with acting("stop"), suppress(AuditUnavailable):  # it is logged, and the service ends all the same
+        await audit.record(Act("stop", process_name(), "done"))
+    audit.close()

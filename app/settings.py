@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         (), description="SHA-256 digests of API keys that may also load and unload models. If not set, no key may."
     )
     admin_keys_file: Path | None = Field(None, description="File with these digests instead, as for the API keys.")
+    audit_log: Path | None = Field(
+        None,
+        description="File to which every administrative act is appended, and without which none is done: see "
+        "python -m app verify-audit. If not set, there is none.",
+    )
     max_batch_size: int = Field(64, ge=1, description="Maximum images in one run of a model.")
     max_batch_delay_ms: float = Field(
         0, ge=0, description="Milliseconds that the first image of a batch waits for others; 0: it does not wait."
@@ -240,7 +245,7 @@ class Settings(BaseSettings):
             raise ValueError("is blank: without a key everyone may call")
         return value
 
-    @field_validator("templates", "corrections", mode="before")
+    @field_validator("templates", "corrections", "audit_log", mode="before")
     @classmethod
     def _unset_if_blank(cls, value: Any) -> Any:
         """A blank path would be the working directory."""

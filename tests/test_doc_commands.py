@@ -23,6 +23,7 @@ import pytest
 from PIL import Image
 
 from app import __main__ as app
+from app.audit.log import open_log
 from app.settings import Settings
 from tests.conftest import NEWEST, ROOT
 from tests.support.documents import (
@@ -191,6 +192,7 @@ def test_command_of_the_service_works(command: Shown, tmp_path: Path) -> None:
     form = np.full((200, 300), 255, np.uint8)
     cv2.imwrite(str(tmp_path / "blank.jpg"), cv2.rectangle(form, (50, 60), (250, 120), (0,), 3))
     (tmp_path / "form.json").write_text(FORM)
+    open_log(tmp_path / "audit.log").close()
     here = command.text.replace(".venv/bin/python", sys.executable)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DIGITS_MODELS": str(ROOT / "models")}
     ran = subprocess.run(
@@ -198,6 +200,9 @@ def test_command_of_the_service_works(command: Shown, tmp_path: Path) -> None:
     )
     if verb == "template":
         assert "field1" in (tmp_path / "form.json").read_text()
+        return
+    if verb == "verify-audit":
+        assert ran.stdout.startswith("intact: 1 records")
         return
     written = ran.stdout + "".join(path.read_text() for path in tmp_path.glob("*.csv"))
     assert "digest" in written if verb == "key" else ",7," in written
@@ -239,13 +244,14 @@ def test_verbs_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
 def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
     known = read("deploy/ray/read.py") + "--gpus --build-arg --read-only --user"  # the last four are Docker's
     for parser, verbs in (
-        (app.build_parser(), ("serve", "predict", "read")),
+        (app.build_parser(), ("serve", "predict", "read", "verify-audit")),
         (
             training.build_parser(),
             (
                 "train",
                 "pictures",
                 "average",
+                "federate",
                 "make",
                 "evaluate",
                 "compress",

@@ -74,6 +74,12 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("train", "train a network into a run folder", command_line.add_train, making.run_train),
     Command(
+        "federate",
+        "train a network on digits that many clients keep to themselves",
+        command_line.add_federate,
+        making.run_federate,
+    ),
+    Command(
         "pictures",
         "make the synthetic dataset that networks learn from",
         command_line.add_pictures,

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from training.config_options import add_config
+from training.config_options import add_config, add_federation
 from training.distillation.synthetic_dataset import Plan
 from training.presets import PRESETS, TEACHERS
 
@@ -30,6 +30,16 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-distortion", action="store_true", help="do not distort MNIST's digits")
     add_config(parser.add_argument_group("configuration", "Each option overrides the preset."))
+
+
+def add_federate(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument("--out", type=Path, default=Path("runs/federated"), help="run folder to write, a new one")
+    parser.add_argument(
+        "--flower", action="store_true", help="run each client as a process, connected by Flower: see make federated"
+    )
+    parser.add_argument("--no-distortion", action="store_true", help="do not distort the clients' digits")
+    add_federation(parser.add_argument_group("configuration", "An epoch is a round of all or the sampled clients."))
 
 
 def add_pictures(parser: argparse.ArgumentParser) -> None:

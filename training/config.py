@@ -119,6 +119,46 @@ class Options(Settings):
 
 
 @dataclass(frozen=True)
+class Federation(Settings):
+    """Who trains on which digits, and how a server makes one network of what they have learnt."""
+
+    clients: int = setting(10, "number of clients, among whom MNIST's training digits are divided", interval=COUNT)
+    partition: str = setting("even", "which digits each client has", choices=["even", "dirichlet", "classes"])
+    alpha: float = setting(0.5, "how alike the clients' classes are (dirichlet only)", interval=Interval(0.01, 1000))
+    classes_per_client: int = setting(2, "classes that each client has digits of (classes only)", interval=COUNT)
+    min_digits: int = setting(10, "digits that each client has at least", interval=COUNT)
+    partition_seed: int = setting(0, "seed of the partition", interval=Interval(0, 2**32 - 1))
+    sampled: int = setting(0, "clients that train in a round, drawn at random; 0: all", interval=Interval(0, 2**31 - 1))
+    local_steps: int = setting(32, "batches that each client learns from in a round", interval=COUNT)
+    local_momentum: float = setting(0.9, "momentum of the clients' gradient descent", interval=PROPER_SHARE)
+    local_loss: str = setting(
+        "plain", "clients' loss: cross-entropy, or adjusted to the classes they have", choices=["plain", "adjusted"]
+    )
+    absent: float = setting(
+        0.01, "share that a class counts with where a client has none of it (adjusted only)", interval=PROPER_SHARE
+    )
+    proximal: float = setting(0.0, "pull of the clients' weights to the server's (FedProx)", interval=POSITIVE)
+    strategy: str = setting(
+        "fedavg",
+        "server: the mean of the clients' weights, or a step along their mean change with momentum",
+        choices=["fedavg", "fedavgm"],
+    )
+    server_momentum: float = setting(0.9, "momentum of the server (fedavgm only)", interval=PROPER_SHARE)
+    server_rate: float = setting(1.0, "learning rate of the server (fedavgm only)", interval=POSITIVE)
+    clip: float = setting(0.0, "largest L2 norm of a client's change; 0: not clipped", interval=POSITIVE)
+    noise_multiplier: float = setting(
+        0.0, "noise of the server on the sum of the changes, in units of --clip; 0: none", interval=POSITIVE
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sampled > self.clients:
+            raise ConfigError(f"--sampled {self.sampled}: there are only {self.clients} clients")
+        if self.noise_multiplier and not self.clip:
+            raise ConfigError("--noise-multiplier: noise hides a client only if its change is bounded: give --clip")
+
+
+@dataclass(frozen=True)
 class TrainConfig(Settings):
     """Everything a run depends on besides the data. Stored with its results."""
 
@@ -163,6 +203,7 @@ class TrainConfig(Settings):
         choices=["none", "mirrored", "multiworker"],
     )
     mixed_precision: bool = setting(False, "compute products in float16 on a GPU, in bfloat16 on a CPU")
+    federated: Federation | None = None  # an epoch is a round of it
     fold: str = setting("", "part of MNIST's training digits to leave out, as 2/5 the second fifth; empty: none")
 
     def __post_init__(self) -> None:
@@ -224,6 +265,7 @@ class TrainConfig(Settings):
         parts = {
             "options": from_values(Options, values["options"]),
             "distortion": None if distortion is None else from_values(Distortion, distortion),
+            "federated": None if values.get("federated") is None else from_values(Federation, values["federated"]),
         }
         config: TrainConfig = from_values(cls, {**values, **parts})
         return config

@@ -7,12 +7,17 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from training.config import Distortion, Options, TrainConfig
+from training.config import Distortion, Federation, Options, TrainConfig
 from training.errors import ConfigError
 from training.networks.architectures import ARCHITECTURES
 from training.networks.sources import source_config
-from training.presets import ADAPTATION, PRESETS
+from training.presets import ADAPTATION, FEDERATED, PRESETS
 
+# Of `TrainConfig`; an epoch is a round there.
+FEDERATED_OPTIONS = (
+    *("name", "arch", "seed", "epochs", "batch_size", "learning_rate", "schedule"),
+    *("weight_decay", "label_smoothing", "keep"),
+)
 NO_OPTIONS = ("mean_of", "own_pictures")  # a fact that the command average records; the option --with
 
 
@@ -23,8 +28,18 @@ def add_config(group: Any) -> None:
             add_setting(group, field)
 
 
-def add_setting(group: Any, field: dataclasses.Field[Any]) -> None:
-    flag, text = "--" + field.name.replace("_", "-"), f"{field.metadata['help']} ({describe_default(field.name)})"
+def add_federation(group: Any) -> None:
+    """One option for each setting that a federated training looks at."""
+    values = {**FEDERATED.flat(), **dataclasses.asdict(FEDERATED.federated or Federation())}
+    for field in (*dataclasses.fields(TrainConfig), *dataclasses.fields(Federation), *dataclasses.fields(Distortion)):
+        if field.name in FEDERATED_OPTIONS or (field.metadata and field.name not in TrainConfig.__dataclass_fields__):
+            add_setting(group, field, f"default: {describe_value(values[field.name])}")
+
+
+def add_setting(group: Any, field: dataclasses.Field[Any], default: str = "") -> None:
+    """`default`: what the setting is if it is not given; without it, what it is in the presets."""
+    flag = "--" + field.name.replace("_", "-")
+    text = f"{field.metadata['help']} ({default or describe_default(field.name)})"
     choices = sorted(ARCHITECTURES) if field.name == "arch" else field.metadata["choices"]
     if field.type == "bool":
         group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
@@ -75,6 +90,23 @@ def config_from(arguments: argparse.Namespace, resumed: TrainConfig | None = Non
         raise ConfigError(f"{flag}: it has no effect with --bank, --with or --no-distortion")
     distortion = override(base.distortion or Distortion()) if base.distortion or distorts else None
     return dataclasses.replace(config, distortion=None if arguments.no_distortion else distortion)
+
+
+def federation_from(arguments: argparse.Namespace) -> TrainConfig:
+    """`FEDERATED` with the settings that are given on the command line. Raises `ConfigError`."""
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+
+    def override(part: Any) -> Any:
+        values = {field.name: given[field.name] for field in dataclasses.fields(part) if field.name in given}
+        return dataclasses.replace(
+            part, **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        )
+
+    distortion = None if arguments.no_distortion else override(FEDERATED.distortion)
+    config: TrainConfig = dataclasses.replace(
+        override(FEDERATED), federated=override(FEDERATED.federated), distortion=distortion
+    )
+    return config
 
 
 def base_config(arguments: argparse.Namespace, resumed: TrainConfig | None) -> TrainConfig:

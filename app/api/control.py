@@ -5,6 +5,8 @@ Source: Triton's extension_model_repository.md.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 import simdjson
@@ -13,8 +15,19 @@ from pydantic import BaseModel, Field
 
 from app.api.openapi import problems
 from app.api.state import state_of
+from app.audit.author import acting
+from app.audit.log import AuditLog
+from app.audit.record import Act, ActKind
 from app.codecs.json_body import parse_json
-from app.errors import Forbidden, InvalidRequest, ModelNotFound, ModelRefused, Unauthorized
+from app.errors import (
+    AuditUnavailable,
+    Forbidden,
+    InvalidRequest,
+    ModelNotFound,
+    ModelRefused,
+    ServiceError,
+    Unauthorized,
+)
 from app.http.auth import combine
 from app.http.large_bodies import off_the_loop
 
@@ -38,7 +51,7 @@ class LoadRequest(BaseModel):
     parameters: dict[str, Any] | None = Field(None, description="Not used: models are loaded as they are on disk.")
 
 
-CONTROL_PROBLEMS = problems(InvalidRequest, Unauthorized, Forbidden, ModelNotFound)
+CONTROL_PROBLEMS = problems(InvalidRequest, Unauthorized, Forbidden, ModelNotFound, AuditUnavailable)
 OVERRIDES = ("config", "file:")  # Triton's parameters with which a client sends its own model
 
 
@@ -78,12 +91,13 @@ async def index(request: Request) -> list[IndexEntry]:
 )
 async def load(request: Request, name: str) -> Response:
     """Serves the versions of a model that are on disk now. A refused version replaces none that is served."""
-    check_admin(request)
+    key = check_admin(request)
     parameters = (await parse_object(request)).get("parameters") or {}
     if not isinstance(parameters, dict) or any(parameter.startswith(OVERRIDES) for parameter in parameters):
         raise InvalidRequest("Models are loaded as they are on disk: send no parameters 'config' or 'file:...'.")
+    state = state_of(request)
     try:
-        await state_of(request).repository.load(name)
+        await audited(state.audit, "load", name, key, state.repository.load)
     except ModelRefused as error:
         raise InvalidRequest(f"A part of {name!r} was refused, and the rest is served: {error}.") from error
     return Response()
@@ -98,14 +112,43 @@ async def load(request: Request, name: str) -> Response:
 )
 async def unload(request: Request, name: str) -> Response:
     """Stops serving a model, even the default one, after answering its queued requests."""
-    check_admin(request)
+    key = check_admin(request)
     await parse_object(request)
-    await state_of(request).repository.unload(name)
+    state = state_of(request)
+    await audited(state.audit, "unload", name, key, state.repository.unload)
     return Response()
 
 
-def check_admin(request: Request) -> None:
-    state_of(request).authenticator.check_admin(combine(request.scope["headers"]))
+def check_admin(request: Request) -> str | None:
+    """The id of the administrator's key. Raises `Unauthorized` or `Forbidden`."""
+    headers, authenticator = combine(request.scope["headers"]), state_of(request).authenticator
+    authenticator.check_admin(headers)
+    return authenticator.key_id(headers)
+
+
+async def audited(
+    audit: AuditLog | None, kind: ActKind, model: str, key: str | None, act: Callable[[str], Awaitable[None]]
+) -> None:
+    """Records who asked for the act, does it, and records how it ended.
+
+    Raises what it raises, and `AuditUnavailable`: before the act, which is then not done; or after it, which then has a
+    record only of who asked for it. A client that leaves does not stop it.
+    """
+    if audit is None:
+        await act(model)
+        return
+    with acting("request", key):
+        await asyncio.shield(record_and_act(audit, kind, model, act))
+
+
+async def record_and_act(audit: AuditLog, kind: ActKind, model: str, act: Callable[[str], Awaitable[None]]) -> None:
+    await audit.record(Act(kind, model, "requested"))
+    try:
+        await act(model)
+    except (ServiceError, ModelRefused) as error:
+        await audit.record(Act(kind, model, "failed", str(error)))
+        raise
+    await audit.record(Act(kind, model, "done"))
 
 
 async def parse_object(request: Request) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fastapi import Request
 
+from app.audit.log import AuditLog
 from app.codecs.bodies import Limits
 from app.corrections.folder import CorrectionFolder
 from app.errors import Stopping
@@ -31,6 +32,7 @@ class AppState:
     authenticator: Authenticator
     limits: Limits
     request_limits: RequestLimits
+    audit: AuditLog | None = None  # None: administrative acts are not recorded
     templates: Mapping[str, Template] = field(default_factory=dict)  # of forms, by name
     corrections: CorrectionFolder | None = None  # None: none are kept
     cors_origins: Sequence[str] = ()  # whose pages may change what is kept

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.errors import Forbidden, Unauthorized
 
 Headers = Mapping[bytes, bytes]  # names in lower case
+KEY_ID_DIGITS = 8  # of a key's digest: enough to tell an operator's keys apart
 MAX_KEYS = 8  # of one request: each is compared with every digest
 
 
@@ -42,6 +43,12 @@ class Authenticator:
         self.check(headers)
         if not any_known(keys_of(headers), self.admin_digests):
             raise Forbidden("This key has no administrator rights: send an administrator's key.")
+
+    def key_id(self, headers: Headers) -> str | None:
+        """The beginning of the digest of the request's key, an administrator's before others; None: no known key."""
+        keys = keys_of(headers)
+        known = [digest for digest in (*self.admin_digests, *self.digests) if any_known(keys, (digest,))]
+        return known[0][:KEY_ID_DIGITS] if known else None
 
 
 def combine(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

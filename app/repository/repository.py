@@ -15,18 +15,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from app.errors import DeviceUnavailable, ModelNotFound, ModelRefused, ModelUnreadable, StartupError
+from app.audit.author import acting
+from app.audit.log import AuditLog
+from app.audit.record import Act
+from app.errors import AuditUnavailable, DeviceUnavailable, ModelNotFound, ModelRefused, ModelUnreadable, StartupError
 from app.inference.batcher import BatchSettings
+from app.repository.exchange import exchanged, refused, relabelled
 from app.repository.loader import Loader
 from app.repository.manifest import Graphs, Manifest
 from app.repository.refusal import ALL_MODELS, WHOLE_FOLDER, Refusal, Refusals, reasons, report
-from app.repository.servable import Servable
+from app.repository.servable import Servable, retire
 from app.repository.served_models import ServedModels
 from app.repository.signature import Signer
 from app.repository.version_folders import LABELS_FILE, ModelFolder, VersionFolder, parse_labels
@@ -63,6 +68,7 @@ class ModelRepository(ServedModels):
         self.device = device
         self.batch = batch
         self.settings = versions or VersionSettings()
+        self.audit: AuditLog | None = None  # set before it is entered, where there is one
         super().__init__(default_model, self.settings.labels)
         self.refusals: dict[str, Refusals] = {}  # by model
         self._unloaded: set[str] = set()  # models that a client unloaded; only a client loads them again
@@ -148,8 +154,9 @@ class ModelRepository(ServedModels):
         try:
             models = await self._loader.find_models()
         except ModelUnreadable as error:
-            refusal = Refusal(f"{error}; loaded versions are still served")
-            self._set_refusals(ALL_MODELS, {WHOLE_FOLDER: refusal})
+            refusals = {WHOLE_FOLDER: Refusal(f"{error}; loaded versions are still served")}
+            await self._record(refused(ALL_MODELS, self.refusals.get(ALL_MODELS, {}), refusals))
+            self._set_refusals(ALL_MODELS, refusals)
             return
         self._set_refusals(ALL_MODELS, {})
         for name in sorted({*models, *self.servables, *self.refusals} - self._unloaded - self._reloads.keys()):
@@ -161,7 +168,10 @@ class ModelRepository(ServedModels):
 
     def _end_reload(self, name: str, task: asyncio.Task[None]) -> None:
         del self._reloads[name]
-        if not task.cancelled() and (error := task.exception()):
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error and not isinstance(error, AuditUnavailable):  # which is logged already
             logger.error("reloading %s failed", name, exc_info=error)
 
     async def load(self, name: str) -> None:
@@ -188,6 +198,7 @@ class ModelRepository(ServedModels):
         """
         self.versions(name)
         async with self._locks[name]:
+            await self._record(exchanged(name, self.servables.get(name, {}), {}))
             self._unloaded.add(name)
             self._set_refusals(name, {})
             await self.replace(name, {})
@@ -196,7 +207,10 @@ class ModelRepository(ServedModels):
         while True:
             await asyncio.sleep(self.settings.poll_seconds)
             try:
-                await self.reload(self.settings.poll_seconds)
+                with acting("poll"):
+                    await self.reload(self.settings.poll_seconds)
+            except AuditUnavailable:
+                continue  # logged already
             except Exception:
                 logger.exception("scanning %s for changes failed", self.root)
 
@@ -208,7 +222,9 @@ class ModelRepository(ServedModels):
             try:
                 folder = await self._loader.scan_model(name, path) if path else ModelFolder()
             except ModelUnreadable as error:
-                self._set_refusals(name, {**before, WHOLE_FOLDER: Refusal(str(error))})
+                refusals = {**before, WHOLE_FOLDER: Refusal(str(error))}
+                await self._record(refused(name, before, refusals))
+                self._set_refusals(name, refusals)
             else:
                 await self._serve(name, folder, {} if retry_refused else before)
 
@@ -220,14 +236,38 @@ class ModelRepository(ServedModels):
         if old and not folder.versions:
             refusals[WHOLE_FOLDER] = Refusal(f"{name}: no version is left on disk; the loaded ones are still served")
         new = new or old
+        labels = self.labels.get(name, {})
         if LABELS_FILE not in folder.problems:
             try:
-                self.set_labels(name, parse_labels(folder.labels, new))
+                labels = parse_labels(folder.labels, new)
             except ModelRefused as error:
                 provisional = self._polls() and LABELS_FILE not in before
                 refusals[LABELS_FILE] = Refusal(f"{name}/{LABELS_FILE}: {error}", provisional=provisional)
+        try:
+            await self._record_exchange(name, new, labels, refusals)
+        except AuditUnavailable:
+            await retire(servable for version, servable in new.items() if servable is not old.get(version))
+            raise
+        self.set_labels(name, labels)
         self._set_refusals(name, refusals)
         await self.replace(name, new)
+
+    async def _record_exchange(
+        self, name: str, new: dict[int, Servable], labels: dict[str, int], refusals: Refusals
+    ) -> None:
+        """Before it happens, so that nothing is served of which the audit log does not know. Raises as `_record`."""
+        await self._record(
+            [
+                *refused(name, self.refusals.get(name, {}), refusals),
+                *exchanged(name, self.servables.get(name, {}), new),
+                *relabelled(name, self.labels.get(name, {}), labels),
+            ]
+        )
+
+    async def _record(self, acts: Iterable[Act]) -> None:
+        """Raises `AuditUnavailable`."""
+        if self.audit:
+            await self.audit.record(*acts)
 
     def _polls(self) -> bool:
         return self._started and self.settings.poll_seconds > 0

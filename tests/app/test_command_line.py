@@ -6,14 +6,18 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from app import __version__
 from app.__main__ import main
+from app.audit.log import open_log
+from app.audit.record import Act
+from app.audit.verify import verify_log
 from app.inference.cuda import cuda_problem
 from tests.conftest import ROOT
-from tests.support.service import TIMEOUT_S, assert_refuses_to_start, serving
+from tests.support.service import TIMEOUT_S, TWO_WORKERS, assert_refuses_to_start, serving
 
 
 def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,3 +70,37 @@ def test_openblas_starts_no_threads_unless_the_environment_asks_for_them() -> No
     assert by_default == threads_after_import(OPENBLAS_NUM_THREADS="1")
     if (os.cpu_count() or 1) > 1:
         assert threads_after_import(OPENBLAS_NUM_THREADS="2") > by_default
+
+
+def test_an_audit_log_is_checked_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "audit.log"
+    open_log(path).append(Act("load", "digits/8", "done"))
+    assert main(["verify-audit", str(path)]) == 0
+    line = capsys.readouterr().out
+    last_hash = line.split()[-1]
+    assert line == f"intact: 2 records; last hash {last_hash}\n"
+    assert main(["verify-audit", str(path), "--expect", last_hash.upper()]) == 0
+    assert main(["verify-audit", str(path), "--expect", "1" * 64]) == 1
+    assert "truncated" in capsys.readouterr().out
+    path.write_bytes(path.read_bytes().replace(b"digits/8", b"digits/9", 1).replace(b"start", b"stop!", 1))
+    assert main(["verify-audit", str(path)]) == 1
+    assert capsys.readouterr().out == f"{path}: line 1 is changed: it is not a record\n"
+
+
+def test_an_audit_log_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify-audit", str(tmp_path / "none")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_service_does_not_start_without_the_audit_log_it_is_to_write(tmp_path: Path) -> None:
+    assert_refuses_to_start("--audit-log", str(tmp_path / "missing" / "audit.log"))
+
+
+def test_workers_write_one_audit_log_from_start_to_stop(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    with serving(*TWO_WORKERS, "--audit-log", str(path)) as service:
+        service.wait_for_two_workers()
+    acts = [json.loads(line)["act"] for line in path.read_bytes().splitlines()]
+    assert verify_log(path).records == len(acts)
+    assert (acts.count("start"), acts.count("stop")) == (2, 2)
+    assert acts.count("load") >= 2

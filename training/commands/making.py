@@ -16,6 +16,7 @@ from training.commands.common import load_version, print_lines
 from training.config import TrainConfig
 from training.datasets.mnist import Split, load_mnist
 from training.distillation.synthetic_dataset import load_validation
+from training.federated.checks import check_federation
 from training.files import write_atomically
 from training.networks.checks import check_publishable, check_training
 from training.networks.sources import check_average, source_config
@@ -53,6 +54,22 @@ def run_adaptation(arguments: argparse.Namespace, config: TrainConfig, data: Spl
     outcome = adapt(config, data, run, data_dir=arguments.data_dir, resume=arguments.resume)
     print(outcome)
     print(f"adapted: {run}/model.keras; {outcome.objection or f'next: python -m training publish {run}'}")
+
+
+def run_federate(arguments: argparse.Namespace) -> None:
+    config, run = config_options.federation_from(arguments), arguments.out
+    check_new(run)
+    data = load_mnist(arguments.data_dir)
+    check_federation(config, data)
+    if arguments.flower:
+        from training.federated.flower import federate_with_flower
+
+        federate_with_flower(config, data, run, arguments.data_dir)
+    else:
+        from training.federated.rounds import LocalClients, federate
+
+        federate(config, data, run, LocalClients(config, data.train))
+    print(f"trained: {run}/model.keras; next: python -m training publish {run}")
 
 
 def run_average(arguments: argparse.Namespace) -> None:

@@ -113,6 +113,27 @@ def cnn_strided(
     return keras.Model(image, _logits(x, options, outputs), name="cnn_strided")
 
 
+def cnn_small(options: Options, standardisation: Standardisation | None = None, outputs: int = CLASSES) -> keras.Model:
+    """Three convolutions, the first two with stride 2: 0.8 million multiply-adds and 39,562 parameters.
+
+    For federated training, where each client computes little and sends all weights in every round.
+
+    Raises `ValueError` for a standardisation.
+    """
+    import keras
+    from keras import layers, ops
+
+    if standardisation:
+        raise ValueError("standardisation is for the mlp; the cnn has batch normalisation instead")
+    image = keras.Input((28, 28), dtype="uint8", name="image")
+    x = ops.expand_dims(layers.Rescaling(1 / 255)(image), -1)
+    x = _activate(_convolve(x, options, 16, 5, padding="same", strides=2), options)  # 28 x 28 -> 14 x 14
+    x = _activate(_convolve(x, options, 32, 3, padding="same", strides=2), options)  # -> 7 x 7
+    x = _activate(_convolve(x, options, 64, 3, padding="valid"), options)  # -> 5 x 5
+    x = ops.reshape(x, (-1, 25 * 64))
+    return keras.Model(image, _logits(x, options, outputs), name="cnn_small")
+
+
 def _convolve(x: Any, options: Options, filters: int, size: int, **geometry: Any) -> Any:
     """`geometry`: strides and padding, as Keras has them."""
     from keras import layers
@@ -157,6 +178,7 @@ ARCHITECTURES = {
     "mlp": Architecture(mlp, "a fully connected network (128-64-32)", standardises=True),
     "cnn": Architecture(cnn, "a small convolutional network"),
     "cnn-strided": Architecture(cnn_strided, "a small convolutional network whose first layer has stride 2"),
+    "cnn-small": Architecture(cnn_small, "three convolutions, two of them with stride 2"),
     # Four times the work: for teachers, which are not served.
     "cnn-wide": Architecture(
         functools.partial(cnn, width=2), "a convolutional network, twice as wide as the small one"

@@ -18,6 +18,8 @@ from training.runs import check_trained, read_config, read_data, read_history
 def check_training(config: TrainConfig, data: Split) -> None:
     """Raises `ConfigError` for settings that contradict each other, `DataError` for data that is missing."""
     check_architecture(config)
+    if config.federated:
+        raise ConfigError("a federated run is not resumed: train a new one with python -m training federate")
     workers = count_workers() if config.distribute == "multiworker" else 1
     if config.batch_size % workers:
         raise ConfigError(f"--batch-size {config.batch_size}: it is of all {workers} workers: give a multiple")

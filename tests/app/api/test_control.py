@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from app.audit.verify import verify_log
 from app.main import create_app
 from app.repository.manifest import GRAPH_FILE
 from app.settings import Settings
@@ -143,3 +145,81 @@ def test_model_that_is_not_on_disk_cannot_be_loaded(open_client: TestClient, nam
 )
 def test_client_cannot_send_its_own_model(open_client: TestClient, body: bytes) -> None:
     assert_problem(open_client.post(f"{MODEL}/load", content=body), 400, "invalid-request")
+
+
+# --- the audit log ---
+
+
+@pytest.fixture
+def audit_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("audit") / "audit.log"
+
+
+@pytest.fixture
+def audited_client(root: Path, audit_log: Path) -> Iterator[TestClient]:
+    settings = Settings(
+        models=root,
+        device="cpu",
+        default_model="digits-mlp",
+        api_keys=(digest_of("clerk"),),
+        admin_keys=(digest_of("admin"),),
+        model_poll_seconds=0,
+        audit_log=audit_log,
+    )
+    with TestClient(create_app(settings), raise_server_exceptions=False, headers={"X-API-Key": "admin"}) as client:
+        yield client
+
+
+def audited_acts(audit_log: Path) -> list[tuple[str, str, str, str | None, str | None]]:
+    records = [json.loads(line) for line in audit_log.read_bytes().splitlines()]
+    return [
+        (record["act"], record["subject"], record["outcome"], record.get("key"), record.get("request"))
+        for record in records
+        if record["cause"] == "request"
+    ]
+
+
+def test_who_asked_for_what_is_in_the_audit_log(audited_client: TestClient, audit_log: Path) -> None:
+    def post(path: str, status: int, request_id: str, key: str = "admin") -> None:
+        response = audited_client.post(path, headers={"X-API-Key": key, "X-Request-ID": request_id})
+        assert response.status_code == status
+
+    post(f"{MODEL}/unload", 200, "one")
+    post(f"{MODEL}/load", 200, "two")
+    post(f"{MODEL}/load", 403, "three", key="clerk")
+    post(f"{MODEL}/load", 401, "four", key="nobody")
+    post("/v2/repository/models/letters/load", 404, "five")
+    admin, clerk = digest_of("admin")[:8], digest_of("clerk")[:8]
+    assert audited_acts(audit_log) == [
+        ("unload", "digits-mlp", "requested", admin, "one"),
+        ("unload", "digits-mlp/1", "done", admin, "one"),
+        ("unload", "digits-mlp", "done", admin, "one"),
+        ("load", "digits-mlp", "requested", admin, "two"),
+        ("load", "digits-mlp/1", "done", admin, "two"),
+        ("load", "digits-mlp", "done", admin, "two"),
+        ("load", "digits-mlp", "refused", clerk, "three"),
+        ("load", "digits-mlp", "refused", None, "four"),
+        ("load", "letters", "requested", admin, "five"),
+        ("load", "letters", "failed", admin, "five"),
+    ]
+    verify_log(audit_log)
+
+
+def test_a_refused_version_is_in_the_audit_log_with_its_reason(
+    audited_client: TestClient, audit_log: Path, root: Path
+) -> None:
+    (add_version(root, 2) / GRAPH_FILE).write_bytes(b"no graph")
+    assert_problem(audited_client.post(f"{MODEL}/load"), 400, "invalid-request")
+    assert ("load", "digits-mlp/2", "refused") in [act[:3] for act in audited_acts(audit_log)]
+    assert "its manifest describes" in audit_log.read_text()
+
+
+def test_without_its_audit_log_the_service_predicts_and_administers_nothing(
+    audited_client: TestClient, audit_log: Path
+) -> None:
+    audit_log.unlink()
+    for verb in ("load", "unload"):
+        response = audited_client.post(f"{MODEL}/{verb}")
+        assert_problem(response, 503, "audit-unavailable")
+        assert response.headers["retry-after"]
+    assert infer(audited_client).status_code == 200

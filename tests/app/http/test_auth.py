@@ -174,3 +174,11 @@ def test_all_keys_of_a_request_are_compared_with_all_that_are_known() -> None:
 def test_empty_key_is_none_even_if_its_digest_is_listed() -> None:
     """A script that makes the digest from an unset variable opens nothing."""
     assert not Authenticator([digest_of("")], ()).accepts({b"x-api-key": b"", b"authorization": b"Bearer "})
+
+
+def test_a_key_is_known_by_the_beginning_of_its_digest_an_administrators_first() -> None:
+    authenticator = Authenticator([digest_of("clerk")], [digest_of("admin")])
+    assert authenticator.key_id({b"x-api-key": b"clerk"}) == digest_of("clerk")[:8]
+    assert authenticator.key_id({b"x-api-key": b"clerk, admin"}) == digest_of("admin")[:8]
+    assert authenticator.key_id({b"x-api-key": b"nobody"}) is None
+    assert authenticator.key_id({}) is None

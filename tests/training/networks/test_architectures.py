@@ -5,7 +5,7 @@ import pytest
 
 from training.config import Options
 from training.datasets.mnist import Digits
-from training.networks.architectures import ARCHITECTURES, MLP_PARAMETERS, Standardisation, cnn, mlp
+from training.networks.architectures import ARCHITECTURES, MLP_PARAMETERS, Standardisation, cnn, cnn_small, mlp
 
 OPTION_SETS = {
     "sigmoid": Options(activation="sigmoid"),
@@ -30,6 +30,10 @@ def test_the_mlp_has_the_parameters_of_the_textbooks_network() -> None:
 
 def test_the_cnn_is_under_a_megabyte_as_float32() -> None:
     assert 4 * cnn(Options(batch_normalization=True)).count_params() < 1_000_000
+
+
+def test_the_small_cnn_has_few_weights_to_send() -> None:
+    assert cnn_small(Options()).count_params() == 39_562
 
 
 @pytest.mark.parametrize("arch", sorted(ARCHITECTURES))

@@ -1,0 +1,35 @@
+"""What cannot be trained federated is said before TensorFlow is loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from training.config import Federation, Options
+from training.datasets.mnist import Split
+from training.errors import ConfigError
+from training.federated.checks import check_federation
+from training.presets import FEDERATED
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"federated": None}, "not federated"),
+        ({"arch": "transformer"}, "--arch transformer: choose from"),
+        ({"options": Options(batch_normalization=True)}, "--batch-normalization"),
+        ({"options": Options(rejects=True)}, "MNIST's digits only"),
+        ({"federated": Federation(clients=1000)}, "fewer than 10 digits"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(data: Split, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check_federation(dataclasses.replace(FEDERATED, **settings), data)
+
+
+def test_the_preset_is_accepted(data: Split) -> None:
+    check_federation(FEDERATED, data)
+    with pytest.raises(ConfigError, match="only 10 clients"):
+        Federation(sampled=11)
