@@ -205,6 +205,7 @@ DETAILS = {
     "stopping": Stopping().detail,
     "deadline-exceeded": "The request was not answered in time: retry later, or send less at once.",
     "corrections-full": "The disk of the folder of corrections is full: ask the operator.",
+    "audit-unavailable": "The audit log cannot be written, and nothing is done without it: ask the operator.",
 }
 
 
