@@ -10,11 +10,13 @@ from typing import Any
 import keras
 
 from app.arrays import CLASSES
-from app.inference.session import Model
+from app.inference.session import INPUT, Model
 from app.repository.manifest import Graphs, Manifest, read_version
 from training.datasets.mnist import Split
+from training.errors import DataError
 from training.networks.from_onnx import model_from_version
 
+LOGITS = "logits"
 STATISTICS_IMAGES = 2_000  # training digits, on which the rebuilt network's batch normalisation is measured
 
 
@@ -44,8 +46,13 @@ class Subject:
         return model_from_version(self.folder, self.data.train.images[:STATISTICS_IMAGES])
 
     def logits(self, images: Any) -> Any:
-        """(n, 28, 28) -> (n, classes) of the digits, divided by the temperature, as the graph computes them."""
-        return self.model.session.run(["logits"], {"image": images})[0][:, :CLASSES]
+        """(n, 28, 28) -> (n, classes) of the digits, divided by the temperature, as the graph computes them.
+
+        Raises `DataError` if the graph has no output `logits`, which serving does not need.
+        """
+        if LOGITS not in [output.name for output in self.model.session.get_outputs()]:
+            raise DataError(f"the graph of {self.folder} has no output {LOGITS}")
+        return self.model.session.run([LOGITS], {INPUT: images})[0][:, :CLASSES]
 
 
 def differentiable(network: keras.Model, dtype: str) -> keras.Model:

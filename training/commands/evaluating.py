@@ -80,6 +80,7 @@ def run_audit(arguments: argparse.Namespace) -> None:
 
     if arguments.out is None:
         check_unsigned(arguments.model)
+    load_version(arguments.model)  # refuses a damaged version before the digits are loaded
     out = arguments.out or arguments.model
     subject = Subject.read(arguments.model, load_mnist(arguments.data_dir))
     summary = audit(subject, out, quick=arguments.quick, public_key=arguments.public_key)
