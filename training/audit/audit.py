@@ -75,14 +75,14 @@ def audit(subject: Subject, out: Path, *, quick: bool = False, public_key: Path 
 
     A check that cannot run, such as one of gradients where the network cannot be rebuilt, says why in the report.
     """
-    signature = signature_state(subject.folder, public_key)
+    signature, code = signature_state(subject.folder, public_key), commit()
     checks = Checks(subject, QUICK if quick else FULL, signature).table()
     found: dict[str, Section] = {}
     with tqdm(checks.items(), unit="check") as bar:
         for title, check in bar:
             bar.set_description(f"{title:24}")
             found[title] = run_check(check)
-    summary = summarize(subject, found, quick=quick)
+    summary = summarize(subject, found, code, quick=quick)
     write_audit(subject, found, summary, out)
     return summary
 
@@ -198,11 +198,11 @@ class Checks:
         return sections.lineage_section(describe_lineage(self.subject.manifest), self.signature)
 
 
-def summarize(subject: Subject, found: dict[str, Section], *, quick: bool) -> Audit:
+def summarize(subject: Subject, found: dict[str, Section], code: str | None, *, quick: bool) -> Audit:
     return Audit(
         sha256=subject.manifest.sha256,
         date=creation_date(),
-        commit=commit(),
+        commit=code,
         tools=tool_versions(),
         quick=quick,
         figures=[figure for section in found.values() for figure in section.figures],

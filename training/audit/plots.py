@@ -39,7 +39,9 @@ def single(title: str, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
 
 def attacks(results: Sequence[AttackResult]) -> Figure:
     """The share that is read correctly against the largest change of a pixel."""
-    figure, axes = single("adversarial examples", "largest change of a pixel, of 1", "read correctly")
+    figure, axes = single(
+        "adversarial examples", "largest change of a pixel, as a share of the range", "read correctly"
+    )
     clean = [result for result in results if result.method == "none"]
     for method, colour in (("FGSM", BLUE), ("PGD", ORANGE)):
         points = clean + [result for result in results if result.method == method]

@@ -169,17 +169,19 @@ def styles_section(results: list[StyleResult]) -> Section:
     table.rows.extend([[way.style, str(way.n), percent(way.correct), between(way.interval)] for way in results])
     gap: Gap = largest_gap(results)
     certainty = "the intervals are apart" if gap.is_certain else "the intervals overlap"
-    summary = (
-        f"{100 * gap.size:.1f} points between {gap.best.style} ({percent(gap.best.correct)}) and {gap.worst.style} "
-        f"({percent(gap.worst.correct)})"
-    )
+    summary = "none"
+    if gap.size:
+        best, worst = (f"{way.style} ({percent(way.correct)})" for way in gap)
+        summary = f"{100 * gap.size:.1f} points between {best} and {worst}"
     text = (
         "Digits drawn stroke by stroke in the ways people write them, by one simulated hand, through the service's "
         f"preprocessing. The largest gap between two ways of one digit: {summary}; {certainty}.\n\n{table}"
     )
     data = f"{gap.best.style} against {gap.worst.style}, {gap.best.n} drawn pictures each"
     figure = Metric(name="largest gap between ways of writing", value=gap.size, data=data)
-    return Section(text, (figure,), diagram=("audit-styles", lambda: plots.styles(results)), headline=summary)
+    return Section(
+        text, (figure,), diagram=("audit-styles", lambda: plots.styles(results)), headline=f"largest gap: {summary}"
+    )
 
 
 def membership_section(result: MembershipResult) -> Section:
@@ -188,7 +190,7 @@ def membership_section(result: MembershipResult) -> Section:
         f"none. AUC {result.auc:.4f} ({result.auc_interval[0]:.4f} to {result.auc_interval[1]:.4f}; 0.5 is guessing). "
         f"At {percent(FALSE_POSITIVES)} false positives, {percent(result.true_positives)} of the members are found "
         f"({between(result.interval)}; guessing finds {percent(FALSE_POSITIVES)}). Intervals: 95 %, bootstrap. The "
-        "attack trains no shadow models: one that does finds at least as many, so that this is a lower bound."
+        "attack trains no shadow models; one that does usually finds more, so that this is a lower bound."
     )
     data = f"{result.members:,} MNIST training and {result.non_members:,} test digits"
     figures = (
