@@ -8,8 +8,8 @@ wrong digit; they do not try to keep the confidence above the threshold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -26,6 +26,8 @@ EPSILONS = (0.05, 0.1, 0.2, 0.3)  # the largest change of a pixel, as a share of
 PGD_STEPS = 20
 REACH = 2.5  # of all steps of PGD together, in the largest change
 BATCH_SIZE = 250
+
+LossDirection = Callable[[Any, Any], Any]  # tensors (n, 28, 28) and (n,) -> (n, 28, 28)
 
 
 class AttackResult(NamedTuple):
@@ -44,9 +46,10 @@ def evaluate_attacks(
     The images are rounded to the grey levels that a client can send, and read by the graph that is served.
     """
     yield judge(model, threshold, digits.images, digits.labels, ("none", 0.0))
+    climb = loss_direction(network)
     for method, steps in (("FGSM", 1), ("PGD", pgd_steps)):
         for epsilon in EPSILONS:
-            images = attack(network, digits, epsilon, steps)
+            images = attack(climb, digits, epsilon, steps)
             yield judge(model, threshold, images, digits.labels, (method, epsilon))
 
 
@@ -58,23 +61,22 @@ def judge(model: Model, threshold: float, images: Images, labels: Labels, attack
     return AttackResult(*attack, float(correct.mean()), interval, float((~correct & accepted).mean()))
 
 
-def attack(network: keras.Model, digits: Digits, epsilon: float, steps: int) -> Images:
+def attack(climb: LossDirection, digits: Digits, epsilon: float, steps: int) -> Images:
     """Images that differ from the digits by at most `epsilon` of 255 in each pixel. The same in every call."""
     starts = tqdm(
         range(0, len(digits), BATCH_SIZE), f"{'PGD' if steps > 1 else 'FGSM'} {epsilon:g}", unit="batch", leave=False
     )
     rng = np.random.default_rng(0)
-    parts = [attack_batch(network, digits[start : start + BATCH_SIZE], epsilon, steps, rng) for start in starts]
+    parts = [attack_batch(climb, digits[start : start + BATCH_SIZE], epsilon, steps, rng) for start in starts]
     return np.concatenate(parts)
 
 
-def attack_batch(network: keras.Model, digits: Digits, epsilon: float, steps: int, rng: np.random.Generator) -> Images:
+def attack_batch(climb: LossDirection, digits: Digits, epsilon: float, steps: int, rng: np.random.Generator) -> Images:
     originals = digits.images.astype(np.float32)
     reach = 255 * epsilon
     low, high = np.maximum(originals - reach, 0), np.minimum(originals + reach, 255)
     step = reach if steps == 1 else REACH * reach / steps
     images = originals if steps == 1 else np.clip(originals + rng.uniform(-reach, reach, originals.shape), low, high)
-    climb = loss_direction(network)
     labels = tf.constant(digits.labels, tf.int32)
     for _ in range(steps):
         direction = climb(tf.constant(images, tf.float32), labels).numpy()
@@ -82,7 +84,7 @@ def attack_batch(network: keras.Model, digits: Digits, epsilon: float, steps: in
     return np.clip(np.rint(images), np.ceil(low), np.floor(high)).astype(np.uint8)
 
 
-def loss_direction(network: keras.Model) -> tf.types.experimental.PolymorphicFunction:
+def loss_direction(network: keras.Model) -> LossDirection:
     """(images, labels) -> the sign of the gradient of the cross-entropy of the ten digits, (n, 28, 28)."""
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types

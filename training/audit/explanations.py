@@ -12,6 +12,7 @@ import asyncio
 import importlib
 import logging
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -25,6 +26,8 @@ from app.inference.session import Model
 from training.audit.lime import lime_values
 from training.audit.removal import RemovalCurves, mean_curves, removal_coalitions, to_curves
 from training.errors import DataError
+
+Compared = tuple[tuple[float, float, float], dict[str, RemovalCurves]]  # as `compare_one` returns it
 
 BATCH_SIZE = 64
 RELIABILITY_DIGITS = 20  # whose values shap estimates twice, to see its own error
@@ -74,10 +77,14 @@ def compare_explanations(model: Model, images: Images, shap_samples: int) -> Agr
         compare_one(shap, model, image, shap_samples, index)
         for index, image in enumerate(tqdm(images, "explanations", unit="digit", leave=False))
     ]
+    return summarize(found, shap_samples)
+
+
+def summarize(found: Sequence[Compared], shap_samples: int) -> Agreement:
     with_shap, with_itself, with_lime = np.array([correlations for correlations, _ in found]).T
     curves = {method: mean_curves([of_digit[method] for _, of_digit in found]) for method in METHODS}
     return Agreement(
-        len(images),
+        len(found),
         shap_samples,
         float(with_shap.mean()),
         interval_of_mean(with_shap),
@@ -88,9 +95,7 @@ def compare_explanations(model: Model, images: Images, shap_samples: int) -> Agr
     )
 
 
-def compare_one(
-    shap: Any, model: Model, image: Image, shap_samples: int, index: int
-) -> tuple[tuple[float, float, float], dict[str, RemovalCurves]]:
+def compare_one(shap: Any, model: Model, image: Image, shap_samples: int, index: int) -> Compared:
     """The rank correlations with shap, of shap with itself (or nan), and with LIME; the curves of each method."""
 
     async def predict(images: Images) -> Probabilities:
@@ -99,8 +104,8 @@ def compare_one(
     _, (explanation,) = asyncio.run(explain(predict, image[np.newaxis]))
     game = Game(model, image, explanation.digit)
     by_cell = np.bincount(CELLS.ravel(), explanation.attributions.ravel(), GRID * GRID)
-    values = {
-        "ours": by_cell[game.players],
+    values: dict[str, Scores] = {
+        "ours": by_cell[game.players].astype(np.float64),
         "shap": shap_values(shap, game, shap_samples, seed=0),
         "LIME": lime_values(game, len(game.players)),
         "random": np.random.default_rng(index).random(len(game.players)),

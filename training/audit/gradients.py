@@ -24,6 +24,8 @@ DIRECTIONS = 2  # for each tensor
 # A long step crosses the kinks of ReLU and max pooling, a short one loses digits: a right gradient agrees at one of
 # them, a wrong one at none.
 STEPS = (1e-4, 1e-5, 1e-6, 1e-7)
+# Paper of one grey makes equal values, and those lie on the kinks of max pooling, where there is no derivative.
+NOISE = 32.0  # grey levels
 GREY_LEVELS = 255  # a step of 1 in the weights is as far as this in the pixels
 
 
@@ -45,7 +47,7 @@ def check_gradients(network: keras.Model, images: Images, *, training: bool = Fa
     `training`: whether batch normalisation uses the statistics of these images. The network must have no dropout then.
     """
     rng = np.random.default_rng(0)
-    image = tf.Variable(images.astype(np.float64))
+    image = tf.Variable(images + rng.uniform(0, NOISE, images.shape))
     outputs = rng.normal(size=network.output.shape[-1])
 
     @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types

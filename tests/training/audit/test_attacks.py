@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.audit.attacks import AttackResult, attack, evaluate_attacks
+from training.audit.attacks import AttackResult, attack, evaluate_attacks, loss_direction
 from training.audit.subject import Subject, differentiable
 from training.datasets.mnist import Split
 
@@ -52,7 +52,7 @@ def test_random_changes_of_the_same_size_mislead_hardly_ever(subject: Subject) -
 @pytest.mark.parametrize("epsilon", [0.05, 0.3])
 def test_no_pixel_changes_by_more_than_the_size(subject: Subject, steps: int, epsilon: float) -> None:
     digits = subject.data.test[:20]
-    images = attack(differentiable(subject.network, "float32"), digits, epsilon, steps)
+    images = attack(loss_direction(differentiable(subject.network, "float32")), digits, epsilon, steps)
     change = images.astype(int) - digits.images
     assert images.dtype == np.uint8
     assert 0 < np.abs(change).max() <= 255 * epsilon

