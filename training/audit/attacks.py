@@ -95,4 +95,5 @@ def loss_direction(network: keras.Model) -> LossDirection:
             loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         return tf.sign(tape.gradient(loss, images))
 
-    return climb
+    compiled: LossDirection = climb
+    return compiled
