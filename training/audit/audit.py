@@ -22,7 +22,6 @@ from tqdm import tqdm
 
 from app.repository.audit import AUDIT_FILE, Audit
 from app.repository.manifest import GRAPH_FILE, INT8_FILE
-from app.repository.signature import SIGNATURE_FILE
 from training.audit import sections
 from training.audit.attacks import PGD_STEPS, evaluate_attacks
 from training.audit.confidence import evaluate_calibration
@@ -85,15 +84,6 @@ def audit(subject: Subject, out: Path, *, quick: bool = False, public_key: Path 
     summary = summarize(subject, found, code, quick=quick)
     write_audit(subject, found, summary, out)
     return summary
-
-
-def check_unsigned(folder: Path) -> None:
-    """Raises `DataError` if a new file would make the version's signature invalid."""
-    if (folder / SIGNATURE_FILE).exists():
-        raise DataError(
-            f"{folder} is signed, and an audit in it would not be: write it elsewhere with --out, or delete "
-            f"{SIGNATURE_FILE}, audit, and sign again"
-        )
 
 
 def run_check(check: Callable[[], Section]) -> Section:

@@ -12,6 +12,15 @@ from app.repository.signature import SIGNATURE_FILE, Signer
 from training.errors import DataError
 
 
+def check_unsigned(folder: Path) -> None:
+    """Raises `DataError` if a new file would make the version's signature invalid."""
+    if (folder / SIGNATURE_FILE).exists():
+        raise DataError(
+            f"{folder} is signed, and an audit in it would not be: write it elsewhere with --out, or delete "
+            f"{SIGNATURE_FILE}, audit, and sign again"
+        )
+
+
 def signature_state(folder: Path, public_key: Path | None) -> str:
     """Verified, signed or unsigned. Raises `DataError` if the key is none or the signature is not valid for it."""
     if not (folder / SIGNATURE_FILE).exists():

@@ -75,14 +75,17 @@ def run_survey(arguments: argparse.Namespace) -> None:
 
 
 def run_audit(arguments: argparse.Namespace) -> None:
-    from training.audit.audit import REPORT_FILE, audit, check_unsigned
-    from training.audit.subject import Subject
+    from training.audit.lineage import check_unsigned
 
     if arguments.out is None:
         check_unsigned(arguments.model)
-    load_version(arguments.model)  # refuses a damaged version before the digits are loaded
+    load_version(arguments.model)  # refuses a damaged version before anything slow
+    data = load_mnist(arguments.data_dir)
+    from training.audit.audit import REPORT_FILE, audit  # after all that can be checked without TensorFlow
+    from training.audit.subject import Subject
+
     out = arguments.out or arguments.model
-    subject = Subject.read(arguments.model, load_mnist(arguments.data_dir))
+    subject = Subject.read(arguments.model, data)
     summary = audit(subject, out, quick=arguments.quick, public_key=arguments.public_key)
     for finding in summary.findings:
         print(f"found: {finding}")

@@ -14,7 +14,8 @@ from tests.support.constant_model import write_version
 from tests.training.test_sign import openssf_verifies, write_keys
 from training.__main__ import main
 from training.audit import audit as audits
-from training.audit.audit import FULL, Sizes, audit, check_unsigned
+from training.audit.audit import FULL, Sizes, audit
+from training.audit.lineage import check_unsigned
 from training.audit.subject import Subject
 from training.datasets.mnist import Split
 from training.errors import DataError
