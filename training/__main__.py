@@ -118,6 +118,12 @@ COMMANDS = (
     Command("report", "draw a run's diagrams and write its model card", command_line.add_report, evaluating.run_report),
     Command("survey", "evaluate a published version on every test set", command_line.add_survey, evaluating.run_survey),
     Command(
+        "audit",
+        "write the audit of a published version: attacks, fairness, privacy, explanations, lineage",
+        command_line.add_audit,
+        evaluating.run_audit,
+    ),
+    Command(
         "pages", "evaluate a published version on pages of several digits", command_line.add_pages, evaluating.run_pages
     ),
     Command(

@@ -209,6 +209,18 @@ def add_decoder(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_audit(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    add_model(parser)
+    parser.add_argument("--out", type=Path, help="folder to write (default: the version's folder, unless it is signed)")
+    parser.add_argument(
+        "--quick", action="store_true", help="measure on few pictures, to test the audit itself; says nothing about it"
+    )
+    parser.add_argument(
+        "--public-key", type=Path, metavar="KEY", help="PEM file of the key that the version's signature must be of"
+    )
+
+
 def add_publish(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_run(parser)

@@ -11,6 +11,7 @@ from app.codecs.bodies import BINARY
 from app.codecs.tensors import SCALE_RULE
 from app.errors import ModelNotFound, ModelRefused, ModelUnreadable, Unavailable
 from app.inference.session import Device, Precision
+from app.repository.audit import Audit
 from app.repository.manifest import Manifest
 from app.repository.servable import Servable
 
@@ -24,6 +25,11 @@ class Model(BaseModel):
     precision: Precision = Field(description="Of the graph that really runs: model.onnx or model.int8.onnx.")
     scale: str = Field(SCALE_RULE, description="What numbers that are sent as images mean.")
     manifest: Manifest
+    audit: Audit | None = Field(
+        default=None,
+        exclude_if=lambda audit: audit is None,
+        description="The figures of the version's last audit; absent if it has none. docs/trust.md explains them.",
+    )
 
 
 class ModelList(BaseModel):
@@ -68,4 +74,4 @@ async def get_graph(request: Request, name: str, version: str) -> Response:
 
 def describe(servable: Servable) -> Model:
     model = servable.model
-    return Model(device=model.device, precision=model.precision, manifest=servable.manifest)
+    return Model(device=model.device, precision=model.precision, manifest=servable.manifest, audit=servable.audit)

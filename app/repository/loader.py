@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TypeVar
 from app.errors import ModelRefused, ModelUnreadable
 from app.inference.daemon_thread import DaemonThreads
 from app.inference.session import Model
+from app.repository.audit import Audit, read_audit
 from app.repository.manifest import GRAPH_FILE, Graphs, Manifest, read_graph
 from app.repository.precision import load_model
 from app.repository.signature import Signer
@@ -21,6 +23,8 @@ SCAN_SECONDS = 5  # after which a folder that is listed counts as hung
 SCANS = 4  # folders listed at the same time
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 class Loader:
@@ -72,6 +76,16 @@ class Loader:
         where = f"{name}/{folder.version}"
         overdue = ModelUnreadable(f"{where}: its files were not read within {self.timeout_s:g} s")
         return await self._in_time(where, partial(folder.read, signer), overdue)
+
+    async def read_audit(self, folder: VersionFolder, manifest: Manifest, signer: Signer | None) -> Audit | None:
+        """The audit of a version that was just read; None if there is none to show."""
+        where = f"{manifest.name}/{manifest.version}"
+        try:
+            work = partial(read_audit, folder.path, manifest, signer)
+            return await self._threads.run(f"audit of {where}", work, SCAN_SECONDS)
+        except TimeoutError:
+            logger.warning("not shown: the audit of %s was not read within %d s", where, SCAN_SECONDS)
+            return None
 
     async def read_graph(self, manifest: Manifest, folder: VersionFolder) -> bytes:
         """The float32 graph of a served version, for a client. Raises `ModelRefused` if it is no longer there."""

@@ -4,8 +4,9 @@ models/<name>/<version>/
     model.onnx         the graph
     model.int8.onnx    the same network, quantized, if the manifest describes it
     manifest.json      what is described here
+    audit.json         figures of the last audit, if there was one
     model.sig          the signature of all of them, if signatures are required
-    card.md *.png      for people
+    card.md audit.md   for people, with their diagrams
 """
 
 from __future__ import annotations

@@ -302,10 +302,13 @@ class ModelRepository(ServedModels):
         self.loading.add(name)
         try:
             manifest, graphs = await self._loader.read(name, folder, self._signer)
+            audit = await self._loader.read_audit(folder, manifest, self._signer)
             if old and old.manifest == manifest:
-                old.folder = folder
+                old.folder, old.audit = folder, audit
                 return old
-            return await self._start(manifest, graphs, folder)
+            servable = await self._start(manifest, graphs, folder)
+            servable.audit = audit
+            return servable
         finally:
             self.loading.discard(name)
 

@@ -17,6 +17,7 @@ from app.inference.session import Model
 from app.inference.traced_batcher import TracedBatcher
 from app.observability.metrics import DriftMetrics, RunMetrics
 from app.observability.request_context import CURRENT_REQUEST
+from app.repository.audit import Audit
 from app.repository.manifest import Manifest
 from app.repository.version_folders import VersionFolder
 
@@ -32,6 +33,7 @@ class Servable:
     resources: AsyncExitStack  # closed with it: the batcher
     drift: DriftMetrics
     labels: tuple[str, str]  # name and version, as metrics have them
+    audit: Audit | None = None  # for who asks about the version
     retired: bool = False  # it is no longer served: replaced or unloaded
 
     @classmethod

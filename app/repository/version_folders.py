@@ -19,6 +19,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import ModelRefused
+from app.repository.audit import AUDIT_FILE
 from app.repository.files import FileStates, file_states, read_file
 from app.repository.manifest import (
     GRAPH_FILE,
@@ -33,7 +34,7 @@ from app.repository.signature import SIGNATURE_FILE, Signer
 from app.setting_values import check_label, parse_version
 
 LABELS_FILE = "labels.json"
-VERSION_FILES = (MANIFEST_FILE, GRAPH_FILE, INT8_FILE, SIGNATURE_FILE)
+VERSION_FILES = (MANIFEST_FILE, GRAPH_FILE, INT8_FILE, SIGNATURE_FILE, AUDIT_FILE)
 
 # How names of folders begin that are no models: hidden ones, and those of file systems, archives and network storage
 # (.git, ..data, __MACOSX, @eaDir, #recycle, $RECYCLE.BIN, ~snapshot).

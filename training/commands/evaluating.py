@@ -74,6 +74,26 @@ def run_survey(arguments: argparse.Namespace) -> None:
         print(f"written: {arguments.out}/survey.json and {contact_sheet.FILE}")
 
 
+def run_audit(arguments: argparse.Namespace) -> None:
+    from training.audit.lineage import check_unsigned
+
+    if arguments.out is None:
+        check_unsigned(arguments.model)
+    load_version(arguments.model)  # refuses a damaged version before anything slow
+    data = load_mnist(arguments.data_dir)
+    from training.audit.audit import REPORT_FILE, audit  # after all that can be checked without TensorFlow
+    from training.audit.subject import Subject
+
+    out = arguments.out or arguments.model
+    subject = Subject.read(arguments.model, data)
+    summary = audit(subject, out, quick=arguments.quick, public_key=arguments.public_key)
+    for finding in summary.findings:
+        print(f"found: {finding}")
+    for title, reason in summary.not_run.items():
+        print(f"not run: {title}: {reason}")
+    print(f"audited: {out / REPORT_FILE}")
+
+
 def run_pages(arguments: argparse.Namespace) -> None:
     from training.evaluation.constrained import evaluate_constraints
     from training.evaluation.pages import evaluate_pages

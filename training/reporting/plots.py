@@ -1,6 +1,6 @@
 """The diagrams of a run: learning curves, confusion matrix, misread digits, reliability diagram.
 
-The only module that imports matplotlib.
+Beside `training.audit.plots` the only module that imports matplotlib.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from starlette.testclient import TestClient
 
 from app.main import create_app
+from app.repository.audit import AUDIT_FILE
 from app.repository.version_folders import LABELS_FILE
 from app.settings import Settings
 from tests.conftest import MLP_VERSIONS, VERSIONS
@@ -30,6 +32,30 @@ def test_models_are_listed_with_their_manifests(client: TestClient) -> None:
 def test_versions_of_one_model_are_listed(client: TestClient) -> None:
     versions = [model["manifest"]["version"] for model in client.get("/models/digits").json()]
     assert versions == [int(version) for version in VERSIONS]
+
+
+def test_audit_is_shown_where_there_is_one(tmp_path: Path) -> None:
+    for version in (1, 2):
+        write_version(tmp_path / "m", version)
+    audit = {
+        "sha256": json.loads((tmp_path / "m/2/manifest.json").read_text())["sha256"],
+        "date": "2026-11-30T00:00:00+00:00",
+        "commit": None,
+        "tools": {},
+        "quick": False,
+        "figures": [{"name": "accuracy", "value": 0.5, "data": "10 digits", "interval": [0.2, 0.8]}],
+        "findings": [],
+        "not_run": {},
+    }
+    (tmp_path / "m/2" / AUDIT_FILE).write_text(json.dumps(audit))
+    settings = Settings(models=tmp_path, device="cpu", default_model="m", version_policy="all")
+    with TestClient(create_app(settings)) as client:
+        first, second = client.get("/models/m").json()
+        assert "audit" not in first
+        assert second["audit"] == audit
+        schemas = client.get("/openapi.json").json()["components"]["schemas"]
+        assert "audit" not in schemas["Model"]["required"]
+        assert set(schemas["Audit"]["required"]) == set(audit)
 
 
 def test_graph_is_downloaded_unless_it_is_gone_from_disk(tmp_path: Path) -> None:
