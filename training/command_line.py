@@ -28,6 +28,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="adapt the published version of --start-from to the pictures in this folder, which `pictures --from` made",
     )
+    parser.add_argument(
+        "--private",
+        action="store_true",
+        help="train with differential privacy; the preset is private unless one is given",
+    )
     parser.add_argument("--no-distortion", action="store_true", help="do not distort MNIST's digits")
     add_config(parser.add_argument_group("configuration", "Each option overrides the preset."))
 
