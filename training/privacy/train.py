@@ -42,7 +42,7 @@ class Examples(NamedTuple):
     labels: NDArray[np.int32]  # (n,)
 
 
-def train_private(config: TrainConfig, data: Split, run: Path) -> PrivacyRecord:
+def train_private(config: TrainConfig, data: Split, run: Path, *, show_progress: bool = True) -> PrivacyRecord:
     """Trains by `config`, writes the run folder `run`, and returns what the run guarantees.
 
     Raises `ConfigError` if settings contradict each other or epsilon cannot be met, `RunError` if the folder holds a
@@ -55,29 +55,29 @@ def train_private(config: TrainConfig, data: Split, run: Path) -> PrivacyRecord:
     with open_run(run, config):
         record_data(run, describe_data(config, data))
         network = build_private_network(config, run)
-        train_layers(network, record, config, data, run)
+        trainer = PrivateTrainer(network, record, config, len(data.train))
+        with trange(config.epochs, desc="training privately", unit="epoch", disable=not show_progress) as epochs:
+            train_layers(trainer, data, run, epochs)
         with atomic_path(run / MODEL_FILE) as part:
             network.model.save(part)
         record.write(run)
     return record
 
 
-def train_layers(network: PrivateNetwork, record: PrivacyRecord, config: TrainConfig, data: Split, run: Path) -> None:
+def train_layers(trainer: PrivateTrainer, data: Split, run: Path, epochs: trange) -> None:
     """Takes all the steps, and writes a row of the history after each epoch."""
-    train, validation = (see(network, digits) for digits in (data.train, data.validation))
-    trainer = PrivateTrainer(network, record, config, len(data.train))
+    train, validation = (see(trainer.network, digits) for digits in (data.train, data.validation))
     history: list[Row] = []
-    with trange(config.epochs, desc="training privately", unit="epoch") as progress:
-        for epoch in progress:
-            for _ in range(trainer.steps_per_epoch):
-                trainer.step(train)
-            with trainer.averaged_weights():
-                loss, accuracy = evaluate(network, validation)
-            if not math.isfinite(loss):
-                raise ConfigError(f"the validation loss of epoch {epoch} is {loss}: train with a lower --learning-rate")
-            progress.set_postfix(validation=f"{accuracy:.2%}")
-            history.append(history_row(epoch, loss, accuracy))
-            write_history(run, history)
+    for epoch in epochs:
+        for _ in range(trainer.steps_per_epoch):
+            trainer.step(train)
+        with trainer.averaged_weights():
+            loss, accuracy = evaluate(trainer.network, validation)
+        if not math.isfinite(loss):
+            raise ConfigError(f"the validation loss of epoch {epoch} is {loss}: train with a lower --learning-rate")
+        epochs.set_postfix(validation=f"{accuracy:.2%}")
+        history.append(history_row(epoch, loss, accuracy))
+        write_history(run, history)
     trainer.keep_average()
 
 
@@ -102,6 +102,7 @@ class PrivateTrainer:
     """DP-SGD: clipped gradients of a Poisson sample, noise, and a step of the optimizer."""
 
     def __init__(self, network: PrivateNetwork, record: PrivacyRecord, config: TrainConfig, n: int) -> None:
+        self.network = network
         self.gradients = DenseGradients(network.layers, record.clipping_norm)
         self.record = record
         self.steps_per_epoch = steps_per_epoch(config, n)
