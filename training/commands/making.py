@@ -35,9 +35,7 @@ def run_train(arguments: argparse.Namespace) -> None:
     resumed = read_config(run) if arguments.resume else None
     config = config_options.config_from(arguments, resumed)
     if resumed and config.privacy:
-        raise ConfigError(
-            f"--resume: the steps of a private run are paid for as one: delete {run}, or name another --out"
-        )
+        raise ConfigError("--resume: the steps of a private run are paid for as one: leave it out to start it again")
     if resumed:
         check_resumable(run, config)
     else:

@@ -57,15 +57,16 @@ def train_private(config: TrainConfig, data: Split, run: Path, *, show_progress:
         network = build_private_network(config, run)
         trainer = PrivateTrainer(network, record, config, len(data.train))
         with trange(config.epochs, desc="training privately", unit="epoch", disable=not show_progress) as epochs:
-            train_layers(trainer, data, run, epochs)
+            history = train_layers(trainer, data, epochs)
         with atomic_path(run / MODEL_FILE) as part:
             network.model.save(part)
         record.write(run)
+        write_history(run, history)  # last: with it the run is complete
     return record
 
 
-def train_layers(trainer: PrivateTrainer, data: Split, run: Path, epochs: trange) -> None:
-    """Takes all the steps, and writes a row of the history after each epoch."""
+def train_layers(trainer: PrivateTrainer, data: Split, epochs: trange) -> list[Row]:
+    """Takes all the steps. Returns the history, a row for each epoch."""
     train, validation = (see(trainer.network, digits) for digits in (data.train, data.validation))
     history: list[Row] = []
     for epoch in epochs:
@@ -77,8 +78,8 @@ def train_layers(trainer: PrivateTrainer, data: Split, run: Path, epochs: trange
             raise ConfigError(f"the validation loss of epoch {epoch} is {loss}: train with a lower --learning-rate")
         epochs.set_postfix(validation=f"{accuracy:.2%}")
         history.append(history_row(epoch, loss, accuracy))
-        write_history(run, history)
     trainer.keep_average()
+    return history
 
 
 def history_row(epoch: int, loss: float, accuracy: float) -> Row:
