@@ -34,11 +34,13 @@ class SampledGaussian:
         if not self.noise_multiplier:
             return math.inf
         accounting = import_accounting()
-        step = accounting.GaussianDpEvent(self.noise_multiplier)
-        if self.sampling_probability < 1:
-            step = accounting.PoissonSampledDpEvent(self.sampling_probability, step)
         accountant = accounting.pld.PLDAccountant(value_discretization_interval=DISCRETIZATION)
-        return float(accountant.compose(step, self.steps).get_epsilon(delta))
+        if self.sampling_probability == 1:  # the sum of Gaussian losses is that of one mechanism with less noise
+            accountant.compose(accounting.GaussianDpEvent(self.noise_multiplier / math.sqrt(self.steps)))
+        else:
+            step = accounting.GaussianDpEvent(self.noise_multiplier)
+            accountant.compose(accounting.PoissonSampledDpEvent(self.sampling_probability, step), self.steps)
+        return float(accountant.get_epsilon(delta))
 
 
 @functools.cache
@@ -51,7 +53,8 @@ def find_noise_multiplier(epsilon: float, delta: float, sampling_probability: fl
     def costs(noise_multiplier: float) -> float:
         return SampledGaussian(noise_multiplier, sampling_probability, steps).epsilon(delta)
 
-    enough = 1.0
+    # With much less noise the losses would be so large that their distribution fills the memory.
+    enough = max(1.0, sampling_probability * math.sqrt(steps) / 16)
     while costs(enough) > epsilon:
         enough *= 2
         if enough > MOST_NOISE:
