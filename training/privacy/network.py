@@ -70,7 +70,7 @@ def add_private_layer(public: keras.Model, images: Images, labels: int) -> keras
     The constants are those of public images, so they cost no privacy; they make all features equally large, and the
     norm of all of them about 1, so that one clipping norm suits every network.
     """
-    features = last_features(public)
+    features = public.get_layer("logits").input
     seen = keras.Model(public.inputs, features).predict(images, batch_size=BATCH_SIZE, verbose=0)
     mean, deviation = seen.mean(axis=0), np.maximum(seen.std(axis=0), SMALLEST_DEVIATION)
     size = deviation * np.sqrt(len(mean))
@@ -81,10 +81,3 @@ def add_private_layer(public: keras.Model, images: Images, labels: int) -> keras
     kernel, bias = (weight[..., :labels] for weight in public.get_layer("logits").get_weights())
     logits.set_weights([kernel * size[:, None], bias + mean @ kernel])
     return model
-
-
-def last_features(network: keras.Model) -> Any:
-    """What its dense layers see, (batch, features)."""
-    first = next(index for index, layer in enumerate(network.layers) if isinstance(layer, layers.Dense))
-    before = [layer for layer in network.layers[:first] if not isinstance(layer, layers.Dropout)]
-    return before[-1].output
