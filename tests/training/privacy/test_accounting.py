@@ -4,7 +4,7 @@ import math
 import sys
 
 import pytest
-from scipy import optimize, stats
+from scipy import optimize, stats  # type: ignore[import-untyped]  # scipy ships no types
 
 from training.errors import ConfigError, PackageError
 from training.privacy.accounting import SampledGaussian, find_noise_multiplier

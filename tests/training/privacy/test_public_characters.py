@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.preprocessing.normalize import is_mnist
+from training.datasets import fonts
 from training.privacy import public_characters
 from training.privacy.public_characters import CHARACTERS, MAKERS, NO_DIGITS, make_public_characters
 from training.synthesis import glyphs
@@ -31,7 +32,7 @@ def test_a_maker_that_asked_for_an_mnist_digit_would_fail(public_sources: Source
 
 
 def test_the_sources_hold_no_mnist_digit(monkeypatch: pytest.MonkeyPatch, sources: Sources) -> None:
-    monkeypatch.setattr(public_characters.fonts, "load_fonts", lambda _families: {"font": sources.fonts[0]})
+    monkeypatch.setattr(fonts, "load_fonts", lambda _families: {"font": sources.fonts[0]})
     monkeypatch.setattr(public_characters, "load_pen_digits", lambda _remainders: sources.pen_digits)
     assert len(public_characters.load_public_sources().digits) == 0
 

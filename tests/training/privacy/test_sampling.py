@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
 
 from training.privacy.sampling import add_noise, poisson_sample, secret_generator
 
@@ -20,7 +20,7 @@ def test_each_example_is_in_a_sample_independently_of_the_others() -> None:
     for row in drawn:
         row[poisson_sample(10, 0.3, rng)] = 1
     assert drawn.mean(axis=0) == pytest.approx(0.3, abs=0.03)
-    correlations = np.corrcoef(drawn.T)[np.triu_indices(10, 1)]
+    correlations = np.asarray(np.corrcoef(drawn.T))[np.triu_indices(10, 1)]
     assert np.abs(correlations).max() < 0.07
 
 
