@@ -116,6 +116,12 @@ COMMANDS = (
         making.run_compress,
     ),
     Command("report", "draw a run's diagrams and write its model card", command_line.add_report, evaluating.run_report),
+    Command(
+        "attack",
+        "say how surely an attacker tells which digits a network has learnt from",
+        command_line.add_attack,
+        evaluating.run_attack,
+    ),
     Command("survey", "evaluate a published version on every test set", command_line.add_survey, evaluating.run_survey),
     Command(
         "audit",

@@ -15,7 +15,6 @@ from training.presets import PRESETS, TEACHERS
 
 def add_train(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
-    parser.add_argument("--preset", choices=sorted(PRESETS), help="configuration to start from (default: digits)")
     parser.add_argument("--out", type=Path, help="run folder to write, a new one (default: runs/PRESET)")
     parser.add_argument(
         "--resume",
@@ -28,8 +27,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="adapt the published version of --start-from to the pictures in this folder, which `pictures --from` made",
     )
-    parser.add_argument("--no-distortion", action="store_true", help="do not distort MNIST's digits")
-    add_config(parser.add_argument_group("configuration", "Each option overrides the preset."))
+    add_configuration(parser)
 
 
 def add_federate(parser: argparse.ArgumentParser) -> None:
@@ -146,6 +144,19 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder to write (default: RUN/report)")
 
 
+def add_attack(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument("--models", type=int, default=32, help="networks to train and to attack (default: 32)")
+    parser.add_argument(
+        "--digits",
+        type=int,
+        default=10_000,
+        help="training digits in the pool, of which each network learns from half (default: 10000)",
+    )
+    parser.set_defaults(own_pictures=None)
+    add_configuration(parser)
+
+
 def add_survey(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_model(parser)
@@ -246,6 +257,18 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="folder of MNIST's four IDX files, gzipped or not (default: MNIST_DIR; without it, MNIST is downloaded)",
     )
+
+
+def add_configuration(parser: argparse.ArgumentParser) -> None:
+    """What `config_options.config_from` makes a configuration of."""
+    parser.add_argument("--preset", choices=sorted(PRESETS), help="configuration to start from (default: digits)")
+    parser.add_argument(
+        "--private",
+        action="store_true",
+        help="train with differential privacy; the preset is private unless one is given",
+    )
+    parser.add_argument("--no-distortion", action="store_true", help="do not distort MNIST's digits")
+    add_config(parser.add_argument_group("configuration", "Each option overrides the preset."))
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

@@ -159,6 +159,17 @@ class Federation(Settings):
 
 
 @dataclass(frozen=True)
+class Privacy(Settings):
+    """What a private run may give away about any one training digit, and how its gradients are bounded."""
+
+    epsilon: float = setting(3.0, "privacy budget of a private run", interval=Interval(low=1e-3, high=100))
+    delta: float = setting(1e-5, "probability with which a private run may exceed it", interval=Interval(1e-15, 0.1))
+    clipping_norm: float = setting(
+        1.0, "largest norm of one digit's gradient in a private run", interval=Interval(low=1e-6)
+    )
+
+
+@dataclass(frozen=True)
 class TrainConfig(Settings):
     """Everything a run depends on besides the data. Stored with its results."""
 
@@ -171,7 +182,7 @@ class TrainConfig(Settings):
     seed: int = setting(0, "seed of the weights, the order and the distortions", interval=Interval(0, 2**32 - 1))
     epochs: int = setting(60, "number of epochs", interval=Interval(1, 9999))
     batch_size: int = setting(128, "images in a batch: of all devices and workers together", interval=COUNT)
-    optimizer: str = setting("adamw", "optimizer", choices=["adamw", "adam"])
+    optimizer: str = setting("adamw", "optimizer", choices=["adamw", "adam", "sgd"])
     learning_rate: float = setting(2e-3, "highest learning rate", interval=POSITIVE)
     schedule: str = setting(
         "cosine", "learning rate: cosine decay after a warm-up, or constant", choices=["cosine", "constant"]
@@ -204,6 +215,7 @@ class TrainConfig(Settings):
     )
     mixed_precision: bool = setting(False, "compute products in float16 on a GPU, in bfloat16 on a CPU")
     federated: Federation | None = None  # an epoch is a round of it
+    privacy: Privacy | None = None
     fold: str = setting("", "part of MNIST's training digits to leave out, as 2/5 the second fifth; empty: none")
 
     def __post_init__(self) -> None:
@@ -247,7 +259,8 @@ class TrainConfig(Settings):
     def flat(self) -> dict[str, Any]:
         """All settings by name, those of the options and of the distortion too."""
         values = dataclasses.asdict(self)
-        return {**values, **values.pop("options"), **(values["distortion"] or {}), "distortion": bool(self.distortion)}
+        parts = {**values.pop("options"), **(values["distortion"] or {}), **(values["privacy"] or {})}
+        return {**values, **parts, "distortion": bool(self.distortion), "privacy": bool(self.privacy)}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that `json` can write."""
@@ -261,11 +274,12 @@ class TrainConfig(Settings):
         """
         if not {"options", "distortion"} <= set(values):
             raise ConfigError("it lacks options or distortion")
-        distortion = values["distortion"]
+        distortion, privacy = values["distortion"], values.get("privacy")
         parts = {
             "options": from_values(Options, values["options"]),
             "distortion": None if distortion is None else from_values(Distortion, distortion),
             "federated": None if values.get("federated") is None else from_values(Federation, values["federated"]),
+            "privacy": None if privacy is None else from_values(Privacy, privacy),
         }
         config: TrainConfig = from_values(cls, {**values, **parts})
         return config

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from training.config import Distortion, Federation, Options, TrainConfig
+from training.config import Distortion, Federation, Options, Privacy, TrainConfig
 from training.errors import ConfigError
 from training.networks.architectures import ARCHITECTURES
 from training.networks.sources import source_config
@@ -22,8 +22,8 @@ NO_OPTIONS = ("mean_of", "own_pictures")  # a fact that the command average reco
 
 
 def add_config(group: Any) -> None:
-    """One option for each setting of `TrainConfig`, of its `Options` and of its `Distortion`."""
-    for field in (*dataclasses.fields(TrainConfig), *dataclasses.fields(Options), *dataclasses.fields(Distortion)):
+    """One option for each setting of `TrainConfig` and of its parts."""
+    for field in (field for part in (TrainConfig, Options, Distortion, Privacy) for field in dataclasses.fields(part)):
         if field.metadata and field.name not in NO_OPTIONS:
             add_setting(group, field)
 
@@ -88,8 +88,15 @@ def config_from(arguments: argparse.Namespace, resumed: TrainConfig | None = Non
     if distorts and (config.bank or config.own_pictures or arguments.no_distortion):
         flag = "--" + distorts[0].replace("_", "-")
         raise ConfigError(f"{flag}: it has no effect with --bank, --with or --no-distortion")
+    bounds = [field.name for field in dataclasses.fields(Privacy) if field.name in given]
+    if bounds and not base.privacy:
+        raise ConfigError(f"--{bounds[0].replace('_', '-')}: it has no effect without --private")
     distortion = override(base.distortion or Distortion()) if base.distortion or distorts else None
-    return dataclasses.replace(config, distortion=None if arguments.no_distortion else distortion)
+    return dataclasses.replace(
+        config,
+        distortion=None if arguments.no_distortion else distortion,
+        privacy=override(base.privacy) if base.privacy else None,
+    )
 
 
 def federation_from(arguments: argparse.Namespace) -> TrainConfig:
@@ -115,4 +122,12 @@ def base_config(arguments: argparse.Namespace, resumed: TrainConfig | None) -> T
         if arguments.preset or not arguments.start_from:
             raise ConfigError("--with: name the version to adapt with --start-from, and no --preset")
         return dataclasses.replace(source_config(Path(arguments.start_from)), **ADAPTATION)
-    return resumed if resumed and not arguments.preset else PRESETS[arguments.preset or "digits"]
+    if arguments.private and (resumed or arguments.own_pictures is not None):
+        raise ConfigError("--private: neither --resume nor --with can be private: train into a new folder")
+    if resumed and not arguments.preset:
+        return resumed
+    preset = PRESETS[arguments.preset or ("private" if arguments.private else "digits")]
+    if arguments.private and not preset.privacy:
+        names = " or ".join(name for name, config in PRESETS.items() if config.privacy)
+        raise ConfigError(f"--private: the preset {arguments.preset} is not private: choose {names}")
+    return preset

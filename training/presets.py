@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.config import Distortion, Federation, Options, TrainConfig
+from training.config import Distortion, Federation, Options, Privacy, TrainConfig
 
 # Ten clients, who send and receive 39,562 weights in each round. The digits are distorted slightly, since a client sees
 # few of them, and seldom.
@@ -112,5 +112,39 @@ PRESETS = {
         ema_momentum=0.0,
         distortion=None,
         standardise=True,
+    ),
+    # Differential privacy: features of public characters, and one dense layer that learns from all digits in each step.
+    "private": TrainConfig(
+        name="digits-private",
+        arch="cnn-strided",
+        options=Options(batch_normalization=True),
+        epochs=100,
+        batch_size=55_000,
+        optimizer="sgd",
+        learning_rate=10.0,
+        warmup_epochs=0,
+        label_smoothing=0.0,
+        ema_momentum=0.9,
+        keep="last",
+        distortion=None,
+        privacy=Privacy(),
+    ),
+    # Differential privacy for all layers of the textbook's network, from random weights.
+    # tanh instead of relu, after Papernot et al., Tempered sigmoid activations for deep learning with differential
+    # privacy, 2021: bounded activations bound the gradients, so clipping changes them less.
+    "private-mlp": TrainConfig(
+        name="digits-private-mlp",
+        arch="mlp",
+        options=Options(activation="tanh"),
+        epochs=30,
+        batch_size=2_750,
+        optimizer="sgd",
+        learning_rate=1.0,
+        warmup_epochs=0,
+        label_smoothing=0.0,
+        ema_momentum=0.98,
+        keep="last",
+        distortion=None,
+        privacy=Privacy(),
     ),
 }

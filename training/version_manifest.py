@@ -18,6 +18,7 @@ from training.compression import CALIBRATION, read_metadata
 from training.datasets.mnist import DIGESTS, Split
 from training.evaluation.precisions import agree, measure_speed, speed_metrics
 from training.evaluation.robustness import RobustnessResult
+from training.privacy.record import PrivacyRecord
 from training.provenance import commit, creation_date, machine_kind
 from training.reporting.results import RunResults
 from training.runs import read_config, read_data
@@ -135,6 +136,7 @@ def describe_data(run: Path, data: Split) -> dict[str, Any]:
         "split": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
         **({"bank": read_data(run).get("bank")} if read_config(run).bank else {}),
         **({"federated": read_data(run).get("federated")} if read_config(run).federated else {}),
+        **({"privacy": PrivacyRecord.read(run).to_dict()} if read_config(run).privacy else {}),
         **({"adaptation": Outcome.read(run).to_dict()} if read_config(run).own_pictures else {}),
     }
 

@@ -16,10 +16,12 @@ from training.commands.common import load_version, print_lines
 from training.config import TrainConfig
 from training.datasets.mnist import Split, load_mnist
 from training.distillation.synthetic_dataset import load_validation
+from training.errors import ConfigError
 from training.federated.checks import check_federation
 from training.files import write_atomically
 from training.networks.checks import check_publishable, check_training
 from training.networks.sources import check_average, source_config
+from training.privacy.checks import check_private
 from training.runs import check_new, check_resumable, check_trained, read_config
 
 if TYPE_CHECKING:
@@ -29,9 +31,12 @@ if TYPE_CHECKING:
 
 
 def run_train(arguments: argparse.Namespace) -> None:
-    run = arguments.out or Path("runs") / ("adapted" if arguments.own_pictures else arguments.preset or "digits")
+    default = "adapted" if arguments.own_pictures else "private" if arguments.private else "digits"
+    run = arguments.out or Path("runs") / (arguments.preset or default)
     resumed = read_config(run) if arguments.resume else None
     config = config_options.config_from(arguments, resumed)
+    if resumed and config.privacy:
+        raise ConfigError("--resume: the steps of a private run are paid for as one: leave it out to start it again")
     if resumed:
         check_resumable(run, config)
     else:
@@ -41,10 +46,21 @@ def run_train(arguments: argparse.Namespace) -> None:
         run_adaptation(arguments, config, data, run)
         return
     check_training(config, data)
+    if config.privacy:
+        run_private(config, data, run)
+        return
     from training.networks.train import train  # after all that can be checked without TensorFlow
 
     train(config, data, run, resume=arguments.resume)
     print(f"trained: {run}/model.keras; next: python -m training publish {run}")
+
+
+def run_private(config: TrainConfig, data: Split, run: Path) -> None:
+    check_private(config, data)
+    from training.privacy.train import train_private
+
+    record = train_private(config, data, run)
+    print(f"trained: {run}/model.keras, {record}; next: python -m training publish {run}")
 
 
 def run_adaptation(arguments: argparse.Namespace, config: TrainConfig, data: Split, run: Path) -> None:

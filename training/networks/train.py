@@ -47,6 +47,7 @@ from training.runs import (
 )
 
 VALIDATION_BATCH_SIZE = 500  # images
+MOMENTUM = 0.9  # of sgd
 STATISTICS_BATCHES = 8  # whose statistics the batch normalisation of a published version gets back
 
 
@@ -203,6 +204,8 @@ def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Opt
             0.0, config.epochs * steps_per_epoch - warmup, warmup_target=config.learning_rate, warmup_steps=warmup
         )
     average = {"use_ema": True, "ema_momentum": config.ema_momentum} if config.ema_momentum else {}
+    if config.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=MOMENTUM, **average)
     if config.optimizer == "adam":
         return keras.optimizers.Adam(rate, **average)
     return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **average)

@@ -14,6 +14,7 @@ from training.adaptation.outcome import Outcome
 from training.config import Distortion, TrainConfig
 from training.evaluation.robustness import RobustnessResult
 from training.networks.architectures import ARCHITECTURES
+from training.privacy.record import PrivacyRecord
 from training.reporting.contact_sheet import FILE as CONTACT_SHEET_FILE
 from training.reporting.results import Replaced, RunResults, curves_note
 from training.runs import SEEN_FILE
@@ -69,6 +70,8 @@ LIMITS = """## Limits
 def model_card(results: RunResults, manifest: Manifest | None = None) -> str:
     """The whole card; of a version with its manifest, which says what it was made from."""
     sections = [describe_model(results), describe_data(results), describe_method(results)]
+    if results.privacy:
+        sections.append(describe_privacy(results.privacy))
     if manifest:
         sections.append(describe_origin(manifest))
     sections.append(describe_accuracy(results))
@@ -120,6 +123,24 @@ Keras on TensorFlow, softmax cross-entropy with {targets}.
 ![Accuracy and loss of every epoch](curves.png)
 
 {curves_note(config)}"""
+
+
+def describe_privacy(record: PrivacyRecord) -> str:
+    """What the version guarantees to each training digit."""
+    rows = [
+        ("epsilon, delta", f"{record.epsilon:.4g}, {record.delta:g}"),
+        ("protected", record.protected),
+        ("neighbours", record.neighbours),
+        ("clipping norm", f"{record.clipping_norm:g}"),
+        ("noise multiplier", f"{record.noise_multiplier:.4g}"),
+        ("sampling", f"{record.sampling}, with probability {record.sampling_probability:.4g}"),
+        ("steps", f"{record.steps:,}"),
+        ("accountant", f"{record.accountant}, version {record.accountant_version}"),
+        ("not counted", record.not_counted),
+    ]
+    return f"""## Differential privacy
+
+{format_table(rows)}"""
 
 
 def describe_origin(manifest: Manifest) -> str:

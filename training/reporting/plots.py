@@ -74,6 +74,8 @@ def column(results: RunResults, name: str) -> Series:
 def draw_curves(axes: Axes, title: str, curves: dict[str, Series], kept: int) -> None:
     """One curve for training and one for validation; `kept` is the index of the epoch that the run keeps."""
     for (name, series), colour in zip(curves.items(), (ORANGE, BLUE), strict=True):
+        if np.isnan(series).all():  # a private run does not tell how it reads its training digits
+            continue
         label = "validation" if name.startswith("val_") else "training"
         axes.plot(range(1, len(series) + 1), series, color=colour, lw=1.6, label=label)
     axes.axvline(kept + 1, color=GREY, lw=1, ls=":", label=f"epoch kept: {kept + 1}")
@@ -87,7 +89,7 @@ def hide_first_epochs(axes: Axes, accuracies: dict[str, Series]) -> None:
     """Cuts off the steep start, beside which the other epochs would look like a flat line."""
     if len(accuracies["accuracy"]) < MIN_EPOCHS_TO_ZOOM:
         return
-    floor = min(float(np.quantile(series, 0.1)) for series in accuracies.values())
+    floor = float(np.nanmin([np.quantile(series, 0.1) for series in accuracies.values()]))
     axes.set_ylim(floor - 0.25 * (100 - floor), 100)
 
 

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training import __main__, config_options
+from training.config import Distortion, Privacy, TrainConfig
+from training.datasets.mnist import Split
+from training.errors import ConfigError
+from training.presets import PRESETS
+from training.privacy.checks import check_private
+
+PRIVATE_MLP = PRESETS["private-mlp"]
+
+
+def config_of(*options: str) -> TrainConfig:
+    return config_options.config_from(__main__.build_parser().parse_args(["train", *options]))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "named"),
+    [
+        ("standardise", True, "--standardise"),
+        ("keep", "best", "--keep best"),
+        ("distortion", Distortion(), "the distortion"),
+        ("label_smoothing", 0.1, "--label-smoothing"),
+        ("mixed_precision", True, "--mixed-precision"),
+        ("distribute", "mirrored", "--distribute mirrored"),
+    ],
+)
+def test_a_setting_that_contradicts_privacy_is_named(data: Split, setting: str, value: Any, named: str) -> None:
+    config: TrainConfig = dataclasses.replace(PRIVATE_MLP, **{setting: value})
+    with pytest.raises(ConfigError, match=f"^{named}"):
+        check_private(config, data)
+
+
+def test_weights_that_have_learnt_from_digits_are_no_start(data: Split, run: Path) -> None:
+    with pytest.raises(ConfigError, match="without privacy"):
+        check_private(dataclasses.replace(PRIVATE_MLP, start_from=str(run)), data)
+
+
+def test_a_delta_that_gives_away_whole_digits_is_refused(data: Split) -> None:
+    with pytest.raises(ConfigError, match="less than 1 / 2,000"):
+        check_private(dataclasses.replace(PRIVATE_MLP, privacy=Privacy(delta=1e-3)), data)
+
+
+def test_private_alone_is_the_preset() -> None:
+    assert config_of("--private") == PRESETS["private"]
+
+
+def test_the_budget_is_an_option() -> None:
+    privacy = config_of("--private", "--epsilon", "1", "--delta", "1e-6").privacy
+    assert privacy == Privacy(epsilon=1.0, delta=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--epsilon", "3"), "--epsilon: it has no effect without --private"),
+        (("--private", "--preset", "textbook"), "the preset textbook is not private"),
+        (("--private", "--epsilon", "0"), "--epsilon 0"),
+        (("--private", "--epsilon", "nan"), "--epsilon nan"),
+    ],
+)
+def test_contradictory_options_are_refused_in_one_line(options: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as refusal:
+        config_of(*options)
+    assert "\n" not in str(refusal.value)
