@@ -22,7 +22,7 @@ SAME_ORIGIN_POLICY = (
     "form-action 'none'; frame-ancestors 'none'"
 )
 # Trusted types: no string becomes markup or a script's address.
-PAGE_POLICY = SAME_ORIGIN_POLICY + "; require-trusted-types-for 'script'; trusted-types ondevice"
+PAGE_POLICY = SAME_ORIGIN_POLICY + "; require-trusted-types-for 'script'; trusted-types ondevice workbench"
 # Swagger UI draws icons from data: URLs, sets inline styles and shows pictures of responses.
 DOCS_POLICY = SAME_ORIGIN_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
     "img-src 'self'", "img-src 'self' data: blob:"

@@ -13,11 +13,12 @@ const MESSAGES = {
     several: "Several",
     pad: "Drawing area. The arrow keys move the pen; Space lowers and lifts it.",
     hintOne: "Draw a digit here,\nor drop or paste a picture.",
-    hintSeveral: "Write digits here, on one line or more,\nor drop or paste a picture.",
+    hintSeveral: "Write digits here, on one line or more,\nor drop or paste pictures and documents.",
     tools: "Drawing tools",
     undo: "Undo",
     clear: "Clear",
     choose: "Picture",
+    showStack: "Stack of pictures",
     chooseLong: "Choose a picture",
     file: "Picture file",
     camera: "Camera",
@@ -88,11 +89,12 @@ const MESSAGES = {
     several: "多个数字",
     pad: "画板。方向键移动画笔，空格键落笔或抬笔。",
     hintOne: "在这里写一个数字，\n或拖入、粘贴一张图片",
-    hintSeveral: "在这里写一行或多行数字，\n或拖入、粘贴一张图片",
+    hintSeveral: "在这里写一行或多行数字，\n或拖入、粘贴多张图片或文档",
     tools: "画板工具",
     undo: "撤销",
     clear: "清空",
     choose: "选择图片",
+    showStack: "全部图片",
     chooseLong: "选择图片",
     file: "图片文件",
     camera: "拍照",
@@ -182,6 +184,12 @@ const PROBLEM_MESSAGES = {
 
 const STORAGE_KEY = "digits.language";
 let language = localStorage.getItem(STORAGE_KEY) ?? (navigator.language.startsWith("zh") ? "zh" : "en");
+
+/** Adds the texts of a part of the page that is loaded later: by language, as `MESSAGES` and `PROBLEM_MESSAGES`. */
+export function addMessages(messages, problems) {
+  for (const [name, texts] of Object.entries(messages)) Object.assign(MESSAGES[name], texts);
+  for (const [name, texts] of Object.entries(problems)) Object.assign(PROBLEM_MESSAGES[name], texts);
+}
 
 /** The text of a message in the current language, with its {placeholders} filled in. */
 export function translate(key, values = {}) {

@@ -1,0 +1,159 @@
+// The picture of a sheet, with the outlines of its lines and doubtful signs. Outlines keep clear of the ink, and texts
+// stand beside the picture: nothing covers a digit.
+
+import { translate } from "../translations.js";
+import { element, svgElement } from "./elements.js";
+import { isDoubtfulSign } from "./lines.js";
+import { turnContext, turnedBox, turnedPoint, turnedSize } from "./turning.js";
+
+const ZOOMS = [1, 1.5, 2, 3, 4, 6];
+const GAP = 0.25; // between a line's ink and its outline, as a share of the line's height
+const MOST_GAP = 14; // pixels of the picture
+
+export class SheetView {
+  /** `online(key)`: the user points at a line of the picture and chooses it. */
+  constructor({ online }) {
+    this.online = online;
+    this.zoom = 1;
+    this.canvas = element("canvas", { attributes: { role: "img" } });
+    this.overlay = svgElement("svg", { "aria-hidden": "true", preserveAspectRatio: "none" });
+    this.note = element("p", { className: "picture-note" });
+    this.stage = element("div", { className: "stage" }, this.canvas, this.overlay);
+    this.root = element(
+      "div",
+      { id: "picture", tabIndex: 0, data: { sayLabel: "pictureArea" }, attributes: { role: "group" } },
+      this.stage,
+    );
+    this.overlay.addEventListener("click", ({ target }) => target.dataset.line && this.online(target.dataset.line));
+    new ResizeObserver(() => this.layOut()).observe(this.root);
+    this.clear();
+  }
+
+  clear() {
+    this.bitmap?.close();
+    Object.assign(this, { sheet: null, bitmap: null, size: null, degrees: 0, lines: [] });
+    this.stage.hidden = true;
+    this.note.textContent = "";
+  }
+
+  /** Shows a page of a sheet. `picture`: its file. */
+  async show(sheet, picture, pageIndex) {
+    const page = sheet.pages[pageIndex];
+    const bitmap = sheet.size && (await createImageBitmap(picture).catch(() => null));
+    this.clear();
+    this.sheet = sheet;
+    this.bitmap = bitmap || null;
+    this.size = bitmap ? [bitmap.width, bitmap.height] : (page?.size ?? null);
+    this.degrees = bitmap && !sheet.upright ? (page?.turned ?? 0) : 0;
+    this.outline = page?.outline ?? null;
+    this.stage.hidden = !this.size;
+    this.note.textContent = bitmap ? "" : translate("notShown", { name: sheet.name });
+    this.canvas.ariaLabel = translate("pictureOf", { name: sheet.name });
+    if (this.size) this.draw();
+  }
+
+  draw() {
+    const [width, height] = turnedSize(this.size, this.degrees);
+    Object.assign(this.canvas, { width, height });
+    const context = this.canvas.getContext("2d", { alpha: false });
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, height);
+    turnContext(context, this.size, this.degrees);
+    if (this.bitmap) context.drawImage(this.bitmap, 0, 0);
+    context.resetTransform();
+    this.overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.layOut();
+  }
+
+  /** `lines`: of the page that is shown. */
+  showLines(lines, currentKey) {
+    this.lines = lines;
+    if (!this.size) return this.overlay.replaceChildren();
+    const boxes = lines.flatMap((line) => [this.lineBox(line, currentKey), ...this.signBoxes(line)]);
+    const texts = this.bitmap ? [] : lines.map((line) => this.lineText(line));
+    this.overlay.replaceChildren(...this.sheetOutline(), ...boxes, ...texts);
+  }
+
+  /** Brings a line into view. */
+  reveal(key) {
+    const target = this.overlay.querySelector(`[data-line="${key}"]`);
+    target?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  /** Lights up the outline of one line: the pointer is on the line's text. */
+  light(key) {
+    for (const box of this.overlay.querySelectorAll("[data-line]")) {
+      box.classList.toggle("lit", box.dataset.line === key);
+    }
+  }
+
+  lineBox({ key, reading, status }, currentKey) {
+    const className = `line-outline ${status}${key === currentKey ? " current" : ""}`;
+    return svgElement("rect", { class: className, "data-line": key, ...rectangle(this.roomy(reading.box)) });
+  }
+
+  signBoxes({ key, reading, status }) {
+    const doubtful = status === "doubtful" ? reading.signs.filter(isDoubtfulSign) : [];
+    const shown = doubtful.filter(({ kind }) => kind !== "space");
+    return shown.map(({ box }) =>
+      svgElement("rect", { class: "sign-outline", "data-line": key, ...rectangle(this.roomy(box, 0.6)) }),
+    );
+  }
+
+  /** Where the picture cannot be shown, the texts stand in their places. */
+  lineText({ text, reading: { box } }) {
+    const [left, top, width, height] = box;
+    const attributes = {
+      x: left,
+      y: top + height,
+      "font-size": height,
+      textLength: width,
+      lengthAdjust: "spacingAndGlyphs",
+    };
+    return svgElement("text", attributes, text);
+  }
+
+  sheetOutline() {
+    if (!this.outline) return [];
+    const points = this.outline.map((corner) => turnedPoint(corner, this.size, this.degrees).join(",")).join(" ");
+    return [svgElement("polygon", { points })];
+  }
+
+  /** The box as it is shown, with a gap around it. */
+  roomy(box, share = 1) {
+    const [left, top, width, height] = turnedBox(box, this.size, this.degrees);
+    const gap = share * Math.min(MOST_GAP, Math.max(4, GAP * height));
+    return [left - gap, top - gap, width + 2 * gap, height + 2 * gap];
+  }
+
+  /** Draws a line of the picture, enlarged, on another canvas. */
+  drawStrip(canvas, box) {
+    const [left, top, width, height] = this.bitmap ? this.roomy(box, 2) : [0, 0, 0, 0];
+    canvas.hidden = width === 0;
+    if (canvas.hidden) return;
+    Object.assign(canvas, { width: Math.ceil(width), height: Math.ceil(height) });
+    canvas.getContext("2d").drawImage(this.canvas, left, top, width, height, 0, 0, canvas.width, canvas.height);
+  }
+
+  // --- size ---
+
+  zoomBy(step) {
+    const index = ZOOMS.indexOf(this.zoom) + step;
+    this.zoom = ZOOMS[Math.min(Math.max(index, 0), ZOOMS.length - 1)];
+    this.layOut();
+  }
+
+  /** At zoom 1 the whole picture is in view. */
+  layOut() {
+    if (!this.size) return;
+    const [width, height] = turnedSize(this.size, this.degrees);
+    const { clientWidth, clientHeight } = this.root;
+    const scale = Math.min(clientWidth / width, clientHeight / height) * this.zoom;
+    this.stage.style.width = `${Math.max(1, Math.floor(width * scale))}px`;
+    this.stage.style.height = `${Math.max(1, Math.floor(height * scale))}px`;
+  }
+}
+
+function rectangle([x, y, width, height]) {
+  return { x, y, width, height, rx: Math.min(width, height) / 8 };
+}
