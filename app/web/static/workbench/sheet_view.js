@@ -1,5 +1,5 @@
-// The picture of a sheet, with the outlines of its lines and doubtful signs. Outlines keep clear of the ink, and texts
-// stand beside the picture: nothing covers a digit.
+// The picture of a sheet, with outlines around its lines and bars below doubtful signs. They keep clear of the ink, and
+// texts stand beside the picture: nothing covers a digit.
 
 import { translate } from "../translations.js";
 import { element, svgElement } from "./elements.js";
@@ -7,14 +7,15 @@ import { isDoubtfulSign } from "./lines.js";
 import { turnContext, turnedBox, turnedPoint, turnedSize } from "./turning.js";
 
 const ZOOMS = [1, 1.5, 2, 3, 4, 6];
-const GAP = 0.25; // between a line's ink and its outline, as a share of the line's height
-const MOST_GAP = 14; // pixels of the picture
+const GAP = 0.14; // between a line's ink and its outline, as a share of the line's height
+const LEAST_GAP = 5; // pixels of the screen
 
 export class SheetView {
   /** `online(key)`: the user points at a line of the picture and chooses it. */
   constructor({ online }) {
     this.online = online;
     this.zoom = 1;
+    this.scale = 1; // pixels of the screen for one of the picture
     this.canvas = element("canvas", { attributes: { role: "img" } });
     this.overlay = svgElement("svg", { "aria-hidden": "true", preserveAspectRatio: "none" });
     this.note = element("p", { className: "picture-note" });
@@ -67,9 +68,9 @@ export class SheetView {
 
   /** `lines`: of the page that is shown. */
   showLines(lines, currentKey) {
-    this.lines = lines;
+    Object.assign(this, { lines, currentKey });
     if (!this.size) return this.overlay.replaceChildren();
-    const boxes = lines.flatMap((line) => [this.lineBox(line, currentKey), ...this.signBoxes(line)]);
+    const boxes = lines.flatMap((line) => [this.lineBox(line, currentKey), ...this.signBars(line)]);
     const texts = this.bitmap ? [] : lines.map((line) => this.lineText(line));
     this.overlay.replaceChildren(...this.sheetOutline(), ...boxes, ...texts);
   }
@@ -92,12 +93,15 @@ export class SheetView {
     return svgElement("rect", { class: className, "data-line": key, ...rectangle(this.roomy(reading.box)) });
   }
 
-  signBoxes({ key, reading, status }) {
+  /** A bar below each doubtful sign, between its ink and the line's outline. */
+  signBars({ key, reading, status }) {
     const doubtful = status === "doubtful" ? reading.signs.filter(isDoubtfulSign) : [];
-    const shown = doubtful.filter(({ kind }) => kind !== "space");
-    return shown.map(({ box }) =>
-      svgElement("rect", { class: "sign-outline", "data-line": key, ...rectangle(this.roomy(box, 0.6)) }),
-    );
+    const gap = this.gapOf(reading.box);
+    return doubtful.map(({ box }) => {
+      const [left, top, width, height] = turnedBox(box, this.size, this.degrees);
+      const bar = { x: left, y: top + height + 0.25 * gap, width, height: 0.4 * gap };
+      return svgElement("rect", { class: "sign-bar", "data-line": key, ...bar });
+    });
   }
 
   /** Where the picture cannot be shown, the texts stand in their places. */
@@ -122,8 +126,14 @@ export class SheetView {
   /** The box as it is shown, with a gap around it. */
   roomy(box, share = 1) {
     const [left, top, width, height] = turnedBox(box, this.size, this.degrees);
-    const gap = share * Math.min(MOST_GAP, Math.max(4, GAP * height));
+    const gap = share * this.gapOf(box);
     return [left - gap, top - gap, width + 2 * gap, height + 2 * gap];
+  }
+
+  /** In pixels of the picture; on the screen it is never so small that the outline would cover the ink. */
+  gapOf(box) {
+    const [, , , height] = turnedBox(box, this.size, this.degrees);
+    return Math.max(GAP * height, LEAST_GAP / this.scale);
   }
 
   /** Draws a line of the picture, enlarged, on another canvas. */
@@ -151,6 +161,9 @@ export class SheetView {
     const scale = Math.min(clientWidth / width, clientHeight / height) * this.zoom;
     this.stage.style.width = `${Math.max(1, Math.floor(width * scale))}px`;
     this.stage.style.height = `${Math.max(1, Math.floor(height * scale))}px`;
+    if (scale === this.scale) return;
+    this.scale = scale || 1;
+    this.showLines(this.lines, this.currentKey); // their gaps depend on the scale
   }
 }
 
