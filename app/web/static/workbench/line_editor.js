@@ -5,17 +5,20 @@ import { element } from "./elements.js";
 import { doubtfulRange, isDoubtfulSign } from "./lines.js";
 
 const MOST_CHOICES = 5;
+const SIGN_KEYS = /^([0-9]|Delete|Escape)$/; // once a sign is chosen
 
 export class LineEditor {
   /**
-   * `onmove(key)`: another line is the current one; `oncommit(key, text)`: the user accepts this text for a line;
-   * `onpoint(key)`: the pointer is on a line, or on none (null); `drawStrip(canvas, box)`: draws the line's picture.
+   * `onmove(key)`: another line is the current one; `oncommit(key, text, {stays})`: the user accepts this text for a
+   * line, and goes on unless it `stays`; `onpoint(key)`: the pointer is on a line, or on none (null);
+   * `onsay(text)`: for screen readers; `drawStrip(canvas, box)`: draws the line's picture.
    */
   constructor(callbacks) {
     Object.assign(this, callbacks);
     this.lines = [];
     this.currentKey = null;
-    this.range = null; // of the text of the current line that typing replaces
+    this.range = null; // of the text of the current line that typing in the field replaces
+    this.cursor = null; // of the sign that a digit replaces, once one is chosen with the arrow keys
     this.makePanel();
     this.list = element("ol", {
       id: "line-list",
@@ -62,6 +65,7 @@ export class LineEditor {
   }
 
   setCurrent(key) {
+    this.hideCursor();
     this.currentKey = key;
     for (const option of this.list.children) option.ariaSelected = String(option.dataset.key === key);
     const option = this.list.querySelector('[aria-selected="true"]');
@@ -76,6 +80,7 @@ export class LineEditor {
     this.panel.hidden = !line;
     if (!line) return;
     const { reading, text, number } = line;
+    this.cursor = null;
     this.range = text === reading.text ? doubtfulRange(reading) : null;
     const name = reading.name ?? translate("lineNumber", { number });
     this.title.textContent = `${name} · ${statusText(line)}`;
@@ -112,8 +117,9 @@ export class LineEditor {
       Home: -this.lines.length,
       End: this.lines.length,
     };
-    if (key in steps) this.move(steps[key]);
-    else if (key === "ArrowLeft" || key === "ArrowRight") this.moveRange(key === "ArrowLeft" ? -1 : 1);
+    if (this.cursor !== null && SIGN_KEYS.test(key)) this.onSignKey(key);
+    else if (key in steps) this.move(steps[key]);
+    else if (key === "ArrowLeft" || key === "ArrowRight") this.moveCursor(key === "ArrowLeft" ? -1 : 1);
     else if (key === "Enter") this.commit(this.current.text);
     else if (key === "e" || key === "F2") this.edit();
     else if (/^[1-9]$/.test(key)) this.chooseNumber(Number(key));
@@ -122,24 +128,45 @@ export class LineEditor {
     event.stopPropagation();
   }
 
+  onSignKey(key) {
+    if (key === "Escape") this.setCurrent(this.currentKey);
+    else this.replaceSign(key === "Delete" ? "" : key);
+  }
+
   move(step) {
     const index = this.lines.indexOf(this.current);
     this.onmove(this.lines[Math.min(Math.max(index + step, 0), this.lines.length - 1)].key);
   }
 
-  /** Chooses the sign that typing replaces. */
-  moveRange(step) {
+  /** The first step chooses the doubtful sign, if there is one. From then on a digit replaces the chosen sign. */
+  moveCursor(step) {
+    const last = this.current.text.length - 1;
+    const first = this.range?.[0] ?? (step > 0 ? 0 : last);
+    this.showCursor(this.cursor === null ? first : this.cursor + step);
+  }
+
+  showCursor(position) {
     const { text } = this.current;
-    const start = this.range ? this.range[0] + step : Number(step < 0) * (text.length - 1);
-    if (start < 0 || start >= text.length) return;
-    this.range = [start, start + 1];
-    this.list
-      .querySelector('[aria-selected="true"] .line-text')
-      .replaceChildren(
-        text.slice(0, start),
-        element("span", { className: "cursor", textContent: text[start] }),
-        text.slice(start + 1),
-      );
+    if (position < 0 || position >= text.length) return;
+    this.cursor = position;
+    this.range = [position, position + 1];
+    const sign = element("span", { className: "cursor", textContent: text[position] });
+    const parts = [text.slice(0, position), sign, text.slice(position + 1)];
+    this.list.querySelector('[aria-selected="true"] .line-text').replaceChildren(...parts);
+    this.onsay(translate("saidSign", { sign: text[position], position: position + 1 }));
+  }
+
+  hideCursor() {
+    const text = this.list.querySelector(".cursor")?.parentElement;
+    if (text) text.replaceChildren(...markedText(this.current));
+  }
+
+  /** `sign`: what takes the place of the chosen sign; empty to remove it. */
+  replaceSign(sign) {
+    const { cursor } = this;
+    const { text } = this.current;
+    this.oncommit(this.currentKey, text.slice(0, cursor) + sign + text.slice(cursor + 1), { stays: true });
+    this.showCursor(Math.min(cursor + sign.length, this.current.text.length - 1));
   }
 
   chooseNumber(number) {
@@ -168,7 +195,7 @@ export class LineEditor {
   }
 
   commit(text) {
-    this.oncommit(this.currentKey, text);
+    this.oncommit(this.currentKey, text, { stays: false });
   }
 }
 

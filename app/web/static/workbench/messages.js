@@ -36,6 +36,7 @@ const EN = {
   sheetPreparing: "Preparing",
   sheetWaiting: "Waiting",
   sheetUploading: "Sending, {percent}",
+  copyUploading: "Slow connection: sending a smaller copy, {percent}",
   sheetReading: "Reading",
   sheetEmpty: "No digits found",
   oneLine: "1 line",
@@ -59,6 +60,7 @@ const EN = {
   doubtfulLeft: "{count} uncertain lines left on this sheet.",
   oneDoubtfulLeft: "1 uncertain line left on this sheet.",
   noneDoubtful: "No uncertain line is left.",
+  saidSign: "{sign}, sign {position}",
   saidUndone: "Undone.",
   saidRemoved: "{name} removed.",
   saved: "Saved.",
@@ -79,7 +81,7 @@ const EN = {
   notGivenBack: "The last one could not be sent and will be tried again: {problem}",
   keys: "Keys",
   keysHelp:
-    "n: next uncertain line\np: previous one\n1 to 5: choose a reading\nEnter: accept the line\n← →: choose a sign\ne: type over it\nu: undo",
+    "n: next uncertain line\np: previous one\n1 to 5: choose a reading\nEnter: accept the line\n← →: choose a sign; then a digit replaces it, Delete removes it\ne: type over it\nu: undo",
 };
 
 const ZH = {
@@ -118,6 +120,7 @@ const ZH = {
   sheetPreparing: "准备中",
   sheetWaiting: "等待中",
   sheetUploading: "上传中 {percent}",
+  copyUploading: "网速较慢，正在上传缩小的副本 {percent}",
   sheetReading: "识别中",
   sheetEmpty: "未识别到数字",
   oneLine: "1 行",
@@ -141,6 +144,7 @@ const ZH = {
   doubtfulLeft: "本页还有 {count} 行不确定。",
   oneDoubtfulLeft: "本页还有 1 行不确定。",
   noneDoubtful: "没有不确定的行了。",
+  saidSign: "第 {position} 个字符 {sign}",
   saidUndone: "已撤销。",
   saidRemoved: "已移除 {name}。",
   saved: "已保存。",
@@ -159,7 +163,8 @@ const ZH = {
   givenBack: "已发送 {sent} / {all} 条更正。",
   notGivenBack: "上一条未能发送，稍后重试：{problem}",
   keys: "快捷键",
-  keysHelp: "n：下一个不确定行\np：上一个\n1 至 5：选择候选结果\n回车：确认该行\n← →：选择字符\ne：改写\nu：撤销",
+  keysHelp:
+    "n：下一个不确定行\np：上一个\n1 至 5：选择候选结果\n回车：确认该行\n← →：选择字符，再按数字键替换，按 Delete 删除\ne：改写\nu：撤销",
 };
 
 const ZH_PROBLEMS = {

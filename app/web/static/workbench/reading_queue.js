@@ -95,7 +95,7 @@ export class ReadingQueue extends EventTarget {
     for (;;) {
       const { level } = this;
       const { picture: copy, factor } = await shrink(picture, level);
-      this.stack.show(sheet, { state: "uploading", progress: 0, sentBytes: copy.size });
+      this.stack.show(sheet, { state: "uploading", progress: 0, isCopy: copy !== picture });
       const isLast = level === LEVELS.length - 1 || !isShrinkable(picture);
       const attempt = new AbortController();
       const watch = uploadWatch((progress, estimateMs) => {

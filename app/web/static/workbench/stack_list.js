@@ -106,10 +106,14 @@ function sheetClass(sheet) {
 /** What happens with a sheet, in words. */
 export function stateText(sheet) {
   if (sheet.state === "failed") return translateProblem(sheet.problem)[0];
-  if (sheet.state === "uploading") return translate("sheetUploading", { percent: formatPercent(sheet.progress, 0) });
+  if (sheet.state === "uploading") return uploadText(sheet);
   if (sheet.state === "read") return readText(sheet);
   const messages = { storing: "sheetPreparing", reading: "sheetReading", waiting: "sheetWaiting" };
   return translate(sheet.state === "waiting" && !sheet.prepared ? "sheetPreparing" : messages[sheet.state]);
+}
+
+function uploadText({ progress, isCopy }) {
+  return translate(isCopy ? "copyUploading" : "sheetUploading", { percent: formatPercent(progress, 0) });
 }
 
 function readText(sheet) {

@@ -50,7 +50,8 @@ class Workbench {
     this.view = new SheetView({ online: (key) => this.goTo(key) });
     this.editor = new LineEditor({
       onmove: (key) => this.goTo(key),
-      oncommit: (key, text) => this.commit(key, text),
+      oncommit: (key, text, options) => this.commit(key, text, options),
+      onsay: (text) => this.announce(text),
       onpoint: (key) => this.view.light(key),
       drawStrip: (canvas, box) => this.view.drawStrip(canvas, box),
     });
@@ -297,8 +298,8 @@ class Workbench {
     event.stopPropagation();
   }
 
-  /** Accepts `text` for a line, and goes on to the next doubtful line of the sheet. */
-  commit(key, text) {
+  /** Accepts `text` for a line, and goes on to the next doubtful line of the sheet unless it `stays`. */
+  commit(key, text, { stays }) {
     const sheet = this.chosen;
     const before = sheet.edits[key];
     this.setEdit(sheet, key, { ...before, text, at: Date.now() });
@@ -309,7 +310,7 @@ class Workbench {
     this.showLines(key);
     const left = countDoubtful([sheet]);
     const said = translate(text === this.editor.current.reading.text ? "saidAccepted" : "saidCorrected", { text });
-    if (left) this.goToDoubtful(1, false);
+    if (left && !stays) this.goToDoubtful(1, false);
     else this.editor.list.focus();
     this.showState();
     this.announce(`${said} ${translate(left === 1 ? "oneDoubtfulLeft" : "doubtfulLeft", { count: left })}`);
