@@ -27,6 +27,7 @@ def test_summary_names_the_device_in_use_and_the_models(client: TestClient) -> N
     assert health["version"] == __version__
     assert health["device"] == "cpu"
     assert health["default_model"] == "digits"
+    assert health["corrections"] is False
     assert [
         tuple(model[member] for member in ("name", "version", "device", "queued")) for model in health["models"]
     ] == [
