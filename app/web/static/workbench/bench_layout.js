@@ -1,9 +1,10 @@
 // The elements of the workbench and where they stand.
 
+import { translatePage } from "../translations.js";
 import { button, element } from "./elements.js";
 
-/** `commands`: what the buttons do, by name. `parts`: the roots of the list, the picture and the lines. */
-export function layOutBench(root, commands, { list, view, editor }) {
+/** `commands`: what the buttons do, by name. `parts`: the list, the picture, the lines and the template. */
+export function layOutBench(root, commands, { list, view, editor, template }) {
   const bench = {
     summary: element("p", { id: "stack-summary" }),
     notice: element("p", { id: "stack-notice", hidden: true, attributes: { role: "status" } }),
@@ -21,7 +22,7 @@ export function layOutBench(root, commands, { list, view, editor }) {
     element("div", { className: "summary-row" }, bench.summary, bench.next, bench.undo),
     element("div", { className: "notice" }, bench.notice, bench.tryNow),
     element("div", { className: "panes" }, list.root, picture, lines),
-    footer(bench),
+    footer(bench, template),
     bench.spoken,
   );
   return bench;
@@ -88,31 +89,39 @@ function givingBackSwitch(commands) {
   };
 }
 
-function footer({ giveBack }) {
+function footer({ giveBack }, template) {
   const keys = element(
     "details",
     { className: "keys" },
     element("summary", { data: { say: "keys" } }),
     element("p", { data: { say: "keysHelp" } }),
   );
-  return element("div", { className: "bench-foot" }, element("p", { data: { say: "keptHere" } }), giveBack, keys);
+  return element(
+    "div",
+    { className: "bench-foot" },
+    element("p", { data: { say: "keptHere" } }),
+    giveBack,
+    template.root,
+    keys,
+  );
 }
 
-/** Asks before a whole stack goes. Resolves to whether it may. */
-export function confirmClearing(question) {
+/** Asks before work is lost. `message`: of the button that goes on. Resolves to whether the user does. */
+export function confirmLoss(question, message) {
   const dialog = element("dialog", { className: "confirm", ariaLabel: question });
   const form = element("form", { method: "dialog" }, element("p", { textContent: question }));
   form.append(
-    element("button", { value: "clear", data: { say: "clearStack" } }),
+    element("button", { value: "go", data: { say: message } }),
     element("button", { value: "", data: { say: "cancel" }, autofocus: true }),
   );
   dialog.append(form);
   document.body.append(dialog);
+  translatePage();
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
-      resolve(dialog.returnValue === "clear");
+      resolve(dialog.returnValue === "go");
     });
   });
 }

@@ -4,6 +4,7 @@
 import { translate } from "../translations.js";
 import { element, svgElement } from "./elements.js";
 import { isDoubtfulSign } from "./lines.js";
+import { scannedPages } from "./scanned_pages.js";
 import { turnContext, turnedBox, turnedPoint, turnedSize } from "./turning.js";
 
 const ZOOMS = [1, 1.5, 2, 3, 4, 6];
@@ -32,25 +33,34 @@ export class SheetView {
 
   clear() {
     this.bitmap?.close();
-    Object.assign(this, { sheet: null, bitmap: null, size: null, degrees: 0, lines: [] });
+    Object.assign(this, { request: null, sheet: null, bitmap: null, size: null, unit: 1, degrees: 0, lines: [] });
     this.stage.hidden = true;
     this.note.textContent = "";
   }
 
-  /** Shows a page of a sheet. `picture`: its file. */
+  /** Shows a page of a sheet. `picture`: its file. Another call meanwhile takes its place. */
   async show(sheet, picture, pageIndex) {
-    const page = sheet.pages[pageIndex];
-    const bitmap = sheet.size && (await createImageBitmap(picture).catch(() => null));
+    this.request = Symbol("request");
+    const { request } = this;
+    const bitmap = await bitmapOf(sheet, picture, pageIndex);
+    if (request !== this.request) return bitmap?.close();
     this.clear();
+    this.bitmap = bitmap;
+    this.place(sheet, sheet.pages[pageIndex]);
+    this.note.textContent = bitmap || !sheet.prepared ? "" : translate("notShown", { name: sheet.name });
+    this.canvas.ariaLabel = translate("pictureOf", { name: sheet.name });
+    if (this.size) this.draw();
+  }
+
+  /** `unit`: pixels of the picture for one of the page, of which a document's picture may have more. */
+  place(sheet, page) {
+    const { bitmap } = this;
     this.sheet = sheet;
-    this.bitmap = bitmap || null;
     this.size = bitmap ? [bitmap.width, bitmap.height] : (page?.size ?? null);
+    this.unit = bitmap && page?.size ? bitmap.width / page.size[0] : 1;
     this.degrees = bitmap && !sheet.upright ? (page?.turned ?? 0) : 0;
     this.outline = page?.outline ?? null;
     this.stage.hidden = !this.size;
-    this.note.textContent = bitmap ? "" : translate("notShown", { name: sheet.name });
-    this.canvas.ariaLabel = translate("pictureOf", { name: sheet.name });
-    if (this.size) this.draw();
   }
 
   draw() {
@@ -98,7 +108,7 @@ export class SheetView {
     const doubtful = status === "doubtful" ? reading.signs.filter(isDoubtfulSign) : [];
     const gap = this.gapOf(reading.box);
     return doubtful.map(({ box }) => {
-      const [left, top, width, height] = turnedBox(box, this.size, this.degrees);
+      const [left, top, width, height] = this.shown(box);
       const bar = { x: left, y: top + height + 0.25 * gap, width, height: 0.4 * gap };
       return svgElement("rect", { class: "sign-bar", "data-line": key, ...bar });
     });
@@ -118,21 +128,31 @@ export class SheetView {
   }
 
   sheetOutline() {
-    if (!this.outline) return [];
-    const points = this.outline.map((corner) => turnedPoint(corner, this.size, this.degrees).join(",")).join(" ");
-    return [svgElement("polygon", { points })];
+    const corners = this.shownOutline();
+    return corners ? [svgElement("polygon", { points: corners.join(" ") })] : [];
+  }
+
+  /** The corners of the sheet of paper on the picture as it is shown; null if none was found. */
+  shownOutline() {
+    const corners = this.outline?.map((corner) => corner.map((value) => value * this.unit));
+    return corners?.map((corner) => turnedPoint(corner, this.size, this.degrees)) ?? null;
   }
 
   /** The box as it is shown, with a gap around it. */
   roomy(box, share = 1) {
-    const [left, top, width, height] = turnedBox(box, this.size, this.degrees);
+    const [left, top, width, height] = this.shown(box);
     const gap = share * this.gapOf(box);
     return [left - gap, top - gap, width + 2 * gap, height + 2 * gap];
   }
 
+  shown(box) {
+    const onPicture = box.map((value) => value * this.unit);
+    return turnedBox(onPicture, this.size, this.degrees);
+  }
+
   /** In pixels of the picture; on the screen it is never so small that the outline would cover the ink. */
   gapOf(box) {
-    const [, , , height] = turnedBox(box, this.size, this.degrees);
+    const [, , , height] = this.shown(box);
     return Math.max(GAP * height, LEAST_GAP / this.scale);
   }
 
@@ -165,6 +185,13 @@ export class SheetView {
     this.scale = scale || 1;
     this.showLines(this.lines, this.currentKey); // their gaps depend on the scale
   }
+}
+
+/** The picture itself, or that of a page of a scanned document; null if this browser can show neither. */
+async function bitmapOf(sheet, picture, pageIndex) {
+  const isDocument = sheet.pages[pageIndex]?.size;
+  const shown = isDocument ? (await scannedPages(picture, sheet.pages))[pageIndex] : sheet.size && picture;
+  return shown ? createImageBitmap(shown).catch(() => null) : null;
 }
 
 function rectangle([x, y, width, height]) {

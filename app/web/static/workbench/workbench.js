@@ -2,7 +2,7 @@
 
 import { health } from "../digits.js";
 import { addMessages, translate, translatePage, translateProblem } from "../translations.js";
-import { confirmClearing, layOutBench } from "./bench_layout.js";
+import { confirmLoss, layOutBench } from "./bench_layout.js";
 import { CropBox } from "./crop_box.js";
 import { GivingBack } from "./giving_back.js";
 import { History } from "./history.js";
@@ -16,6 +16,8 @@ import { change } from "./shrink.js";
 import { Stack } from "./stack.js";
 import { StackList, stateText } from "./stack_list.js";
 import * as table from "./table.js";
+import { documentBox } from "./template.js";
+import { TemplatePanel } from "./template_panel.js";
 import { turnedBox, turnedSize } from "./turning.js";
 
 const LOCK = "digits.stack"; // of the tab that works on the stack: two would read every sheet twice
@@ -42,6 +44,7 @@ class Workbench {
     this.pageIndex = 0;
     this.isElsewhere = false;
     this.queue = new ReadingQueue(stack, () => ({
+      template: this.template.json,
       apiKey: page.apiKey(),
       isPaused: this.isElsewhere || page.isOnDevice(),
     }));
@@ -55,6 +58,7 @@ class Workbench {
       onpoint: (key) => this.view.light(key),
       drawStrip: (canvas, box) => this.view.drawStrip(canvas, box),
     });
+    this.template = new TemplatePanel({ ondraw: () => this.drawField(), onapply: () => this.applyTemplate() });
     this.parts = layOutBench(root, this.commands(), this);
     root.addEventListener("keydown", (event) => this.onKeyDown(event));
     stack.addEventListener("list", () => this.onList());
@@ -126,6 +130,7 @@ class Workbench {
     this.showSummary();
     this.showNotice();
     this.showGivenBack();
+    this.template.show();
     this.showSheet();
   }
 
@@ -168,7 +173,7 @@ class Workbench {
     const text = texts.filter(Boolean).join(" · ");
     if (text === this.parts.summary.textContent) return;
     this.parts.summary.textContent = text;
-    this.announce(text);
+    this.announce(text, { isAnswer: false });
   }
 
   showNotice() {
@@ -193,9 +198,13 @@ class Workbench {
     if (this.queue.state === "key") this.page.askForKey();
   }
 
-  announce(text) {
+  /** How far the stack is does not interrupt what the user's own keys have done (`isAnswer`). */
+  announce(text, { isAnswer = true } = {}) {
+    if (!isAnswer && this.isAnswering) return;
     clearTimeout(this.announceTimer);
+    this.isAnswering = isAnswer;
     this.announceTimer = setTimeout(() => {
+      this.isAnswering = false;
       this.parts.spoken.textContent = text;
     }, ANNOUNCE_DELAY_MS);
   }
@@ -352,14 +361,23 @@ class Workbench {
 
   crop() {
     const { view } = this;
+    this.drawBox("cropArea", "cropHelp", (box) =>
+      this.changePicture({ degrees: view.degrees, box: this.boxOfPicture(box) }),
+    );
+  }
+
+  /** Lets the user draw a rectangle on the picture. `onbox(box)`: in shares of the picture as it is shown. */
+  drawBox(area, help, onbox) {
+    const { view } = this;
     if (!view.size || view.root.querySelector(".crop-cover")) return;
-    const crop = new CropBox(view.stage, "cropArea", (box) => {
+    const crop = new CropBox(view.stage, area, (box) => {
       view.root.focus();
-      if (box) this.changePicture({ degrees: view.degrees, box: this.boxOfPicture(box) });
+      this.showState();
+      if (box) onbox(box);
     });
-    crop.root.ariaLabel = translate("cropArea");
-    this.announce(translate("cropHelp"));
-    this.parts.state.textContent = translate("cropHelp");
+    crop.root.ariaLabel = translate(area);
+    this.announce(translate(help));
+    this.parts.state.textContent = translate(help);
   }
 
   /** From shares of the picture as it is shown to pixels of the picture. */
@@ -390,6 +408,28 @@ class Workbench {
     await this.stack.update(sheet, anew, changed);
   }
 
+  // --- the fields of forms ---
+
+  drawField() {
+    this.drawBox("fieldArea", "fieldHelp", ([left, top, width, height]) => {
+      const [fullWidth, fullHeight] = turnedSize(this.view.size, this.view.degrees);
+      const box = [left * fullWidth, top * fullHeight, width * fullWidth, height * fullHeight];
+      this.template.addField(documentBox(box, [fullWidth, fullHeight], this.view.shownOutline()));
+    });
+  }
+
+  /** Reads the whole stack again, with the template as it is now or without one. */
+  async applyTemplate() {
+    const { sheets } = this.stack;
+    const hasEdits = sheets.some(({ edits }) => Object.keys(edits).length > 0);
+    const question = translate("applyQuestion", { count: sheets.length });
+    if (hasEdits && !(await confirmLoss(question, "applyTemplate"))) return;
+    const settled = sheets.filter(({ state }) => state === "read" || state === "failed");
+    for (const sheet of settled) await this.stack.update(sheet, { pages: [], edits: {} });
+    this.history.clear();
+    this.queue.retry(settled);
+  }
+
   async remove() {
     const sheet = this.chosen;
     const restore = await this.stack.remove(sheet);
@@ -403,9 +443,8 @@ class Workbench {
   }
 
   async clear() {
-    const isSure = confirmClearing(translate("clearQuestion", { count: this.stack.sheets.length }));
-    translatePage();
-    if (!(await isSure)) return;
+    const question = translate("clearQuestion", { count: this.stack.sheets.length });
+    if (!(await confirmLoss(question, "clearStack"))) return;
     this.history.clear();
     await this.stack.clear();
   }
