@@ -37,6 +37,7 @@ from app.runtime import configure_runtime
 from app.segmentation.fields.template_folder import read_templates
 from app.settings import Settings
 from app.web import pages
+from app.web.compressed_files import CompressedFiles
 
 ROUTERS = (
     *(digits.router, corrections.router, models.router, health.router),
@@ -192,7 +193,7 @@ def fast_path(state: AppState, settings: Settings, cloud: clouds.CloudRoutes) ->
 def add_routes(app: FastAPI, cloud: clouds.CloudRoutes) -> None:
     for router in (cloud.router, *ROUTERS):
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    app.mount("/static", CompressedFiles(directory=pages.STATIC), name="static")
     app.mount("/docs/files", StaticFiles(directory=pages.DOCS_FILES), name="files of docs")
 
 
