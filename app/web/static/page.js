@@ -94,7 +94,7 @@ function acceptFile(event, data) {
 /** One picture is laid on the pad of the mode "one"; all others go to the stack. */
 function addFiles(files) {
   if (files.length > 1) chooseMode("several");
-  if (pad.mode === "several") workbench.add(files);
+  if (pad.mode === "several") workbench.add(files).catch(showIncomplete);
   else if (files.length) pad.addPicture(files[0]);
 }
 
@@ -116,8 +116,12 @@ function changeMode(mode) {
   $("main").dataset.mode = mode;
   pad.changeMode(mode);
   onDrawingChange(true);
-  if (mode === "several") workbench.open();
-  if (picture) workbench.add([picture]);
+  if (mode === "several") workbench.open().catch(showIncomplete);
+  if (picture) workbench.add([picture]).catch(showIncomplete);
+}
+
+function showIncomplete() {
+  showMessage("incomplete", "incompleteDetail");
 }
 
 /** Sheets have come to the stack, or none is left. */

@@ -75,6 +75,8 @@ const MESSAGES = {
     noPreview: "This browser cannot display {name}.",
     aboutFile: "{name}: {detail}",
     pageError: "Something went wrong on this page",
+    incomplete: "A part of this page could not be loaded",
+    incompleteDetail: "Check the network connection, then add the pictures again.",
     other: "中文",
   },
   zh: {
@@ -151,6 +153,8 @@ const MESSAGES = {
     noPreview: "此浏览器无法预览 {name}",
     aboutFile: "{name}：{detail}",
     pageError: "页面出错了",
+    incomplete: "页面的一部分未能载入",
+    incompleteDetail: "请检查网络，然后重新添加图片。",
     other: "English",
   },
 };

@@ -17,9 +17,12 @@ export function hasStack() {
   return localStorage.getItem(OPEN_FLAG) !== null;
 }
 
-/** Resolves to the workbench. */
+/** Resolves to the workbench. Rejects if its files cannot be loaded; the next call tries again. */
 export function open() {
-  loading ??= load();
+  loading ??= load().catch((error) => {
+    loading = null;
+    throw error;
+  });
   return loading;
 }
 

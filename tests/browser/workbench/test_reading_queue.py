@@ -25,6 +25,7 @@ def test_two_requests_are_sent_at_once(page: Page) -> None:
 
 def test_a_service_that_goes_away_and_comes_back_reads_the_rest(page: Page, desktop: BrowserContext) -> None:
     choose_several(page)
+    page.locator("#stack").wait_for(state="attached")
     desktop.set_offline(True)
     add_files(page, png_file("a.png", 1), png_file("b.png", 2))
     expect(page.locator("#stack-notice")).to_have_text(re.compile("cannot be reached. Nothing is lost"))
