@@ -86,7 +86,7 @@ def test_a_second_tab_waits_for_the_first(desktop: BrowserContext, page: Page, s
     expect_read(page, 1)
     second = desktop.new_page()
     second.goto(service)
-    expect(second.locator("#stack-notice")).to_have_text(re.compile("open in another tab"))
+    expect(second.get_by_text(re.compile("open in another tab"))).to_be_visible()
     page.close()
     expect_read(second, 1)
 

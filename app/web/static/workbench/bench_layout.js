@@ -8,6 +8,7 @@ export function layOutBench(root, commands, { list, view, editor, template }) {
   const bench = {
     summary: element("p", { id: "stack-summary" }),
     notice: element("p", { id: "stack-notice", hidden: true, attributes: { role: "status" } }),
+    retryAll: button("retryAll", commands.retryAll, { hidden: true }),
     next: button("nextDoubtful", commands.next, { attributes: { "aria-keyshortcuts": "n" } }),
     undo: button("undo", commands.undo, { disabled: true, attributes: { "aria-keyshortcuts": "u" } }),
     tryNow: button("tryNow", commands.tryNow, { hidden: true }),
@@ -19,7 +20,7 @@ export function layOutBench(root, commands, { list, view, editor, template }) {
   const lines = element("div", { className: "lines-pane" }, editor.panel, editor.list);
   root.replaceChildren(
     stackTools(commands),
-    element("div", { className: "summary-row" }, bench.summary, bench.next, bench.undo),
+    element("div", { className: "summary-row" }, bench.summary, bench.retryAll, bench.next, bench.undo),
     element("div", { className: "notice" }, bench.notice, bench.tryNow),
     element("div", { className: "panes" }, list.root, picture, lines),
     footer(bench, template),

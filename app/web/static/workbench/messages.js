@@ -14,6 +14,7 @@ const EN = {
   clearQuestion: "Remove all {count} pictures from this browser, with their readings and corrections?",
   tryNow: "Try now",
   retry: "Try again",
+  retryAll: "Try all failed again",
   remove: "Remove",
   minus: "−",
   plus: "+",
@@ -124,6 +125,7 @@ const ZH = {
   clearQuestion: "确定从此浏览器中删除全部 {count} 张图片及其识别结果和更正吗？",
   tryNow: "立即重试",
   retry: "重试",
+  retryAll: "重试全部失败项",
   remove: "移除",
   minus: "−",
   plus: "+",
@@ -221,6 +223,7 @@ const ZH = {
 const ZH_PROBLEMS = {
   "file-unreadable": ["无法打开文件", "请重新选择。"],
   "file-empty": ["文件是空的", "其中没有内容。"],
+  broken: ["文件未能发送", "服务器可以连接，但发送时连接每次都中断，文件可能过大。"],
   "too-slow": ["上传时间过长", "网络速度太慢，无法发送这么大的文件。"],
   "too-many-pages": ["页数过多", "请拆分文档后分别识别。"],
   "request-timeout": ["请求超时", "请稍后重试。"],

@@ -2,6 +2,7 @@
 
 import { pagesOf } from "./lines.js";
 import { isShrinkable, LEVELS, prepare, shrink } from "./shrink.js";
+import { unreadable } from "./stack.js";
 import { readSheet } from "./uploads.js";
 
 const AT_ONCE = 2;
@@ -68,9 +69,13 @@ export class ReadingQueue extends EventTarget {
     const sheet = this.stack.sheets.find(({ state, prepared }) => state === "waiting" && !prepared);
     if (!sheet) return;
     this.preparing = true;
-    const prepared = await prepare(await this.stack.pictureOf(sheet));
-    const { picture, ...facts } = prepared ?? {};
-    await this.stack.update(sheet, { prepared: true, ...facts }, picture);
+    const original = await this.stack.pictureOf(sheet);
+    if (original) {
+      const { picture, ...facts } = (await prepare(original)) ?? {};
+      await this.stack.update(sheet, { prepared: true, ...facts }, picture);
+    } else {
+      await this.stack.update(sheet, { state: "failed", problem: unreadable() });
+    }
     this.preparing = false;
     this.run();
   }
@@ -171,11 +176,14 @@ async function isReachable() {
 
 /** As it is stored: errors of the page's own are shown as such. */
 function plain({ type, title, detail, status, message }, picture) {
-  if (status === 408) return { type: "urn:digits:problem:too-slow", title: "Sending took too long", ...sizes(picture) };
+  const size = `${(picture.size / 1e6).toFixed(1)} MB`;
+  if (status === 408) {
+    const slow = `The connection is too slow for a file of ${size}.`;
+    return { type: "urn:digits:problem:too-slow", title: "Sending took too long", detail: slow, status };
+  }
+  if (status === 0 && type !== "urn:digits:problem:timeout") {
+    const broken = `The service is there, but the connection broke each time. The file has ${size}; it may be too large.`;
+    return { type: "urn:digits:problem:broken", title: "The file could not be sent", detail: broken, status };
+  }
   return { type, title, detail: detail ?? message, status };
-}
-
-function sizes({ size }) {
-  const megabytes = (size / 1e6).toFixed(1);
-  return { detail: `The connection is too slow for a file of ${megabytes} MB.`, status: 408 };
 }

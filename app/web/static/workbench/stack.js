@@ -124,7 +124,7 @@ function savedPart(sheet) {
   return { ...saved, state: isUnderWay(sheet) ? "waiting" : sheet.state };
 }
 
-function unreadable() {
+export function unreadable() {
   return { type: "urn:digits:problem:file-unreadable", title: "The file cannot be opened", detail: "Choose it again." };
 }
 

@@ -78,6 +78,7 @@ class Workbench {
       clear: () => this.clear(),
       tryNow: () => this.queue.resume(),
       retry: () => this.queue.retry([this.chosen]),
+      retryAll: () => this.queue.retry(this.stack.sheets.filter(({ state }) => state === "failed")),
       remove: () => this.remove(),
       page: (step) => this.showPage(this.pageIndex + step),
       zoom: (step) => this.zoom(step),
@@ -94,6 +95,7 @@ class Workbench {
     if (!(await claimLock({ ifAvailable: true }))) {
       this.isElsewhere = true;
       this.showNotice();
+      this.page.onStack(false);
       await claimLock({});
       this.isElsewhere = false;
     }
@@ -165,6 +167,7 @@ class Workbench {
     const { sheets } = this.stack;
     const count = (wanted) => sheets.filter(({ state }) => state === wanted).length;
     const [read, failed, doubtful] = [count("read"), count("failed"), countDoubtful(sheets)];
+    this.parts.retryAll.hidden = failed < 2;
     const texts = [
       translate("summaryRead", { read, count: sheets.length }),
       failed > 0 && translate("summaryFailed", { count: failed }),
