@@ -93,9 +93,10 @@ function acceptFile(event, data) {
 
 /** One picture is laid on the pad of the mode "one"; all others go to the stack. */
 function addFiles(files) {
+  if (files.length === 0) return; // text was dropped
   if (files.length > 1) chooseMode("several");
   if (pad.mode === "several") workbench.add(files).catch(showIncomplete);
-  else if (files.length) pad.addPicture(files[0]);
+  else pad.addPicture(files[0]);
 }
 
 function onUndoKey(event) {
