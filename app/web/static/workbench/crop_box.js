@@ -1,6 +1,7 @@
 // A rectangle on the picture, drawn with the pointer or moved with the arrow keys: the part that is kept.
 
-import { element } from "./elements.js";
+import { translatePage } from "../translations.js";
+import { button, element } from "./elements.js";
 
 const KEY_STEP = 0.02; // of the picture's width and height
 const LEAST = 0.02;
@@ -20,7 +21,14 @@ export class CropBox {
       attributes: { role: "application" },
       onkeydown: (event) => this.onKeyDown(event),
     });
-    this.cover = element("div", { className: "crop-cover" }, this.root);
+    const tools = element(
+      "div",
+      { className: "crop-tools" },
+      button("useBox", () => this.end(this.box)),
+      button("cancel", () => this.end(null)),
+    );
+    this.cover = element("div", { className: "crop-cover" }, this.root, tools);
+    this.cover.addEventListener("mousedown", (event) => event.preventDefault()); // it would take the focus away
     this.cover.addEventListener("pointerdown", (event) => this.onPointerDown(event));
     this.cover.addEventListener(
       "pointermove",
@@ -30,6 +38,7 @@ export class CropBox {
       this.start = null;
     });
     stage.append(this.cover);
+    translatePage();
     this.show(this.box);
     this.root.focus();
   }
@@ -47,7 +56,7 @@ export class CropBox {
   }
 
   onPointerDown(event) {
-    event.preventDefault();
+    if (event.target.closest("button")) return;
     this.cover.setPointerCapture(event.pointerId);
     this.start = this.pointOf(event);
     this.root.focus();

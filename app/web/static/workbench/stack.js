@@ -60,13 +60,12 @@ export class Stack extends EventTarget {
 
   /** Changes members of a sheet, and its picture if one is given, and writes them down. */
   async update(sheet, changes, picture) {
-    Object.assign(sheet, changes);
+    Object.assign(sheet, changes, picture && { picture }); // before it is told: others take it at once
     this.sheetChanged(sheet);
     if (!this.sheets.includes(sheet)) return; // it was removed meanwhile
-    if (picture) sheet.picture = picture;
     try {
       await this.store.put(savedPart(sheet), picture);
-      if (this.store.persistent) delete sheet.picture;
+      if (this.store.persistent && sheet.picture === picture) delete sheet.picture;
     } catch {
       this.writeFailed = true; // the storage is full: the page says so, and goes on in memory
       this.sheetChanged(sheet);
