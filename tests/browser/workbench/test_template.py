@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.workbench_actions import add_files, expect_read, file_of, png_file, texts
+from tests.support.workbench_actions import LONG_MS, add_files, expect_read, file_of, png_file, texts
 
 SHARE = 0.02  # a step of an arrow key
 
@@ -41,10 +41,10 @@ def test_a_field_is_drawn_and_the_stack_is_read_by_it(page: Page) -> None:
     assert field["y"] == pytest.approx(0.1 - 4 * SHARE, abs=0.001)
     assert field["height"] == pytest.approx(0.8 - 17 * SHARE, abs=0.001)
     assert field["length"] == 2
-    page.get_by_role("button", name="Read the stack with it").click()
+    page.get_by_role("button", name="Read the stack again").click()
     for index in (0, 1):
         page.locator("#stack li").nth(index).click()
-        expect(texts(page)).to_have_text(["77"])
+        expect(texts(page)).to_have_text(["77"], timeout=LONG_MS)
         expect(page.locator("#line-list .line-number")).to_have_text("count")
 
 

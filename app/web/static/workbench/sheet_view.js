@@ -9,6 +9,7 @@ import { turnContext, turnedBox, turnedPoint, turnedSize } from "./turning.js";
 
 const ZOOMS = [1, 1.5, 2, 3, 4, 6];
 const GAP = 0.14; // between a line's ink and its outline, as a share of the line's height
+const MOST_GAP = 16; // pixels of the picture: of the tall fields of forms
 const LEAST_GAP = 5; // pixels of the screen
 
 export class SheetView {
@@ -153,7 +154,7 @@ export class SheetView {
   /** In pixels of the picture; on the screen it is never so small that the outline would cover the ink. */
   gapOf(box) {
     const [, , , height] = this.shown(box);
-    return Math.max(GAP * height, LEAST_GAP / this.scale);
+    return Math.max(Math.min(GAP * height, MOST_GAP), LEAST_GAP / this.scale);
   }
 
   /** Draws a line of the picture, enlarged, on another canvas. */
