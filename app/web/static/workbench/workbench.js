@@ -3,6 +3,7 @@
 import { health } from "../digits.js";
 import { addMessages, translate, translatePage, translateProblem } from "../translations.js";
 import { confirmLoss, layOutBench } from "./bench_layout.js";
+import { BenchStatus } from "./bench_status.js";
 import { CropBox } from "./crop_box.js";
 import { GivingBack } from "./giving_back.js";
 import { History } from "./history.js";
@@ -21,7 +22,6 @@ import { TemplatePanel } from "./template_panel.js";
 import { turnedBox, turnedSize } from "./turning.js";
 
 const LOCK = "digits.stack"; // of the tab that works on the stack: two would read every sheet twice
-const ANNOUNCE_DELAY_MS = 800; // screen readers hear how far the stack is, not each step of it
 
 /**
  * `page`: what the rest of the page does for the workbench: `apiKey()`, `isOnDevice()`, `chooseFiles()`, `useCamera()`,
@@ -54,17 +54,18 @@ class Workbench {
     this.editor = new LineEditor({
       onmove: (key) => this.goTo(key),
       oncommit: (key, text, options) => this.commit(key, text, options),
-      onsay: (text) => this.announce(text),
+      onsay: (text) => this.status.announce(text),
       onpoint: (key) => this.view.light(key),
       drawStrip: (canvas, box) => this.view.drawStrip(canvas, box),
     });
     this.template = new TemplatePanel({ ondraw: () => this.drawField(), onapply: () => this.applyTemplate() });
     this.parts = layOutBench(root, this.commands(), this);
+    this.status = new BenchStatus(this.parts, this);
     root.addEventListener("keydown", (event) => this.onKeyDown(event));
     stack.addEventListener("list", () => this.onList());
     stack.addEventListener("sheet", ({ detail }) => this.onSheet(detail));
     this.queue.addEventListener("state", () => this.onQueueState());
-    this.givingBack.addEventListener("sent", () => this.showGivenBack());
+    this.givingBack.addEventListener("sent", () => this.status.showGivenBack());
   }
 
   commands() {
@@ -94,13 +95,13 @@ class Workbench {
   async open() {
     if (!(await claimLock({ ifAvailable: true }))) {
       this.isElsewhere = true;
-      this.showNotice();
+      this.status.showNotice();
       this.page.onStack(false);
       await claimLock({});
       this.isElsewhere = false;
     }
     await this.stack.load();
-    this.showNotice();
+    this.status.showNotice();
     this.queue.run();
     this.askForCorrections();
   }
@@ -116,7 +117,7 @@ class Workbench {
   /** The key has been entered, or reading on this device has been turned on or off. */
   resume() {
     this.queue.resume();
-    this.showNotice();
+    this.status.showNotice();
     this.askForCorrections();
   }
 
@@ -129,9 +130,7 @@ class Workbench {
   /** Shows everything, in the page's present language. */
   showAll() {
     this.list.showAll(this.stack.sheets);
-    this.showSummary();
-    this.showNotice();
-    this.showGivenBack();
+    this.status.showAll();
     this.template.show();
     this.showSheet();
   }
@@ -139,7 +138,7 @@ class Workbench {
   onList() {
     const { sheets } = this.stack;
     this.list.showAll(sheets);
-    this.showSummary();
+    this.status.showSummary();
     this.page.onStack(this.isEmpty);
     if (!sheets.includes(this.chosen))
       this.choose(sheets.find(({ id }) => id > this.chosen?.id) ?? sheets.at(-1) ?? null);
@@ -147,69 +146,15 @@ class Workbench {
 
   onSheet(sheet) {
     this.list.show(sheet);
-    this.scheduleSummary();
+    this.status.schedule();
     if (sheet !== this.chosen) return;
     this.showState();
     if (this.shownPages !== sheet.pages || this.shownPicture !== sheet.thumbnail) this.showSheet();
   }
 
-  /** At most once in each frame, however many sheets change. */
-  scheduleSummary() {
-    this.summaryFrame ??= requestAnimationFrame(() => {
-      this.summaryFrame = null;
-      this.showSummary();
-      this.showNotice();
-      this.showGivenBack();
-    });
-  }
-
-  showSummary() {
-    const { sheets } = this.stack;
-    const count = (wanted) => sheets.filter(({ state }) => state === wanted).length;
-    const [read, failed, doubtful] = [count("read"), count("failed"), countDoubtful(sheets)];
-    this.parts.retryAll.hidden = failed < 2;
-    const texts = [
-      translate("summaryRead", { read, count: sheets.length }),
-      failed > 0 && translate("summaryFailed", { count: failed }),
-      read > 0 && translate(doubtful === 1 ? "oneDoubtfulLine" : "doubtfulLines", { count: doubtful }),
-    ];
-    const text = texts.filter(Boolean).join(" · ");
-    if (text === this.parts.summary.textContent) return;
-    this.parts.summary.textContent = text;
-    this.announce(text, { isAnswer: false });
-  }
-
-  showNotice() {
-    const message = this.noticeMessage();
-    this.parts.notice.hidden = !message;
-    const text = message ? translate(message) : "";
-    if (this.parts.notice.textContent !== text) this.parts.notice.textContent = text;
-    this.parts.tryNow.hidden = this.queue.state !== "away";
-  }
-
-  noticeMessage() {
-    if (this.isElsewhere) return "openElsewhere";
-    if (this.queue.state === "key") return "keyNeededDetail";
-    if (this.queue.state === "away") return this.queue.isBusy ? "serviceBusy" : "serviceAway";
-    if (this.page.isOnDevice()) return "pausedOnDevice";
-    if (this.stack.writeFailed) return "storageFull";
-    return this.stack.store.persistent ? null : "notKept";
-  }
-
   onQueueState() {
-    this.showNotice();
+    this.status.showNotice();
     if (this.queue.state === "key") this.page.askForKey();
-  }
-
-  /** How far the stack is does not interrupt what the user's own keys have done (`isAnswer`). */
-  announce(text, { isAnswer = true } = {}) {
-    if (!isAnswer && this.isAnswering) return;
-    clearTimeout(this.announceTimer);
-    this.isAnswering = isAnswer;
-    this.announceTimer = setTimeout(() => {
-      this.isAnswering = false;
-      this.parts.spoken.textContent = text;
-    }, ANNOUNCE_DELAY_MS);
   }
 
   // --- the chosen sheet ---
@@ -325,7 +270,7 @@ class Workbench {
     if (left && !stays) this.goToDoubtful(1, false);
     else this.editor.list.focus();
     this.showState();
-    this.announce(`${said} ${translate(left === 1 ? "oneDoubtfulLeft" : "doubtfulLeft", { count: left })}`);
+    this.status.announce(`${said} ${translate(left === 1 ? "oneDoubtfulLeft" : "doubtfulLeft", { count: left })}`);
   }
 
   setEdit(sheet, key, edit) {
@@ -342,7 +287,7 @@ class Workbench {
     const ordered = [...all.slice(index + 1), ...all.slice(0, Math.max(index, 0))];
     const doubtful = ordered.filter(({ line }) => isDoubtful(line));
     const found = doubtful.at(step > 0 ? 0 : -1);
-    if (!found) return this.announce(translate("noneDoubtful"));
+    if (!found) return this.status.announce(translate("noneDoubtful"));
     const isShown = found.sheet === this.chosen && found.line.pageIndex === this.pageIndex;
     if (!isShown) this.choose(found.sheet, found.line.key);
     this.goTo(found.line.key);
@@ -353,7 +298,7 @@ class Workbench {
     const undone = await this.history.undo();
     if (!undone) return;
     await this.choose(undone.sheet, undone.key);
-    this.announce(translate("saidUndone"));
+    this.status.announce(translate("saidUndone"));
   }
 
   // --- the picture ---
@@ -379,7 +324,7 @@ class Workbench {
       if (box) onbox(box);
     });
     crop.root.ariaLabel = translate(area);
-    this.announce(translate(help));
+    this.status.announce(translate(help));
     this.parts.state.textContent = translate(help);
   }
 
@@ -442,7 +387,7 @@ class Workbench {
     });
     this.showState();
     this.list.root.focus();
-    this.announce(translate("saidRemoved", { name: sheet.name }));
+    this.status.announce(translate("saidRemoved", { name: sheet.name }));
   }
 
   async clear() {
@@ -460,32 +405,18 @@ class Workbench {
       () => true,
       () => false,
     );
-    this.say(translate(isCopied ? "copied" : "copyFailed"));
+    this.status.say(translate(isCopied ? "copied" : "copyFailed"));
   }
 
   save(extension, type, encode) {
     table.download(`digits.${extension}`, type, encode(this.stack.sheets));
     const unread = this.stack.sheets.filter(({ state }) => state !== "read").length;
-    this.say(translate(unread ? "savedWithout" : "saved", { count: unread }));
-  }
-
-  /** In the summary for everyone to see, until something changes. */
-  say(text) {
-    this.parts.summary.textContent = text;
-    this.announce(text);
+    this.status.say(translate(unread ? "savedWithout" : "saved", { count: unread }));
   }
 
   async askForCorrections() {
     const state = await health({ apiKey: this.page.apiKey() }).catch(() => null);
     if (state) this.parts.giveBack.hidden = !state.corrections;
-  }
-
-  showGivenBack() {
-    const { all, sent } = this.givingBack.counts();
-    const { problem, isOn } = this.givingBack;
-    const counted = isOn ? translate("givenBack", { sent, all }) : "";
-    this.parts.giveBackCount.textContent =
-      problem && isOn ? `${counted} ${translate("notGivenBack", { problem })}` : counted;
   }
 }
 
