@@ -42,6 +42,7 @@ from app.runtime import configure_runtime
 from app.segmentation.fields.template_folder import read_templates
 from app.settings import Settings
 from app.web import offline_files, pages
+from app.web.compressed_files import CompressedFiles
 
 ROUTERS = (
     *(digits.router, corrections.router, models.router, health.router),
@@ -218,7 +219,7 @@ def fast_path(state: AppState, settings: Settings, cloud: clouds.CloudRoutes) ->
 def add_routes(app: FastAPI, cloud: clouds.CloudRoutes) -> None:
     for router in (cloud.router, *ROUTERS):
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=offline_files.STATIC), name="static")
+    app.mount("/static", CompressedFiles(directory=offline_files.STATIC), name="static")
     app.mount("/docs/files", StaticFiles(directory=pages.DOCS_FILES), name="files of docs")
 
 

@@ -60,6 +60,7 @@ class Health(BaseModel):
     pid: int = Field(description="The process that answers: with several workers, one of them.")
     device: Device = Field(description="The device that models really run on.")
     default_model: str
+    corrections: bool = Field(description="Whether `POST /corrections` keeps what users put right.")
     models: list[Loaded]
     refused: list[Refused] = Field(description="Listed until its files change.")
 
@@ -77,6 +78,7 @@ async def health(request: Request) -> Health:
         pid=os.getpid(),
         device=state.repository.device,
         default_model=state.repository.default_model,
+        corrections=state.corrections is not None,
         models=loaded_models(state.repository),
         refused=refused_entries(state.repository),
     )

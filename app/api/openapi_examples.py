@@ -131,6 +131,7 @@ RESPONSES: dict[str, Any] = {
         "pid": 4711,
         "device": "cpu",
         "default_model": "digits",
+        "corrections": False,
         "models": [
             MODEL_NAME
             | {

@@ -14,6 +14,7 @@ RUNTIME = STATIC / "runtime"  # WebAssembly for reading in the browser; made by 
 ROUTES = ("", "about/models", "about/health")  # the pages themselves, relative to the root
 KINDS = {".css", ".js", ".svg", ".webmanifest"}
 NOT_KEPT = {"docs.js", "service_worker.js"}
+FOLDERS = ("client", "workbench")  # of the page's modules
 SAMPLES = ("samples/digit.png",)  # the others need the service
 GENERATED = ("ondevice/constants.js",)
 
@@ -21,7 +22,8 @@ GENERATED = ("ondevice/constants.js",)
 def page_files() -> list[str]:
     """What the page needs without its on-device reader, relative to the static folder."""
     files = (path.name for path in STATIC.iterdir() if path.suffix in KINDS and path.name not in NOT_KEPT)
-    return sorted([*files, *SAMPLES])
+    modules = (name for folder in FOLDERS for name in relative(STATIC / folder, KINDS))
+    return sorted([*files, *modules, *SAMPLES])
 
 
 def reader_files() -> list[str]:

@@ -44,10 +44,13 @@ def test_the_language_can_be_changed_and_is_kept(page: Page) -> None:
     expect(page.locator("#words")).to_have_text("等待书写")
 
 
-def test_both_languages_have_all_messages(page: Page) -> None:
-    source = page.evaluate("fetch('static/translations.js').then((response) => response.text())")
-    english, chinese = (set(re.findall(r"^    (\w+):", part, re.MULTILINE)) for part in source.split("  zh: {")[:2])
+@pytest.mark.parametrize("file", ["translations.js", "workbench/messages.js"])
+def test_both_languages_have_all_messages(page: Page, file: str) -> None:
+    source = page.evaluate(f"fetch('static/{file}').then((response) => response.text())")
+    parts = re.split(r"^  zh: \{|^const ZH\w* = \{", source, flags=re.MULTILINE)[:2]
+    english, chinese = (set(re.findall(r"^ {2,4}(\w+):", part, re.MULTILINE)) - {"en"} for part in parts)
     assert english == chinese
+    assert len(english) > 50
 
 
 @pytest.mark.parametrize("path", ["about/models", "about/health"])

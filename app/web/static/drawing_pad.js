@@ -20,23 +20,27 @@ export class DrawingPad {
     this.pen = pen;
     this.context = canvas.getContext("2d", { alpha: false });
     this.onchange = onchange;
-    this.marks = []; // strokes {points} and pictures {file, bitmap}, oldest first
+    this.sheets = { one: [], several: [] }; // of each mode: strokes {points} and pictures {file, bitmap}, oldest first
     this.pointerId = null; // of the pointer that draws; a second finger or a resting palm is ignored
     this.keyPen = { x: 0.5, y: 0.3, down: false }; // fractions of the canvas's width and height
     for (const [type, handler] of Object.entries(this.handlers())) canvas.addEventListener(type, handler);
     this.changeMode("one");
   }
 
-  /** Starts a new sheet for "one" digit or for "several", which are drawn with thinner strokes. */
+  /** Takes the sheet for "one" digit or that for "several", which are drawn with thinner strokes. */
   changeMode(mode) {
     this.mode = mode;
-    this.marks = [];
     this.resize();
+  }
+
+  get marks() {
+    return this.sheets[this.mode];
   }
 
   /** Gives the canvas the aspect ratio that it has on the page. Returns whether that has changed. */
   resize() {
     const { width, clientWidth, clientHeight } = this.canvas;
+    if (!clientHeight) return false; // it is hidden
     const fittingWidth = Math.round((HEIGHT * clientWidth) / clientHeight);
     Object.assign(this.canvas, { width: fittingWidth, height: HEIGHT });
     this.draw();
@@ -69,7 +73,7 @@ export class DrawingPad {
 
   clear() {
     this.change(() => {
-      this.marks = [];
+      this.sheets[this.mode] = [];
     });
   }
 
@@ -82,12 +86,10 @@ export class DrawingPad {
     return sheet;
   }
 
-  /** Where `content()` lies on the canvas: a pixel x is at left + x * scaleX, as a fraction of the canvas's width. */
+  /** Where the drawing that `content()` returns lies on the canvas: a pixel x is at x * scaleX of the canvas's width. */
   placement() {
-    const strokes = { left: 0, top: 0, scale: HEIGHT / SENT_HEIGHT };
-    const { left, top, scale } = this.picture ? this.fit(this.marks.at(-1).bitmap) : strokes;
-    const { width, height } = this.canvas;
-    return { left: left / width, top: top / height, scaleX: scale / width, scaleY: scale / height };
+    const scale = HEIGHT / SENT_HEIGHT;
+    return { scaleX: scale / this.canvas.width, scaleY: scale / this.canvas.height };
   }
 
   change(apply) {

@@ -13,6 +13,7 @@ import * as resultPanel from "./result_panel.js";
 import * as samples from "./samples.js";
 import { switchLanguage, translate, translatePage } from "./translations.js";
 import * as useInCode from "./use_in_code.js";
+import * as workbench from "./workbench_loader.js";
 
 const LIVE_INTERVAL_MS = 100; // the shortest time between two requests while a stroke is being drawn
 const OPTIONS = { one: { returnImage: true }, several: { alternatives: 5 } }; // readings of each line to choose from
@@ -35,6 +36,15 @@ ondeviceSwitch.initialize(onSwitchTurned);
 readLines.initialize(markLine);
 samples.initialize(openSample);
 useInCode.initialize(lastRequest);
+workbench.initialize({
+  apiKey: apiKey.storedKey,
+  askForKey,
+  chooseFiles: () => chooseFile(),
+  draw: () => showStack(false),
+  isOnDevice: ondeviceSwitch.isOnDevice,
+  onStack,
+  useCamera,
+});
 $("undo").addEventListener("click", () => pad.undo());
 $("clear").addEventListener("click", () => pad.clear());
 $("choose").addEventListener("click", () => chooseFile());
@@ -42,6 +52,7 @@ $("snap").addEventListener("click", useCamera);
 $("file").addEventListener("change", onFileChosen);
 $("copy").addEventListener("click", copyText);
 $("modes").addEventListener("change", (event) => changeMode(event.target.value));
+$("show-stack").addEventListener("click", () => showStack(true));
 $("language").addEventListener("click", onLanguageClick);
 for (const change of ["online", "offline"]) window.addEventListener(change, () => pad.empty && render());
 window.addEventListener("resize", () => pad.resize() && onDrawingChange(true));
@@ -54,6 +65,7 @@ document.addEventListener("dragleave", (event) => $("paper").classList.toggle("o
 translatePage();
 showAll();
 showDevice();
+if (workbench.hasStack()) chooseMode("several");
 ondeviceSwitch.restore();
 keepPage();
 
@@ -65,44 +77,84 @@ function chooseFile(capture) {
 }
 
 function onFileChosen() {
-  const [file] = $("file").files;
-  if (file) pad.addPicture(file);
+  addFiles([...$("file").files]);
   $("file").value = ""; // so that choosing the same file again is a change too
 }
 
 async function useCamera() {
   if (!navigator.mediaDevices) return chooseFile("environment"); // without TLS: the phone's own camera app
   try {
-    const picture = await takePicture($("camera"), CAMERA_WIDTH[pad.mode]);
-    if (picture) pad.addPicture(picture);
+    for (;;) {
+      const picture = await takePicture($("camera"), CAMERA_WIDTH[pad.mode]);
+      if (picture) addFiles([picture]);
+      if (!picture || pad.mode === "one") return; // several are taken one after the other
+    }
   } catch {
     showMessage("camera", "cameraUnavailable");
   }
 }
 
 function acceptFile(event, data) {
+  if (event.type === "paste" && data.files.length === 0) return; // text, for a field
   event.preventDefault();
   $("paper").classList.remove("over");
-  const [file] = data.files;
-  if (file) pad.addPicture(file);
+  addFiles([...data.files]);
+}
+
+/** One picture is laid on the pad of the mode "one"; all others go to the stack. */
+function addFiles(files) {
+  if (files.length === 0) return; // text was dropped
+  if (files.length > 1) chooseMode("several");
+  if (pad.mode === "several") workbench.add(files).catch(showIncomplete);
+  else pad.addPicture(files[0]);
 }
 
 function onUndoKey(event) {
-  if (event.key !== "z" || event.shiftKey || !(event.ctrlKey || event.metaKey)) return;
+  if (event.key !== "z" || event.shiftKey || !(event.ctrlKey || event.metaKey) || isStackShown()) return;
   event.preventDefault();
   pad.undo();
 }
 
 function openSample(mode, file) {
-  $("modes").querySelector(`[value=${mode}]`).checked = true;
-  if (mode !== pad.mode) changeMode(mode);
-  pad.addPicture(file);
+  chooseMode(mode);
+  addFiles([file]);
 }
 
+function chooseMode(mode) {
+  if (pad.mode === mode) return;
+  $("modes").querySelector(`[value="${mode}"]`).checked = true;
+  changeMode(mode);
+}
+
+/** A picture that proved to show several digits goes to the stack; strokes stay on the pad of their mode. */
 function changeMode(mode) {
+  const picture = mode === "several" && pad.picture;
   $("main").dataset.mode = mode;
   pad.changeMode(mode);
   onDrawingChange(true);
+  if (mode === "several") workbench.open().catch(showIncomplete);
+  if (picture) workbench.add([picture]).catch(showIncomplete);
+}
+
+function showIncomplete() {
+  showMessage("incomplete", "incompleteDetail");
+}
+
+/** Sheets have come to the stack, or none is left. */
+function onStack(isEmpty) {
+  $("show-stack").hidden = isEmpty;
+  showStack(!isEmpty);
+}
+
+function isStackShown() {
+  return pad.mode === "several" && $("main").hasAttribute("data-stack");
+}
+
+/** Shows the stack in place of the drawing pad, or the pad again. */
+function showStack(isShown) {
+  $("main").toggleAttribute("data-stack", isShown);
+  $("workbench").hidden = !isShown;
+  if (!isShown) onDrawingChange(true); // the pad has its place again
 }
 
 // --- requests ---
@@ -171,12 +223,10 @@ async function readSeveral(signal) {
   const start = performance.now();
   const options = { ...OPTIONS.several, signal, retries: 0, apiKey: apiKey.storedKey() };
   const reading = await read(sentPicture, options);
-  const { model, pages = [reading] } = reading; // pages: of a document
   const elapsedMs = performance.now() - start;
   if (signal.aborted) return;
-  show(() => resultPanel.showPages(pages, facts(model, elapsedMs)));
-  if (pad.previewable) showOverlay(pages[0], pad.placement());
-  else clearOverlay();
+  show(() => resultPanel.showPage(reading, facts(reading.model, elapsedMs)));
+  showOverlay(reading, pad.placement());
 }
 
 /** Adds the explanation of `digit`, or of the digit that was read, to the result. Without one, the result stays. */
@@ -257,12 +307,12 @@ async function copyText() {
 function onLanguageClick() {
   switchLanguage();
   showAll();
+  workbench.showAll();
 }
 
 function showPaper() {
   ondeviceSwitch.showNote();
   $("paper").classList.toggle("used", !pad.empty);
-  $("main").dataset.content = pad.picture ? "picture" : "strokes"; // a picture has its lines beside it
   if (pad.resize()) clearOverlay();
   $("hint").textContent = translate(pad.mode === "one" ? "hintOne" : "hintSeveral");
   $("unshown").textContent = pad.previewable ? "" : translate("noPreview", { name: pad.picture.name });
@@ -318,6 +368,7 @@ function onSwitchTurned() {
   $("main").dataset.reader = ondeviceSwitch.isOnDevice() ? "device" : "service";
   $("bars").disabled = ondeviceSwitch.isOnDevice();
   onDrawingChange(true);
+  workbench.resume();
   // Without a drawing nothing else reports that the download failed.
   if (pad.empty) ondeviceSwitch.onDeviceReader(apiKey.storedKey())?.catch(showProblem);
 }
@@ -336,4 +387,5 @@ async function onKeyEntered() {
   if (!apiKey.storedKey()) return;
   if (apiKey.hideForm()) $("pad").focus();
   onDrawingChange(true);
+  workbench.resume();
 }

@@ -52,20 +52,19 @@ function confidenceLevel(confidence) {
   return message;
 }
 
-export function showPages(pages, facts) {
-  const digits = pages.flatMap((page) => page.digits);
+export function showPage({ digits, readings, page }, facts) {
   const count = digits.length;
   const uncertain = digits.filter(({ accepted }) => !accepted).length;
   const percent = formatPercent(Math.min(...digits.map(({ confidence }) => confidence)), 2);
   const summary = translate(count === 1 ? "oneDigit" : "digits", { count, percent });
   if (count === 0) show("unsure", "", translate("noDigits"), "");
-  else show("read", "", summary, pageDetail(uncertain, pages[0]));
-  showLines(pages.flatMap((page) => page.readings));
+  else show("read", "", summary, pageDetail(uncertain, page));
+  showLines(readings);
   announce([chosenText(), $("words").textContent, $("detail").textContent]);
   showFacts(facts);
 }
 
-function pageDetail(uncertain, { page: { turned } }) {
+function pageDetail(uncertain, { turned }) {
   const parts = [
     uncertain > 0 && translate("uncertainDigits", { count: uncertain }),
     turned > 0 && translate("turned", { degrees: turned }),

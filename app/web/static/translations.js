@@ -13,11 +13,12 @@ const MESSAGES = {
     several: "Several",
     pad: "Drawing area. The arrow keys move the pen; Space lowers and lifts it.",
     hintOne: "Draw a digit here,\nor drop or paste a picture.",
-    hintSeveral: "Write digits here, on one line or more,\nor drop or paste a picture.",
+    hintSeveral: "Write digits here, on one line or more,\nor drop or paste pictures and documents.",
     tools: "Drawing tools",
     undo: "Undo",
     clear: "Clear",
     choose: "Picture",
+    showStack: "Stack of pictures",
     chooseLong: "Choose a picture",
     file: "Picture file",
     camera: "Camera",
@@ -75,6 +76,8 @@ const MESSAGES = {
     noPreview: "This browser cannot display {name}.",
     aboutFile: "{name}: {detail}",
     pageError: "Something went wrong on this page",
+    incomplete: "A part of this page could not be loaded",
+    incompleteDetail: "Check the network connection, then add the pictures again.",
     other: "中文",
     // The page's first impression.
     tagline: "Reads handwritten digits: draw, or drop a photo.",
@@ -106,11 +109,12 @@ const MESSAGES = {
     several: "多个数字",
     pad: "画板。方向键移动画笔，空格键落笔或抬笔。",
     hintOne: "在这里写一个数字，\n或拖入、粘贴一张图片",
-    hintSeveral: "在这里写一行或多行数字，\n或拖入、粘贴一张图片",
+    hintSeveral: "在这里写一行或多行数字，\n或拖入、粘贴多张图片或文档",
     tools: "画板工具",
     undo: "撤销",
     clear: "清空",
     choose: "选择图片",
+    showStack: "全部图片",
     chooseLong: "选择图片",
     file: "图片文件",
     camera: "拍照",
@@ -168,6 +172,8 @@ const MESSAGES = {
     noPreview: "此浏览器无法预览 {name}",
     aboutFile: "{name}：{detail}",
     pageError: "页面出错了",
+    incomplete: "页面的一部分未能载入",
+    incompleteDetail: "请检查网络，然后重新添加图片。",
     other: "English",
     // The page's first impression.
     tagline: "识别手写数字：手写，或拖入照片",
@@ -220,6 +226,12 @@ const PROBLEM_MESSAGES = {
 const STORAGE_KEY = "digits.language";
 let language = localStorage.getItem(STORAGE_KEY) ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 
+/** Adds the texts of another page, or of a part that is loaded later: by language, as the tables above. */
+export function addMessages(messages, problems = {}) {
+  for (const [name, texts] of Object.entries(messages)) Object.assign(MESSAGES[name], texts);
+  for (const [name, texts] of Object.entries(problems)) Object.assign(PROBLEM_MESSAGES[name], texts);
+}
+
 /** The text of a message in the current language, with its {placeholders} filled in. */
 export function translate(key, values = {}) {
   return MESSAGES[language][key].replace(/{(\w+)}/g, (_, name) => values[name]);
@@ -240,11 +252,6 @@ export function switchLanguage() {
   language = language === "en" ? "zh" : "en";
   localStorage.setItem(STORAGE_KEY, language);
   translatePage();
-}
-
-/** Adds the texts of another page: for each language its messages by their keys. */
-export function addMessages(added) {
-  for (const [name, messages] of Object.entries(added)) Object.assign(MESSAGES[name], messages);
 }
 
 /** Fills the document's own texts: `data-say` names the message of an element's text, `data-say-label` of its label. */

@@ -28,6 +28,7 @@ def test_summary_names_the_device_in_use_and_the_models(client: TestClient) -> N
     assert health["device"] == "cpu"
     assert 0 <= health["uptime_s"] < 3600
     assert health["default_model"] == "digits"
+    assert health["corrections"] is False
     assert [
         tuple(model[member] for member in ("name", "version", "device", "queued")) for model in health["models"]
     ] == [

@@ -1,0 +1,102 @@
+// Gives corrections to the service, where its operator keeps them and the user has turned this on.
+
+import { linesOf } from "./lines.js";
+import { cut } from "./shrink.js";
+
+const ADDRESS = new URL("../../corrections", import.meta.url);
+const SETTLED_MS = 10_000; // after the last change of a line: until then, undo takes it back before it is sent
+const CHECK_MS = 2000; // between two looks for corrections that are settled
+const RETRY_MS = 30_000;
+const MARGIN = 4; // pixels around a line
+const MAX_DIGITS = 64;
+
+/** Emits "sent" when the number of `sent` corrections or the `problem` changes. */
+export class GivingBack extends EventTarget {
+  /** `apiKey()`: the key, if the service needs one. */
+  constructor(stack, apiKey) {
+    super();
+    this.stack = stack;
+    this.apiKey = apiKey;
+    this.isOn = false;
+    this.isSending = false;
+    this.problem = "";
+    this.retryAt = 0; // of performance.now()
+    this.timer = 0;
+  }
+
+  turn(isOn) {
+    this.isOn = isOn;
+    this.problem = "";
+    this.retryAt = 0;
+    clearInterval(this.timer);
+    if (isOn) this.timer = setInterval(() => this.sendSettled(), CHECK_MS);
+  }
+
+  /** How many corrections there are, and how many of them are sent. */
+  counts() {
+    const corrections = this.stack.sheets.flatMap((sheet) => correctionsOf(sheet));
+    return { all: corrections.length, sent: corrections.filter(({ isSent }) => isSent).length };
+  }
+
+  async sendSettled() {
+    if (this.isSending || performance.now() < this.retryAt) return;
+    this.isSending = true;
+    this.problem = "";
+    for (const sheet of [...this.stack.sheets]) {
+      for (const { line, isSent, at } of correctionsOf(sheet)) {
+        const isSettled = Date.now() - (at ?? 0) > SETTLED_MS;
+        if (!isSent && isSettled && this.isOn && !this.problem) await this.send(sheet, line);
+      }
+    }
+    this.isSending = false;
+  }
+
+  async send(sheet, line) {
+    try {
+      const picture = await cut(await this.stack.pictureOf(sheet), regionOf(line.reading.box, sheet.size));
+      const key = this.apiKey();
+      const headers = key ? { "X-API-Key": key } : {};
+      const response = await fetch(ADDRESS, { method: "POST", headers, body: formOf(sheet, line, picture) });
+      if (!response.ok) throw new Error((await response.json()).detail);
+      const edit = { ...sheet.edits[line.key], sent: line.text };
+      await this.stack.update(sheet, { edits: { ...sheet.edits, [line.key]: edit } });
+    } catch (error) {
+      this.problem = error.message;
+      this.retryAt = performance.now() + RETRY_MS;
+    }
+    this.dispatchEvent(new Event("sent"));
+  }
+}
+
+/** Of lines whose picture this browser can cut out, and whose text the service takes as digits. */
+function correctionsOf(sheet) {
+  if (!sheet.size) return [];
+  const corrected = linesOf(sheet).filter(({ status }) => status === "corrected");
+  const sendable = corrected.filter(({ text }) => digitsOf(text).length <= MAX_DIGITS);
+  return sendable.map((line) => {
+    const { sent, at } = sheet.edits[line.key];
+    return { line, isSent: sent === line.text, at };
+  });
+}
+
+function formOf({ model }, { text, reading }, picture) {
+  const form = new FormData();
+  form.append("picture", picture, "line.png");
+  form.append("digits", digitsOf(text) || "none");
+  form.append("read", digitsOf(reading.text).slice(0, MAX_DIGITS) || "none");
+  form.append("model", model.name);
+  form.append("version", model.version);
+  return form;
+}
+
+function digitsOf(text) {
+  return text.replaceAll(/[^0-9]/g, "");
+}
+
+function regionOf([left, top, width, height], [pictureWidth, pictureHeight]) {
+  const x = Math.max(0, Math.floor(left - MARGIN));
+  const y = Math.max(0, Math.floor(top - MARGIN));
+  const right = Math.min(pictureWidth, Math.ceil(left + width + MARGIN));
+  const bottom = Math.min(pictureHeight, Math.ceil(top + height + MARGIN));
+  return [x, y, right - x, bottom - y];
+}
