@@ -260,6 +260,8 @@ def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
                 "sheets",
                 "publish",
                 "sign",
+                "audit",
+                "attack",
             ),
         ),
     ):

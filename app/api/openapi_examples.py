@@ -128,6 +128,7 @@ RESPONSES: dict[str, Any] = {
         "status": "ready",
         "reason": "",
         "version": "1.0.0",
+        "uptime_s": 86400,
         "pid": 4711,
         "device": "cpu",
         "default_model": "digits",

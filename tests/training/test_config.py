@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.config import Distortion, Federation, Options, TrainConfig
+from training.config import Distortion, Federation, Options, Privacy, TrainConfig
 from training.presets import PRESETS, TEACHERS
 
 ROOT = Path(__file__).parents[2]
@@ -18,9 +18,16 @@ def test_a_config_survives_the_round_trip_through_json(config: TrainConfig) -> N
 
 
 def test_every_setting_has_a_help_text() -> None:
-    fields = [field for part in (TrainConfig, Options, Distortion, Federation) for field in dataclasses.fields(part)]
+    fields = [
+        field for part in (TrainConfig, Options, Distortion, Federation, Privacy) for field in dataclasses.fields(part)
+    ]
     without_help = {field.name for field in fields if not field.metadata.get("help")}
-    assert without_help == {"options", "distortion", "federated"}  # their own settings are options of the command line
+    assert without_help == {
+        "options",
+        "distortion",
+        "federated",
+        "privacy",
+    }  # their own settings are options of the command line
 
 
 def test_the_default_teachers_are_in_the_repository() -> None:

@@ -106,6 +106,7 @@ def test_a_run_of_a_recipe_is_published_once_and_names_its_parents(
     assert f"| only | train | MNIST | `{'ab' * 6}` | 0:01:01 | unknown |" in (first / "card.md").read_text()
 
 
+@pytest.mark.slow
 def test_other_bytes_of_the_same_recipe_are_explained_and_compared_with_those_before(
     run: Path, config: TrainConfig, data: Split, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

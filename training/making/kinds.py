@@ -58,7 +58,7 @@ def run_config(step: Step, start_from: str, bank: str) -> TrainConfig:
     if PRESETS[preset].bank and not bank:
         raise ConfigError(f"from: the preset {preset} learns from a dataset: name the step that makes it")
     given = {**step.settings, "preset": preset, "start_from": start_from, "bank": bank}
-    return config_from(argparse.Namespace(no_distortion=False, own_pictures=None, **given))
+    return config_from(argparse.Namespace(no_distortion=False, own_pictures=None, private=False, **given))
 
 
 def check_train(step: Step) -> None:

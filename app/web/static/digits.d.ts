@@ -348,6 +348,23 @@ export interface Model {
   /** What numbers that are sent as images mean. */
   scale: string;
   manifest: Manifest;
+  /** What `python -m training audit` measured of it, if it was audited. */
+  audit?: Audit;
+}
+
+export interface Audit {
+  /** Of the model.onnx that was audited. */
+  sha256: string;
+  /** ISO 8601, UTC. */
+  date: string;
+  commit: string | null;
+  tools: Record<string, string>;
+  /** Whether it was measured on few pictures, to test the audit itself. */
+  quick: boolean;
+  figures: Metric[];
+  findings: string[];
+  /** Why a check did not run, by its name. */
+  not_run: Record<string, string>;
 }
 
 export interface Models {
@@ -379,6 +396,8 @@ export interface Health {
   uptime_s: number;
   device: Device;
   default_model: string;
+  /** Whether `correct` keeps what users put right. */
+  corrections: boolean;
   models: LoadedModel[];
   /** Files of models that were refused. */
   refused: { name: string; entry: string; reason: string }[];

@@ -50,6 +50,7 @@ def test_a_picture_is_never_enlarged(page: Page) -> None:
         add_files(page, file_of("photo.jpg", "image/jpeg", content))
     assert sent_bytes(request.value) == len(content)
     expect_read(page, 1)
+    expect(page.locator(".line-outline").first).to_be_visible()
     outline = page.locator(".line-outline").first.bounding_box()
     canvas = page.locator("#picture canvas").bounding_box()
     assert outline is not None

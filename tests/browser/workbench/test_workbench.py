@@ -23,7 +23,7 @@ from tests.support.workbench_actions import (
 )
 from training.evaluation.sheets.kinds import KINDS, make_sheet
 
-MAX_PAGE_BYTES = 100_000  # as they are sent, with the workbench
+MAX_PAGE_BYTES = 150_000  # as they are sent, with the workbench
 RECORD_LONG_TASKS = """
     globalThis.longTasks = [];
     new PerformanceObserver((list) => longTasks.push(...list.getEntries().map(({ duration }) => duration)))

@@ -73,6 +73,7 @@ def test_a_run_may_start_with_the_weights_of_another(
     assert np.allclose(before, after, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_stopped_within_an_epoch_ends_as_one_that_was_not(
     config: TrainConfig, data: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
