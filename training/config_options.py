@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,20 +71,26 @@ def describe_value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value) or "none"
 
 
+def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Those on the command line, by their names; lists as tuples."""
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(arguments).items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def override(part: Any, given: Mapping[str, Any]) -> Any:
+    """A part of a configuration with those of the given settings that it has."""
+    names = {field.name for field in dataclasses.fields(part)}
+    return dataclasses.replace(part, **{name: value for name, value in given.items() if name in names})
+
+
 def config_from(arguments: argparse.Namespace, resumed: TrainConfig | None = None) -> TrainConfig:
     """The preset, or the config of the run that is resumed, with the settings that are given on the command line.
 
     Raises `ConfigError` if a setting is out of its range, or has no effect.
     """
     base = base_config(arguments, resumed)
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(arguments).items()}
-    given = {name: value for name, value in values.items() if value is not None}
-
-    def override(part: Any) -> Any:
-        names = {field.name for field in dataclasses.fields(part)}
-        return dataclasses.replace(part, **{name: value for name, value in given.items() if name in names})
-
-    config: TrainConfig = dataclasses.replace(override(base), options=override(base.options))
+    given = given_settings(arguments)
+    config: TrainConfig = dataclasses.replace(override(base, given), options=override(base.options, given))
     distorts = [field.name for field in dataclasses.fields(Distortion) if field.name in given]
     if distorts and (config.bank or config.own_pictures or arguments.no_distortion):
         flag = "--" + distorts[0].replace("_", "-")
@@ -91,27 +98,20 @@ def config_from(arguments: argparse.Namespace, resumed: TrainConfig | None = Non
     bounds = [field.name for field in dataclasses.fields(Privacy) if field.name in given]
     if bounds and not base.privacy:
         raise ConfigError(f"--{bounds[0].replace('_', '-')}: it has no effect without --private")
-    distortion = override(base.distortion or Distortion()) if base.distortion or distorts else None
+    distortion = override(base.distortion or Distortion(), given) if base.distortion or distorts else None
     return dataclasses.replace(
         config,
         distortion=None if arguments.no_distortion else distortion,
-        privacy=override(base.privacy) if base.privacy else None,
+        privacy=override(base.privacy, given) if base.privacy else None,
     )
 
 
 def federation_from(arguments: argparse.Namespace) -> TrainConfig:
     """`FEDERATED` with the settings that are given on the command line. Raises `ConfigError`."""
-    given = {name: value for name, value in vars(arguments).items() if value is not None}
-
-    def override(part: Any) -> Any:
-        values = {field.name: given[field.name] for field in dataclasses.fields(part) if field.name in given}
-        return dataclasses.replace(
-            part, **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-        )
-
-    distortion = None if arguments.no_distortion else override(FEDERATED.distortion)
+    given = given_settings(arguments)
+    distortion = None if arguments.no_distortion else override(FEDERATED.distortion, given)
     config: TrainConfig = dataclasses.replace(
-        override(FEDERATED), federated=override(FEDERATED.federated), distortion=distortion
+        override(FEDERATED, given), federated=override(FEDERATED.federated, given), distortion=distortion
     )
     return config
 

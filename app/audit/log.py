@@ -24,6 +24,7 @@ from pydantic import ValidationError
 
 from app.audit.author import CURRENT_AUTHOR, Author
 from app.audit.record import FIRST_PREVIOUS, MAX_LINE, Act, Entry, Record, line_hash, shorten
+from app.disk import sync_folder
 from app.errors import AuditUnavailable, StartupError
 
 LOCK_SECONDS = 5  # for which another process may hold the file
@@ -211,12 +212,3 @@ def next_lines(tail: Tail, entries: Sequence[Entry]) -> bytes:
 def now() -> str:
     """RFC 3339, UTC, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def sync_folder(path: Path) -> None:
-    """Returns when the names of its files are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

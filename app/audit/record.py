@@ -4,7 +4,7 @@
     {"seq": 2, "time": ..., "act": "load",  ..., "previous": SHA-256 of the line above}
 
 So a line that is changed, removed or moved no longer fits its neighbours. Lines that are removed at the end leave no
-trace in the file: whoever wants to notice that keeps the last hash elsewhere (`verify-audit --expect`).
+trace in the file: to notice that, keep the last hash elsewhere (`verify-audit --expect`).
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from datetime import time as time_of_day
 from pathlib import Path
 
 from app.corrections.record import PICTURE_SUFFIX, RECORD_SUFFIX, Correction, Record
+from app.disk import sync_folder
 from app.errors import CorrectionsFull, StartupError, Unavailable
 from app.preprocessing.pool import BoundedThreadPool
 
@@ -134,12 +135,3 @@ def write_file(path: Path, content: bytes, day: date) -> None:
         midnight = datetime.combine(day, time_of_day(), UTC).timestamp()
         os.utime(path, (midnight, midnight))
         os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Returns when the names of its files are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

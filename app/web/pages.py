@@ -63,13 +63,20 @@ def page_text(*, on_device: bool) -> str:
 @router.get("/about/models")
 async def about_models(request: Request) -> Response:
     """What /models says, for people."""
-    return html_page(request, "models_page.html", PAGE_POLICY)
+    return about_page(request, "models", "Models in service")
 
 
 @router.get("/about/health")
 async def about_health(request: Request) -> Response:
     """What /health says, for people."""
-    return html_page(request, "health_page.html", PAGE_POLICY)
+    return about_page(request, "health", "State of the service")
+
+
+def about_page(request: Request, name: str, title: str) -> Response:
+    text = (STATIC / "about.html").read_text("utf-8").replace("{name}", name).replace("{title}", title)
+    return html_response(
+        request, text.replace(f'data-say="{name}"', f'data-say="{name}" aria-current="page"'), PAGE_POLICY
+    )
 
 
 @router.get("/service_worker.js")
@@ -82,11 +89,10 @@ def service_worker_script() -> Response:
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     """The OpenAPI document in Swagger UI."""
-    return html_page(request, "docs.html", DOCS_POLICY)
+    return html_response(request, (STATIC / "docs.html").read_text("utf-8"), DOCS_POLICY)
 
 
-def html_page(request: Request, name: str, policy: str) -> Response:
-    text = (STATIC / name).read_text("utf-8")
+def html_response(request: Request, text: str, policy: str) -> Response:
     return HTMLResponse(with_links(text, link_prefix(request)), headers={"Content-Security-Policy": policy})
 
 

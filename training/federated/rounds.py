@@ -1,4 +1,4 @@
-"""The rounds of federated training, whoever the clients are: threads of this process, or processes of Flower.
+"""The rounds of federated training. Clients are threads of this process, or processes of Flower.
 
 weights -> the chosen clients -> their updates -> the server's new weights -> validation digits -> a row of the history
 

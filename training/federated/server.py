@@ -55,7 +55,9 @@ class Aggregator:
         return self.weights
 
     def noise(self, weight: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Not by the seed: whoever knows that, which is published, could take the noise away again."""
+        """The generator is seeded by the operating system: the run's seed is published, and from it the noise could be
+        computed and subtracted.
+        """
         scale = self.federation.noise_multiplier * self.federation.clip
         return np.random.default_rng().normal(0.0, scale, weight.shape)
 

@@ -71,10 +71,7 @@ def cnn(
     import keras
     from keras import layers, ops
 
-    if standardisation:
-        raise ValueError("standardisation is for the mlp; the cnn has batch normalisation instead")
-    image = keras.Input((28, 28), dtype="uint8", name="image")
-    x = ops.expand_dims(layers.Rescaling(1 / 255)(image), -1)
+    image, x = _grayscale(standardisation)
     # Pooled before normalisation and activation: a quarter of their work, and nearly the same, as they are monotonic.
     # 28 x 28 -> 14 x 14
     x = _activate(layers.MaxPooling2D()(_convolve(x, options, 16 * width, 5, padding="same")), options)
@@ -100,10 +97,7 @@ def cnn_strided(
     import keras
     from keras import layers, ops
 
-    if standardisation:
-        raise ValueError("standardisation is for the mlp; the cnn has batch normalisation instead")
-    image = keras.Input((28, 28), dtype="uint8", name="image")
-    x = ops.expand_dims(layers.Rescaling(1 / 255)(image), -1)
+    image, x = _grayscale(standardisation)
     x = _activate(_convolve(x, options, 16, 5, padding="same", strides=2), options)  # 28 x 28 -> 14 x 14
     x = layers.MaxPooling2D()(_activate(_convolve(x, options, 32, 3, padding="same"), options))  # -> 7 x 7
     x = _activate(_convolve(x, options, 56, 3, padding="same"), options)
@@ -121,17 +115,28 @@ def cnn_small(options: Options, standardisation: Standardisation | None = None, 
     Raises `ValueError` for a standardisation.
     """
     import keras
-    from keras import layers, ops
+    from keras import ops
 
-    if standardisation:
-        raise ValueError("standardisation is for the mlp; the cnn has batch normalisation instead")
-    image = keras.Input((28, 28), dtype="uint8", name="image")
-    x = ops.expand_dims(layers.Rescaling(1 / 255)(image), -1)
+    image, x = _grayscale(standardisation)
     x = _activate(_convolve(x, options, 16, 5, padding="same", strides=2), options)  # 28 x 28 -> 14 x 14
     x = _activate(_convolve(x, options, 32, 3, padding="same", strides=2), options)  # -> 7 x 7
     x = _activate(_convolve(x, options, 64, 3, padding="valid"), options)  # -> 5 x 5
     x = ops.reshape(x, (-1, 25 * 64))
     return keras.Model(image, _logits(x, options, outputs), name="cnn_small")
+
+
+def _grayscale(standardisation: Standardisation | None) -> tuple[Any, Any]:
+    """The input, uint8 (batch, 28, 28), and its values from 0 to 1 with an axis for channels.
+
+    Raises `ValueError` for a standardisation.
+    """
+    import keras
+    from keras import layers, ops
+
+    if standardisation:
+        raise ValueError("standardisation is for the mlp; the cnn has batch normalisation instead")
+    image = keras.Input((28, 28), dtype="uint8", name="image")
+    return image, ops.expand_dims(layers.Rescaling(1 / 255)(image), -1)
 
 
 def _convolve(x: Any, options: Options, filters: int, size: int, **geometry: Any) -> Any:

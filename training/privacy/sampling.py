@@ -1,7 +1,7 @@
 """What must be random in a private run, and unknown to others: who is in a step, and the noise.
 
-A run's seed is published with its model. Whoever could draw the noise again from it could take it off, so this
-generator is seeded by the operating system and its state is never stored: a private run cannot be repeated bit by bit.
+A run's seed is published with its model, and from a seed the noise could be computed and subtracted. So the generator
+is seeded by the operating system and its state is never stored: a private run cannot be repeated bit by bit.
 """
 
 from __future__ import annotations

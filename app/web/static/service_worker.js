@@ -36,7 +36,7 @@ async function keepReader() {
   if (!(await caches.match(urlOf(file), { cacheName: CACHE }))) await keep(OFFLINE.reader);
 }
 
-/** Of any version: whoever could read without the service still can after an update. */
+/** Whether a reader of any version is kept: after an update, too, the page reads without the service. */
 async function readerIsKept() {
   const [file] = OFFLINE.reader;
   if (!file) return false;

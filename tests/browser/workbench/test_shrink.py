@@ -50,12 +50,14 @@ def test_a_picture_is_never_enlarged(page: Page) -> None:
         add_files(page, file_of("photo.jpg", "image/jpeg", content))
     assert sent_bytes(request.value) == len(content)
     expect_read(page, 1)
-    expect(page.locator(".line-outline").first).to_be_visible()
-    outline = page.locator(".line-outline").first.bounding_box()
-    canvas = page.locator("#picture canvas").bounding_box()
-    assert outline is not None
-    assert canvas is not None
-    assert outline["y"] - canvas["y"] < canvas["height"] / 2  # boxes and picture are turned alike
+    page.wait_for_function(  # boxes and picture are turned alike
+        """() => {
+            const [outline, canvas] = [".line-outline", "#picture canvas"].map((name) => document.querySelector(name));
+            if (!outline) return false;
+            const [line, picture] = [outline, canvas].map((element) => element.getBoundingClientRect());
+            return line.height > 0 && line.top - picture.top < picture.height / 2;
+        }"""
+    )
 
 
 def test_transparent_paper_is_white(page: Page) -> None:

@@ -1,9 +1,9 @@
 // Gives corrections to the service, where its operator keeps them and the user has turned this on.
 
+import { correct } from "../digits.js";
 import { linesOf } from "./lines.js";
 import { cut } from "./shrink.js";
 
-const ADDRESS = new URL("../../corrections", import.meta.url);
 const SETTLED_MS = 10_000; // after the last change of a line: until then, undo takes it back before it is sent
 const CHECK_MS = 2000; // between two looks for corrections that are settled
 const RETRY_MS = 30_000;
@@ -54,10 +54,9 @@ export class GivingBack extends EventTarget {
   async send(sheet, line) {
     try {
       const picture = await cut(await this.stack.pictureOf(sheet), regionOf(line.reading.box, sheet.size));
-      const key = this.apiKey();
-      const headers = key ? { "X-API-Key": key } : {};
-      const response = await fetch(ADDRESS, { method: "POST", headers, body: formOf(sheet, line, picture) });
-      if (!response.ok) throw new Error((await response.json()).detail);
+      const options = { read: digitsOf(line.reading.text).slice(0, MAX_DIGITS) || "none", apiKey: this.apiKey() };
+      const { name: model, version } = sheet.model;
+      await correct(picture, digitsOf(line.text) || "none", { ...options, model, version, retries: 0 });
       const edit = { ...sheet.edits[line.key], sent: line.text };
       await this.stack.update(sheet, { edits: { ...sheet.edits, [line.key]: edit } });
     } catch (error) {
@@ -77,16 +76,6 @@ function correctionsOf(sheet) {
     const { sent, at } = sheet.edits[line.key];
     return { line, isSent: sent === line.text, at };
   });
-}
-
-function formOf({ model }, { text, reading }, picture) {
-  const form = new FormData();
-  form.append("picture", picture, "line.png");
-  form.append("digits", digitsOf(text) || "none");
-  form.append("read", digitsOf(reading.text).slice(0, MAX_DIGITS) || "none");
-  form.append("model", model.name);
-  form.append("version", model.version);
-  return form;
 }
 
 function digitsOf(text) {

@@ -1,13 +1,15 @@
 // Reads the sheets of a stack: shrinks their pictures one after the other and sends two at a time.
 
+import { read } from "../digits.js";
 import { pagesOf } from "./lines.js";
 import { isShrinkable, LEVELS, prepare, shrink } from "./shrink.js";
 import { unreadable } from "./stack.js";
-import { readSheet } from "./uploads.js";
 
 const AT_ONCE = 2;
 const FIRST_WAIT_MS = 1000; // before the next try while the service is away; doubled each time
 const LONGEST_WAIT_MS = 30_000;
+const ALTERNATIVES = 5; // readings of each line to choose from
+const ANSWER_TIMEOUT_MS = 60_000; // once a picture is sent; the service itself gives up earlier, and says so
 const TRIES = 3; // of a sheet whose request fails although the service is there
 const TOO_SLOW_MS = 7000; // the service gives up on a body that takes longer than 10 s by default
 const MEASURED_MS = 1500; // of an upload, before its duration is estimated
@@ -110,7 +112,9 @@ export class ReadingQueue extends EventTarget {
       const { apiKey, template } = this.options();
       const combined = AbortSignal.any([signal, attempt.signal]);
       try {
-        return { answer: await readSheet(copy, { apiKey, template, signal: combined, onprogress: watch }), factor };
+        const request = { apiKey, template: template && JSON.parse(template), alternatives: ALTERNATIVES, retries: 0 };
+        const transfer = { signal: combined, onProgress: watch, answerTimeoutMs: ANSWER_TIMEOUT_MS };
+        return { answer: await read(copy, { ...request, ...transfer }), factor };
       } catch (problem) {
         if (signal.aborted || isLast || !(problem instanceof TooSlow || problem.status === 408)) throw problem;
         this.level = Math.max(this.level, level + 1);
@@ -158,10 +162,10 @@ class TooSlow extends Error {}
 /** Calls `onupload(progress, estimateMs)`: the share that is sent, and how long the whole upload will take. */
 function uploadWatch(onupload) {
   const start = performance.now();
-  return (sent, total) => {
+  return (fraction) => {
     const elapsedMs = performance.now() - start;
-    const isMeasured = elapsedMs > MEASURED_MS && sent > 0 && sent < total;
-    onupload(total ? sent / total : 0, isMeasured ? (elapsedMs * total) / sent : 0);
+    const isMeasured = elapsedMs > MEASURED_MS && fraction > 0 && fraction < 1;
+    onupload(fraction, isMeasured ? elapsedMs / fraction : 0);
   };
 }
 
