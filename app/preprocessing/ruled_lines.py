@@ -27,6 +27,9 @@ MAX_LINE_THICKNESS = number("MAX_LINE_THICKNESS")
 
 # Of pages alone, so that the browser need not know them. Levels of ink.
 FAINTEST_LINE, FAINT_LINE = 20, 110
+DARKEST_LINE = 170  # where a line that is mostly faint is darkest: darker ink is a pen's
+LINE_QUANTILE = 0.98  # of what is darkest along the lines
+LINE_MARGIN = 10  # above that: what goes with the lines
 MIN_FAINT_LENGTH = 15  # pixels
 LEAST_FAINT_LINES = 0.001  # of the page
 
@@ -87,13 +90,22 @@ def remove_faint_lines(ink: Ink) -> Ink:
     lines = cv2.bitwise_or(level, upright)
     if cv2.countNonZero(lines) < LEAST_FAINT_LINES * ink.size:
         return ink
+    darkest = darkest_of_lines(ink, lines)
     near = cv2.dilate(lines, np.ones((3, 3), np.uint8)) > 0
-    rest = np.where(near & (ink <= FAINT_LINE), np.uint8(0), ink)
+    rest = np.where(near & (ink <= darkest), np.uint8(0), ink)
     count, labels = cv2.connectedComponents((rest > FOREGROUND_LEVEL).astype(np.uint8), connectivity=8)
     is_dark = np.zeros(count, np.bool_)
-    is_dark[np.unique(labels[rest > FAINT_LINE])] = True
+    is_dark[np.unique(labels[rest > darkest])] = True
     is_dark[0] = True
     return np.where(is_dark[labels], rest, np.uint8(0))
+
+
+def darkest_of_lines(ink: Ink, lines: Mask) -> int:
+    """The level of ink that faint lines reach in their middles, away from the pen's strokes."""
+    middles = cv2.dilate(ink, np.ones((3, 3), np.uint8))[lines > 0]
+    alone = middles[middles <= DARKEST_LINE]
+    reached = float(np.quantile(alone, LINE_QUANTILE)) + LINE_MARGIN if len(alone) else 0.0
+    return round(min(max(FAINT_LINE, reached), DARKEST_LINE))
 
 
 def erase_lines(ink: Ink, level: Mask, upright: Mask) -> Ink:

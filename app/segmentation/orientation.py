@@ -80,7 +80,7 @@ class PageReader:
             else:
                 self.to_picture = self.to_picture @ sheet.to_picture
                 return ink, self.corners_on_picture(sheet)
-        return remove_faint_lines(extract_ink(grayscale)), None
+        return extract_ink(grayscale), None
 
     def corners_on_picture(self, sheet: Sheet) -> list[tuple[int, int]]:
         height, width = sheet.pixels.shape
@@ -104,14 +104,15 @@ class PageReader:
     @functools.cached_property
     def turns(self) -> set[int]:
         """The quarters, counterclockwise, by which the page may have to be turned: signs are nearer than lines."""
-        across = share_across(self.ink)
+        across = share_across(self.undecorated[0])
         return {2} if across >= ACROSS else {1, 3} if across <= 1 - ACROSS else {1, 2, 3}
 
     def segment_turned(self, quarters: int) -> Document:
         self.tried.append(quarters)
         sideways = quarters % 2
         if sideways not in self.undecorated:
-            self.undecorated[sideways] = without_enclosures(np.ascontiguousarray(np.rot90(self.ink, sideways)))
+            whole = np.ascontiguousarray(np.rot90(self.ink, sideways))
+            self.undecorated[sideways] = remove_faint_lines(without_enclosures(whole))  # broken grids enclose nothing
         page = np.ascontiguousarray(np.rot90(self.undecorated[sideways], quarters - sideways))
         document = segment_ink(page, self.max_digits, self.to_picture @ turned_back(quarters, self.ink.shape))
         self.is_display |= document.is_display
@@ -136,7 +137,7 @@ class PageReader:
 
 def ink_of_sheet(pixels: Grayscale) -> Ink:
     """Raises `BlankPicture`."""
-    return remove_faint_lines(remove_ruled_lines(ink_on_uneven_background(pixels)))
+    return remove_ruled_lines(ink_on_uneven_background(pixels))
 
 
 def share_across(ink: Ink) -> float:

@@ -38,6 +38,7 @@ BOW = 0.02  # of a cell's longer side: its sides are no further from straight
 LOOSE_WITHIN = 0.42  # of a cell's shorter side: what is left of its outline within it is lower than that,
 LOOSE_AROUND = 0.7  # around it lower than that,
 LOOSE_REACH = 0.15  # and no further from it
+OVERSHOOT = 0.5  # of a cell's shorter side: a line drawn by hand ends no further outside of the outline
 THICKEST = 0.2  # of a cell's shorter side: no outline is thicker
 SOFT_EDGE = 1.5  # pixels on each side of an outline
 
@@ -187,7 +188,17 @@ def between_and_around(cells: list[Region], component: Mask) -> Mask:
     low, high = LOOSE_WITHIN * shorter_side, LOOSE_AROUND * shorter_side
     reach = LOOSE_REACH * shorter_side
     bowed = loose_ends(outline, within, np.inf, width + 2 * BOW * shorter_side)
-    return outline | bowed | loose_ends(outline, within, low, reach) | loose_ends(outline, around, high, reach)
+    ends = bowed | loose_ends(outline, within, low, reach) | loose_ends(outline, around, high, reach)
+    return outline | ends | overshoots(around, width, OVERSHOOT * shorter_side)
+
+
+def overshoots(around: Mask, width: float, length: float) -> Mask:
+    """What is no thicker than the outline's lines, and no longer than this, of its component's ink around it."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(around, connectivity=8, ltype=cv2.CV_32S)
+    longer = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    is_line = (longer <= length) & (stats[:, cv2.CC_STAT_AREA] <= width * longer)
+    is_line[0] = False
+    return np.where(is_line[labels], around, np.uint8(0))
 
 
 def ring_along_hull(candidate: Candidate) -> Mask | None:
