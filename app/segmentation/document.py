@@ -22,7 +22,7 @@ from app.segmentation import layout
 from app.segmentation.constraints.automaton import Automaton
 from app.segmentation.decoding.decoder import read_line
 from app.segmentation.decoding.kinds import Features, network, segment_features
-from app.segmentation.decoding.lattice import Candidates, lattice_of
+from app.segmentation.decoding.lattice import NO_SPACING, Candidates, Spacing, lattice_of
 from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.decoding.writing import Writing, typical_slant
 from app.segmentation.decorations.undecorated import UndecoratedPage, without_lines
@@ -66,16 +66,20 @@ class Line(NamedTuple):
         segments = candidate_segments(strip, cuts, budget)
         return cls(strip, placement, cuts, segments, Writing.of(strip, slant))
 
-    def features(self, gap: float) -> Features:
-        """Of its segments, for the network of `kinds`. `gap`: the typical one between the page's signs, in heights."""
-        return segment_features(self.segments, self.cuts, self.writing, gap)
+    def features(self, spacing: Spacing) -> Features:
+        """Of its segments, for the network of `kinds`. `spacing`: of the page."""
+        return segment_features(self.segments, self.cuts, self.writing, spacing.gap)
 
     def decode(
-        self, probabilities: Probabilities, alternatives: int = 1, automaton: Automaton | None = None, gap: float = 0.0
+        self,
+        probabilities: Probabilities,
+        alternatives: int = 1,
+        automaton: Automaton | None = None,
+        spacing: Spacing = NO_SPACING,
     ) -> ReadLine:
-        """Its likeliest reading. `gap` as in `features`."""
-        kinds = network().run(self.features(gap))
-        lattice = lattice_of(self.strip.height, self.cuts, Candidates(self.segments, probabilities, kinds), gap)
+        """Its likeliest reading. `spacing`: of the page."""
+        kinds = network().run(self.features(spacing))
+        lattice = lattice_of(self.strip.height, self.cuts, Candidates(self.segments, probabilities, kinds), spacing)
         line = read_line(lattice, self.placement, alternatives, automaton)
         line = line if self.trust == 1 else less_certain(line, self.trust)
         return with_strikes(line, self.strikes, self.placement.to_picture) if self.strikes else line
@@ -94,19 +98,21 @@ class Document(NamedTuple):
         """The lines that are not empty, given a row (10,) for each of `images`. `alternatives`: readings of each."""
         ends = np.cumsum([len(line.segments) for line in self.lines])[:-1]
         rows_of_lines = np.split(probabilities, ends)
-        gap = typical_gap(self.lines) + PITCH_GAP * self.is_display
+        spacing = spacing_of(self.lines)
+        if self.is_display:
+            spacing = spacing._replace(gap=spacing.gap + PITCH_GAP)
         lines = [
-            line.decode(rows, alternatives, automaton, gap)
+            line.decode(rows, alternatives, automaton, spacing)
             for line, rows in zip(self.lines, rows_of_lines, strict=True)
         ]
         return [line for line in lines if line.signs]
 
 
-def typical_gap(lines: Sequence[Line]) -> float:
-    """Of the gaps between signs that stand apart, in heights; 0 if all touch. Some of a few gaps may be spaces."""
+def spacing_of(lines: Sequence[Line]) -> Spacing:
+    """By the gaps between signs that stand apart. Some of a few gaps may be spaces."""
     gaps = np.concatenate([line.cuts.gaps for line in lines])
     apart = gaps[gaps > LEAST_GAP]
-    return float(np.quantile(apart, TYPICAL, method="lower")) if len(apart) else 0.0
+    return Spacing(float(np.quantile(apart, TYPICAL, method="lower")), len(apart)) if len(apart) else NO_SPACING
 
 
 def segment_ink(ink: Ink, max_digits: int, to_picture: Homography = SAME_PLACE) -> Document:

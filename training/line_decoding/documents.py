@@ -14,7 +14,7 @@ from app.preprocessing.decode import open_picture
 from app.segmentation.decoding.kinds import Network
 from app.segmentation.decoding.lattice import Candidates, Lattice, lattice_of
 from app.segmentation.decorations.undecorated import UndecoratedPage
-from app.segmentation.document import SAME_PLACE, Document, segment_undecorated, typical_gap
+from app.segmentation.document import SAME_PLACE, Document, segment_undecorated, spacing_of
 from app.segmentation.orientation import PageReader
 from training.datasets.mnist import Digits
 from training.evaluation.pages import MAX_DIGITS, Layout, make_page, open_page
@@ -36,11 +36,11 @@ class KnownDocument(NamedTuple):
 
     def lattices(self, model: Model, network: Network) -> Iterator[Lattice]:
         """Of its lines."""
-        lines, gap = self.document.lines, typical_gap(self.document.lines)
+        lines, spacing = self.document.lines, spacing_of(self.document.lines)
         ends = np.cumsum([len(line.segments) for line in lines])[:-1]
         for line, digits in zip(lines, np.split(model.run(self.document.images), ends), strict=True):
-            candidates = Candidates(line.segments, digits, network.run(line.features(gap)))
-            yield lattice_of(line.strip.height, line.cuts, candidates, gap)
+            candidates = Candidates(line.segments, digits, network.run(line.features(spacing)))
+            yield lattice_of(line.strip.height, line.cuts, candidates, spacing)
 
 
 def known(document: Document | None, texts: list[str]) -> KnownDocument | None:

@@ -22,7 +22,7 @@ from app.segmentation.constraints.values import trie
 from app.segmentation.decoding.kinds import OTHER, SIGNS, Features, Network, load
 from app.segmentation.decoding.lattice import Lattice
 from app.segmentation.decoding.search import best_paths
-from app.segmentation.document import typical_gap
+from app.segmentation.document import spacing_of
 from training.datasets.fonts import TRAINING, load_fonts
 from training.datasets.mnist import Digits, load_mnist
 from training.evaluation.pages import LAYOUTS
@@ -113,8 +113,8 @@ def samples_of_line(sources: Sources, rng: Generator) -> Iterator[Samples]:
     written = write_line(sources, HARD, rng)
     document = segmented(written)
     if document is not None:
-        gap = typical_gap(document.lines)
-        features = np.concatenate([line.features(gap) for line in document.lines])
+        spacing = spacing_of(document.lines)
+        features = np.concatenate([line.features(spacing) for line in document.lines])
         boxes = [line.placement.on_picture(segment.box) for line in document.lines for segment in line.segments]
         yield chosen(features, labels_of(boxes, written.signs), rng)
 
@@ -127,11 +127,11 @@ class Aligner:
 
     def samples(self, page: KnownDocument, rng: Generator) -> Iterator[Samples]:
         """Of each line on which its text can be found."""
-        gap = typical_gap(page.document.lines)
+        spacing = spacing_of(page.document.lines)
         lattices = page.lattices(self.model, self.network)
         for line, text, lattice in zip(page.document.lines, page.texts, lattices, strict=True):
             if signs := aligned(lattice, text):
-                yield chosen(line.features(gap), labels_of([segment.box for segment in line.segments], signs), rng)
+                yield chosen(line.features(spacing), labels_of([segment.box for segment in line.segments], signs), rng)
 
 
 def aligned(lattice: Lattice, text: str) -> list[WrittenSign]:

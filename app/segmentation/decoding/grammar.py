@@ -18,6 +18,7 @@ MISPLACED = {
     "sign not between numbers": re.compile(r"(?<![\d)])[+=]|[+=](?![\d(-])"),
     "minus not before a number": re.compile(r"-(?!\d)"),
     "two marks": re.compile(r"[.,:+=%/-][.,:+=%/]"),
+    "space beside a mark": re.compile(r" (?=[.,:/%])|(?<=[.:/]) "),
 }
 COUNTED = ("date", "fraction", "other slash", "pair of brackets", "bracket alone", *MISPLACED)
 

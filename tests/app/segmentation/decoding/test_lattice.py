@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from app.segmentation.decoding.decoder import IMPOSSIBLE
 from app.segmentation.decoding.kinds import MARK, OTHER, SIGNS
-from app.segmentation.decoding.lattice import LEAST_KIND, PLACE, POSSIBLE_DIGIT, Candidates, Edge, lattice_of
+from app.segmentation.decoding.lattice import (
+    LEAST_KIND,
+    NO_SPACING,
+    PLACE,
+    POSSIBLE_DIGIT,
+    Candidates,
+    Edge,
+    Spacing,
+    lattice_of,
+)
 from app.segmentation.decoding.search import Path, best_paths
 from app.segmentation.decoding.weights import fitted_weights
 from app.segmentation.oversegmentation import (
@@ -37,13 +46,13 @@ def confident(segments: list[Segment], *wanted: tuple[int, int], least: float = 
 
 
 def edges_of(
-    strip: Strip, found: Cuts, probabilities: NDArray[np.float32], typical_gap: float = 0.0
+    strip: Strip, found: Cuts, probabilities: NDArray[np.float32], spacing: Spacing = NO_SPACING
 ) -> list[list[Edge]]:
     """Where each segment is probably a digit, and no mark."""
     segments = candidate_segments(strip, found, BUDGET)
     signs = np.zeros((len(segments), len(SIGNS)), np.float32)
     signs[:, :MARK], signs[:, OTHER] = 0.09, 0.1
-    lattice = lattice_of(strip.height, found, Candidates(segments, probabilities, signs), typical_gap)
+    lattice = lattice_of(strip.height, found, Candidates(segments, probabilities, signs), spacing)
     return lattice.outgoing(fitted_weights().signs)
 
 
@@ -150,7 +159,7 @@ def test_wide_gaps_are_spaces() -> None:
 
 def test_gaps_as_wide_as_all_the_others_are_no_spaces() -> None:
     strip, found, rows = numbers(40, 40, 40)
-    edges = edges_of(strip, found, rows, typical_gap=1.0)
+    edges = edges_of(strip, found, rows, Spacing(1.0, 4))
     assert [path.text for path in best_paths(edges, 1)] == ["0123"]
 
 
