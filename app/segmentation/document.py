@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from app.arrays import Homography, Images, Ink, Probabilities
 from app.errors import BlankPicture
@@ -100,7 +101,7 @@ class Document(NamedTuple):
         rows_of_lines = np.split(probabilities, ends)
         spacing = spacing_of(self.lines)
         if self.is_display:
-            spacing = spacing._replace(gap=spacing.gap + PITCH_GAP)
+            spacing = spacing._replace(gap=spacing.gap + PITCH_GAP, clearance=spacing.clearance + PITCH_GAP)
         lines = [
             line.decode(rows, alternatives, automaton, spacing)
             for line, rows in zip(self.lines, rows_of_lines, strict=True)
@@ -110,9 +111,15 @@ class Document(NamedTuple):
 
 def spacing_of(lines: Sequence[Line]) -> Spacing:
     """By the gaps between signs that stand apart. Some of a few gaps may be spaces."""
-    gaps = np.concatenate([line.cuts.gaps for line in lines])
+    gap, gaps = typical(np.concatenate([line.cuts.gaps for line in lines]))
+    clearance, _ = typical(np.concatenate([line.cuts.clearances for line in lines]))
+    return Spacing(gap, clearance, gaps)
+
+
+def typical(gaps: NDArray[np.float64]) -> tuple[float, int]:
+    """The typical one of those that are not nearly nothing, 0 if there is none; and their number."""
     apart = gaps[gaps > LEAST_GAP]
-    return Spacing(float(np.quantile(apart, TYPICAL, method="lower")), len(apart)) if len(apart) else NO_SPACING
+    return (float(np.quantile(apart, TYPICAL, method="lower")) if len(apart) else 0.0), len(apart)
 
 
 def segment_ink(ink: Ink, max_digits: int, to_picture: Homography = SAME_PLACE) -> Document:

@@ -32,6 +32,7 @@ PLACE_DISTANCE = 0.1  # the least between two places
 LOW_PART = 0.5  # a component that is lower, or in no middle row, stands apart, although a cut may go around it
 DEEPEST_CUT = 0.5  # ink that a cut may cross, in heights of the digits
 WIDEST_SEGMENT = 1.6  # of a segment with a cut inside it
+CLEARANCE_ROWS = 0.5  # a 9 after a 6 is no further away than a 6: what bulges above is narrow below
 
 SEGMENTS_PER_DIGIT = 10  # for each digit that a page may have; pages have five to seven for each that they do have
 MIN_SEGMENTS = 64  # of a page, however few digits it may have
@@ -52,6 +53,7 @@ class Cuts(NamedTuple):
     columns: Columns  # (n, H): in each row the first column to the right of the cut
     crossed: Costs  # (n,): the ink on the path, in pixels of full ink
     gaps: NDArray[np.float64]  # (n,): the empty paper at each, in heights of the digits; none at both ends
+    clearances: NDArray[np.float64]  # (n,): the same, between ink in rows up to `CLEARANCE_ROWS` apart
 
 
 class Segment(NamedTuple):
@@ -101,7 +103,7 @@ def oversegment(strip: Strip, budget: SegmentBudget) -> Cuts:
     left_end = np.zeros((1, height), np.intp)
     columns = np.concatenate([left_end, paths, left_end + width])
     kept = cuts_with_ink_between(strip, columns, budget)
-    return Cuts(columns[kept], np.pad(crossed, 1)[kept], gaps_at_cuts(strip, columns[kept]))
+    return Cuts(columns[kept], np.pad(crossed, 1)[kept], *gaps_at_cuts(strip, columns[kept]))
 
 
 def cheapest_paths(cost: Costs) -> tuple[Costs, NDArray[np.int8]]:
@@ -173,10 +175,11 @@ def cuts_with_ink_between(strip: Strip, columns: Columns, budget: SegmentBudget)
     return kept
 
 
-def gaps_at_cuts(strip: Strip, columns: Columns) -> NDArray[np.float64]:
-    """(n,): between the ink on both sides of each cut in the row where it is nearest; none at both ends.
+def gaps_at_cuts(strip: Strip, columns: Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The gaps and the clearances of `Cuts`.
 
-    So digits that lean over each other are apart. Where no row has ink on both sides, the distance of the boxes.
+    A gap is measured in the row where the ink on both sides is nearest, so digits that lean over each other are apart;
+    where no row has ink on both sides, it is the distance of the boxes.
     """
     height, width = strip.ink.shape
     place, ink = np.arange(width), strip.ink > FOREGROUND_LEVEL
@@ -187,10 +190,14 @@ def gaps_at_cuts(strip: Strip, columns: Columns) -> NDArray[np.float64]:
     left, right = before[rows, inner], after[rows, np.minimum(inner, width - 1)]
     left = np.where(left >= columns[:-2], left, -width)
     right = np.where(right < columns[2:], right, 2 * width)
-    nearest = (right - left).min(axis=1, initial=2 * width)
     boxes = right.min(axis=1, initial=2 * width) - left.max(axis=1, initial=-width)
-    gaps = np.where(nearest < width, nearest, boxes) - 1
-    return np.pad(np.clip(gaps, 0, width) / strip.height, 1)
+    window = np.ones((1, 1 + 2 * max(1, round(CLEARANCE_ROWS * strip.height))), np.uint8)
+    around = cv2.dilate(left.astype(np.float32), window) if len(left) else left
+    nearest, clearance = ((right - edge).min(axis=1, initial=2 * width) for edge in (left, around))
+    gaps, clearances = (
+        np.clip(np.where(distance < width, distance, boxes) - 1, 0, width) for distance in (nearest, clearance)
+    )
+    return np.pad(gaps / strip.height, 1), np.pad(clearances / strip.height, 1)
 
 
 def ink_between(strip: Strip, left: Columns, right: Columns) -> tuple[Ink, int]:

@@ -159,7 +159,7 @@ def test_wide_gaps_are_spaces() -> None:
 
 def test_gaps_as_wide_as_all_the_others_are_no_spaces() -> None:
     strip, found, rows = numbers(40, 40, 40)
-    edges = edges_of(strip, found, rows, Spacing(1.0, 4))
+    edges = edges_of(strip, found, rows, Spacing(1.0, 1.0, 4))
     assert [path.text for path in best_paths(edges, 1)] == ["0123"]
 
 
