@@ -30,7 +30,7 @@ from app.preprocessing.components import (
 from app.preprocessing.constants import integer, number
 from app.preprocessing.enclosures import remove_enclosure
 from app.preprocessing.frames import find_card, find_cell
-from app.preprocessing.ruled_lines import remove_ruled_lines
+from app.preprocessing.ruled_lines import remove_faint_lines, remove_ruled_lines
 
 MAX_REGIONS = integer("MAX_REGIONS")
 FULL_INK = integer("FULL_INK")
@@ -50,7 +50,7 @@ THICKEN_BELOW = number("THICKEN_BELOW")
 MIN_STROKE = number("MIN_STROKE")
 
 
-def extract_ink(picture: Grayscale, max_regions: int = MAX_REGIONS) -> Ink:
+def extract_ink(picture: Grayscale, max_regions: int = MAX_REGIONS, *, is_page: bool = False) -> Ink:
     """The foreground of a picture, or of the card or cell in it that was written on. Raises `BlankPicture`.
 
     `max_regions`: that may lie within each other.
@@ -58,24 +58,27 @@ def extract_ink(picture: Grayscale, max_regions: int = MAX_REGIONS) -> Ink:
     check_deadline()
     region = find_cell(picture) if max_regions else None
     if region is None:
-        ink = separate_foreground(picture)
+        ink = separate_foreground(picture, is_page=is_page)
         region = find_card(picture, binarize(ink)) if max_regions else None
         if region is None or is_enclosed(ink):
             return ink
-    written = extract_ink(region.pixels, max_regions - 1)
+    written = extract_ink(region.pixels, max_regions - 1, is_page=is_page)
     ink = np.zeros_like(picture)
     ink[region.top : region.top + len(written), region.left : region.left + written.shape[1]] = written
     return ink
 
 
-def separate_foreground(picture: Grayscale) -> Ink:
+def separate_foreground(picture: Grayscale, *, is_page: bool) -> Ink:
     """The foreground, separated from the background and from ruled lines. Raises `BlankPicture`."""
     edge = border(picture)
     background = upper_median(edge)
     if background - int(edge.min()) <= UNIFORM_BORDER and int(edge.max()) - background <= UNIFORM_BORDER:
         return ink_on_uniform_background(picture, background)
-    uniform = uniform_background(picture)
-    ink = ink_on_uneven_background(picture) if uniform is None else ink_on_uniform_background(picture, uniform)
+    uniform = None if is_page else uniform_background(picture)
+    if uniform is None:
+        ink = ink_on_uneven_background(picture, is_page=is_page)
+    else:
+        ink = ink_on_uniform_background(picture, uniform)
     ink = remove_ruled_lines(ink)
     if int(ink.max()) <= FOREGROUND_LEVEL:  # all of it was ruled lines
         raise blank_picture()
@@ -93,10 +96,10 @@ def ink_on_uniform_background(picture: Grayscale, background: int) -> Ink:
     return stretch_contrast(np.asarray(difference, np.uint8))
 
 
-def ink_on_uneven_background(picture: Grayscale) -> Ink:
+def ink_on_uneven_background(picture: Grayscale, *, is_page: bool) -> Ink:
     """The light that ink absorbs: of photos, of noisy pictures, of drawings that reach the edge.
 
-    Raises `BlankPicture`.
+    `is_page`: lines that are printed from edge to edge may cross what is written. Raises `BlankPicture`.
     """
     if is_light_on_dark(picture):
         picture = np.asarray(cv2.bitwise_not(picture), np.uint8)
@@ -108,7 +111,7 @@ def ink_on_uneven_background(picture: Grayscale) -> Ink:
     weakest = min(max(MIN_INK * full, MIN_INK_NOISE * noise), MIN_INK_LIMIT * full)
     gain = 255 / max(1.0, SATURATED_INK * full - weakest)
     ink = np.clip((absorption.astype(np.float32) - weakest) * gain, 0, 255).astype(np.uint8)
-    return stretch_contrast(remove_edge_components(ink))
+    return stretch_contrast(remove_edge_components(ink, without_printed_lines(ink) if is_page else ink))
 
 
 def absorbed_light(picture: Grayscale, background: Grayscale) -> Grayscale:
@@ -132,11 +135,18 @@ def stretch_contrast(ink: Ink) -> Ink:
 # --- what is no part of the digit ------------------------------------------------------------------------------------
 
 
-def remove_edge_components(ink: Ink) -> Ink:
-    """Without what the picture's edge cuts, a dark corner or the table's edge, where enough ink is inside."""
+def without_printed_lines(ink: Ink) -> Ink:
+    return remove_faint_lines(remove_ruled_lines(ink))
+
+
+def remove_edge_components(ink: Ink, connected: Ink) -> Ink:
+    """Without what the picture's edge cuts, a dark corner or the table's edge, where enough ink is inside.
+
+    `connected`: the ink that tells what is connected.
+    """
     if max(ink.shape) < EDGE_CUT_SIDE:
         return ink
-    count, labels = cv2.connectedComponents(binarize(ink), connectivity=8, ltype=cv2.CV_32S)
+    count, labels = cv2.connectedComponents(binarize(connected), connectivity=8, ltype=cv2.CV_32S)
     areas = strong_areas(ink, labels, count)
     is_cut = np.zeros(count, bool)
     is_cut[np.unique(border(labels))] = True

@@ -81,7 +81,8 @@ def mean_ink(ink: Ink) -> float:
 def remove_faint_lines(ink: Ink) -> Ink:
     """Without printed lines that are so faint, beside a pencil's strokes, that they break and do not reach the edges.
 
-    Where there are such lines, whatever is nowhere darker than they are goes with them.
+    Where there are such lines, whatever is nowhere darker than they are goes with them, unless that is more than they
+    are: a part of a display is fainter than the rest.
     """
     faint = cv2.inRange(ink, np.array([FAINTEST_LINE]), np.array([FAINT_LINE]))
     length = max(MIN_FAINT_LENGTH, ink.shape[1] // 50)
@@ -92,12 +93,15 @@ def remove_faint_lines(ink: Ink) -> Ink:
         return ink
     darkest = darkest_of_lines(ink, lines)
     near = cv2.dilate(lines, np.ones((3, 3), np.uint8)) > 0
-    rest = np.where(near & (ink <= darkest), np.uint8(0), ink)
+    of_lines = near & (ink <= darkest)
+    rest = np.where(of_lines, np.uint8(0), ink)
     count, labels = cv2.connectedComponents((rest > FOREGROUND_LEVEL).astype(np.uint8), connectivity=8)
     is_dark = np.zeros(count, np.bool_)
     is_dark[np.unique(labels[rest > darkest])] = True
     is_dark[0] = True
-    return np.where(is_dark[labels], rest, np.uint8(0))
+    kept = np.where(is_dark[labels], rest, np.uint8(0))
+    goes_with_lines = np.count_nonzero((rest > FOREGROUND_LEVEL) & (kept == 0))
+    return kept if goes_with_lines <= np.count_nonzero(of_lines & (ink > FOREGROUND_LEVEL)) else ink
 
 
 def darkest_of_lines(ink: Ink, lines: Mask) -> int:

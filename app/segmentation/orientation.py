@@ -80,7 +80,7 @@ class PageReader:
             else:
                 self.to_picture = self.to_picture @ sheet.to_picture
                 return ink, self.corners_on_picture(sheet)
-        return extract_ink(grayscale), None
+        return extract_ink(grayscale, is_page=True), None
 
     def corners_on_picture(self, sheet: Sheet) -> list[tuple[int, int]]:
         height, width = sheet.pixels.shape
@@ -137,7 +137,7 @@ class PageReader:
 
 def ink_of_sheet(pixels: Grayscale) -> Ink:
     """Raises `BlankPicture`."""
-    return remove_ruled_lines(ink_on_uneven_background(pixels))
+    return remove_ruled_lines(ink_on_uneven_background(pixels, is_page=True))
 
 
 def share_across(ink: Ink) -> float:

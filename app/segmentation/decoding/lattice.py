@@ -30,6 +30,7 @@ SMALL = 0.45  # heights: a lower segment that is no sign may be dust
 LOW = 0.92  # heights: of a low digit
 
 COLUMNS = 2.5  # heights: a wider gap is a space anyway
+IN_BOXES = 1.7  # typical gaps: in a row of boxes the room beside a one is as wide
 LEAST_SPACE = 1e-6  # less likely ones are no edges
 
 MEASURES = (
@@ -93,7 +94,8 @@ class SpaceOdds(NamedTuple):
     sharpness: float  # change of the log odds for each height
 
     def at(self, gaps: NDArray[np.float64], typical: float) -> NDArray[np.float64]:
-        return self.sharpness * (gaps - min(self.ratio * typical + self.margin, COLUMNS))
+        limit = max(self.ratio * typical + self.margin, IN_BOXES * typical)
+        return self.sharpness * (gaps - min(limit, COLUMNS))
 
 
 OF_FEW_GAPS = SpaceOdds(0.84, 0.54, 12.4)  # the typical gap of a single line may be a space itself

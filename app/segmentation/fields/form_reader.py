@@ -99,7 +99,7 @@ class FormReader:
 
     @functools.cached_property
     def ink_of_picture(self) -> Ink:
-        return remove_faint_lines(extract_ink(self.grayscale))
+        return remove_faint_lines(extract_ink(self.grayscale, is_page=True))
 
     def add(self, fields: Mapping[str, ReadField]) -> None:
         """What was read in this placement."""
