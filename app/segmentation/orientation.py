@@ -35,7 +35,7 @@ CERTAIN = 0.93  # mean confidence: a page that reads better is not turned
 HOPELESS = 0.15  # and one that reads worse neither: sideways, digits still read at 0.3 to 0.7
 MOST_COMPARED = 300  # components, the largest
 BETTER, MUCH_BETTER = 0.04, 0.2  # a turned page must read better by so much: one of many digits; of few, or a display
-MANY_DIGITS = 6
+MANY_DIGITS = 12
 ACROSS = 0.8  # of the components whose nearest neighbour is beside them: lines run across the picture
 
 
