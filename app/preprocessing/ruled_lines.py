@@ -31,6 +31,7 @@ DARKEST_LINE = 170  # where a line that is mostly faint is darkest: darker ink i
 LINE_QUANTILE = 0.98  # of what is darkest along the lines
 LINE_MARGIN = 10  # above that: what goes with the lines
 MIN_FAINT_LENGTH = 15  # pixels
+THICK_FAINT = 5  # pixels: or a 120th of the page: faint areas so wide are shadows
 LEAST_FAINT_LINES = 0.001  # of the page
 
 
@@ -88,7 +89,9 @@ def remove_faint_lines(ink: Ink) -> Ink:
     length = max(MIN_FAINT_LENGTH, ink.shape[1] // 50)
     level = cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     upright = cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
-    lines = cv2.bitwise_or(level, upright)
+    side = max(THICK_FAINT, max(ink.shape) // 120)
+    thick = cv2.dilate(cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)), np.ones((3, 3)))
+    lines = cv2.bitwise_and(cv2.bitwise_or(level, upright), cv2.bitwise_not(thick))
     if cv2.countNonZero(lines) < LEAST_FAINT_LINES * ink.size:
         return ink
     darkest = darkest_of_lines(ink, lines)

@@ -29,6 +29,7 @@ WIDE = 0.8  # heights: zeros are narrower
 CONVEXITY = 0.8  # of a cell: its share of its convex hull
 OPEN_SHARE = 0.12  # of a cell's outline: so much of it may be open
 CELL_AREA = 0.2  # of the cells that hold writing: the others are no smaller
+GRID_CELLS = 4
 LEAST_COVERED = 0.5  # of an enclosure's convex hull: the share of its cells, else it is writing with an underline
 RING_COVERED = 0.75  # the least that the inside of a ring covers, unless a digit in it touches it on two sides
 RING_CLOSED = 0.85  # of the hull of such a ring: the share that is near ink
@@ -38,6 +39,7 @@ BOW = 0.02  # of a cell's longer side: its sides are no further from straight
 LOOSE_WITHIN = 0.42  # of a cell's shorter side: what is left of its outline within it is lower than that,
 LOOSE_AROUND = 0.7  # around it lower than that,
 LOOSE_REACH = 0.15  # and no further from it
+CORNER = 1.5  # times its length: where two lines end outside of a corner they are one component
 OVERSHOOT = 0.5  # of a cell's shorter side: a line drawn by hand ends no further outside of the outline
 THICKEST = 0.2  # of a cell's shorter side: no outline is thicker
 SOFT_EDGE = 1.5  # pixels on each side of an outline
@@ -82,7 +84,7 @@ def outline_of(candidate: Candidate) -> Mask | None:
         ring = ring_along_hull(candidate)
         if ring is not None:
             return ring
-    return between_and_around(cells, candidate.component) if covered > LEAST_COVERED else None
+    return between_and_around(cells, candidate) if covered > LEAST_COVERED else None
 
 
 def convex_hull(mask: Mask) -> Mask:
@@ -175,15 +177,22 @@ def inner_part(mask: Mask, depth: int) -> Mask:
 # --- the outline -----------------------------------------------------------------------------------------------------
 
 
-def between_and_around(cells: list[Region], component: Mask) -> Mask:
-    """The ink of a component that runs along its cells."""
+def between_and_around(cells: list[Region], candidate: Candidate) -> Mask:
+    """The ink of a component that runs along its cells; and along its hull, if it is a grid.
+
+    A digit that touches the lines of its cell may divide it into parts that are no cells.
+    """
+    component = candidate.component
     inside = np.zeros_like(component)
     for cell in cells:
         inside[cell.within] |= cell.mask | within_bows(cell.mask)
     distances = distances_to(inside)
     shorter_side = float(np.median([min(cell.mask.shape) for cell in cells]))
     width = line_width(distances, component, THICKEST * shorter_side) + SOFT_EDGE
-    outline = np.where((distances > 0) & (distances <= width), component, np.uint8(0))
+    is_outline = (distances > 0) & (distances <= width)
+    if len(cells) >= GRID_CELLS:
+        is_outline |= distances_to(np.asarray(cv2.bitwise_not(candidate.hull), np.uint8)) <= width
+    outline = np.where(is_outline, component, np.uint8(0))
     within, around = component & inside, component & ~(inside | outline)
     low, high = LOOSE_WITHIN * shorter_side, LOOSE_AROUND * shorter_side
     reach = LOOSE_REACH * shorter_side
@@ -196,7 +205,7 @@ def overshoots(around: Mask, width: float, length: float) -> Mask:
     """What is no thicker than the outline's lines, and no longer than this, of its component's ink around it."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(around, connectivity=8, ltype=cv2.CV_32S)
     longer = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    is_line = (longer <= length) & (stats[:, cv2.CC_STAT_AREA] <= width * longer)
+    is_line = (longer <= length) & (stats[:, cv2.CC_STAT_AREA] <= CORNER * width * longer)
     is_line[0] = False
     return np.where(is_line[labels], around, np.uint8(0))
 

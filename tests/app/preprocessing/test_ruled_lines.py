@@ -89,3 +89,27 @@ def test_page_without_faint_lines_stays_as_it_is() -> None:
     ink = np.zeros((300, 400), np.uint8)
     cv2.line(ink, (200, 60), (190, 200), (255,), 5)
     assert remove_faint_lines(ink) is ink
+
+
+def test_faint_lines_go_with_their_darker_middles() -> None:
+    ink = np.zeros((300, 400), np.uint8)
+    ink[40::40], ink[41::40] = 60, 130
+    cv2.line(ink, (200, 60), (190, 200), (255,), 5)
+    assert not remove_faint_lines(ink)[:, :150].any()
+
+
+def test_digits_that_are_fainter_than_others_are_no_lines() -> None:
+    """Half of a display's dots shine less, so close to each other that their rows are lines."""
+    ink = np.zeros((120, 400), np.uint8)
+    for x in range(20, 380, 9):
+        for y in range(20, 100, 9):
+            ink[y : y + 8, x : x + 8] = 255 if x < 200 else 140
+            ink[y : y + 8, x + 8] = 60 if x >= 200 else 0
+    assert remove_faint_lines(ink) is ink
+
+
+def test_a_soft_shadow_is_no_faint_line() -> None:
+    ink = np.zeros((300, 400), np.uint8)
+    ink[150:, :60] = np.linspace(120, 20, 60)
+    cv2.line(ink, (200, 60), (190, 200), (100,), 5)  # as faint
+    assert remove_faint_lines(ink) is ink

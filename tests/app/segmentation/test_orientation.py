@@ -13,7 +13,7 @@ from app.inference.session import Model
 from app.preprocessing.decode import open_picture
 from app.repository.version_folders import newest_of
 from app.segmentation.orientation import PageReader, ReadPage, turned_back
-from tests.support.digit_pages import digit_page
+from tests.support.digit_pages import MARGIN, digit_page
 from tests.support.pictures import encode
 from training.datasets.mnist import Digits
 
@@ -58,3 +58,33 @@ def test_page_without_ink_on_its_sheet_is_read_whole(model: Model) -> None:
     picture[60:340, 110:190] = 255
     page = read(encode(picture), model)
     assert page.sheet is None
+
+
+def test_lines_that_faint_rules_join_to_the_edge_are_read(test_digits: Digits, model: Model) -> None:
+    """As on a photo: the light falls off, so the paper is not uniform."""
+    page = digit_page(test_digits, ROWS, 60)
+    height, width = page.shape
+    for y in range(30, height, 45):
+        page[y : y + 2] = np.minimum(page[y : y + 2], 195)
+    light = np.linspace(0.7, 1, width)
+    read_lines = read(encode(np.asarray(page * light, np.uint8)), model).lines
+    true = ["".join(str(test_digits.labels[index]) for index in row) for row in ROWS]
+    assert ["".join(digit.text for digit in line.digits) for line in read_lines] == true
+
+
+@pytest.mark.parametrize("level", [100, 190], ids=["dark", "faint"])
+def test_digits_in_a_grid_seen_at_an_angle_are_read(level: int, test_digits: Digits, model: Model) -> None:
+    page = digit_page(test_digits, ROWS, 60)
+    height, width = page.shape
+    for x in range(MARGIN, width, 60):
+        cv2.line(page, (x, MARGIN), (x, height - MARGIN), (level,), 2)
+    for y in range(MARGIN, height, 60):
+        cv2.line(page, (MARGIN, y), (width - MARGIN, y), (level,), 2)
+    page = cv2.copyMakeBorder(page, 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=255)
+    height, width = page.shape
+    flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    seen = flat + np.array([[20, 10], [-25, -5], [10, 5], [-15, 15]], np.float32)
+    page = cv2.warpPerspective(page, cv2.getPerspectiveTransform(flat, seen), (width, height), borderValue=255)
+    read_lines = read(encode(np.asarray(page * np.linspace(0.8, 1, width), np.uint8)), model).lines
+    true = ["".join(str(test_digits.labels[index]) for index in row) for row in ROWS]
+    assert ["".join(digit.text for digit in line.digits) for line in read_lines] == true

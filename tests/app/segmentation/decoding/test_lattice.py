@@ -7,6 +7,7 @@ from collections.abc import Hashable
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from app.segmentation.decoding.decoder import IMPOSSIBLE
@@ -161,6 +162,24 @@ def test_gaps_as_wide_as_all_the_others_are_no_spaces() -> None:
     strip, found, rows = numbers(40, 40, 40)
     edges = edges_of(strip, found, rows, Spacing(1.0, 1.0, 4))
     assert [path.text for path in best_paths(edges, 1)] == ["0123"]
+
+
+@pytest.mark.parametrize(("gap", "text"), [(0.1, "01 23"), (0.4, "0123")], ids=["close writing", "wide writing"])
+def test_a_space_is_wider_than_the_page_s_other_gaps(gap: float, text: str) -> None:
+    """One gap of 0.65 heights."""
+    strip, found, rows = numbers(4, 26, 4)
+    edges = edges_of(strip, found, rows, Spacing(gap, gap, 40))
+    assert best_paths(edges, 1)[0].text == text
+
+
+def test_what_bulges_above_is_as_near_as_what_bulges_below() -> None:
+    """A 9 after a 6: in no single row are they as near as their boxes."""
+    ink = empty(100)
+    cv2.fillPoly(ink, [np.array([[20, 1], [24, 1], [44, 40], [20, 40]])], (255,))
+    cv2.fillPoly(ink, [np.array([[56, 1], [80, 1], [80, 40], [76, 40]])], (255,))
+    found = oversegment(strip_of(ink), BUDGET)
+    assert found.gaps.max() == pytest.approx(32 / 40, abs=0.06)
+    assert found.clearances.max() == pytest.approx(22 / 40, abs=0.06)
 
 
 def test_gap_between_strokes_is_measured_where_they_are_nearest() -> None:

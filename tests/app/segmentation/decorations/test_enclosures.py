@@ -60,6 +60,16 @@ def test_a_grid_in_perspective_is_erased_with_its_empty_cells(lean: float) -> No
     assert cv2.connectedComponents(binarize(rest))[0] == 1 + 3
 
 
+def test_lines_drawn_beyond_their_table_go_with_it() -> None:
+    ink = bars(sheet(), (90, 75), (190, 75), (90, 155), (190, 155))
+    for y in (60, 140, 220):
+        cv2.line(ink, (35, y), (265, y + 1), (255,), 3)
+    for x in (50, 150, 250):
+        cv2.line(ink, (x, 42), (x + 1, 238), (255,), 3)
+    rest = without_enclosures(ink)
+    assert cv2.connectedComponents(binarize(rest))[0] == 1 + 4
+
+
 def test_digits_with_holes_are_no_enclosures() -> None:
     ink = sheet()
     for x in (60, 160, 260):
