@@ -22,7 +22,7 @@ from app.segmentation.decorations.regions import Region, components_of
 SMALLEST_ENCLOSURE = 32  # pixels: its shorter side
 MOST_INK = 0.5  # of an enclosure's convex hull
 MAX_REGIONS = 1000  # of one component: a squared page has fewer cells that can hold a digit
-WRITING_HEIGHT = 0.25  # of a cell: lower ink in it is a point
+WRITING_HEIGHT = 0.12  # of a cell: lower ink in it is dust
 DIGIT_HEIGHT = 0.5  # of a cell that is as narrow as a zero: lower ink in it is the zero's stroke
 WRITING_STROKES = 4  # widths of a stroke: lower ink is a point
 WIDE = 0.8  # heights: zeros are narrower
