@@ -30,6 +30,9 @@ CONVEXITY = 0.8  # of a cell: its share of its convex hull
 OPEN_SHARE = 0.12  # of a cell's outline: so much of it may be open
 CELL_AREA = 0.2  # of the cells that hold writing: the others are no smaller
 GRID_CELLS = 4
+DIVIDER = 0.7  # of an enclosure's height: the least height of an upright in it that divides it
+LINE_STROKES = 2  # widths of a stroke: the most that a line is thick on average
+DIVIDED = 0.55  # of its height: the most height of the writing in it. A box may hold one tall 1
 LEAST_COVERED = 0.5  # of an enclosure's convex hull: the share of its cells, else it is writing with an underline
 RING_COVERED = 0.75  # the least that the inside of a ring covers, unless a digit in it touches it on two sides
 RING_CLOSED = 0.85  # of the hull of such a ring: the share that is near ink
@@ -51,9 +54,10 @@ def find_enclosures(page: Mask) -> Mask | None:
     reach = stroke_width(page)
     for within, component in components_of(page, may_be_enclosure):
         others = np.asarray(cv2.bitwise_and(page[within], cv2.bitwise_not(component)), np.uint8)
-        outline = outline_of(Candidate(component, others, convex_hull(component), reach))
+        candidate = Candidate(component, others, convex_hull(component), reach)
+        outline = outline_of(candidate)
         if outline is not None:
-            found[within] |= outline
+            found[within] |= outline | dividers(candidate, outline)
     return found if found.any() else None
 
 
@@ -208,6 +212,19 @@ def overshoots(around: Mask, width: float, length: float) -> Mask:
     is_line = (longer <= length) & (stats[:, cv2.CC_STAT_AREA] <= CORNER * width * longer)
     is_line[0] = False
     return np.where(is_line[labels], around, np.uint8(0))
+
+
+def dividers(candidate: Candidate, outline: Mask) -> Mask:
+    """Upright lines between cells that end short of the outline: as high as it, and much higher than the writing."""
+    inside = (candidate.others | (candidate.component & ~outline)) & candidate.hull
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8, ltype=cv2.CV_32S)
+    heights, areas = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_AREA]
+    is_line = (heights >= DIVIDER * len(inside)) & (areas <= LINE_STROKES * candidate.reach * heights)
+    is_line[0] = False
+    writing = heights[1:][~is_line[1:] & (heights[1:] >= WRITING_HEIGHT * len(inside))]
+    if not len(writing) or np.median(writing) > DIVIDED * len(inside):
+        is_line[:] = False
+    return np.where(is_line[labels], np.uint8(255), np.uint8(0))
 
 
 def ring_along_hull(candidate: Candidate) -> Mask | None:

@@ -6,6 +6,7 @@ belongs to such a stroke, whatever touches or crosses it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ SIDE = 0.35  # how far above and below a stroke ink is counted
 LOOSE_REACH = 0.1  # what is left of a stroke is no further from it
 TOLERANCE = np.ones((3, 1), np.uint8)
 INK_ABOVE = 0.03  # of the area above a stroke, one digit high
+FOOT = 0.25  # the least length of a digit's foot,
+THICKER = 0.2  # and so much thicker, of the line, it makes the underline that it lies on
 THROUGH = 0.3  # of the ink on one side: a line that strikes a number through has as much on the other
 
 
@@ -41,11 +44,13 @@ def find_long_strokes(page: Mask, height: float) -> LongStrokes:
         for box, stroke in strokes_of(component, height):
             if not has_ink_above(page, box, height):
                 continue
-            found.mask[component.within] |= stroke | loose_ends(
-                stroke, component.mask & ~stroke, THICKEST * height, LOOSE_REACH * height
-            )
             is_strike = strikes_through(stroke, component.mask, SIDE * height)
             (found.strikes if is_strike else found.underlines).append(box)
+            feet = np.zeros_like(stroke) if is_strike else feet_on(stroke, component.mask, FOOT * height)
+            line = stroke & ~feet
+            found.mask[component.within] |= line | loose_ends(
+                line, component.mask & ~line, THICKEST * height, LOOSE_REACH * height
+            )
     return found
 
 
@@ -65,6 +70,25 @@ def strokes_of(component: Region, height: float) -> Iterator[tuple[Box, Mask]]:
         if area <= THICKEST * height * width:
             x, y = columns.start + left, rows.start + top
             yield Box(x, y, x + width, y + tall), np.where(labels == label, np.uint8(255), np.uint8(0))
+
+
+def feet_on(underline: Mask, component: Mask, length: float) -> Mask:
+    """What of an underline may be the foot of a digit as well: where the ink below a stroke is thicker for `length`."""
+    rows = np.arange(len(underline))[:, np.newaxis]
+    inked = np.asarray(underline.any(axis=0), np.bool_)
+    top = np.where(underline > 0, rows, len(underline)).min(axis=0)
+    bottom = np.where(underline > 0, rows, -1).max(axis=0)
+    typical = float(np.median((bottom - top + 1)[inked]))
+    reach = math.ceil(THICKER * typical)
+    near = (rows >= top - reach) & (rows <= bottom + reach) & inked
+    thickness = np.count_nonzero((component > 0) & near, axis=0)
+    is_thick = (thickness >= (1 + THICKER) * typical).astype(np.uint8)[np.newaxis]
+    closed = cv2.morphologyEx(is_thick, cv2.MORPH_CLOSE, np.ones((1, 3), np.uint8))
+    feet = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, max(2, round(length))), np.uint8))
+    above = (component > 0) & (rows < top - reach) & (rows >= top - reach - length)
+    _, runs = cv2.connectedComponents(feet)
+    of_digits = np.unique(runs[:, above.any(axis=0)])
+    return np.where(np.isin(runs, of_digits[of_digits > 0]), underline, np.uint8(0))
 
 
 def long_runs(mask: Mask, length: int) -> Mask:

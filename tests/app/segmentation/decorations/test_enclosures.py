@@ -70,6 +70,26 @@ def test_lines_drawn_beyond_their_table_go_with_it() -> None:
     assert cv2.connectedComponents(binarize(rest))[0] == 1 + 4
 
 
+def test_uprights_that_end_short_of_the_table_go_with_it() -> None:
+    ink = bars(sheet(), (90, 120), (190, 120), (290, 120))
+    cv2.rectangle(ink, (50, 90), (340, 200), (255,), 3)
+    for x, top in ((150, 97), (250, 91)):  # the second one touches its upper side
+        cv2.line(ink, (x, top), (x + 2, 192), (255,), 3)
+    assert cv2.connectedComponents(binarize(without_enclosures(ink)))[0] == 1 + 3
+
+
+def test_small_writing_in_a_large_box_stays() -> None:
+    number = bars(sheet(), (180, 140), (200, 140), (220, 140), height=30)
+    boxed = cv2.rectangle(number.copy(), (40, 50), (360, 250), (255,), 4)
+    assert np.array_equal(without_enclosures(np.asarray(boxed, np.uint8)), number)
+
+
+def test_a_tall_one_in_its_box_is_no_line_of_it() -> None:
+    number = bars(sheet(), (150, 60), height=180)
+    boxed = cv2.rectangle(number.copy(), (100, 40), (220, 260), (255,), 4)
+    assert np.array_equal(without_enclosures(np.asarray(boxed, np.uint8)), number)
+
+
 def test_digits_with_holes_are_no_enclosures() -> None:
     ink = sheet()
     for x in (60, 160, 260):

@@ -33,6 +33,16 @@ def test_an_underline_is_erased_although_digits_touch_it(rise: int) -> None:
     assert heights(erase_outlines(underlined, strokes.mask)) == pytest.approx([40] * 3, abs=8)
 
 
+def test_the_foot_of_a_digit_on_its_underline_stays() -> None:
+    """A 2 whose foot the underline half covers."""
+    number = bars(sheet(), *NUMBER)
+    number[118:123, 150:180] = 255
+    underlined = with_line(number, (80, 122), (230, 122))
+    rest = erase_outlines(underlined, find_long_strokes(underlined, 40).mask)
+    assert (rest[118:122, 152:178] > 0).all()
+    assert not rest[116:130, 80:96].any()
+
+
 def test_a_line_through_a_number_is_a_strike_and_the_digits_stay_whole() -> None:
     struck = with_line(bars(sheet(), *NUMBER), (80, 98), (230, 104))
     strokes = find_long_strokes(struck, 40)
