@@ -92,9 +92,12 @@ def remove_faint_lines(ink: Ink) -> Ink:
     side = max(THICK_FAINT, max(ink.shape) // 120)
     thick = cv2.dilate(cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)), np.ones((3, 3)))
     lines = cv2.bitwise_and(cv2.bitwise_or(level, upright), cv2.bitwise_not(thick))
-    if cv2.countNonZero(lines) < LEAST_FAINT_LINES * ink.size:
+    strokes = cv2.threshold(ink, DARKEST_LINE, 255, cv2.THRESH_BINARY)[1]
+    soft_edges = cv2.dilate(strokes, np.ones((2 * side + 1, 2 * side + 1), np.uint8))
+    alone = cv2.bitwise_and(lines, cv2.bitwise_not(soft_edges))
+    if cv2.countNonZero(alone) < LEAST_FAINT_LINES * ink.size:
         return ink
-    darkest = darkest_of_lines(ink, lines)
+    darkest = darkest_of_lines(ink, alone)
     near = cv2.dilate(lines, np.ones((3, 3), np.uint8)) > 0
     of_lines = near & (ink <= darkest)
     rest = np.where(of_lines, np.uint8(0), ink)
@@ -107,11 +110,10 @@ def remove_faint_lines(ink: Ink) -> Ink:
     return kept if goes_with_lines <= np.count_nonzero(of_lines & (ink > FOREGROUND_LEVEL)) else ink
 
 
-def darkest_of_lines(ink: Ink, lines: Mask) -> int:
-    """The level of ink that faint lines reach in their middles, away from the pen's strokes."""
+def darkest_of_lines(ink: Ink, lines: NDArray[np.uint8]) -> int:
+    """The level of ink that faint lines reach in their middles. `lines`: away from the pen's strokes."""
     middles = cv2.dilate(ink, np.ones((3, 3), np.uint8))[lines > 0]
-    alone = middles[middles <= DARKEST_LINE]
-    reached = float(np.quantile(alone, LINE_QUANTILE)) + LINE_MARGIN if len(alone) else 0.0
+    reached = float(np.quantile(middles, LINE_QUANTILE)) + LINE_MARGIN
     return round(min(max(FAINT_LINE, reached), DARKEST_LINE))
 
 
