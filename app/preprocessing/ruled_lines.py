@@ -94,7 +94,7 @@ def remove_faint_lines(ink: Ink) -> Ink:
     lines = cv2.bitwise_and(cv2.bitwise_or(level, upright), cv2.bitwise_not(thick))
     strokes = cv2.threshold(ink, DARKEST_LINE, 255, cv2.THRESH_BINARY)[1]
     soft_edges = cv2.dilate(strokes, np.ones((2 * side + 1, 2 * side + 1), np.uint8))
-    alone = cv2.bitwise_and(lines, cv2.bitwise_not(soft_edges))
+    alone = np.asarray(cv2.bitwise_and(lines, cv2.bitwise_not(soft_edges)), np.uint8)
     if cv2.countNonZero(alone) < LEAST_FAINT_LINES * ink.size:
         return ink
     darkest = darkest_of_lines(ink, alone)
@@ -110,7 +110,7 @@ def remove_faint_lines(ink: Ink) -> Ink:
     return kept if goes_with_lines <= np.count_nonzero(of_lines & (ink > FOREGROUND_LEVEL)) else ink
 
 
-def darkest_of_lines(ink: Ink, lines: NDArray[np.uint8]) -> int:
+def darkest_of_lines(ink: Ink, lines: Mask) -> int:
     """The level of ink that faint lines reach in their middles. `lines`: away from the pen's strokes."""
     middles = cv2.dilate(ink, np.ones((3, 3), np.uint8))[lines > 0]
     reached = float(np.quantile(middles, LINE_QUANTILE)) + LINE_MARGIN

@@ -80,8 +80,8 @@ def read(models: Path, *arguments: str | Path) -> int:
 
 @pytest.fixture
 def pages(test_digits: Digits, tmp_path: Path) -> Path:
-    """7204 above 69 in b.png, 2 in a.png, and c.png, which is not a picture."""
-    (tmp_path / "b.png").write_bytes(encode(digit_page(test_digits, [[0, 1, 3, 4], [11, 12]])))
+    """7204 above 90 in b.png, 2 in a.png, and c.png, which is not a picture."""
+    (tmp_path / "b.png").write_bytes(encode(digit_page(test_digits, [[0, 1, 3, 4], [12, 13]])))
     (tmp_path / "a.png").write_bytes(encode(digit_page(test_digits, [[1]])))
     (tmp_path / "c.png").write_bytes(b"no picture")
     return tmp_path
@@ -91,7 +91,7 @@ def test_pages_are_read_as_a_table(models: Path, pages: Path, capsys: pytest.Cap
     assert read(models, pages) == 3
     first, second, third = capsys.readouterr().out.splitlines()
     assert first.startswith("2  ")
-    assert second.startswith("7204 / 69  ")
+    assert second.startswith("7204 / 90  ")
     assert str(pages / "c.png") in third
 
 
@@ -103,7 +103,7 @@ def test_pages_in_json_lines_and_csv_hold_the_same(
     read(models, pages, "--format", "csv")
     from_csv = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     texts = [result.get("text", "") for result in from_json]
-    assert texts == [result["text"] for result in from_csv] == ["2", "7204\n69", ""]
+    assert texts == [result["text"] for result in from_csv] == ["2", "7204\n90", ""]
     assert from_json[1]["accepted"] is True
     assert "not a picture" in from_json[2]["error"]
 

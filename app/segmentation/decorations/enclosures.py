@@ -202,7 +202,7 @@ def between_and_around(cells: list[Region], candidate: Candidate) -> Mask:
     reach = LOOSE_REACH * shorter_side
     bowed = loose_ends(outline, within, np.inf, width + 2 * BOW * shorter_side)
     ends = bowed | loose_ends(outline, within, low, reach) | loose_ends(outline, around, high, reach)
-    return outline | ends | overshoots(around, width, OVERSHOOT * shorter_side)
+    return np.asarray(outline | ends | overshoots(around, width, OVERSHOOT * shorter_side), np.uint8)
 
 
 def overshoots(around: Mask, width: float, length: float) -> Mask:
@@ -216,7 +216,7 @@ def overshoots(around: Mask, width: float, length: float) -> Mask:
 
 def dividers(candidate: Candidate, outline: Mask) -> Mask:
     """Upright lines between cells that end short of the outline: as high as it, and much higher than the writing."""
-    inside = (candidate.others | (candidate.component & ~outline)) & candidate.hull
+    inside = np.asarray((candidate.others | (candidate.component & ~outline)) & candidate.hull, np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8, ltype=cv2.CV_32S)
     heights, areas = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_AREA]
     is_line = (heights >= DIVIDER * len(inside)) & (areas <= LINE_STROKES * candidate.reach * heights)

@@ -80,11 +80,11 @@ def test_digits_in_a_grid_seen_at_an_angle_are_read(level: int, test_digits: Dig
         cv2.line(page, (x, MARGIN), (x, height - MARGIN), (level,), 2)
     for y in range(MARGIN, height, 60):
         cv2.line(page, (MARGIN, y), (width - MARGIN, y), (level,), 2)
-    page = cv2.copyMakeBorder(page, 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=255)
-    height, width = page.shape
+    roomy = cv2.copyMakeBorder(page, 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=255)
+    height, width = roomy.shape
     flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     seen = flat + np.array([[20, 10], [-25, -5], [10, 5], [-15, 15]], np.float32)
-    page = cv2.warpPerspective(page, cv2.getPerspectiveTransform(flat, seen), (width, height), borderValue=255)
-    read_lines = read(encode(np.asarray(page * np.linspace(0.8, 1, width), np.uint8)), model).lines
+    photo = cv2.warpPerspective(roomy, cv2.getPerspectiveTransform(flat, seen), (width, height), borderValue=255)
+    read_lines = read(encode(np.asarray(photo * np.linspace(0.8, 1, width), np.uint8)), model).lines
     true = ["".join(str(test_digits.labels[index]) for index in row) for row in ROWS]
     assert ["".join(digit.text for digit in line.digits) for line in read_lines] == true
