@@ -80,26 +80,23 @@ def mean_ink(ink: Ink) -> float:
 
 
 def remove_faint_lines(ink: Ink) -> Ink:
-    """Without printed lines that are so faint, beside a pencil's strokes, that they break and do not reach the edges.
+    """Without faint stains, and lines so faint, beside a pencil's strokes, that they break and do not reach the edges.
 
-    Where there are such lines, whatever is nowhere darker than they are goes with them, unless that is more than they
+    Where there are any, whatever is nowhere darker than they are goes with them, unless that is more than they
     are: a part of a display is fainter than the rest.
     """
     faint = cv2.inRange(ink, np.array([FAINTEST_LINE]), np.array([FAINT_LINE]))
-    length = max(MIN_FAINT_LENGTH, ink.shape[1] // 50)
+    length, side = max(MIN_FAINT_LENGTH, ink.shape[1] // 50), max(THICK_FAINT, max(ink.shape) // 120)
     level = cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     upright = cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
-    side = max(THICK_FAINT, max(ink.shape) // 120)
-    thick = cv2.dilate(cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)), np.ones((3, 3)))
-    lines = cv2.bitwise_and(cv2.bitwise_or(level, upright), cv2.bitwise_not(thick))
-    strokes = cv2.threshold(ink, DARKEST_LINE, 255, cv2.THRESH_BINARY)[1]
-    soft_edges = cv2.dilate(strokes, np.ones((2 * side + 1, 2 * side + 1), np.uint8))
+    stains = grown(cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)), 3)
+    lines = cv2.bitwise_and(cv2.bitwise_or(level, upright), cv2.bitwise_not(stains))
+    soft_edges = grown(cv2.threshold(ink, DARKEST_LINE, 255, cv2.THRESH_BINARY)[1], 2 * side + 1)
     alone = np.asarray(cv2.bitwise_and(lines, cv2.bitwise_not(soft_edges)), np.uint8)
-    if cv2.countNonZero(alone) < LEAST_FAINT_LINES * ink.size:
+    if cv2.countNonZero(cv2.bitwise_or(alone, stains)) < LEAST_FAINT_LINES * ink.size:
         return ink
     darkest = darkest_of_lines(ink, alone)
-    near = cv2.dilate(lines, np.ones((3, 3), np.uint8)) > 0
-    of_lines = near & (ink <= darkest)
+    of_lines = ((grown(lines, 3) > 0) & (ink <= darkest)) | ((stains > 0) & (ink <= FAINT_LINE))
     rest = np.where(of_lines, np.uint8(0), ink)
     count, labels = cv2.connectedComponents((rest > FOREGROUND_LEVEL).astype(np.uint8), connectivity=8)
     is_dark = np.zeros(count, np.bool_)
@@ -110,10 +107,15 @@ def remove_faint_lines(ink: Ink) -> Ink:
     return kept if goes_with_lines <= np.count_nonzero(of_lines & (ink > FOREGROUND_LEVEL)) else ink
 
 
+def grown(mask: cv2.typing.MatLike, side: int) -> Mask:
+    """Each pixel the greatest in a square around it."""
+    return np.asarray(cv2.dilate(mask, np.ones((side, side), np.uint8)), np.uint8)
+
+
 def darkest_of_lines(ink: Ink, lines: Mask) -> int:
     """The level of ink that faint lines reach in their middles. `lines`: away from the pen's strokes."""
-    middles = cv2.dilate(ink, np.ones((3, 3), np.uint8))[lines > 0]
-    reached = float(np.quantile(middles, LINE_QUANTILE)) + LINE_MARGIN
+    middles = grown(ink, 3)[lines > 0]
+    reached = float(np.quantile(middles, LINE_QUANTILE)) + LINE_MARGIN if len(middles) else 0.0
     return round(min(max(FAINT_LINE, reached), DARKEST_LINE))
 
 

@@ -27,7 +27,7 @@ from app.segmentation.decoding.lattice import NO_SPACING, Candidates, Spacing, l
 from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.decoding.writing import Writing, typical_slant
 from app.segmentation.decorations.undecorated import UndecoratedPage, without_lines
-from app.segmentation.layout import Component
+from app.segmentation.layout import Component, Labels
 from app.segmentation.line_strip import Placement, line_strip
 from app.segmentation.oversegmentation import (
     Cuts,
@@ -45,6 +45,8 @@ LEAST_GAP = 0.05  # heights: a smaller one may be in a digit
 PITCH_GAP = 0.6  # heights: on a display a one has as much more room on its sides than other digits
 FEET = 0.06  # heights: an underline this near runs through the digits' feet,
 TRUST_IN_FEET = 0.75  # and of such lines so many are read right: a 2 without its foot is a 7
+FAINT = 0.55  # of the page's typical ink: a fainter component may be a part of a stain, a shadow or a print-through,
+TRUST_IN_FAINT = 0.5  # and of the lines with one so many are read right
 MAX_STRIPS = 6  # areas of the page: 30 lines that slope by 5 degrees take 2.7
 
 
@@ -57,7 +59,7 @@ class Line(NamedTuple):
     segments: list[Segment]
     writing: Writing
     strikes: Sequence[Box] = ()  # page pixels: of lines that strike something through
-    trust: float = 1.0  # the probability that erasing an underline left the digits whole
+    trust: float = 1.0  # the probability that its ink is that of its digits, and all of it
 
     @classmethod
     def of(cls, strip: Strip, placement: Placement, slant: float, budget: SegmentBudget) -> Self:
@@ -142,12 +144,16 @@ def segment_undecorated(page: UndecoratedPage, max_digits: int, to_picture: Homo
     strips = [line_strip(components, ink, labels, to_picture) for components in lines]
     slant = typical_slant([strip for strip, _ in strips])
     segmented = [Line.of(strip, placement, slant, budget) for strip, placement in strips]
+    is_faint = are_faint(lines, ink, labels)
     segmented = [
         line._replace(
             strikes=[strike for strike in page.strikes if crosses(strike, bounding_box(components))],
-            trust=TRUST_IN_FEET if any(runs_through_feet(box, components) for box in page.underlines) else 1.0,
+            trust=min(
+                TRUST_IN_FEET if any(runs_through_feet(box, components) for box in page.underlines) else 1.0,
+                TRUST_IN_FAINT if faint else 1.0,
+            ),
         )
-        for line, components in zip(segmented, lines, strict=True)
+        for line, components, faint in zip(segmented, lines, is_faint, strict=True)
     ]
     images = np.stack([centre(fit(segment.ink)) for line in segmented for segment in line.segments])
     return Document(segmented, images, page.is_display)
@@ -165,6 +171,15 @@ def runs_through_feet(underline: Box, components: Sequence[Component]) -> bool:
     bounds = bounding_box(components)
     beside = bounds.left < underline.right and underline.left < bounds.right
     return beside and underline.top - reach <= feet <= underline.bottom + reach
+
+
+def are_faint(lines: Sequence[Sequence[Component]], ink: Ink, labels: Labels) -> list[bool]:
+    """For each line whether one of its components is much fainter than the page's are."""
+    counts = np.bincount(labels.ravel())
+    means = np.bincount(labels.ravel(), weights=ink.ravel()) / np.maximum(1, counts)
+    of_lines = [[max(means[label] for label in component.labels) for component in components] for components in lines]
+    typical_ink = np.median(np.concatenate(of_lines))
+    return [min(of_line) < FAINT * typical_ink for of_line in of_lines]
 
 
 def less_certain(line: ReadLine, trust: float) -> ReadLine:

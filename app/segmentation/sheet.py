@@ -28,6 +28,10 @@ CONTRAST = 1.1  # so many times,
 REACH = 0.012  # of the longer side: to this distance on both sides of the edge
 FURTHER = 0.04  # and to this: the line of a printed frame has paper on both sides
 RIM = 0.012  # of the sheet's longer side: its edge is soft, and not quite straight
+WRITING_SIDE = 512  # pixels, longer side: of the copy that strokes are looked for on
+STROKE = 15  # pixels: no stroke is wider; it is darker than the paper
+STROKE_LEVELS, STROKE_SHARE = 25, 0.2  # by so many levels, and such a share
+LEFT_OUT = 0.1  # of the strokes on a sheet: if there are more beside it, it is a part of one
 PLACES = np.linspace(0.04, 0.96, 40)  # along a side
 
 
@@ -67,7 +71,7 @@ def find_sheet(picture: Grayscale) -> Corners | None:
         corners = quadrilateral(mask)
         if corners is not None and (share := share_that_stands_out(np.asarray(small, np.uint8), corners)) > best:
             best, found = share, corners
-    if found is None:
+    if found is None or (len(sides_inside(found, small.shape)) < 3 and leaves_writing(picture, found / small.shape[1])):
         return None
     height, width = picture.shape
     return np.asarray((found + 0.5) * (width / small.shape[1], height / small.shape[0]) - 0.5, np.float32)
@@ -120,18 +124,35 @@ def share_that_stands_out(picture: Grayscale, corners: Corners) -> float:
     """
     reach = REACH * max(picture.shape)
     shares = []
-    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        along = (end - start) / max(1.0, float(np.linalg.norm(end - start)))
-        outwards = np.array([along[1], -along[0]]) * reach
-        edge = start + PLACES[:, np.newaxis] * (end - start)
-        if is_outside(edge + outwards, picture.shape).mean() > 0.5:
-            continue
+    for edge, outwards in sides_inside(corners, picture.shape):
         inside = levels_at(picture, edge - outwards)
         outside = np.maximum(
             levels_at(picture, edge + outwards), levels_at(picture, edge + outwards * (FURTHER / REACH))
         )
         shares.append(float((inside >= CONTRAST * outside + 1).mean()))
     return min(shares) if len(shares) > 1 else 0.0
+
+
+def sides_inside(corners: Corners, shape: tuple[int, ...]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """The sides that are not the picture's own: places along each (n, 2), and a step outwards (2,)."""
+    reach, sides = REACH * max(shape), []
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        along = (end - start) / max(1.0, float(np.linalg.norm(end - start)))
+        outwards = np.array([along[1], -along[0]]) * reach
+        edge = start + PLACES[:, np.newaxis] * (end - start)
+        if is_outside(edge + outwards, shape).mean() <= 0.5:
+            sides.append((edge, outwards))
+    return sides
+
+
+def leaves_writing(picture: Grayscale, corners: Corners) -> bool:
+    """Whether strokes are beyond what may be the edge of a shadow. `corners`: in widths of the picture."""
+    small = shrink(picture, WRITING_SIDE)
+    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((STROKE, STROKE), np.uint8))
+    strokes = cv2.subtract(paper, small) > np.maximum(STROKE_LEVELS, STROKE_SHARE * paper.astype(np.float32))
+    sheet = cv2.fillConvexPoly(np.zeros_like(small), np.round(corners * small.shape[1]).astype(np.int32), (1,))
+    edge = cv2.dilate(sheet, np.ones((STROKE, STROKE), np.uint8))
+    return bool(np.count_nonzero(strokes & (edge == 0)) > LEFT_OUT * np.count_nonzero(strokes & (sheet > 0)))
 
 
 def is_outside(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -108,8 +108,17 @@ def test_digits_that_are_fainter_than_others_are_no_lines() -> None:
     assert remove_faint_lines(ink) is ink
 
 
-def test_a_soft_shadow_is_no_faint_line() -> None:
+def test_a_stroke_that_is_darker_than_a_soft_shadow_stays() -> None:
     ink = np.zeros((300, 400), np.uint8)
     ink[150:, :60] = np.linspace(120, 20, 60)
-    cv2.line(ink, (200, 60), (190, 200), (100,), 5)  # as faint
-    assert remove_faint_lines(ink) is ink
+    cv2.line(ink, (200, 60), (190, 200), (150,), 5)
+    rest = remove_faint_lines(ink)
+    assert np.array_equal(rest[:, 150:], ink[:, 150:])
+    assert not rest[152:, 20:60].any()
+
+
+def test_the_soft_edges_of_wide_strokes_are_no_faint_lines() -> None:
+    ink = np.zeros((600, 800), np.uint8)
+    ink[100:500, 300:340] = 255
+    soft = np.asarray(cv2.GaussianBlur(ink, (0, 0), 3), np.uint8)
+    assert remove_faint_lines(soft) is soft
