@@ -7,6 +7,7 @@ ink -> without decorations -> layout -> for each line: strip -> oversegmentation
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
@@ -47,6 +48,8 @@ FEET = 0.06  # heights: an underline this near runs through the digits' feet,
 TRUST_IN_FEET = 0.75  # and of such lines so many are read right: a 2 without its foot is a 7
 FAINT = 0.55  # of the page's typical ink: a fainter component may be a part of a stain, a shadow or a print-through,
 TRUST_IN_FAINT = 0.5  # and of the lines with one so many are read right
+FEW_LINES = 3  # do not tell of what kind the page's lines are
+MISTAKEN = "/1"  # what a slash too many is read as, and one too few
 MAX_STRIPS = 6  # areas of the page: 30 lines that slope by 5 degrees take 2.7
 
 
@@ -79,11 +82,12 @@ class Line(NamedTuple):
         alternatives: int = 1,
         automaton: Automaton | None = None,
         spacing: Spacing = NO_SPACING,
+        slashes: float = 0.0,
     ) -> ReadLine:
-        """Its likeliest reading. `spacing`: of the page."""
+        """Its likeliest reading. `spacing`: of the page. `slashes`: the score that one of them adds to a text."""
         kinds = network().run(self.features(spacing))
         lattice = lattice_of(self.strip.height, self.cuts, Candidates(self.segments, probabilities, kinds), spacing)
-        line = read_line(lattice, self.placement, alternatives, automaton)
+        line = read_line(lattice, self.placement, alternatives, automaton, slashes)
         line = line if self.trust == 1 else less_certain(line, self.trust)
         return with_strikes(line, self.strikes, self.placement.to_picture) if self.strikes else line
 
@@ -104,11 +108,26 @@ class Document(NamedTuple):
         spacing = spacing_of(self.lines)
         if self.is_display:
             spacing = spacing._replace(gap=spacing.gap + PITCH_GAP, clearance=spacing.clearance + PITCH_GAP)
-        lines = [
-            line.decode(rows, alternatives, automaton, spacing)
+        decode = [
+            functools.partial(line.decode, rows, alternatives, automaton, spacing)
             for line, rows in zip(self.lines, rows_of_lines, strict=True)
         ]
-        return [line for line in lines if line.signs]
+        lines = [decode_line() for decode_line in decode]
+        agreed = [
+            decode_line(slashes=slashes) if slashes and MISTAKEN[slashes > 0] in line.text else line
+            for decode_line, line, slashes in zip(decode, lines, slashes_by_others(lines), strict=True)
+        ]
+        return [line for line in agreed if line.signs]
+
+
+def slashes_by_others(lines: Sequence[ReadLine]) -> list[float]:
+    """For each line what the others add to the score of a slash in it: the log odds that they have one."""
+    has_slash = np.array(["/" in line.text for line in lines], np.intp)
+    others = has_slash.sum() - has_slash
+    if len(lines) <= FEW_LINES:
+        return [0.0] * len(lines)
+    log_odds: list[float] = np.log((others + 0.5) / (len(lines) - 1 - others + 0.5)).tolist()
+    return log_odds
 
 
 def spacing_of(lines: Sequence[Line]) -> Spacing:

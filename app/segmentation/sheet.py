@@ -122,7 +122,6 @@ def share_that_stands_out(picture: Grayscale, corners: Corners) -> float:
 
     0 if there are more than two of those: then the only edge may be that of a shadow.
     """
-    reach = REACH * max(picture.shape)
     shares = []
     for edge, outwards in sides_inside(corners, picture.shape):
         inside = levels_at(picture, edge - outwards)

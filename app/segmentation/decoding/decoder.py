@@ -15,16 +15,21 @@ from app.segmentation.line_strip import Placement
 
 COMPARED = 24  # readings among which the probability of the best one is found
 VIOLATED = 0.01  # of the lines do not satisfy what is said of them
-IMPOSSIBLE = 12.0  # score: a text so much worse than the best cannot be what stands there, whatever is said of it
+IMPOSSIBLE = 15.0  # score: a text so much worse than the best cannot be what stands there, whatever is said of it
 SPECK = 0.2  # heights: a lower segment that is no mark is dust
 
 
-def read_line(lattice: Lattice, placement: Placement, alternatives: int, automaton: Automaton | None) -> ReadLine:
-    """The likeliest reading, and up to `alternatives` of the likeliest with their probabilities."""
+def read_line(
+    lattice: Lattice, placement: Placement, alternatives: int, automaton: Automaton | None, slashes: float = 0.0
+) -> ReadLine:
+    """The likeliest reading, and up to `alternatives` of the likeliest with their probabilities.
+
+    `slashes`: what the page's other lines add to the score of a text for each slash.
+    """
     count = max(alternatives, COMPARED)
     nodes = lattice.outgoing(fitted_weights().signs)
-    likeliest = by_score(best_paths(nodes, count))
-    satisfying = by_score(best_paths(nodes, count, automaton)) if automaton else likeliest
+    likeliest = by_score(best_paths(nodes, count), slashes)
+    satisfying = by_score(best_paths(nodes, count, automaton), slashes) if automaton else likeliest
     if satisfying and satisfying[0].score < likeliest[0].score - IMPOSSIBLE:
         satisfying = []
     paths = satisfying or likeliest
@@ -35,11 +40,14 @@ def read_line(lattice: Lattice, placement: Placement, alternatives: int, automat
     return ReadLine(signs, readings[0].probability, readings[:alternatives], satisfies=bool(satisfying))
 
 
-def by_score(paths: Sequence[Path]) -> list[Path]:
+def by_score(paths: Sequence[Path], slashes: float) -> list[Path]:
     """The best first, once each score counts what is known of the path's text."""
     weights = fitted_weights().text.tolist()
     known = [sum(weight * n for weight, n in zip(weights, counts(path.text), strict=True)) for path in paths]
-    scored = [path._replace(score=path.score + more) for path, more in zip(paths, known, strict=True)]
+    scored = [
+        path._replace(score=path.score + more + slashes * path.text.count("/"))
+        for path, more in zip(paths, known, strict=True)
+    ]
     return sorted(scored, key=lambda path: path.score, reverse=True)
 
 

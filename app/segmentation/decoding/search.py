@@ -17,7 +17,7 @@ from typing import NamedTuple
 from app.segmentation.constraints.automaton import Automaton
 from app.segmentation.decoding.lattice import Edge
 
-HOPELESS = 40.0  # a text so much less likely than the likeliest is not looked for
+HOPELESS = 50.0  # a text so much less likely than the likeliest is not looked for
 MAX_EXPANSIONS = 2000  # of the search, until it finds a text that the automaton accepts: 20 ms,
 MORE_EXPANSIONS = 500  # and after that for all others
 

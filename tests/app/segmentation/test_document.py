@@ -10,7 +10,7 @@ from app.arrays import Ink
 from app.errors import BlankPicture, TooManyDigits
 from app.preprocessing.decode import open_picture
 from app.segmentation import document, layout
-from app.segmentation.decoding.reading import ReadLine
+from app.segmentation.decoding.reading import ReadLine, Sign
 from app.segmentation.orientation import PageReader
 from app.segmentation.oversegmentation import SEGMENTS_PER_DIGIT
 from tests.support.digit_pages import digit_page
@@ -161,3 +161,23 @@ def test_a_line_whose_feet_an_underline_hides_is_doubtful(below: int, is_doubtfu
     (line,) = read(ink)
     assert line.text == "111"
     assert (line.confidence < 0.9) == is_doubtful
+
+
+def test_a_line_with_a_much_fainter_part_is_doubtful() -> None:
+    ink = bars(sheet(), (40, 40), (80, 40), (40, 140), (80, 140))
+    ink[140:180, 80:90] //= 3
+    assert [line.trust < 1 for line in document.segment_ink(ink, 10).lines] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("texts", "signs"),
+    [
+        (["1/2", "3/4", "5/6", "7/8"], [1, 1, 1, 1]),
+        (["12", "34", "56", "7/8"], [-1, -1, -1, -1]),
+        (["1/2", "34"], [0, 0]),
+    ],
+    ids=["others have slashes", "others have none", "too few others"],
+)
+def test_other_lines_tell_how_likely_a_slash_is(texts: list[str], signs: list[int]) -> None:
+    lines = [ReadLine([Sign("digit", text, 1.0, (0, 0, 1, 1))], 1.0, []) for text in texts]
+    assert np.sign(document.slashes_by_others(lines)).tolist() == signs

@@ -46,6 +46,17 @@ def test_edge_of_a_shadow_is_no_sheet() -> None:
     assert find_sheet(picture) is None
 
 
+def test_lit_part_of_a_page_is_no_sheet_if_there_is_writing_in_the_shadow() -> None:
+    """The paper's own edge is below."""
+    picture = np.full((1000, 800), 220, np.uint8)
+    picture[:450] = 130
+    picture[960:] = 50
+    assert find_sheet(picture) is not None
+    for y in (100, 200, 600, 700):
+        cv2.line(picture, (200, y), (190, y + 70), (20,), 10)
+    assert find_sheet(picture) is None
+
+
 def test_frame_around_digits_is_no_sheet() -> None:
     picture = np.full((1000, 800), 220, np.uint8)
     cv2.rectangle(picture, (100, 100), (700, 800), (30,), 6)
