@@ -4,32 +4,29 @@ import { health } from "../digits.js";
 import { addMessages, translate, translatePage, translateProblem } from "../translations.js";
 import { confirmLoss, layOutBench } from "./bench_layout.js";
 import { BenchStatus } from "./bench_status.js";
-import { CropBox } from "./crop_box.js";
 import { GivingBack } from "./giving_back.js";
 import { History } from "./history.js";
 import { LineEditor } from "./line_editor.js";
 import { countDoubtful, isDoubtful, linesOf } from "./lines.js";
 import { MESSAGES, PROBLEMS } from "./messages.js";
+import { PictureChanges } from "./picture_changes.js";
 import { ReadingQueue } from "./reading_queue.js";
 import { openStore } from "./sheet_store.js";
 import { SheetView } from "./sheet_view.js";
-import { change } from "./shrink.js";
 import { Stack } from "./stack.js";
 import { StackList, stateText } from "./stack_list.js";
+import { claimLock } from "./tab_lock.js";
 import * as table from "./table.js";
-import { documentBox } from "./template.js";
 import { TemplatePanel } from "./template_panel.js";
-import { turnedBox, turnedSize } from "./turning.js";
-
-const LOCK = "digits.stack"; // of the tab that works on the stack: two would read every sheet twice
 
 /**
  * `page`: what the rest of the page does for the workbench: `apiKey()`, `isOnDevice()`, `chooseFiles()`, `useCamera()`,
- * `draw()` shows the drawing pad, `onStack(isEmpty)` when sheets come or go, and `askForKey()`.
+ * `draw()` shows the drawing pad, `onStack(isEmpty)` when sheets come or go, `onPrivacy()` when `privacyMessage` may have
+ * changed, and `askForKey()`.
  */
 export async function openWorkbench(root, page) {
   addMessages(MESSAGES, PROBLEMS);
-  const bench = new Workbench(root, page, new Stack(await openStore()));
+  const bench = new Workbench(root, page, await openStore());
   translatePage();
   bench.showAll();
   bench.opened = bench.open();
@@ -37,8 +34,10 @@ export async function openWorkbench(root, page) {
 }
 
 class Workbench {
-  constructor(root, page, stack) {
-    Object.assign(this, { page, stack, root });
+  /** `store`: what this browser keeps. */
+  constructor(root, page, store) {
+    const stack = new Stack();
+    Object.assign(this, { page, store, stack, root });
     this.history = new History();
     this.chosen = null;
     this.pageIndex = 0;
@@ -46,9 +45,10 @@ class Workbench {
     this.queue = new ReadingQueue(stack, () => ({
       template: this.template.json,
       apiKey: page.apiKey(),
-      isPaused: this.isElsewhere || page.isOnDevice(),
+      isPaused: page.isOnDevice(),
     }));
-    this.givingBack = new GivingBack(stack, page.apiKey);
+    this.givingBack = new GivingBack(stack, () => ({ apiKey: page.apiKey(), isPaused: page.isOnDevice() }));
+    this.pictureChanges = new PictureChanges(this);
     this.list = new StackList({ onchoose: (sheet) => this.choose(sheet), onopen: () => this.editor.list.focus() });
     this.view = new SheetView({ online: (key) => this.goTo(key) });
     this.editor = new LineEditor({
@@ -58,14 +58,17 @@ class Workbench {
       onpoint: (key) => this.view.light(key),
       drawStrip: (canvas, box) => this.view.drawStrip(canvas, box),
     });
-    this.template = new TemplatePanel({ ondraw: () => this.drawField(), onapply: () => this.applyTemplate() });
+    this.template = new TemplatePanel({
+      ondraw: () => this.pictureChanges.drawField(),
+      onapply: () => this.applyTemplate(),
+    });
     this.parts = layOutBench(root, this.commands(), this);
     this.status = new BenchStatus(this.parts, this);
     root.addEventListener("keydown", (event) => this.onKeyDown(event));
     stack.addEventListener("list", () => this.onList());
     stack.addEventListener("sheet", ({ detail }) => this.onSheet(detail));
     this.queue.addEventListener("state", () => this.onQueueState());
-    this.givingBack.addEventListener("sent", () => this.status.showGivenBack());
+    this.givingBack.addEventListener("sent", () => this.onGivenBack());
   }
 
   commands() {
@@ -83,27 +86,29 @@ class Workbench {
       remove: () => this.remove(),
       page: (step) => this.showPage(this.pageIndex + step),
       zoom: (step) => this.zoom(step),
-      turn: () => this.turn(),
-      crop: () => this.crop(),
+      turn: () => this.pictureChanges.turn(),
+      crop: () => this.pictureChanges.crop(),
       next: () => this.goToDoubtful(1, true),
       undo: () => this.undo(),
-      giveBack: (isOn) => this.givingBack.turn(isOn),
+      giveBack: (isOn) => this.turnGivingBack(isOn),
     };
   }
 
-  /** Waits until no other tab works on the stack, then loads it. */
+  /** Loads the stack. If another tab works on it, this one has a stack of its own until that tab is closed. */
   async open() {
-    if (!(await claimLock({ ifAvailable: true }))) {
-      this.isElsewhere = true;
-      this.status.showNotice();
-      this.page.onStack(false);
-      await claimLock({});
-      this.isElsewhere = false;
-    }
-    await this.stack.load();
+    this.askForCorrections();
+    if (await claimLock({ ifAvailable: true })) return this.load();
+    this.isElsewhere = true;
+    this.onList();
+    this.status.showNotice();
+    claimLock().then(() => this.load());
+  }
+
+  async load() {
+    this.isElsewhere = false;
+    await this.stack.load(this.store);
     this.status.showNotice();
     this.queue.run();
-    this.askForCorrections();
   }
 
   async add(files) {
@@ -121,8 +126,15 @@ class Workbench {
     this.askForCorrections();
   }
 
+  /** Whether nothing here is worth showing: neither sheets, nor one to bring back, nor where they are. */
   get isEmpty() {
-    return this.stack.sheets.length === 0;
+    return this.stack.sheets.length === 0 && this.history.empty && !this.isElsewhere;
+  }
+
+  /** What becomes of pictures while the service reads them. */
+  privacyMessage(isShown) {
+    if (this.givingBack.hasGiven) return "keptCorrections";
+    return isShown ? "keptHere" : "notStored";
   }
 
   // --- what is shown ---
@@ -204,6 +216,7 @@ class Workbench {
   showState() {
     const { parts, chosen } = this;
     parts.head.hidden = !chosen;
+    parts.undo.disabled = this.history.empty;
     if (!chosen) return;
     parts.name.textContent = chosen.name;
     const [title, detail] = chosen.problem ? translateProblem(chosen.problem) : [stateText(chosen), ""];
@@ -213,7 +226,6 @@ class Workbench {
     parts.pages.hidden = chosen.pages.length < 2;
     parts.page.textContent = translate("pageOf", { number: this.pageIndex + 1, count: chosen.pages.length });
     for (const control of parts.pictureButtons.children) control.disabled = !chosen.size;
-    parts.undo.disabled = this.history.empty;
   }
 
   /** The lines of the page that is shown. */
@@ -301,70 +313,7 @@ class Workbench {
     this.status.announce(translate("saidUndone"));
   }
 
-  // --- the picture ---
-
-  turn() {
-    this.changePicture({ degrees: (this.view.degrees + 270) % 360 }); // clockwise, from how it is shown
-  }
-
-  crop() {
-    const { view } = this;
-    this.drawBox("cropArea", "cropHelp", (box) =>
-      this.changePicture({ degrees: view.degrees, box: this.boxOfPicture(box) }),
-    );
-  }
-
-  /** Lets the user draw a rectangle on the picture. `onbox(box)`: in shares of the picture as it is shown. */
-  drawBox(area, help, onbox) {
-    const { view } = this;
-    if (!view.size || view.root.querySelector(".crop-cover")) return;
-    const crop = new CropBox(view.stage, area, (box) => {
-      view.root.focus();
-      this.showState();
-      if (box) onbox(box);
-    });
-    crop.root.ariaLabel = translate(area);
-    this.status.announce(translate(help));
-    this.parts.state.textContent = translate(help);
-  }
-
-  /** From shares of the picture as it is shown to pixels of the picture. */
-  boxOfPicture([left, top, width, height]) {
-    const { size, degrees } = this.view;
-    const shown = turnedSize(size, degrees);
-    const box = [left * shown[0], top * shown[1], width * shown[0], height * shown[1]];
-    return turnedBox(box, shown, (360 - degrees) % 360).map(Math.round);
-  }
-
-  /** The changed picture is read again. Undo brings back the picture, its reading and its corrections. */
-  async changePicture(options) {
-    const sheet = this.chosen;
-    const before = { ...sheet };
-    const picture = await this.stack.pictureOf(sheet);
-    const changed = await change(picture, options);
-    this.history.add(async () => {
-      const { prepared, pages, edits, size, thumbnail, upright, problem, state } = before;
-      const settled = state === "read" || state === "failed" ? state : "waiting";
-      await this.stack.update(
-        sheet,
-        { prepared, pages, edits, size, thumbnail, upright, problem, state: settled },
-        picture,
-      );
-      return { sheet };
-    });
-    const anew = { state: "waiting", prepared: false, pages: [], edits: {}, upright: true, problem: null, tries: 0 };
-    await this.stack.update(sheet, anew, changed);
-  }
-
-  // --- the fields of forms ---
-
-  drawField() {
-    this.drawBox("fieldArea", "fieldHelp", ([left, top, width, height]) => {
-      const [fullWidth, fullHeight] = turnedSize(this.view.size, this.view.degrees);
-      const box = [left * fullWidth, top * fullHeight, width * fullWidth, height * fullHeight];
-      this.template.addField(documentBox(box, [fullWidth, fullHeight], this.view.shownOutline()));
-    });
-  }
+  // --- the stack as a whole ---
 
   /** Reads the whole stack again, with the template as it is now or without one. */
   async applyTemplate() {
@@ -372,19 +321,20 @@ class Workbench {
     const hasEdits = sheets.some(({ edits }) => Object.keys(edits).length > 0);
     const question = translate("applyQuestion", { count: sheets.length });
     if (hasEdits && !(await confirmLoss(question, "applyTemplate"))) return;
-    const settled = sheets.filter(({ state }) => state === "read" || state === "failed");
-    for (const sheet of settled) await this.stack.update(sheet, { pages: [], edits: {} });
+    const stored = sheets.filter(({ state }) => state !== "storing");
+    for (const sheet of stored) await this.stack.replace(sheet, { pages: [], edits: {} });
     this.history.clear();
-    this.queue.retry(settled);
+    this.queue.retry(stored);
   }
 
   async remove() {
     const sheet = this.chosen;
-    const restore = await this.stack.remove(sheet);
+    const removed = this.stack.remove(sheet);
     this.history.add(async () => {
-      await restore();
+      await (await removed)();
       return { sheet };
     });
+    await removed;
     this.showState();
     this.list.root.focus();
     this.status.announce(translate("saidRemoved", { name: sheet.name }));
@@ -418,15 +368,14 @@ class Workbench {
     const state = await health({ apiKey: this.page.apiKey() }).catch(() => null);
     if (state) this.parts.giveBack.hidden = !state.corrections;
   }
-}
 
-/** Resolves to whether this tab has the lock, which it keeps. Without locks, as on pages without TLS, it always has. */
-function claimLock(options) {
-  if (!navigator.locks) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    navigator.locks.request(LOCK, options, (lock) => {
-      resolve(lock !== null);
-      return lock && new Promise(() => {});
-    });
-  });
+  turnGivingBack(isOn) {
+    this.givingBack.turn(isOn);
+    this.onGivenBack();
+  }
+
+  onGivenBack() {
+    this.status.showGivenBack();
+    this.page.onPrivacy();
+  }
 }
