@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +149,9 @@ def longest_tasks(trace: bytes) -> tuple[float, ...]:
     return tuple(max(task.get(time, 0) for task in tasks) / 1000 for time in ("dur", "tdur"))
 
 
-MISREADINGS = [  # 12 of them: a sign that is wrong, one that is missing or too much, and two
+MISREADINGS: list[
+    Callable[[str], str]
+] = [  # 12 of them: a sign that is wrong, one that is missing or too much, and two
     *(lambda text, at=at: changed(text, at, at + 1, other_digit(text[at])) for at in range(5)),
     *(lambda text, at=at: changed(text, at, at + 1, "") for at in (0, 2, 4)),
     *(lambda text, at=at: changed(text, at, at, "0") for at in (0, 3, 5)),
