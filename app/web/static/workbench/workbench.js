@@ -2,18 +2,20 @@
 
 import { health } from "../digits.js";
 import { addMessages, translate, translatePage, translateProblem } from "../translations.js";
-import { confirmLoss, layOutBench } from "./bench_layout.js";
+import { layOutBench } from "./bench_layout.js";
 import { BenchStatus } from "./bench_status.js";
+import { Corrections } from "./corrections.js";
 import { GivingBack } from "./giving_back.js";
 import { History } from "./history.js";
 import { LineEditor } from "./line_editor.js";
-import { countDoubtful, isDoubtful, linesOf } from "./lines.js";
+import { isDoubtful, linesOf } from "./lines.js";
 import { MESSAGES, PROBLEMS } from "./messages.js";
 import { PictureChanges } from "./picture_changes.js";
 import { ReadingQueue } from "./reading_queue.js";
 import { openStore } from "./sheet_store.js";
 import { SheetView } from "./sheet_view.js";
 import { Stack } from "./stack.js";
+import { StackActions } from "./stack_actions.js";
 import { StackList, stateText } from "./stack_list.js";
 import { claimLock } from "./tab_lock.js";
 import * as table from "./table.js";
@@ -48,19 +50,21 @@ class Workbench {
       isPaused: page.isOnDevice(),
     }));
     this.givingBack = new GivingBack(stack, () => ({ apiKey: page.apiKey(), isPaused: page.isOnDevice() }));
+    this.corrections = new Corrections(this);
     this.pictureChanges = new PictureChanges(this);
+    this.actions = new StackActions(this);
     this.list = new StackList({ onchoose: (sheet) => this.choose(sheet), onopen: () => this.editor.list.focus() });
     this.view = new SheetView({ online: (key) => this.goTo(key) });
     this.editor = new LineEditor({
       onmove: (key) => this.goTo(key),
-      oncommit: (key, text, options) => this.commit(key, text, options),
+      oncommit: (key, text, options) => this.corrections.commit(key, text, options),
       onsay: (text) => this.status.announce(text),
       onpoint: (key) => this.view.light(key),
       drawStrip: (canvas, box) => this.view.drawStrip(canvas, box),
     });
     this.template = new TemplatePanel({
       ondraw: () => this.pictureChanges.drawField(),
-      onapply: () => this.applyTemplate(),
+      onapply: () => this.actions.applyTemplate(),
     });
     this.parts = layOutBench(root, this.commands(), this);
     this.status = new BenchStatus(this.parts, this);
@@ -76,19 +80,19 @@ class Workbench {
       choose: () => this.page.chooseFiles(),
       camera: () => this.page.useCamera(),
       draw: () => this.page.draw(),
-      copy: () => this.copy(),
-      csv: () => this.save("csv", "text/csv", table.toCsv),
-      json: () => this.save("json", "application/json", table.toJson),
-      clear: () => this.clear(),
+      copy: () => this.actions.copy(),
+      csv: () => this.actions.save("csv", "text/csv", table.toCsv),
+      json: () => this.actions.save("json", "application/json", table.toJson),
+      clear: () => this.actions.clear(),
       tryNow: () => this.queue.resume(),
       retry: () => this.queue.retry([this.chosen]),
       retryAll: () => this.queue.retry(this.stack.sheets.filter(({ state }) => state === "failed")),
-      remove: () => this.remove(),
+      remove: () => this.actions.remove(),
       page: (step) => this.showPage(this.pageIndex + step),
       zoom: (step) => this.zoom(step),
       turn: () => this.pictureChanges.turn(),
       crop: () => this.pictureChanges.crop(),
-      next: () => this.goToDoubtful(1, true),
+      next: () => this.corrections.goToDoubtful(1, { everywhere: true }),
       undo: () => this.undo(),
       giveBack: (isOn) => this.turnGivingBack(isOn),
     };
@@ -260,50 +264,11 @@ class Workbench {
     const isUndo = (key === "z" && (ctrlKey || metaKey)) || (key === "u" && !ctrlKey && !metaKey);
     if (isUndo) this.undo();
     else if (ctrlKey || metaKey || altKey) return;
-    else if (key === "n") this.goToDoubtful(1, true);
-    else if (key === "p") this.goToDoubtful(-1, true);
+    else if (key === "n") this.corrections.goToDoubtful(1, { everywhere: true });
+    else if (key === "p") this.corrections.goToDoubtful(-1, { everywhere: true });
     else return;
     event.preventDefault();
     event.stopPropagation();
-  }
-
-  /** Accepts `text` for a line, and goes on to the next doubtful line of the sheet unless it `stays`. */
-  commit(key, text, { stays }) {
-    const sheet = this.chosen;
-    const before = sheet.edits[key];
-    this.setEdit(sheet, key, { ...before, text, at: Date.now() });
-    this.history.add(() => {
-      this.setEdit(sheet, key, before);
-      return { sheet, key };
-    });
-    this.showLines(key);
-    const left = countDoubtful([sheet]);
-    const said = translate(text === this.editor.current.reading.text ? "saidAccepted" : "saidCorrected", { text });
-    if (left && !stays) this.goToDoubtful(1, false);
-    else this.editor.list.focus();
-    this.showState();
-    this.status.announce(`${said} ${translate(left === 1 ? "oneDoubtfulLeft" : "doubtfulLeft", { count: left })}`);
-  }
-
-  setEdit(sheet, key, edit) {
-    const edits = { ...sheet.edits, [key]: edit };
-    if (!edit) delete edits[key];
-    this.stack.update(sheet, { edits });
-  }
-
-  /** The next or previous doubtful line, of the whole stack if `everywhere`, from the current one on. */
-  async goToDoubtful(step, everywhere) {
-    const sheets = everywhere ? this.stack.sheets : [this.chosen];
-    const all = sheets.flatMap((sheet) => linesOf(sheet).map((line) => ({ sheet, line })));
-    const index = all.findIndex(({ sheet, line }) => sheet === this.chosen && line.key === this.editor.currentKey);
-    const ordered = [...all.slice(index + 1), ...all.slice(0, Math.max(index, 0))];
-    const doubtful = ordered.filter(({ line }) => isDoubtful(line));
-    const found = doubtful.at(step > 0 ? 0 : -1);
-    if (!found) return this.status.announce(translate("noneDoubtful"));
-    const isShown = found.sheet === this.chosen && found.line.pageIndex === this.pageIndex;
-    if (!isShown) this.choose(found.sheet, found.line.key);
-    this.goTo(found.line.key);
-    this.editor.list.focus();
   }
 
   async undo() {
@@ -313,56 +278,7 @@ class Workbench {
     this.status.announce(translate("saidUndone"));
   }
 
-  // --- the stack as a whole ---
-
-  /** Reads the whole stack again, with the template as it is now or without one. */
-  async applyTemplate() {
-    const { sheets } = this.stack;
-    const hasEdits = sheets.some(({ edits }) => Object.keys(edits).length > 0);
-    const question = translate("applyQuestion", { count: sheets.length });
-    if (hasEdits && !(await confirmLoss(question, "applyTemplate"))) return;
-    const stored = sheets.filter(({ state }) => state !== "storing");
-    for (const sheet of stored) await this.stack.replace(sheet, { pages: [], edits: {} });
-    this.history.clear();
-    this.queue.retry(stored);
-  }
-
-  async remove() {
-    const sheet = this.chosen;
-    const removed = this.stack.remove(sheet);
-    this.history.add(async () => {
-      await (await removed)();
-      return { sheet };
-    });
-    await removed;
-    this.showState();
-    this.list.root.focus();
-    this.status.announce(translate("saidRemoved", { name: sheet.name }));
-  }
-
-  async clear() {
-    const question = translate("clearQuestion", { count: this.stack.sheets.length });
-    if (!(await confirmLoss(question, "clearStack"))) return;
-    this.history.clear();
-    await this.stack.clear();
-  }
-
-  // --- taking it home, giving back ---
-
-  async copy() {
-    const text = table.toText(this.stack.sheets);
-    const isCopied = await navigator.clipboard?.writeText(text).then(
-      () => true,
-      () => false,
-    );
-    this.status.say(translate(isCopied ? "copied" : "copyFailed"));
-  }
-
-  save(extension, type, encode) {
-    table.download(`digits.${extension}`, type, encode(this.stack.sheets));
-    const unread = this.stack.sheets.filter(({ state }) => state !== "read").length;
-    this.status.say(translate(unread ? "savedWithout" : "saved", { count: unread }));
-  }
+  // --- giving back ---
 
   async askForCorrections() {
     const state = await health({ apiKey: this.page.apiKey() }).catch(() => null);
