@@ -21,7 +21,8 @@ EXIT_FAILED = 1  # the run failed, or did not reach all files and folders that a
 EXIT_UNREADABLE = 3  # some pictures could not be read; 2 is a wrong command line
 EXIT_BROKEN_PIPE = 141  # as shells report SIGPIPE: the reader of the output, such as `head`, has ended
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # of a cell that spreadsheets execute. Source: OWASP, CSV Injection
+# Of a cell that spreadsheets execute, also behind spaces. Source: OWASP, CSV Injection
+FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def write(results: Iterable[Result], columns: Sequence[str], output_format: str, search: PictureSearch) -> int:
@@ -99,7 +100,7 @@ def printable(text: str) -> str:
 
 def without_formula(name: str) -> str:
     """The same file under a name that spreadsheets do not take for a formula."""
-    return f"./{name}" if name.startswith(FORMULA_STARTS) and name != "-" else name
+    return f"./{name}" if name.lstrip().startswith(FORMULA_STARTS) and name != "-" else name
 
 
 # --- the formats ------------------------------------------------------------------------------------------------------

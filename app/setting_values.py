@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 DAY_SECONDS = 86_400  # the longest time that a setting may ask for
 
 Route = Annotated[str, Field(pattern="^(/[^{}?#]*)?$")]
 RootPath = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*/?$"), AfterValidator(lambda path: path.rstrip("/"))]
+
+
+T = TypeVar("T")
+
+
+def from_text(parse: Callable[[str], Any]) -> BeforeValidator:
+    """Parses a value that comes as text, as from the environment."""
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
+InAnyCase = Annotated[T, from_text(str.lower)]
+OptionalPath = Annotated[Path | None, from_text(lambda text: text or None)]  # "" would be the working directory
 
 
 def split_at_commas(text: str) -> tuple[str, ...]:
@@ -40,6 +53,18 @@ def split_digests(text: str) -> tuple[str, ...]:
     if not digests:
         raise ValueError("holds no key, and without one everyone may call: if that is intended, leave the setting out")
     return digests
+
+
+Digests = Annotated[tuple[Digest, ...], from_text(split_digests)]
+
+
+def refuse_blank(text: str) -> str:
+    if not text:
+        raise ValueError("is blank: without a key everyone may call")
+    return text
+
+
+KeyFile = Annotated[Path, from_text(refuse_blank)]
 
 
 def read_digests(path: Path, variable: str) -> tuple[str, ...]:
@@ -93,6 +118,7 @@ def ascii_host(host: str) -> str:
 
 
 CorsOrigin = Annotated[str, AfterValidator(check_origin)]
+CorsOrigins = Annotated[tuple[CorsOrigin, ...], from_text(split_at_commas)]
 
 
 # --- versions of models -----------------------------------------------------------------------------------------------
@@ -129,3 +155,16 @@ def check_label(label: str) -> str:
     if label.isdigit():
         raise ValueError(f"the label {label!r} is a number, which could not be told from a version")
     return label
+
+
+def parse_labels(text: str) -> tuple[VersionLabel, ...]:
+    return tuple(parse_label(item) for item in split_at_commas(text))
+
+
+def check_unique(labels: tuple[VersionLabel, ...]) -> tuple[VersionLabel, ...]:
+    if len({(label.model, label.label) for label in labels}) < len(labels):
+        raise ValueError("a model has the same label twice")
+    return labels
+
+
+VersionLabels = Annotated[tuple[VersionLabel, ...], from_text(parse_labels), AfterValidator(check_unique)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.environment import read_variables, variable_of
@@ -13,15 +13,15 @@ from app.runtime import memory_limit
 from app.setting_values import (
     DAY_SECONDS,
     VERSION,
-    CorsOrigin,
-    Digest,
+    CorsOrigins,
+    Digests,
+    InAnyCase,
+    KeyFile,
+    OptionalPath,
     RootPath,
     Route,
-    VersionLabel,
-    parse_label,
+    VersionLabels,
     read_digests,
-    split_at_commas,
-    split_digests,
 )
 
 DeviceChoice = Literal["auto", "cuda", "tensorrt", "cpu"]
@@ -68,11 +68,11 @@ class Settings(BaseSettings):
         le=DAY_SECONDS,
         description="Seconds without a heartbeat after which one of several workers is replaced.",
     )
-    device: DeviceChoice = Field(
+    device: InAnyCase[DeviceChoice] = Field(
         "auto",
         description="cuda, tensorrt: a GPU, or the service does not start; cpu; auto: CUDA if available, else the CPU.",
     )
-    precision: PrecisionChoice = Field(
+    precision: InAnyCase[PrecisionChoice] = Field(
         "auto",
         description="Precision of the graphs that run. float32; int8: on the CPU, versions without an int8 graph are "
         "refused; auto: on the CPU the faster one, measured when it is loaded, on a GPU float32.",
@@ -105,17 +105,17 @@ class Settings(BaseSettings):
     require_signature_by: Path | None = Field(
         None, description="Public key (PEM, elliptic curve). Versions that its owner has not signed are refused."
     )
-    api_keys: tuple[Digest, ...] = Field(
+    api_keys: Digests = Field(
         (), description="SHA-256 digests of the API keys, separated by commas. If not set, everyone may call."
     )
-    api_keys_file: Path | None = Field(
+    api_keys_file: KeyFile | None = Field(
         None, description="File with the digests instead, separated by commas or line breaks; # begins a comment."
     )
-    admin_keys: tuple[Digest, ...] = Field(
+    admin_keys: Digests = Field(
         (), description="SHA-256 digests of API keys that may also load and unload models. If not set, no key may."
     )
-    admin_keys_file: Path | None = Field(None, description="File with these digests instead, as for the API keys.")
-    audit_log: Path | None = Field(
+    admin_keys_file: KeyFile | None = Field(None, description="File with these digests instead, as for the API keys.")
+    audit_log: OptionalPath = Field(
         None,
         description="File to which every administrative act is appended, and without which none is done: see "
         "python -m app verify-audit. If not set, there is none.",
@@ -148,10 +148,10 @@ class Settings(BaseSettings):
     max_pixels: int = Field(
         50_000_000, ge=784, description="Maximum pixels of one picture; beyond it: 413, before decoding."
     )
-    templates: Path | None = Field(
+    templates: OptionalPath = Field(
         None, description="Folder of templates of forms for /read, a file NAME.json each; read at the start."
     )
-    corrections: Path | None = Field(
+    corrections: OptionalPath = Field(
         None,
         description="Folder in which /corrections keeps pictures with their right digits; if not set, it keeps none.",
     )
@@ -174,7 +174,7 @@ class Settings(BaseSettings):
         description="Memory that the service may take, all workers together: large pictures wait until enough of it is "
         "free. If not set: the limit of the control group (container), else the machine's memory.",
     )
-    version_labels: tuple[VersionLabel, ...] = Field(
+    version_labels: VersionLabels = Field(
         (),
         description="Labels of versions, separated by commas: digits/stable=1. "
         "They override those in NAME/labels.json.",
@@ -189,7 +189,7 @@ class Settings(BaseSettings):
         "",
         description="Path under which a proxy serves the service, such as /ml/digits. The proxy may remove it or not.",
     )
-    cors_origins: tuple[CorsOrigin, ...] = Field(
+    cors_origins: CorsOrigins = Field(
         (), description="Origins whose pages may call the service, separated by commas; * for all."
     )
     drain_seconds: float = Field(
@@ -209,10 +209,10 @@ class Settings(BaseSettings):
         True,
         description="Answer hot routes without FastAPI's layers; false: all requests pass them, which is slower.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: InAnyCase[Literal["debug", "info", "warning", "error"]] = Field(
         "info", description="Lowest level of the messages that are logged."
     )
-    log_format: LogFormat = Field("text", description="text, or json: one object a line.")
+    log_format: InAnyCase[LogFormat] = Field("text", description="text, or json: one object a line.")
     access_log: bool = Field(
         False, description="Log a line for each request: method, path, status, milliseconds, request id and trace id."
     )
@@ -222,46 +222,6 @@ class Settings(BaseSettings):
         "slower.",
     )
     revision: str = Field("", description="Source revision that /metrics names. The images set it.")
-
-    @field_validator("device", "precision", "log_level", "log_format", mode="before")
-    @classmethod
-    def _lower(cls, value: Any) -> Any:
-        return value.lower() if isinstance(value, str) else value
-
-    @field_validator("cors_origins", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return split_at_commas(value) if isinstance(value, str) else value
-
-    @field_validator("api_keys", "admin_keys", mode="before")
-    @classmethod
-    def _split_digests(cls, value: Any) -> Any:
-        return split_digests(value) if isinstance(value, str) else value
-
-    @field_validator("api_keys_file", "admin_keys_file", mode="before")
-    @classmethod
-    def _refuse_blank_path(cls, value: Any) -> Any:
-        if value == "":
-            raise ValueError("is blank: without a key everyone may call")
-        return value
-
-    @field_validator("templates", "corrections", "audit_log", mode="before")
-    @classmethod
-    def _unset_if_blank(cls, value: Any) -> Any:
-        """A blank path would be the working directory."""
-        return None if value == "" else value
-
-    @field_validator("version_labels", mode="before")
-    @classmethod
-    def _parse_labels(cls, value: Any) -> Any:
-        return tuple(parse_label(item) for item in split_at_commas(value)) if isinstance(value, str) else value
-
-    @field_validator("version_labels")
-    @classmethod
-    def _check_labels_are_unique(cls, labels: tuple[VersionLabel, ...]) -> tuple[VersionLabel, ...]:
-        if len({(label.model, label.label) for label in labels}) < len(labels):
-            raise ValueError("a model has the same label twice")
-        return labels
 
     @classmethod
     def settings_customise_sources(

@@ -42,13 +42,20 @@ class Tail(NamedTuple):
     fragment: bytes  # what follows it without a line break
 
 
+class Written(NamedTuple):
+    """What this process has appended last. As long as it lives, nobody can change that unnoticed."""
+
+    start: int  # its position in the file
+    lines: bytes
+
+
 class AuditLog:
     """Appends records to one file. Its methods may be called from any thread."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self.descriptor = descriptor
-        self.known_size = 0  # bytes that were there once: a file that is shorter now was tampered with
+        self.written = Written(0, b"")
         self._thread_lock = threading.Lock()  # the file's lock is between processes only
 
     async def record(self, *acts: Act) -> None:
@@ -63,14 +70,15 @@ class AuditLog:
             with self._thread_lock, file_lock(self.descriptor):
                 self.check_file()
                 tail = read_tail(self.descriptor)
-                self.write(tail.size, next_lines(tail, entries))
-                self.known_size = os.fstat(self.descriptor).st_size
+                lines = next_lines(tail, entries)
+                self.write(tail.size, lines)
+                self.written = Written(tail.size, lines)
         except (OSError, Damaged) as error:
             logger.error("the audit log %s cannot be written: %s", self.path, reason_of(error))  # noqa: TRY400  # one line
             raise AuditUnavailable from error
 
     def check_file(self) -> None:
-        """Raises `Damaged` if the path leads to another file now, or if this one has become shorter."""
+        """Raises `Damaged` if the path leads to another file now, or if this one was cut off or changed."""
         state = os.fstat(self.descriptor)
         try:
             same = os.path.samestat(state, self.path.stat())
@@ -78,15 +86,18 @@ class AuditLog:
             same = False
         if not same:
             raise Damaged("it was removed or replaced; restart the service to begin another one")
-        if state.st_size < self.known_size:
-            raise Damaged("it has become shorter; check it with python -m app verify-audit, then restart the service")
+        start, lines = self.written
+        if os.pread(self.descriptor, len(lines), start) != lines:
+            raise Damaged(
+                "what this process has written is changed or missing; check it with python -m app verify-audit, then "
+                "restart the service"
+            )
 
     def write(self, size: int, lines: bytes) -> None:
         """Takes back what a full disk let through."""
         try:
-            written = os.write(self.descriptor, lines)
-            if written < len(lines):
-                os.write(self.descriptor, lines[written:])
+            while lines:
+                lines = lines[os.write(self.descriptor, lines) :]
             os.fsync(self.descriptor)
         except OSError:
             with suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -33,12 +34,12 @@ class Verified(NamedTuple):
 
 
 def verify_log(path: Path, expect: str | None = None) -> Verified:
-    """Raises `BrokenLog`, or `OSError` if the file cannot be read.
+    """Raises `BrokenLog`, also of a file without records, or `OSError` if the file cannot be read.
 
     `expect`: the last hash of an earlier check. It must still be in the chain, at its end or before it.
     """
     seq, previous, cut_off = 0, FIRST_PREVIOUS, 0
-    expected_seq = 0 if expect == FIRST_PREVIOUS else None
+    expected_seq: int | None = None
     fragment: bytes | None = None
     for line, following in with_next(read_lines(path)):
         if following and is_repair_of(following, line):
@@ -48,6 +49,8 @@ def verify_log(path: Path, expect: str | None = None) -> Verified:
         check_is_referred_to(line, following)
         seq, previous, fragment = seq + 1, line_hash(line.content), None
         expected_seq = seq if previous == expect else expected_seq
+    if not seq:
+        raise BrokenLog("nothing is recorded: it is empty, and the service begins a log with the record of its start")
     if expect is not None and expected_seq is None:
         raise BrokenLog(
             f"truncated: none of its {seq:,} records has the expected hash: lines at the end were removed, or all "
@@ -103,9 +106,12 @@ def with_next(lines: Iterator[Line]) -> Iterator[tuple[Line, Line | None]]:
 
 def read_lines(path: Path) -> Iterator[Line]:
     """Raises `BrokenLog` if one is not ended, or too long: of a line at most a byte more than allowed is read."""
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):  # opening a pipe would wait for its writer
+        raise BrokenLog("it is not a regular file")
     with (
         path.open("rb") as file,
-        tqdm(total=path.stat().st_size, desc="verifying", unit="B", unit_scale=True, delay=1, leave=False) as progress,
+        tqdm(total=state.st_size, desc="verifying", unit="B", unit_scale=True, delay=1, leave=False) as progress,
     ):
         for number in itertools.count(1):
             content = file.readline(MAX_LINE + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from app.codecs.bodies import Limits, files_of_form, files_of_json, is_json, sin
 from app.codecs.form import media_type, parse_multipart
 from app.codecs.json_body import parse_json
 from app.corrections.cut import Region
-from app.corrections.record import Correction
+from app.corrections.record import Correction, refuse_bool
 from app.errors import InvalidRequest
 from app.segmentation.constraints.constraints import message_of
 
@@ -37,7 +38,7 @@ class PlacedCorrection(Correction):
         values = value.split(",") if isinstance(value, str) else value
         if isinstance(values, list) and len(values) != len(Region._fields):
             raise ValueError("give four whole numbers")
-        return values
+        return [refuse_bool(value) for value in values] if isinstance(values, list) else values
 
     @field_validator("region")
     @classmethod
@@ -108,6 +109,9 @@ def of_json(body: bytes, limits: Limits) -> ReceivedCorrection:
     document = parse_json(body).root
     if not isinstance(document, simdjson.Object):
         raise InvalidRequest(f"The JSON is no correction: {WAY}.")
+    for name, count in Counter(document.keys()).items():
+        if count > 1:
+            raise InvalidRequest(f"The field {name!r} is given twice: {WAY}.")
     values = {name: document.get(name) for name in PlacedCorrection.model_fields}
     return ReceivedCorrection(picture, validate({name: plain(value) for name, value in values.items()}))
 

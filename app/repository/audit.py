@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.repository.files import read_file
-from app.repository.manifest import Manifest, Metric, first_problem
+from app.repository.manifest import Manifest, Metric, Timestamp, first_problem
 from app.repository.signature import SIGNATURE_FILE, SignatureRefused, Signer
 
 AUDIT_FILE = "audit.json"
@@ -26,7 +26,7 @@ class Audit(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sha256: str = Field(description="Of the model.onnx that was audited.")
-    date: str = Field(description="ISO 8601, UTC.")
+    date: Timestamp = Field(description="ISO 8601, UTC.")
     commit: str | None = Field(description="The git commit of the code that audited; `-dirty` if files differed.")
     tools: dict[str, str] = Field(description="The versions of the libraries that measured.")
     quick: bool = Field(description="Whether it was measured on few pictures, to test the audit itself.")

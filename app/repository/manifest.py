@@ -12,10 +12,11 @@ models/<name>/<version>/
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from app.errors import ModelRefused, ModelUnreadable
 from app.repository.files import read_file
@@ -30,6 +31,15 @@ MAX_GRAPH_BYTES = 2**31 - 1  # of one Protocol Buffers message
 MEMORY_SHARE = 4  # a graph is at most this part of the memory: while it is loaded there are several copies of it
 
 
+def check_time(text: str) -> str:
+    if datetime.fromisoformat(text).utcoffset() != timedelta():
+        raise ValueError("give a time with its offset from UTC, which is 0")
+    return text
+
+
+Timestamp = Annotated[str, AfterValidator(check_time)]
+
+
 class Tensor(BaseModel):
     """An input or output of the graph."""
 
@@ -38,7 +48,13 @@ class Tensor(BaseModel):
     shape: list[str | int] = Field(description="A name stands for a dimension of variable size.")
 
 
-class Metric(BaseModel):
+class Finite(BaseModel):
+    """A description whose numbers are numbers: JSON has no NaN, so a client of `/models` would find null."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Metric(Finite):
     """A figure and the data it was measured on."""
 
     name: str
@@ -46,8 +62,15 @@ class Metric(BaseModel):
     data: str = Field(description="The data it was measured on, and how many.")
     interval: tuple[float, float] | None = Field(default=None, description="95 % confidence interval.")
 
+    @field_validator("interval")
+    @classmethod
+    def _check_order(cls, interval: tuple[float, float] | None) -> tuple[float, float] | None:
+        if interval and interval[0] > interval[1]:
+            raise ValueError("the interval ends before it begins")
+        return interval
 
-class Parity(BaseModel):
+
+class Parity(Finite):
     """The difference between the exported graph and the Keras model it was made from."""
 
     data: str
@@ -56,7 +79,7 @@ class Parity(BaseModel):
     equal_argmax: bool
 
 
-class Agreement(BaseModel):
+class Agreement(Finite):
     """The difference between the int8 graph and the float32 graph it was made from."""
 
     data: str
@@ -74,7 +97,7 @@ class QuantizedGraph(BaseModel):
     agreement: Agreement
 
 
-class Parent(BaseModel):
+class Parent(Finite):
     """A step that the version was made from: a data set, a teacher, a run."""
 
     name: str = Field(description="The name of the step in the recipe.")
@@ -91,11 +114,11 @@ class Parent(BaseModel):
 class Manifest(BaseModel):
     """Where a served graph came from and what it reaches."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     name: str
     version: int = Field(ge=1, le=MAX_VERSION)
-    created: str = Field(description="ISO 8601, UTC.")
+    created: Timestamp = Field(description="ISO 8601, UTC.")
     labels: list[str]
     inputs: list[Tensor]
     outputs: list[Tensor]

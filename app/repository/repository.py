@@ -20,7 +20,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from app.audit.author import acting
 from app.audit.log import AuditLog
@@ -36,21 +36,13 @@ from app.repository.served_models import ServedModels
 from app.repository.signature import Signer
 from app.repository.version_folders import LABELS_FILE, ModelFolder, VersionFolder, parse_labels
 from app.repository.version_policy import VersionSettings
+from app.repository.version_states import VersionState, states_of
 from app.settings import DeviceChoice
 
 INDEX_SECONDS = 0.5  # for a scan during a request; after that the one before it holds
 START_SECONDS = 5  # that the start waits for other models than the default one; they go on loading after that
 
 logger = logging.getLogger(__name__)
-
-
-class VersionState(NamedTuple):
-    """A version that is served, on disk, or both."""
-
-    name: str
-    version: int
-    ready: bool
-    reason: str  # why it is not served
 
 
 class ModelRepository(ServedModels):
@@ -126,23 +118,11 @@ class ModelRepository(ServedModels):
         with suppress(TimeoutError, ModelUnreadable):
             async with asyncio.timeout(INDEX_SECONDS):
                 await self._loader.scan_all()
-        on_disk = {
-            (name, version.version) for name, folder in self._loader.on_disk.items() for version in folder.versions
-        }
-        served = {(name, version) for name, versions in self.servables.items() for version in versions}
-        return [
-            VersionState(name, version, ready, "" if ready else self._why_not_served(name, version))
-            for name, version in sorted(on_disk | served)
-            for ready in [(name, version) in served]
-        ]
+        return states_of(self._loader.on_disk, self.servables, self.refusals)
 
     async def read_graph(self, servable: Servable) -> bytes:
         """The float32 graph. Raises `ModelRefused` if it is no longer on disk, `ModelUnreadable` if the disk hangs."""
         return await self._loader.read_graph(servable.manifest, servable.folder)
-
-    def _why_not_served(self, name: str, version: int) -> str:
-        refusal = self.refusals.get(name, {}).get(str(version))
-        return refusal.reason if refusal else "It is not loaded."
 
     # --- reload, load, unload ---
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import os
+import re
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -12,11 +13,12 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+QUALITY = re.compile(r"(?:q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
 COMPRESSED = (".js", ".css", ".ts", ".svg", ".html")  # not pictures, nor the runtime's files, which are compressed
 
 
 class CompressedFiles(StaticFiles):
-    """Answers texts with gzip where the client takes it."""
+    """Answers texts with gzip where the client takes it, and whole, whatever range is asked for."""
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
@@ -26,23 +28,34 @@ class CompressedFiles(StaticFiles):
         if path.suffix not in COMPRESSED:
             return response
         response.headers["Vary"] = "Accept-Encoding"
-        if not isinstance(response, FileResponse) or not takes_gzip(scope):
+        if not isinstance(response, FileResponse):  # the client has the file already
             return response
-        headers = {name: response.headers[name] for name in ("content-type", "last-modified", "vary")}
-        headers |= {"content-encoding": "gzip", "etag": f"W/{response.headers['etag']}"}
+        headers = {name: response.headers[name] for name in ("content-type", "last-modified", "vary", "etag")}
+        if not takes_gzip(scope):
+            return Response(content_of(path, stat_result.st_mtime_ns), status_code, headers)
+        headers |= {"content-encoding": "gzip", "etag": f"W/{headers['etag']}"}
         return Response(compressed(path, stat_result.st_mtime_ns), status_code, headers)
 
 
 def takes_gzip(scope: Scope) -> bool:
-    """Whether the header names it, without the quality 0 that forbids it."""
-    codings = Headers(scope=scope).get("accept-encoding", "").lower().split(",")
-    names = {
-        name.strip(): quality.replace(" ", "") for name, _, quality in (coding.partition(";") for coding in codings)
-    }
-    return names.get("gzip", "q=0") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    """By all Accept-Encoding headers together (RFC 9110, section 12.5.3). A quality that is malformed is taken as 0."""
+    codings = ",".join(Headers(scope=scope).getlist("accept-encoding")).lower().split(",")
+    qualities = {name.strip(): quality_of(parameter) for name, _, parameter in (c.partition(";") for c in codings)}
+    return qualities.get("gzip", qualities.get("*", 0)) > 0
+
+
+def quality_of(parameter: str) -> float:
+    """Of what follows a coding's name: `q=0.5`, or nothing for 1."""
+    match = QUALITY.fullmatch(parameter.strip())
+    return float(match[1] or 1) if match else 0
+
+
+@functools.cache
+def content_of(path: Path, mtime_ns: int) -> bytes:
+    """`mtime_ns`: of the file, which may be replaced while the service runs."""
+    return path.read_bytes()
 
 
 @functools.cache
 def compressed(path: Path, mtime_ns: int) -> bytes:
-    """`mtime_ns`: of the file, which may be replaced while the service runs."""
-    return gzip.compress(path.read_bytes(), mtime=0)
+    return gzip.compress(content_of(path, mtime_ns), mtime=0)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import main
+from app.result_output import without_formula
 from tests.conftest import ROOT
 
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
@@ -80,6 +81,16 @@ def test_link_to_a_folder_is_named(folder: Path, capsys: pytest.CaptureFixture[s
 
 
 @on_unix
+@pytest.mark.parametrize("name", ["=1+1", "-1", "+1", "@SUM(1)", " =1+1", "\t=1+1", "\uff1d1+1", "\uff0d1"])
+def test_no_name_of_a_file_is_a_formula(name: str) -> None:
+    assert without_formula(name) == f"./{name}"
+
+
+@pytest.mark.parametrize("name", ["-", "1-1", "a=1"])
+def test_a_harmless_name_of_a_file_stays(name: str) -> None:
+    assert without_formula(name) == name
+
+
 def test_any_name_of_a_file_leaves_csv_and_json_lines_valid(
     folder: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:

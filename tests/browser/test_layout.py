@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser_actions import SEVEN, draw, expect_digit
+from tests.support.browser_actions import SEVEN, draw, expect_digit, expect_lines
 
 LAPTOP, UPRIGHT, ON_ITS_SIDE, ZOOMED = (1366, 641), (390, 844), (844, 390), (683, 320)  # the last: 1366 x 641 at 200 %
 SMALL, NARROW = (360, 640), (320, 640)
@@ -45,6 +45,17 @@ def test_tools_and_result_are_on_the_screen_together(sized_page: Page, size: tup
     draw(sized_page, SEVEN)
     expect_digit(sized_page, 7)
     expect_on_screen(sized_page, *TOOLS, "#digit", "#words", "#detail")
+    assert sized_page.evaluate("document.documentElement.scrollWidth") == size[0]
+
+
+@pytest.mark.parametrize("locale", ["en-US"])
+@pytest.mark.parametrize("size", [LAPTOP, UPRIGHT, ON_ITS_SIDE, ZOOMED], ids=str)
+def test_several_digits_and_their_result_are_on_the_screen_together(sized_page: Page, size: tuple[int, int]) -> None:
+    sized_page.locator("#modes label").nth(1).click()
+    expect_on_screen(sized_page, *TOOLS, "#words")
+    draw(sized_page, SEVEN)
+    expect_lines(sized_page, "7")
+    expect_on_screen(sized_page, *TOOLS, "#words", "#lines")
     assert sized_page.evaluate("document.documentElement.scrollWidth") == size[0]
 
 

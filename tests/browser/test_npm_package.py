@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.support.npm_project import PACKAGE, build, make_project
+from tests.support.npm_project import PACKAGE, build, build_with_webpack, make_project
 from tests.support.service_process import serving
 
 pytestmark = pytest.mark.slow
@@ -93,6 +93,14 @@ def test_worker_in_a_bundle_reads_a_seven(project: Path, desktop: BrowserContext
     (project / "main.js").write_text(PAGE_WITH_A_WORKER.replace("http://localhost:8000/", cors_service))
     build("vite", "build", "--outDir", "worker", cwd=project)
     expect_output(desktop, project / "worker", project / "seven.png", "7 1")
+
+
+def test_bundle_of_webpack_reads_a_seven(project: Path, desktop: BrowserContext, cors_service: str) -> None:
+    (block,) = [block for block in README if "document." in block]
+    (project / "page.js").write_text(block.replace("http://localhost:8000/", cors_service))
+    build_with_webpack("./page.js", "web", "webpack", cwd=project)
+    (project / "webpack/index.html").write_text(PAGE)
+    expect_output(desktop, project / "webpack", project / "seven.png", "7")
 
 
 @pytest.mark.parametrize("kind", ["esm", "iife"])

@@ -13,7 +13,7 @@ import pytest
 
 from app import __version__
 from tests.conftest import ROOT
-from tests.support.npm_project import NODE_MODULES, PACKAGE, build, make_project, run
+from tests.support.npm_project import NODE_MODULES, PACKAGE, build, build_with_webpack, make_project, run
 from tests.support.odd_server import OddServer, odd_server
 from tests.support.service import Service
 from tests.support.service_process import free_port
@@ -285,17 +285,27 @@ def test_wrong_typescript_is_refused(project: Path) -> None:
     assert set(re.findall(r"wrong\.ts\((\d),", run(*command, cwd=project))) == {"3", "4", "5", "6"}
 
 
+ON_A_SERVER = """
+import { predict } from "digits-client";
+import { readFileSync } from "node:fs";
+const answer = predict(readFileSync("seven.png"), { service: process.argv[2] });
+answer.then(({ predictions }) => console.log(predictions[0].digit));
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["esm", "cjs"])
 def test_bundle_for_a_server_reads_a_seven(project: Path, service: Service, kind: str) -> None:
     """As frameworks render pages on a server: nothing of a browser is touched when the module is loaded."""
-    (project / "bundled.js").write_text(
-        'import { predict } from "digits-client";\n'
-        'import { readFileSync } from "node:fs";\n'
-        'const answer = predict(readFileSync("seven.png"), { service: process.argv[2] });\n'
-        "answer.then(({ predictions }) => console.log(predictions[0].digit));\n"
-    )
+    (project / "bundled.js").write_text(ON_A_SERVER)
     output = f"bundle.{'mjs' if kind == 'esm' else 'cjs'}"
     options = ("--bundle", "--platform=node", f"--format={kind}", f"--outfile={output}", "--log-limit=0")
     build("esbuild", "bundled.js", *options, "--log-override:empty-import-meta=error", cwd=project)
     assert run("node", output, service.address, cwd=project).strip() == "7"
+
+
+@pytest.mark.slow
+def test_bundle_of_webpack_for_a_server_reads_a_seven(project: Path, service: Service) -> None:
+    (project / "rendered.js").write_text(ON_A_SERVER)
+    build_with_webpack("./rendered.js", "node", "rendered", cwd=project)
+    assert run("node", "rendered/main.cjs", service.address, cwd=project).strip() == "7"

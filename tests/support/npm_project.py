@@ -48,6 +48,25 @@ def build(tool: str, *arguments: str, cwd: Path) -> str:
     return run("node", str(NODE_MODULES / TOOLS[tool]), *arguments, cwd=cwd)
 
 
+WEBPACK = """
+const [compiler, entry, target, folder] = process.argv.slice(1);
+const { default: webpack } = await import(compiler);
+const { dirname, resolve } = await import("node:path");
+const output = { path: resolve(folder), filename: target === "web" ? "main.js" : "main.cjs" };
+webpack({ mode: "production", context: process.cwd(), entry, target, output }, (error, stats) => {
+  if (!error && !stats.hasErrors() && !stats.hasWarnings()) return;
+  console.error(error ?? stats.toString());
+  process.exitCode = 1;
+});
+"""
+
+
+def build_with_webpack(entry: str, target: str, folder: str, *, cwd: Path) -> None:
+    """As Next.js builds a module, for the browser (`web`) and for the server (`node`). Warnings are errors."""
+    compiler = NODE_MODULES / "webpack/lib/index.js"
+    run("node", "--input-type=module", "--eval", WEBPACK, "--", str(compiler), entry, target, folder, cwd=cwd)
+
+
 def run(*command: str, cwd: Path) -> str:
     """What it prints. It must succeed."""
     environment = os.environ | {"NO_UPDATE_NOTIFIER": "1", "npm_config_update_notifier": "false"}

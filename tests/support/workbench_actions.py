@@ -62,6 +62,12 @@ def texts(page: Page) -> Locator:
     return page.locator("#line-list .line-text")
 
 
+def shown_size(page: Page) -> tuple[int, int]:
+    """Of the chosen sheet's picture."""
+    width, height = page.locator("#picture canvas").evaluate("canvas => [canvas.width, canvas.height]")
+    return width, height
+
+
 def make_doubtful(page: Page, *doubts: Doubt) -> None:
     """The service's own answers from now on, except that it doubts the first lines of each sheet and misreads them."""
 

@@ -75,7 +75,12 @@ def difference(after: Weights, before: Weights) -> Weights:
 
 
 def clipped(change: Weights, norm: float) -> Weights:
-    """The change, shortened to the L2 norm of all its layers together if it is longer."""
+    """The change, shortened to the L2 norm of all its layers together if it is longer.
+
+    A change that has NaN or infinity has no length to shorten: it counts as none.
+    """
     length = np.sqrt(sum(float(np.sum(np.square(layer, dtype=np.float64))) for layer in change))
+    if not np.isfinite(length):
+        return [np.zeros_like(layer) for layer in change]
     factor = min(1.0, norm / length) if length else 1.0
     return [(layer * factor).astype(layer.dtype) for layer in change]

@@ -11,13 +11,15 @@ const checkbox = $("ondevice");
 const progressBar = $("loading");
 let loading = new AbortController();
 let readerPromise = null;
-let note = "onDeviceOff";
+let note = null; // null while the service reads
+let serviceNote;
 
-/** Calls `onchange()` when the switch is turned. */
-export function initialize(onchange) {
+/** Calls `onchange()` when the switch is turned. `noteOfService()`: the message that says what the service does. */
+export function initialize(onchange, noteOfService) {
+  serviceNote = noteOfService;
   checkbox.addEventListener("change", () => {
     localStorage.setItem(STORAGE_KEY, String(isOnDevice()));
-    unload("onDeviceOff");
+    unload(null);
     onchange();
   });
 }
@@ -41,7 +43,8 @@ export function onDeviceReader(apiKey) {
 }
 
 export function showNote() {
-  $("place-note").textContent = translate(note);
+  const text = translate(note ?? serviceNote());
+  if ($("place-note").textContent !== text) $("place-note").textContent = text; // screen readers hear each change
 }
 
 function unload(reason) {

@@ -32,7 +32,7 @@ let render = renderEmpty; // shows the current result again, after a change of l
 
 resultPanel.initialize((digit) => showExplanationOf(digit));
 apiKey.initialize(onKeyEntered);
-ondeviceSwitch.initialize(onSwitchTurned);
+ondeviceSwitch.initialize(onSwitchTurned, () => workbench.privacyMessage(isStackShown()));
 readLines.initialize(markLine);
 samples.initialize(openSample);
 useInCode.initialize(lastRequest);
@@ -42,6 +42,7 @@ workbench.initialize({
   chooseFiles: () => chooseFile(),
   draw: () => showStack(false),
   isOnDevice: ondeviceSwitch.isOnDevice,
+  onPrivacy: ondeviceSwitch.showNote,
   onStack,
   useCamera,
 });
@@ -154,6 +155,7 @@ function isStackShown() {
 function showStack(isShown) {
   $("main").toggleAttribute("data-stack", isShown);
   $("workbench").hidden = !isShown;
+  ondeviceSwitch.showNote();
   if (!isShown) onDrawingChange(true); // the pad has its place again
 }
 

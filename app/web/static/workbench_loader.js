@@ -36,6 +36,11 @@ export function showAll() {
   loaded?.showAll();
 }
 
+/** The message that says what becomes of pictures while the service reads them. `isShown`: whether the stack is. */
+export function privacyMessage(isShown) {
+  return loaded ? loaded.privacyMessage(isShown) : "notStored";
+}
+
 /** Goes on after what it waited for. */
 export function resume() {
   loaded?.resume();

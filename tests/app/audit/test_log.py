@@ -167,6 +167,34 @@ def test_a_log_that_was_tampered_with_takes_no_more_records(path: Path, how: str
         log.append(LOAD)
 
 
+def test_a_record_that_was_forged_takes_no_more_records_behind_it(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The last record: no other holds its hash, so that only the process that wrote it can tell."""
+    log = open_log(path)
+    log.append(LOAD)
+    path.write_bytes(path.read_bytes().replace(b"digits/8", b"digits/7"))
+    verify_log(path)
+    with pytest.raises(AuditUnavailable):
+        log.append(LOAD)
+    assert "is changed or missing" in caplog.text
+    assert verify_log(path).records == 2
+
+
+def test_records_of_other_processes_are_no_change(path: Path) -> None:
+    first, second = open_log(path), open_log(path)
+    for log in (first, second, first, second):
+        log.append(LOAD)
+    assert verify_log(path).records == 6
+
+
+def test_a_record_that_takes_several_writes_is_complete(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = open_log(path)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, content: write(descriptor, content[:50]))
+    log.append(LOAD)
+    monkeypatch.undo()
+    assert verify_log(path).records == 2
+
+
 def test_a_lock_that_another_process_never_gives_back_is_a_failure(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import fcntl
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,9 +34,20 @@ def test_an_intact_log_is_counted_and_its_last_hash_is_printed(path: Path) -> No
     assert str(verified) == f"intact: 6 records; last hash {verified.last_hash}"
 
 
-def test_an_empty_log_is_intact(tmp_path: Path) -> None:
+@pytest.mark.parametrize("expect", [None, FIRST_PREVIOUS])
+def test_of_an_empty_log_it_is_said_that_nothing_is_recorded(tmp_path: Path, expect: str | None) -> None:
+    """The service begins a log with its start: all lines may have been removed."""
     (tmp_path / "empty").touch()
-    assert verify_log(tmp_path / "empty", FIRST_PREVIOUS).records == 0
+    with pytest.raises(BrokenLog, match="nothing is recorded"):
+        verify_log(tmp_path / "empty", expect)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_only_a_regular_file_is_read(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A pipe without a writer would be waited for without end."""
+    make(tmp_path / "log")
+    with pytest.raises(BrokenLog, match="not a regular file"):
+        verify_log(tmp_path / "log")
 
 
 @pytest.mark.parametrize(

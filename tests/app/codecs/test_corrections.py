@@ -68,12 +68,23 @@ def test_the_picture_and_the_digits_are_enough_and_empty_fields_are_absent() -> 
         ("region", "1,2,3"),
         ("region", [1, 2, 0, 4]),
         ("region", "a,b,c,d"),
+        ("region", [True, 2, 30, 40]),
+        ("region", [1, 2, 30, False]),
+        ("version", True),
         ("region", {"left": 1}),
     ],
 )
 def test_a_wrong_field_is_named(field: str, value: Any) -> None:
     with pytest.raises(InvalidRequest, match=f"The field '{field}'"):
         parse_json_body({"image": TEXT, "digits": "7"} | {field: value})
+
+
+@pytest.mark.parametrize("field", ['"digits": "8"', '"image": "aGk="', '"region": [0, 0, 9, 9]', '"mood": 1'])
+def test_a_field_that_json_has_twice_is_named(field: str) -> None:
+    """Which of them counts differs from parser to parser."""
+    document = f'{{"image": "{TEXT}", "digits": "7", "region": [1, 2, 3, 4], "mood": 0, {field}}}'
+    with pytest.raises(InvalidRequest, match="is given twice"):
+        parse_correction(b"application/json", document.encode(), LIMITS)
 
 
 def test_missing_digits_are_named_with_what_they_are() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -66,6 +67,28 @@ def test_damaged_one_is_not_shown_but_logged(version: Path, content: bytes, capl
     assert shown(version) is None
     (record,) = caplog.records
     assert record.getMessage().startswith("not shown: audit.json of m/1 ")
+
+
+FIGURE = {"name": "accuracy", "value": 0.5, "data": "1,000 digits", "interval": [0.4, 0.6]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"figures": [FIGURE | {"value": float("nan")}]}, r"wrong at \('figures', 0, 'value'\)"),
+        ({"figures": [FIGURE, FIGURE | {"interval": [0.4, float("inf")]}]}, r"\('figures', 1, 'interval', 1\)"),
+        ({"figures": [FIGURE | {"interval": [0.6, 0.4]}]}, "the interval ends before it begins"),
+        ({"date": "yesterday"}, r"wrong at \('date',\)"),
+        ({"date": "2026-02-30T00:00:00+00:00"}, r"wrong at \('date',\)"),
+        ({"date": "2026-11-30T00:00:00"}, "offset from UTC"),
+    ],
+)
+def test_one_whose_figures_or_date_are_none_is_not_shown_but_named(
+    version: Path, changes: dict[str, object], problem: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_audit(version, **changes)
+    assert shown(version) is None
+    assert re.search(f"audit.json of m/1 is .*{problem}", caplog.text)
 
 
 def test_folder_in_its_place_is_not_shown(version: Path) -> None:

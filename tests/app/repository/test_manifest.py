@@ -37,6 +37,9 @@ def test_missing_file_is_named_without_its_path(copied_models: Path, name: str) 
         ({"version": 7}, "says it is digits-mlp/7"),
         ({"name": "x"}, "says it is x/1"),
         ({"threshold": "high"}, "threshold"),
+        ({"threshold": float("nan")}, "threshold"),
+        ({"created": "yesterday"}, "created"),
+        ({"metrics": [{"name": "accuracy", "value": 0.5, "data": "", "interval": [0.6, 0.4]}]}, "interval"),
     ],
 )
 def test_malformed_or_foreign_manifest_is_refused(copied_models: Path, changes: dict[str, Any], words: str) -> None:

@@ -45,6 +45,32 @@ def test_typing_replaces_the_doubtful_sign(page: Page) -> None:
     expect(page.locator("#line-list")).to_be_focused()
 
 
+def test_a_sign_that_is_missing_is_put_in_by_few_keys(page: Page) -> None:
+    open_doubtful_sheets(page)
+    for key in ("ArrowRight", "i", "4", "8"):
+        page.keyboard.press(key)
+    expect(texts(page).first).to_have_text("4817")
+    for key in ("ArrowRight", "i", "3"):  # the arrow leaves the inserting
+        page.keyboard.press(key)
+    expect(texts(page).first).to_have_text("48137")
+    for key in ("End", "ArrowUp", "ArrowUp", "ArrowLeft", "ArrowRight", "5", "6"):  # behind the last sign
+        page.keyboard.press(key)
+    expect(texts(page).first).to_have_text("4813756")
+
+
+def test_typed_text_is_kept_when_the_language_changes(page: Page) -> None:
+    open_doubtful_sheets(page)
+    page.keyboard.press("e")
+    page.keyboard.type("4")
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("button", name="确认")).to_be_visible()
+    expect(page.locator("#line-field")).to_have_value("47")
+    page.locator("#line-list li").nth(1).click()
+    expect(page.locator("#line-field")).to_have_value("5")
+    page.locator("#line-list li").first.click()
+    expect(page.locator("#line-field")).to_have_value("17")
+
+
 def test_the_arrow_keys_choose_the_doubtful_sign_then_others_and_digits_replace_them(page: Page) -> None:
     open_doubtful_sheets(page)
     for key in ("ArrowRight", "4"):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
+import time
+from pathlib import Path
 
+import numpy as np
+import pytest
+from PIL import Image
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.support.browser_actions import hold_requests
 from tests.support.workbench_actions import add_files, choose_several, expect_read, names, png_file
+from training.evaluation.sheets.kinds import KINDS, make_sheet
 
 STATES = "#stack .state"
 
@@ -93,3 +100,43 @@ def test_reading_on_this_device_sends_nothing(page: Page) -> None:
     add_files(page, png_file("a.png", 1))
     expect(page.locator("#stack-notice")).to_have_text(re.compile("Turn it off to read this stack"))
     assert requests == []
+
+
+RECORD_STATES = """
+    globalThis.states = [];
+    new MutationObserver(() => states.push(document.querySelector("#stack .state").textContent))
+        .observe(document.getElementById("stack"), { subtree: true, childList: true, characterData: true });
+"""
+
+
+def large_photo(path: Path) -> Path:
+    """A photograph of a sheet as phones take them: 12 megapixels, about 3.6 MB."""
+    sheet = Image.open(io.BytesIO(make_sheet(KINDS["desk, straight"], (7, 2)).content))
+    pixels = np.asarray(sheet.resize((3024, 4032)), np.int16)
+    noise = np.random.default_rng(0).integers(-9, 10, (4032, 3024, 1), np.int16)
+    Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8)).save(path, quality=92)
+    assert 3_400_000 < path.stat().st_size < 3_800_000
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kilobits", [1000, 400])
+def test_a_large_photo_is_read_over_a_slow_connection_and_its_progress_is_shown(
+    desktop: BrowserContext, page: Page, tmp_path: Path, kilobits: int
+) -> None:
+    """Sent as it is, it would take 29 s or 72 s; the service gives up after 10 s."""
+    photo = large_photo(tmp_path / "photo.jpg")
+    choose_several(page)
+    page.locator("#stack").wait_for(state="attached")
+    page.evaluate(RECORD_STATES)
+    rate = {"downloadThroughput": kilobits * 125, "uploadThroughput": kilobits * 125}
+    desktop.new_cdp_session(page).send("Network.emulateNetworkConditions", {"offline": False, "latency": 50, **rate})
+    start = time.monotonic()
+    page.locator("#file").set_input_files(photo)
+    expect_read(page, 1)
+    seconds = time.monotonic() - start
+    assert page.locator("#line-list li").count() == 8
+    shown = [state for state in page.evaluate("states") if re.search(r"\d%", state)]
+    assert len({*shown}) >= 5
+    size_mb = photo.stat().st_size / 1e6
+    print(f"{size_mb:.1f} MB at {kilobits} kbit/s: read after {seconds:.0f} s; last shown: {shown[-1]}")

@@ -10,13 +10,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.support.mnist_pictures import encode_png
-from tests.support.workbench_actions import add_files, expect_read, file_of, png_file, sheet_png, texts
+from tests.support.workbench_actions import add_files, expect_read, file_of, png_file, sheet_png, shown_size, texts
 from training.evaluation.sheets.kinds import KINDS, make_sheet
-
-
-def shown_size(page: Page) -> tuple[int, int]:
-    width, height = page.locator("#picture canvas").evaluate("canvas => [canvas.width, canvas.height]")
-    return width, height
 
 
 def test_outlines_enclose_the_ink_of_their_lines(page: Page) -> None:
@@ -51,47 +46,6 @@ def test_a_page_that_lies_on_its_side_is_shown_upright(page: Page) -> None:
     assert width < height
     tops = page.locator(".line-outline").evaluate_all("boxes => boxes.map((box) => Number(box.getAttribute('y')))")
     assert tops == sorted(tops)
-
-
-def test_a_turned_picture_is_read_again_and_undo_brings_it_back(page: Page) -> None:
-    add_files(page, png_file("a.png", 4))
-    expect_read(page, 1)
-    before = shown_size(page)
-    page.get_by_role("button", name="Turn by 90 degrees").click()
-    expect(page.locator("#picture canvas")).to_have_attribute("width", str(before[1]))
-    expect_read(page, 1)
-    page.get_by_role("button", name="Undo").click()
-    expect(page.locator("#picture canvas")).to_have_attribute("width", str(before[0]))
-    expect(texts(page)).to_have_text(["7777"])
-
-
-@pytest.mark.parametrize("by_keyboard", [False, True])
-def test_a_cropped_picture_is_read_again(page: Page, by_keyboard: bool) -> None:
-    add_files(page, png_file("a.png", 2, 2))
-    expect_read(page, 1)
-    page.get_by_role("button", name="Crop and read again").click()
-    if by_keyboard:
-        for key in ["ArrowUp"] * 5 + ["Shift+ArrowUp"] * 17:
-            page.keyboard.press(key)
-    else:
-        stage = page.locator(".stage").bounding_box()
-        assert stage is not None
-        page.mouse.move(stage["x"] + 12, stage["y"] + 12)  # the corner itself is rounded off
-        page.mouse.down()
-        page.mouse.move(stage["x"] + stage["width"], stage["y"] + stage["height"] * 0.5)
-        page.mouse.up()
-    page.keyboard.press("Enter")
-    expect(texts(page)).to_have_count(1)
-    expect_read(page, 1)
-
-
-def test_escape_leaves_the_picture_uncropped(page: Page) -> None:
-    add_files(page, png_file("a.png", 2, 2))
-    expect_read(page, 1)
-    page.get_by_role("button", name="Crop and read again").click()
-    page.keyboard.press("Escape")
-    expect(page.locator(".crop-cover")).to_have_count(0)
-    expect(texts(page)).to_have_count(2)
 
 
 def test_zoom_makes_the_picture_larger(page: Page) -> None:

@@ -80,15 +80,37 @@ def test_a_crash_of_the_tab_loses_nothing(desktop: BrowserContext, service: str)
     assert names(again) == ["0.png", "1.png", "2.png", "3.png"]
 
 
-def test_a_second_tab_waits_for_the_first(desktop: BrowserContext, page: Page, service: str) -> None:
+def test_a_second_tab_takes_over_when_the_first_is_closed(desktop: BrowserContext, page: Page, service: str) -> None:
     """Two tabs would read every sheet twice and write over each other's corrections."""
     add_files(page, png_file("a.png", 1))
     expect_read(page, 1)
     second = desktop.new_page()
     second.goto(service)
     expect(second.get_by_text(re.compile("open in another tab"))).to_be_visible()
+    assert names(second) == []
     page.close()
     expect_read(second, 1)
+
+
+def test_what_a_second_tab_is_given_is_read_at_once_and_kept(desktop: BrowserContext, page: Page, service: str) -> None:
+    add_files(page, png_file("a.png", 1))
+    expect_read(page, 1)
+    second = desktop.new_page()
+    second.goto(service)
+    add_files(second, png_file("b.png", 2))
+    expect_read(second, 1)
+    expect(second.locator("#stack-notice")).to_contain_text("lost if this tab is closed first")
+    expect(texts(second)).to_have_text(["77"])
+    assert names(page) == ["a.png"]
+    page.close()
+    expect_read(second, 2)
+    assert names(second) == ["a.png", "b.png"]
+    second.reload()
+    expect_read(second, 2)
+    assert names(second) == ["a.png", "b.png"]
+    expect(second.locator("#stack-notice")).to_be_hidden()
+    second.locator("#stack li").nth(1).click()
+    expect(second.locator("#picture canvas")).to_be_visible()
 
 
 def test_nothing_is_left_of_a_cleared_stack(page: Page) -> None:
@@ -116,3 +138,14 @@ def test_a_removed_sheet_comes_back_to_its_place(page: Page) -> None:
     expect(page.locator("#stack li")).to_have_count(3)
     assert names(page) == ["a.png", "b.png", "c.png"]
     expect(texts(page)).to_have_text(["77"])
+
+
+def test_the_only_sheet_comes_back_too(page: Page) -> None:
+    add_files(page, png_file("a.png", 2))
+    expect_read(page, 1)
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator("#stack li")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#stack li")).to_have_count(1)
+    expect(texts(page)).to_have_text(["77"])
+    expect(page.locator("#picture canvas")).to_be_visible()

@@ -11,6 +11,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.support.workbench_actions import Doubt, add_files, expect_read, file_of, make_doubtful, png_file
 
+FULL_WIDTH = ["\uff1d1+1.png", "\uff0b1.png", "\uff0d1.png", "\uff20SUM.png"]
+FORMULAS = ["=1+1.png", " =1+1.png", "-1+1.png", *FULL_WIDTH]
+
 
 @pytest.fixture
 def corrected(page: Page) -> Page:
@@ -46,6 +49,26 @@ def test_csv_has_a_row_for_each_line(corrected: Page) -> None:
 def test_a_file_name_is_no_formula_in_a_spreadsheet(corrected: Page) -> None:
     rows = list(csv.DictReader(saved(corrected, "CSV").read_text("utf-8-sig").splitlines()))
     assert rows[0]["file"] == '\'=1+1 "meter".png'
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_no_name_is_a_formula_in_csv_or_a_copy(desktop: BrowserContext, page: Page, name: str) -> None:
+    desktop.grant_permissions(["clipboard-read", "clipboard-write"])
+    add_files(page, png_file(name, 1))
+    expect_read(page, 1)
+    page.get_by_role("button", name="Copy", exact=True).click()
+    expect(page.locator("#stack-summary")).to_have_text("Copied")
+    copied = page.evaluate("navigator.clipboard.readText()").splitlines()[1].split("\t")
+    (row,) = csv.DictReader(saved(page, "CSV").read_text("utf-8-sig").splitlines())
+    assert (copied[0], row["file"]) == (f"'{name}", f"'{name}")
+
+
+def test_a_negative_number_stays_a_number(page: Page) -> None:
+    make_doubtful(page, Doubt("-5", ["77"]))
+    add_files(page, png_file("a.png", 2))
+    expect_read(page, 1)
+    (row,) = csv.DictReader(saved(page, "CSV").read_text("utf-8-sig").splitlines())
+    assert row["text"] == "-5"
 
 
 def test_json_names_what_could_not_be_read(corrected: Page) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import itertools
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 
 from tests.support.browser_actions import accessibility_violations
 from tests.support.workbench_actions import (
@@ -24,11 +27,7 @@ from tests.support.workbench_actions import (
 from training.evaluation.sheets.kinds import KINDS, make_sheet
 
 MAX_PAGE_BYTES = 150_000  # as they are sent, with the workbench
-RECORD_LONG_TASKS = """
-    globalThis.longTasks = [];
-    new PerformanceObserver((list) => longTasks.push(...list.getEntries().map(({ duration }) => duration)))
-        .observe({ type: "longtask", buffered: true });
-"""
+MAX_TASK_MS = 100  # longer tasks of the page are felt
 
 
 @pytest.fixture(params=[("light", (1200, 720)), ("dark", (390, 844))], ids=["light desktop", "dark phone"])
@@ -118,10 +117,7 @@ def photographed(count: int) -> tuple[list[FilePayload], list[list[str]]]:
 
 
 @pytest.mark.slow
-def test_fifty_sheets_at_once_are_all_read_or_named(desktop: BrowserContext, service: str, tmp_path: Path) -> None:
-    page = desktop.new_page()
-    page.add_init_script(RECORD_LONG_TASKS)
-    page.goto(service)
+def test_fifty_sheets_at_once_are_all_read_or_named(browser: Browser, page: Page, tmp_path: Path) -> None:
     files, _ = photographed(47)
     bad = [
         file_of("bad text.jpg", "image/jpeg", b"no picture"),
@@ -130,42 +126,93 @@ def test_fifty_sheets_at_once_are_all_read_or_named(desktop: BrowserContext, ser
     ]
     mixed = [*files[:10], bad[0], *files[10:30], bad[1], *files[30:], bad[2]]
     choose_several(page)
+    page.locator("#stack").wait_for(state="attached")
     for file in mixed:  # on the disk: content from here would pass through a script of the page, a long task itself
         (tmp_path / file["name"]).write_bytes(file["buffer"])
+    browser.start_tracing(page=page, categories=["toplevel"])
     page.locator("#file").set_input_files([tmp_path / file["name"] for file in mixed])
     expect(page.locator("#stack [data-state=failed]")).to_have_count(3, timeout=600_000)
     expect(page.locator("#stack :is([data-state=doubtful], [data-state=done])")).to_have_count(47, timeout=600_000)
     assert names(page) == [file["name"] for file in mixed]
     failed = page.locator("#stack [data-state=failed] .name").all_inner_texts()
     assert failed == ["bad text.jpg", "bad empty.png", "bad cut.jpg"]
-    tasks = page.evaluate("longTasks")
-    print(f"{len(tasks)} tasks of more than 50 ms, the longest {max(tasks, default=0):.0f} ms")
+    wall_ms, cpu_ms = longest_tasks(browser.stop_tracing())
+    print(f"the page's longest task took {cpu_ms:.0f} ms of processor time, another {wall_ms:.0f} ms by the clock")
+    assert cpu_ms < MAX_TASK_MS
+
+
+def longest_tasks(trace: bytes) -> tuple[float, ...]:
+    """In milliseconds: by the clock, which counts other work of the machine too, and by the processor's time."""
+    events = json.loads(trace)["traceEvents"]
+    main = {(event["pid"], event["tid"]) for event in events if event["args"].get("name") == "CrRendererMain"}
+    tasks = [event for event in events if event["name"].endswith("RunTask") and (event["pid"], event["tid"]) in main]
+    return tuple(max(task.get(time, 0) for task in tasks) / 1000 for time in ("dur", "tdur"))
+
+
+MISREADINGS: list[
+    Callable[[str], str]
+] = [  # 12 of them: a sign that is wrong, one that is missing or too much, and two
+    *(lambda text, at=at: changed(text, at, at + 1, other_digit(text[at])) for at in range(5)),
+    *(lambda text, at=at: changed(text, at, at + 1, "") for at in (0, 2, 4)),
+    *(lambda text, at=at: changed(text, at, at, "0") for at in (0, 3, 5)),
+    lambda text: changed(text, 1, 3, other_digit(text[1]) + other_digit(text[2])),
+]
+
+
+def changed(text: str, start: int, end: int, signs: str) -> str:
+    return text[:start] + signs + text[end:]
+
+
+def other_digit(digit: str) -> str:
+    return str((int(digit) + 5) % 10)
 
 
 @pytest.mark.slow
 def test_a_clerk_puts_every_number_right_with_four_keys_a_sign_at_most(page: Page) -> None:
-    """A sign that is missing is the exception: then the number is typed over."""
-    files, right = photographed(30)
+    """A sign is wrong, missing or too much. Besides what the service misreads itself, it is made to misread twelve."""
+    files, right = photographed(38)
+    numbers = [line for lines in right for line in lines]
+    assert len(numbers) >= 300
+    chosen = dict.fromkeys(number for number in numbers if len(number) == 5 and numbers.count(number) == 1)
+    step = len(chosen) // len(MISREADINGS)
+    misread(page, {number: change(number) for number, change in zip([*chosen][::step], MISREADINGS, strict=False)})
     add_files(page, *files)
-    expect(page.locator("#stack :is([data-state=doubtful], [data-state=done])")).to_have_count(30, timeout=600_000)
+    expect_read(page, len(files))
     keys: list[int] = []
     for number, lines in enumerate(right):
         page.locator("#stack li").nth(number).click()
         expect(page.locator("#sheet-name")).to_have_text(files[number]["name"])
         page.locator("#line-list").focus()
         keys += correct_sheet(page, lines)
+    assert len(keys) >= len(MISREADINGS)
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV", exact=True).click()
     rows = list(csv.DictReader(download.value.path().read_text("utf-8-sig").splitlines()))
-    assert [row["text"] for row in rows] == [line for lines in right for line in lines]
-    assert len(rows) > 200
-    print(f"{len(rows)} numbers, {len(keys)} put right with {sum(keys)} keys, at most {max(keys, default=0)} for one")
+    assert [row["text"] for row in rows] == numbers
+    print(f"{len(rows)} numbers, {len(keys)} put right with {sum(keys)} keys, at most {max(keys)} for one")
+
+
+def misread(page: Page, misreadings: dict[str, str]) -> None:
+    """The service's own answers from now on, except for these numbers, which it doubts as a whole."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        document = response.json()
+        for line in document.get("readings", []):  # none in a problem
+            if wrong := misreadings.get(line["text"]):
+                line.update(text=wrong, accepted=False, confidence=0.4, signs=[], alternatives=[alternative(wrong)])
+        route.fulfill(response=response, json=document)
+
+    page.route("**/read?*", answer)
+
+
+def alternative(text: str) -> dict[str, Any]:
+    return {"text": text, "probability": 0.4}
 
 
 def correct_sheet(page: Page, right: list[str]) -> Iterator[int]:
     """How many keys each wrong number took, once it is the current one."""
-    for index, wanted in enumerate(right):
-        read = texts(page).nth(index).inner_text()
+    for index, (read, wanted) in enumerate(zip(texts(page).all_inner_texts(), right, strict=True)):
         if read != wanted:
             page.locator("#line-list li").nth(index).click()
             yield correct_line(page, read, wanted)
@@ -173,28 +220,34 @@ def correct_sheet(page: Page, right: list[str]) -> Iterator[int]:
 
 
 def correct_line(page: Page, read: str, wanted: str) -> int:
-    """A reading of the list, or sign by sign, or the whole text typed over."""
+    """A reading of the list, or sign by sign from the first one that is wrong to the last."""
     choices = page.locator(".choice").all_inner_texts()
     if wanted in choices:
         return press(page, str(choices.index(wanted) + 1))
-    if len(read) != len(wanted):
-        return press(page, "e", "Control+a", *wanted, "Enter")
-    wrong = [position for position, sign in enumerate(wanted) if read[position] != sign]
-    keys = sum(replace_sign(page, position, wanted[position]) for position in wrong)
-    assert keys <= 4 * len(wrong)
+    start = same_signs(read, wanted)
+    end = same_signs(read[start:][::-1], wanted[start:][::-1])
+    wrong, signs = read[start : len(read) - end], wanted[start : len(wanted) - end]
+    replacing, adding = signs[: len(wrong)], signs[len(wrong) :]
+    keys = go_to_sign(page, start, read)
+    keys += press(page, *replacing, *["Delete"] * (len(wrong) - len(replacing)))
+    if adding:
+        at_end = start + len(replacing) == len(read)
+        keys += press(page, *(["ArrowRight"] if at_end and replacing else [] if at_end else ["i"]), *adding)
+    assert keys <= 4 * max(len(wrong), len(signs)), (read, wanted)
     return keys
 
 
-def replace_sign(page: Page, position: int, sign: str) -> int:
-    """The first arrow key chooses a sign; the arrow to the left begins at the end."""
+def same_signs(one: str, other: str) -> int:
+    """With how many the texts begin."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def go_to_sign(page: Page, position: int, text: str) -> int:
+    """The first arrow key chooses the doubtful sign; without one the first or, to the left, the last sign."""
+    keys = press(page, "ArrowRight" if position < len(text) / 2 else "ArrowLeft")
     cursor = page.locator("#line-list .cursor")
-    keys = 0
-    if cursor.count() == 0:
-        text = page.locator("#line-field").input_value()
-        keys = press(page, "ArrowRight" if position < len(text) / 2 else "ArrowLeft")
-    at = cursor.evaluate("cursor => cursor.previousSibling?.length ?? 0")
-    step = "ArrowRight" if position > at else "ArrowLeft"
-    return keys + press(page, *[step] * abs(position - at), sign)
+    at: int = cursor.evaluate("cursor => cursor.previousSibling?.length ?? 0")
+    return keys + press(page, *["ArrowRight" if position > at else "ArrowLeft"] * abs(position - at))
 
 
 def press(page: Page, *keys: str) -> int:

@@ -58,6 +58,14 @@ def test_a_short_change_and_none_at_all_are_kept() -> None:
         np.testing.assert_array_equal(clipped(weights(value), 1.0)[0], weights(value)[0])
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_client_with_nan_or_infinity_changes_nothing(value: float) -> None:
+    server = Aggregator(Federation(clients=4, clip=1.0), weights(0.0))
+    new = server.aggregate([weights(0.0, value), weights(0.1, 0.1)], [1, 1])
+    for layer in new:
+        np.testing.assert_allclose(layer, 0.1 / 4, rtol=1e-6)
+
+
 def test_a_clipped_client_counts_as_any_other_and_no_answer_changes_the_divisor() -> None:
     """Else the number of digits, or of those who took part, would tell about a client."""
     federation = Federation(clients=4, clip=1.0)

@@ -97,14 +97,7 @@ function footer({ giveBack }, template) {
     element("summary", { data: { say: "keys" } }),
     element("p", { data: { say: "keysHelp" } }),
   );
-  return element(
-    "div",
-    { className: "bench-foot" },
-    element("p", { data: { say: "keptHere" } }),
-    giveBack,
-    template.root,
-    keys,
-  );
+  return element("div", { className: "bench-foot" }, giveBack, template.root, keys);
 }
 
 /** Asks before work is lost. `message`: of the button that goes on. Resolves to whether the user does. */

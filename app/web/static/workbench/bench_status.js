@@ -58,7 +58,7 @@ export class BenchStatus {
     if (this.bench.queue.state === "away") return this.bench.queue.isBusy ? "serviceBusy" : "serviceAway";
     if (this.bench.page.isOnDevice()) return "pausedOnDevice";
     if (this.bench.stack.writeFailed) return "storageFull";
-    return this.bench.stack.store.persistent ? null : "notKept";
+    return this.bench.store.persistent ? null : "notKept";
   }
 
   /** In the summary for everyone to see, until something changes. */

@@ -12,13 +12,14 @@ const MAX_DIGITS = 64;
 
 /** Emits "sent" when the number of `sent` corrections or the `problem` changes. */
 export class GivingBack extends EventTarget {
-  /** `apiKey()`: the key, if the service needs one. */
-  constructor(stack, apiKey) {
+  /** `options()`: `apiKey`, and `isPaused` while nothing may leave this browser. */
+  constructor(stack, options) {
     super();
     this.stack = stack;
-    this.apiKey = apiKey;
+    this.options = options;
     this.isOn = false;
     this.isSending = false;
+    this.hasSent = false;
     this.problem = "";
     this.retryAt = 0; // of performance.now()
     this.timer = 0;
@@ -30,6 +31,11 @@ export class GivingBack extends EventTarget {
     this.retryAt = 0;
     clearInterval(this.timer);
     if (isOn) this.timer = setInterval(() => this.sendSettled(), CHECK_MS);
+  }
+
+  /** Whether the service keeps something of this stack, or will. */
+  get hasGiven() {
+    return this.isOn || this.hasSent || this.counts().sent > 0;
   }
 
   /** How many corrections there are, and how many of them are sent. */
@@ -45,7 +51,8 @@ export class GivingBack extends EventTarget {
     for (const sheet of [...this.stack.sheets]) {
       for (const { line, isSent, at } of correctionsOf(sheet)) {
         const isSettled = Date.now() - (at ?? 0) > SETTLED_MS;
-        if (!isSent && isSettled && this.isOn && !this.problem) await this.send(sheet, line);
+        const mayLeave = this.isOn && !this.options().isPaused;
+        if (!isSent && isSettled && mayLeave && !this.problem) await this.send(sheet, line);
       }
     }
     this.isSending = false;
@@ -54,11 +61,16 @@ export class GivingBack extends EventTarget {
   async send(sheet, line) {
     try {
       const picture = await cut(await this.stack.pictureOf(sheet), regionOf(line.reading.box, sheet.size));
-      const options = { read: digitsOf(line.reading.text).slice(0, MAX_DIGITS) || "none", apiKey: this.apiKey() };
+      const options = {
+        read: digitsOf(line.reading.text).slice(0, MAX_DIGITS) || "none",
+        apiKey: this.options().apiKey,
+      };
       const { name: model, version } = sheet.model;
+      this.hasSent = true;
       await correct(picture, digitsOf(line.text) || "none", { ...options, model, version, retries: 0 });
-      const edit = { ...sheet.edits[line.key], sent: line.text };
-      await this.stack.update(sheet, { edits: { ...sheet.edits, [line.key]: edit } });
+      const edit = sheet.edits[line.key];
+      if (edit?.text !== line.text) return; // undone or corrected again meanwhile
+      await this.stack.update(sheet, { edits: { ...sheet.edits, [line.key]: { ...edit, sent: line.text } } });
     } catch (error) {
       this.problem = error.message;
       this.retryAt = performance.now() + RETRY_MS;

@@ -5,7 +5,7 @@ import { element } from "./elements.js";
 import { doubtfulRange, isDoubtfulSign } from "./lines.js";
 
 const MOST_CHOICES = 5;
-const SIGN_KEYS = /^([0-9]|Delete|Escape)$/; // once a sign is chosen
+const SIGN_KEYS = /^([0-9]|i|Insert|Delete|Escape)$/; // once a sign is chosen
 
 export class LineEditor {
   /**
@@ -18,7 +18,9 @@ export class LineEditor {
     this.lines = [];
     this.currentKey = null;
     this.range = null; // of the text of the current line that typing in the field replaces
-    this.cursor = null; // of the sign that a digit replaces, once one is chosen with the arrow keys
+    this.shown = {}; // the line whose text the field was given: what is typed there stays as long as it is the same
+    this.cursor = null; // of the sign that a digit replaces, once one is chosen with the arrow keys, or of the text's end
+    this.isInserting = false; // whether the next digits stand before that sign instead
     this.makePanel();
     this.list = element("ol", {
       id: "line-list",
@@ -66,6 +68,7 @@ export class LineEditor {
 
   setCurrent(key) {
     this.hideCursor();
+    this.isInserting = false;
     this.currentKey = key;
     for (const option of this.list.children) option.ariaSelected = String(option.dataset.key === key);
     const option = this.list.querySelector('[aria-selected="true"]');
@@ -84,7 +87,8 @@ export class LineEditor {
     this.range = text === reading.text ? doubtfulRange(reading) : null;
     const name = reading.name ?? translate("lineNumber", { number });
     this.title.textContent = `${name} · ${statusText(line)}`;
-    this.field.value = text;
+    if (this.shown.reading !== reading || this.shown.text !== text) this.field.value = text;
+    this.shown = { reading, text };
     this.field.ariaLabel = translate("textOf", { name });
     this.choices.replaceChildren(...alternativesOf(line).map((choice, index) => this.choiceButton(choice, index)));
     this.drawStrip(this.strip, reading.box);
@@ -129,8 +133,10 @@ export class LineEditor {
   }
 
   onSignKey(key) {
-    if (key === "Escape") this.setCurrent(this.currentKey);
-    else this.replaceSign(key === "Delete" ? "" : key);
+    if (key === "Escape") return this.setCurrent(this.currentKey);
+    if (key !== "i" && key !== "Insert") return this.replaceSign(key === "Delete" ? "" : key);
+    this.isInserting = true;
+    this.showCursor(this.cursor);
   }
 
   move(step) {
@@ -142,18 +148,26 @@ export class LineEditor {
   moveCursor(step) {
     const last = this.current.text.length - 1;
     const first = this.range?.[0] ?? (step > 0 ? 0 : last);
+    this.isInserting = false;
     this.showCursor(this.cursor === null ? first : this.cursor + step);
   }
 
+  /** At the end of the text, digits are appended. */
   showCursor(position) {
     const { text } = this.current;
-    if (position < 0 || position >= text.length) return;
+    if (position < 0 || position > text.length) return;
     this.cursor = position;
-    this.range = [position, position + 1];
-    const sign = element("span", { className: "cursor", textContent: text[position] });
-    const parts = [text.slice(0, position), sign, text.slice(position + 1)];
+    this.range = [position, Math.min(position + 1, text.length)];
+    const sign = text.slice(...this.range);
+    const className = this.isInserting || !sign ? "cursor inserting" : "cursor";
+    const parts = [
+      text.slice(0, position),
+      element("span", { className, textContent: sign }),
+      text.slice(position + 1),
+    ];
     this.list.querySelector('[aria-selected="true"] .line-text').replaceChildren(...parts);
-    this.onsay(translate("saidSign", { sign: text[position], position: position + 1 }));
+    const said = this.isInserting ? "saidBefore" : "saidSign";
+    this.onsay(translate(sign ? said : "saidEnd", { sign, position: position + 1 }));
   }
 
   hideCursor() {
@@ -161,12 +175,16 @@ export class LineEditor {
     if (text) text.replaceChildren(...markedText(this.current));
   }
 
-  /** `sign`: what takes the place of the chosen sign; empty to remove it. */
+  /** `sign`: what takes the place of the chosen sign, or stands before it; empty to remove it. */
   replaceSign(sign) {
-    const { cursor } = this;
+    const { cursor, isInserting } = this;
     const { text } = this.current;
-    this.oncommit(this.currentKey, text.slice(0, cursor) + sign + text.slice(cursor + 1), { stays: true });
-    this.showCursor(Math.min(cursor + sign.length, this.current.text.length - 1));
+    const isAdded = isInserting || cursor === text.length;
+    const rest = text.slice(isInserting && sign ? cursor : cursor + 1);
+    this.oncommit(this.currentKey, text.slice(0, cursor) + sign + rest, { stays: true });
+    this.isInserting = isInserting;
+    const last = this.current.text.length - (isAdded ? 0 : 1);
+    this.showCursor(Math.min(cursor + sign.length, last));
   }
 
   chooseNumber(number) {
@@ -195,6 +213,7 @@ export class LineEditor {
   }
 
   commit(text) {
+    this.shown = {}; // what is typed is done with
     this.oncommit(this.currentKey, text, { stays: false });
   }
 }

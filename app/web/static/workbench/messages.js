@@ -63,19 +63,24 @@ const EN = {
   oneDoubtfulLeft: "1 uncertain line left on this sheet.",
   noneDoubtful: "No uncertain line is left.",
   saidSign: "{sign}, sign {position}",
+  saidBefore: "Before {sign}, sign {position}",
+  saidEnd: "At the end",
   saidUndone: "Undone.",
   saidRemoved: "{name} removed.",
   saved: "Saved.",
   savedWithout: "Saved. Pictures that are not read have no lines in the table: {count}.",
   copyFailed: "The browser does not allow copying here. Save the CSV instead.",
-  openElsewhere: "The stack is open in another tab. It opens here once that tab is closed.",
+  openElsewhere:
+    "The stack is open in another tab; it comes here once that tab is closed. Pictures that you add here are read too, but are lost if this tab is closed first.",
   serviceAway: "The service cannot be reached. Nothing is lost; the page tries again by itself.",
   serviceBusy: "The service is busy. The page tries again by itself.",
   pausedOnDevice: "Reading on this device reads one digit only. Turn it off to read this stack with the service.",
   storageFull: "This browser's storage is full. What is added now is kept only until the tab is closed.",
   notKept: "This browser does not keep data for this page: the stack is lost when the tab is closed.",
   keptHere:
-    "Pictures are sent to the service to be read. The stack and its corrections stay in this browser until you clear it.",
+    "Pictures are sent to this service to be read; none is stored or logged there. The stack and its corrections stay in this browser until you clear it.",
+  keptCorrections:
+    "Pictures are sent to this service to be read. It keeps the lines whose corrections you give it, and nothing else. The stack stays in this browser until you clear it.",
   giveBack: "Give corrections to the service",
   giveBackNote:
     "For each line that you correct, from ten seconds after the correction on: the part of the picture with this line, its right digits, the digits that had been read, and the model's name and version. Nothing else.",
@@ -109,7 +114,7 @@ const EN = {
   applyQuestion: "Read all {count} pictures again? Their corrections are lost.",
   keys: "Keys",
   keysHelp:
-    "n: next uncertain line\np: previous one\n1 to 5: choose a reading\nEnter: accept the line\n← →: choose a sign; then a digit replaces it, Delete removes it\ne: type over it\nu: undo",
+    "n: next uncertain line\np: previous one\n1 to 5: choose a reading\nEnter: accept the line\n← →: choose a sign; then a digit replaces it, i and a digit put one before it, Delete removes it\ne: type over it\nu: undo",
 };
 
 const ZH = {
@@ -175,18 +180,23 @@ const ZH = {
   oneDoubtfulLeft: "本页还有 1 行不确定。",
   noneDoubtful: "没有不确定的行了。",
   saidSign: "第 {position} 个字符 {sign}",
+  saidBefore: "第 {position} 个字符 {sign} 之前",
+  saidEnd: "末尾",
   saidUndone: "已撤销。",
   saidRemoved: "已移除 {name}。",
   saved: "已保存。",
   savedWithout: "已保存。未识别的 {count} 张图片不在表中。",
   copyFailed: "浏览器不允许在此复制，请改存为 CSV。",
-  openElsewhere: "图片已在另一个标签页中打开。关闭该标签页后将在此打开。",
+  openElsewhere:
+    "图片已在另一个标签页中打开，关闭该标签页后会转到这里。在此添加的图片也会识别，但若先关闭本标签页则会丢失。",
   serviceAway: "无法连接服务器。数据不会丢失，页面会自动重试。",
   serviceBusy: "服务器繁忙，页面会自动重试。",
   pausedOnDevice: "本机识别仅支持单个数字。请关闭本机识别，改由服务器识别这些图片。",
   storageFull: "浏览器存储空间已满，新添加的内容只保留到标签页关闭。",
   notKept: "此浏览器不为本页面保存数据，关闭标签页后图片将丢失。",
-  keptHere: "图片会发送到服务器识别。图片和更正保存在此浏览器中，直到您清空为止。",
+  keptHere: "图片会发送到本服务识别，服务器不保存，也不写入日志。图片和更正保存在此浏览器中，直到您清空为止。",
+  keptCorrections:
+    "图片会发送到本服务识别。服务器只保存您提供的更正及其对应的行。图片保存在此浏览器中，直到您清空为止。",
   giveBack: "将更正提供给服务器",
   giveBackNote:
     "对于您更正的每一行，在更正十秒后发送：该行的图片部分、正确的数字、原识别的数字，以及模型的名称和版本。不发送其他任何内容。",
@@ -219,7 +229,7 @@ const ZH = {
   applyQuestion: "重新识别全部 {count} 张图片吗？已有的更正会丢失。",
   keys: "快捷键",
   keysHelp:
-    "n：下一个不确定行\np：上一个\n1 至 5：选择候选结果\n回车：确认该行\n← →：选择字符，再按数字键替换，按 Delete 删除\ne：改写\nu：撤销",
+    "n：下一个不确定行\np：上一个\n1 至 5：选择候选结果\n回车：确认该行\n← →：选择字符，再按数字键替换，按 i 后的数字插在其前，按 Delete 删除\ne：改写\nu：撤销",
 };
 
 const ZH_PROBLEMS = {

@@ -62,7 +62,7 @@ export class ReadingQueue extends EventTarget {
   }
 
   retry(sheets) {
-    for (const sheet of sheets) this.stack.update(sheet, { state: "waiting", problem: null, tries: 0 });
+    for (const sheet of sheets) this.stack.replace(sheet, { state: "waiting", problem: null, tries: 0 });
     this.resume();
   }
 
@@ -71,29 +71,28 @@ export class ReadingQueue extends EventTarget {
     const sheet = this.stack.sheets.find(({ state, prepared }) => state === "waiting" && !prepared);
     if (!sheet) return;
     this.preparing = true;
+    const signal = this.stack.begin(sheet);
     const original = await this.stack.pictureOf(sheet);
-    if (original) {
-      const { picture, ...facts } = (await prepare(original)) ?? {};
-      await this.stack.update(sheet, { prepared: true, ...facts }, picture);
-    } else {
-      await this.stack.update(sheet, { state: "failed", problem: unreadable() });
-    }
+    const { picture, ...facts } = (original && (await prepare(original))) ?? {};
+    const changes = original ? { prepared: true, ...facts } : { state: "failed", problem: unreadable() };
+    if (!signal.aborted) await this.stack.update(sheet, changes, picture); // else it was changed, and is waiting again
     this.preparing = false;
     this.run();
   }
 
+  /** Once the signal is aborted, the sheet belongs to whoever aborted it: the answer is thrown away. */
   async read(sheet) {
-    const controller = new AbortController();
-    this.stack.show(sheet, { state: "uploading", progress: 0, controller });
+    const signal = this.stack.begin(sheet);
+    this.stack.show(sheet, { state: "uploading", progress: 0 });
     const picture = await this.stack.pictureOf(sheet);
     try {
-      const { answer, factor } = await this.send(sheet, picture, controller.signal);
-      if (controller.signal.aborted) return;
+      const { answer, factor } = await this.send(sheet, picture, signal);
+      if (signal.aborted) return;
       this.waitMs = FIRST_WAIT_MS;
       const changes = { state: "read", problem: null, model: answer.model, pages: pagesOf(answer, factor), edits: {} };
       await this.stack.update(sheet, changes);
     } catch (problem) {
-      if (!controller.signal.aborted) await this.handle(sheet, problem, picture);
+      if (!signal.aborted) await this.handle(sheet, problem, picture, signal);
     }
   }
 
@@ -102,11 +101,12 @@ export class ReadingQueue extends EventTarget {
     for (;;) {
       const { level } = this;
       const { picture: copy, factor } = await shrink(picture, level);
+      signal.throwIfAborted();
       this.stack.show(sheet, { state: "uploading", progress: 0, isCopy: copy !== picture });
       const isLast = level === LEVELS.length - 1 || !isShrinkable(picture);
       const attempt = new AbortController();
       const watch = uploadWatch((progress, estimateMs) => {
-        this.stack.show(sheet, progress < 1 ? { progress } : { state: "reading", progress });
+        if (!signal.aborted) this.stack.show(sheet, progress < 1 ? { progress } : { state: "reading", progress });
         if (estimateMs > TOO_SLOW_MS && !isLast) attempt.abort(new TooSlow());
       });
       const { apiKey, template } = this.options();
@@ -122,12 +122,14 @@ export class ReadingQueue extends EventTarget {
     }
   }
 
-  async handle(sheet, problem, picture) {
+  async handle(sheet, problem, picture, signal) {
     const again = { state: "waiting", progress: 0 };
+    const isAway = problem.status === 503 || (problem.status === 0 && !(await isReachable()));
+    if (signal.aborted) return;
     if (problem.status === 401) {
       await this.stack.update(sheet, again);
       this.setState("key");
-    } else if (problem.status === 503 || (problem.status === 0 && !(await isReachable()))) {
+    } else if (isAway) {
       await this.stack.update(sheet, again);
       this.waitForService(problem);
     } else if ((problem.status === 0 || RETRIED.has(problem.status)) && (sheet.tries ?? 0) + 1 < TRIES) {

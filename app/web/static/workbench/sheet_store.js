@@ -5,7 +5,7 @@ const VERSION = 1;
 const SHEETS = "sheets";
 const PICTURES = "pictures"; // apart from the sheets, so that a correction does not write a picture again
 
-/** Opens the store. Without IndexedDB, as in some private windows, it keeps the stack until the tab is closed. */
+/** Opens the store of this browser. Some private windows have none. */
 export async function openStore() {
   try {
     const request = indexedDB.open(DATABASE, VERSION);
@@ -53,7 +53,8 @@ class SheetStore {
   }
 }
 
-class MemoryStore {
+/** Keeps the stack until the tab is closed. */
+export class MemoryStore {
   constructor() {
     this.persistent = false;
     this.pictures = new Map();

@@ -45,6 +45,7 @@ export class SheetView {
     const { request } = this;
     const bitmap = await bitmapOf(sheet, picture, pageIndex);
     if (request !== this.request) return bitmap?.close();
+    if (sheet !== this.sheet) this.stage.querySelector(".crop-cover")?.remove(); // it was drawn on another picture
     this.clear();
     this.bitmap = bitmap;
     this.place(sheet, sheet.pages[pageIndex]);

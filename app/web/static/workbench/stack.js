@@ -4,6 +4,8 @@
 //                |           |
 //                +-----------+-> waiting (the service is away) or failed (this file cannot be read)
 
+import { MemoryStore } from "./sheet_store.js";
+
 const OPEN_FLAG = "digits.stack"; // in localStorage: the page then opens the stack at once
 
 /** What a sheet is once it is written down; everything else of it belongs to this visit. */
@@ -16,19 +18,24 @@ const SAVED = "id name bytes state problem model pages edits prepared size thumb
  * read; `edits` by line; `prepared` once its picture is shrunk; `size` [width, height] if the browser can show it.
  */
 export class Stack extends EventTarget {
-  constructor(store) {
+  constructor() {
     super();
-    this.store = store;
+    this.store = new MemoryStore();
     this.sheets = [];
-    this.nextId = 1;
+    this.nextId = Date.now(); // greater than those of the sheets that other tabs have stored
     this.writeFailed = false;
   }
 
-  async load() {
-    this.sheets = await this.store.sheets();
-    for (const sheet of this.sheets) if (isUnderWay(sheet)) sheet.state = "waiting"; // the tab was closed meanwhile
-    this.nextId = (this.sheets.at(-1)?.id ?? 0) + 1;
+  /** Takes over what `store` keeps, in front of the sheets that are here already, and keeps those in it too. */
+  async load(store) {
+    const stored = await store.sheets();
+    for (const sheet of stored) if (isUnderWay(sheet)) sheet.state = "waiting"; // the tab was closed meanwhile
+    const added = this.sheets;
+    this.store = store;
+    this.sheets = [...stored, ...added];
+    this.nextId = Math.max(this.nextId, ...stored.map(({ id }) => id + 1));
     this.listChanged();
+    for (const sheet of added) await this.update(sheet, {}, sheet.picture);
   }
 
   /** Adds files at the end. Each is written down before it is read, so a crash loses none. */
@@ -58,6 +65,23 @@ export class Stack extends EventTarget {
     return sheet.picture ?? this.store.picture(sheet.id);
   }
 
+  /** The signal of new work on a sheet. It ends the work before, whose result is no longer of this picture. */
+  begin(sheet) {
+    this.stop(sheet);
+    sheet.controller = new AbortController();
+    return sheet.controller.signal;
+  }
+
+  stop(sheet) {
+    sheet.controller?.abort();
+  }
+
+  /** As `update`; what is under way with the sheet as it was ends. */
+  replace(sheet, changes, picture) {
+    this.stop(sheet);
+    return this.update(sheet, changes, picture);
+  }
+
   /** Changes members of a sheet, and its picture if one is given, and writes them down. */
   async update(sheet, changes, picture) {
     Object.assign(sheet, changes, picture && { picture }); // before it is told: others take it at once
@@ -82,7 +106,7 @@ export class Stack extends EventTarget {
   async remove(sheet) {
     const picture = await this.pictureOf(sheet);
     this.sheets.splice(this.sheets.indexOf(sheet), 1);
-    sheet.controller?.abort();
+    this.stop(sheet);
     this.listChanged();
     await this.store.remove([sheet.id]);
     return async () => {
@@ -97,16 +121,20 @@ export class Stack extends EventTarget {
   async clear() {
     const sheets = this.sheets;
     this.sheets = [];
-    for (const sheet of sheets) sheet.controller?.abort();
+    for (const sheet of sheets) this.stop(sheet);
     this.listChanged();
     await this.store.remove(sheets.map(({ id }) => id));
     this.writeFailed = false;
   }
 
   listChanged() {
+    if (this.store.persistent) this.markStored();
+    this.dispatchEvent(new Event("list"));
+  }
+
+  markStored() {
     if (this.sheets.length) localStorage.setItem(OPEN_FLAG, "open");
     else localStorage.removeItem(OPEN_FLAG);
-    this.dispatchEvent(new Event("list"));
   }
 
   sheetChanged(sheet) {

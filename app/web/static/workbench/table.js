@@ -31,12 +31,18 @@ export function toCsv(sheets) {
   return `${BYTE_ORDER_MARK}${[COLUMNS.join(","), ...lines].join("\r\n")}\r\n`;
 }
 
-/** Spreadsheets run what begins like a formula: a file's name must not be one. Numbers such as -5 stay as they are. */
 function csvCell(row, column) {
-  const value = String(row[column]);
-  const isFormula = /^[=+\-@\t\r]/.test(value) && !/^[+-]?[\d.,:/() %+-]*$/.test(value);
-  const text = isFormula ? `'${value}` : value;
+  const text = harmless(String(row[column]));
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/**
+ * Spreadsheets run what begins like a formula, also behind spaces or in full width: neither a file's name nor what stands
+ * on a sheet may be one. Numbers such as -5 stay as they are.
+ */
+function harmless(text) {
+  const isFormula = /^\s*[=+\-@＝＋－＠]/.test(text) && !/^[+-]?\d[\d.,: ]*%?$/.test(text);
+  return isFormula ? `'${text}` : text;
 }
 
 /** With the files that could not be read, and why. */
@@ -52,8 +58,12 @@ export function toJson(sheets) {
 
 /** Tabs between the columns. */
 export function toText(sheets) {
-  const lines = rowsOf(sheets).map((row) => COLUMNS.map((column) => String(row[column]).replaceAll(/\s/g, " ")));
+  const lines = rowsOf(sheets).map((row) => COLUMNS.map((column) => textCell(row, column)));
   return [COLUMNS, ...lines].map((cells) => cells.join("\t")).join("\n");
+}
+
+function textCell(row, column) {
+  return harmless(String(row[column]).replaceAll(/\s/g, " "));
 }
 
 /** Hands a file to the browser to save. */
