@@ -45,12 +45,17 @@ class Compressed(NamedTuple):
             raise CompressionError(f"int8 does not pay: {'; '.join(objections)}; nothing was written")
 
 
-def compress(graph: bytes, data: Split, bank: Path | None, classes: int = CLASSES) -> Compressed:
+def compress(
+    graph: bytes, data: Split, bank: Path | None, classes: int = CLASSES, *, private: bool = False
+) -> Compressed:
     """Quantizes a graph and compares both on the validation data.
 
-    `bank` is the synthetic dataset that the network learnt from, if it did. Raises `DataError` if that is missing.
+    `bank` is the synthetic dataset that the network learnt from, if it did. The ranges of a
+    `private` network are measured on validation digits, so that they tell nothing about training digits. Raises
+    `DataError` if the dataset is missing.
     """
-    calibration = {"MNIST training digits": data.train.images[:CALIBRATION_IMAGES]}
+    name, digits = ("MNIST validation digits", data.validation) if private else ("MNIST training digits", data.train)
+    calibration = {name: digits.images[:CALIBRATION_IMAGES]}
     validation = {"MNIST validation": data.validation}
     if bank:
         calibration["synthetic pictures"] = load_shard(shard_path(bank, "pictures", 0)).images[:CALIBRATION_IMAGES]

@@ -234,6 +234,11 @@ class TrainConfig(Settings):
         """The number of logits: one for each label, and one more if the network rejects."""
         return len(self.labels) + self.options.rejects
 
+    @property
+    def is_private(self) -> bool:
+        """Whether the run guarantees differential privacy: to each digit, or to each client of a federated training."""
+        return self.privacy is not None or (self.federated is not None and self.federated.noise_multiplier > 0)
+
     def bank_shares(self) -> dict[str, float]:
         """The share of each kind of the synthetic dataset. Raises `ConfigError`."""
         shares: dict[str, float] = {}

@@ -51,6 +51,8 @@ ADAPTATION: dict[str, Any] = {
     "distribute": "none",
     "mixed_precision": False,
     "federated": None,
+    "privacy": None,  # what is adapted has no guarantee any more
+    "fold": "",
 }
 
 

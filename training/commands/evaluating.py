@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from training import config_options
 from training.commands.common import load_version, print_lines
 from training.datasets.mnist import Digits, Split, load_mnist
-from training.errors import ConfigError
 from training.files import write_atomically
-from training.networks.checks import check_training
-from training.privacy.checks import check_private
+from training.privacy.checks import check_attack
 from training.runs import check_trained
-
-if TYPE_CHECKING:
-    pass
 
 # What loads TensorFlow is imported by the command that needs it: --help does not wait for it.
 
@@ -63,12 +56,7 @@ def run_report(arguments: argparse.Namespace) -> None:
 def run_attack(arguments: argparse.Namespace) -> None:
     config = config_options.config_from(arguments)
     data = load_mnist(arguments.data_dir)
-    if not 2 <= arguments.digits <= len(data.train):
-        raise ConfigError(f"--digits {arguments.digits}: give a number from 2 to {len(data.train):,}")
-    half = replace(data, train=data.train[: arguments.digits // 2])
-    check_training(config, half)
-    if config.privacy:
-        check_private(config, half)
+    check_attack(config, data, arguments.digits)
     from training.privacy.shadow_models import attack_configuration
 
     print(attack_configuration(config, data, arguments.models, arguments.digits))

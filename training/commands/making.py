@@ -177,7 +177,7 @@ def run_compress(arguments: argparse.Namespace) -> None:
         exported = export(source, data)
         graph, threshold = exported.graph, exported.calibration.threshold
         out = out or source / INT8_FILE
-    compressed = compress(graph, data, Path(bank) if bank else None, len(config.labels))
+    compressed = compress(graph, data, Path(bank) if bank else None, len(config.labels), private=config.is_private)
     print(compressed.comparison)
     if arguments.survey:
         print_lines("on the test sets", survey(graph, compressed.graph, threshold, data.test, all_test_sets(data.test)))

@@ -63,6 +63,10 @@ def run_config(step: Step, start_from: str, bank: str) -> TrainConfig:
 
 def check_train(step: Step) -> None:
     config = config_of(step)
+    if config.is_private:
+        raise ConfigError(
+            f"preset {step.settings['preset']}: no step trains privately: use python -m training train --private"
+        )
     check_architecture(config)
     for source in step.inputs_that_are("run"):
         check_weights_fit(source.name, config_of(source), config)

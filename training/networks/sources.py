@@ -57,7 +57,7 @@ def check_weights_fit(source: object, own: TrainConfig, config: TrainConfig) -> 
 
 
 def check_average(runs: Sequence[Path], out: Path) -> TrainConfig:
-    """The configuration of the last run, if all weights fit it and `out` is a new folder.
+    """The configuration of the last run, if all weights fit it, none is private, and `out` is a new folder.
 
     Raises `DataError`, `ConfigError`, `RunError`, or `ExportError` if the last run has no model.
     """
@@ -67,4 +67,9 @@ def check_average(runs: Sequence[Path], out: Path) -> TrainConfig:
     config = read_config(runs[-1])
     for run in runs[:-1]:
         check_source(run, config)
+    for run in runs:
+        if source_config(run).is_private:
+            raise ConfigError(
+                f"{run} is private, and its guarantee would not hold for a mean: leave it out, or publish it as it is"
+            )
     return config

@@ -61,6 +61,8 @@ def train(
     one, `DataError` if the synthetic dataset, or the run or version to start from, is missing or damaged.
     """
     check_training(config, data)
+    if config.privacy:
+        raise ConfigError("a private configuration is trained with python -m training train --private only")
     worker = join_workers(config)
     data = data.without_fold(config.left_out_fold())
     be_deterministic(config)
