@@ -36,6 +36,7 @@ def add_federate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--flower", action="store_true", help="run each client as a process, connected by Flower: see make federated"
     )
+    parser.add_argument("--private", action="store_true", help=argparse.SUPPRESS)  # names the options that hide clients
     parser.add_argument("--no-distortion", action="store_true", help="do not distort the clients' digits")
     add_federation(parser.add_argument_group("configuration", "An epoch is a round of all or the sampled clients."))
 

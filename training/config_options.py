@@ -108,6 +108,8 @@ def config_from(arguments: argparse.Namespace, resumed: TrainConfig | None = Non
 
 def federation_from(arguments: argparse.Namespace) -> TrainConfig:
     """`FEDERATED` with the settings that are given on the command line. Raises `ConfigError`."""
+    if arguments.private:
+        raise ConfigError("--private: clients are hidden by --clip and --noise-multiplier: give both instead")
     given = given_settings(arguments)
     distortion = None if arguments.no_distortion else override(FEDERATED.distortion, given)
     config: TrainConfig = dataclasses.replace(

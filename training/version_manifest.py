@@ -136,7 +136,7 @@ def describe_data(run: Path, data: Split) -> dict[str, Any]:
         "split": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
         **({"bank": read_data(run).get("bank")} if read_config(run).bank else {}),
         **({"federated": read_data(run).get("federated")} if read_config(run).federated else {}),
-        **({"privacy": PrivacyRecord.read(run).to_dict()} if read_config(run).privacy else {}),
+        **({"privacy": PrivacyRecord.read(run).to_dict()} if read_config(run).is_private else {}),
         **({"adaptation": Outcome.read(run).to_dict()} if read_config(run).own_pictures else {}),
     }
 

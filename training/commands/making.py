@@ -17,7 +17,7 @@ from training.config import TrainConfig
 from training.datasets.mnist import Split, load_mnist
 from training.distillation.synthetic_dataset import load_validation
 from training.errors import ConfigError
-from training.federated.checks import check_federation
+from training.federated.checks import check_federation, check_flower
 from training.files import write_atomically
 from training.networks.checks import check_publishable, check_training
 from training.networks.sources import check_average, source_config
@@ -75,8 +75,10 @@ def run_adaptation(arguments: argparse.Namespace, config: TrainConfig, data: Spl
 def run_federate(arguments: argparse.Namespace) -> None:
     config, run = config_options.federation_from(arguments), arguments.out
     check_new(run)
+    if arguments.flower:
+        check_flower()
     data = load_mnist(arguments.data_dir)
-    check_federation(config, data)
+    record = check_federation(config, data)
     if arguments.flower:
         from training.federated.flower import federate_with_flower
 
@@ -85,7 +87,8 @@ def run_federate(arguments: argparse.Namespace) -> None:
         from training.federated.rounds import LocalClients, federate
 
         federate(config, data, run, LocalClients(config, data.train))
-    print(f"trained: {run}/model.keras; next: python -m training publish {run}")
+    guarantee = f", {record} of each client" if record else ""
+    print(f"trained: {run}/model.keras{guarantee}; next: python -m training publish {run}")
 
 
 def run_average(arguments: argparse.Namespace) -> None:
