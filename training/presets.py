@@ -60,6 +60,16 @@ ADAPTATION: dict[str, Any] = {
 # in git's history: git show <revision>:models/digits/5/model.onnx > teacher.onnx, then --teachers teacher.onnx.
 TEACHERS = tuple(f"models/digits/{version}/model.onnx" for version in (6, 7))
 
+# Of every private preset.
+PRIVATE: dict[str, Any] = {
+    "optimizer": "sgd",
+    "warmup_epochs": 0,
+    "label_smoothing": 0.0,
+    "keep": "last",
+    "distortion": None,
+    "privacy": Privacy(),
+}
+
 PRESETS = {
     # Distillation: pictures of every kind, and distorted digits with the soft targets of the teachers.
     "digits": TrainConfig(
@@ -122,14 +132,9 @@ PRESETS = {
         options=Options(batch_normalization=True),
         epochs=100,
         batch_size=55_000,
-        optimizer="sgd",
         learning_rate=10.0,
-        warmup_epochs=0,
-        label_smoothing=0.0,
         ema_momentum=0.9,
-        keep="last",
-        distortion=None,
-        privacy=Privacy(),
+        **PRIVATE,
     ),
     # Differential privacy for all layers of the textbook's network, from random weights.
     # tanh instead of relu, after Papernot et al., Tempered sigmoid activations for deep learning with differential
@@ -140,13 +145,8 @@ PRESETS = {
         options=Options(activation="tanh"),
         epochs=30,
         batch_size=2_750,
-        optimizer="sgd",
         learning_rate=1.0,
-        warmup_epochs=0,
-        label_smoothing=0.0,
         ema_momentum=0.98,
-        keep="last",
-        distortion=None,
-        privacy=Privacy(),
+        **PRIVATE,
     ),
 }
