@@ -8,6 +8,7 @@ import json
 from training import config_options
 from training.commands.common import load_version, print_lines
 from training.datasets.mnist import Digits, Split, load_mnist
+from training.errors import ConfigError
 from training.files import write_atomically
 from training.privacy.checks import check_attack
 from training.runs import check_trained
@@ -84,6 +85,9 @@ def run_survey(arguments: argparse.Namespace) -> None:
 def run_audit(arguments: argparse.Namespace) -> None:
     from training.audit.lineage import check_unsigned
 
+    out = arguments.out or arguments.model
+    if arguments.quick and out.resolve() == arguments.model.resolve():
+        raise ConfigError("--quick: its figures say nothing about the version: name another folder with --out")
     if arguments.out is None:
         check_unsigned(arguments.model)
     load_version(arguments.model)  # refuses a damaged version before anything slow
@@ -91,7 +95,6 @@ def run_audit(arguments: argparse.Namespace) -> None:
     from training.audit.audit import REPORT_FILE, audit  # after all that can be checked without TensorFlow
     from training.audit.subject import Subject
 
-    out = arguments.out or arguments.model
     subject = Subject.read(arguments.model, data)
     summary = audit(subject, out, quick=arguments.quick, public_key=arguments.public_key)
     for finding in summary.findings:
