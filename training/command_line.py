@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from training.config_options import add_config, add_federation
+from training.config_options import add_config, add_federation, add_pruning
 from training.distillation.synthetic_dataset import Plan
 from training.presets import PRESETS, TEACHERS
 
@@ -120,12 +120,7 @@ def add_export(parser: argparse.ArgumentParser) -> None:
 
 def add_compress(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
-    parser.add_argument(
-        "source",
-        type=Path,
-        metavar="RUN_OR_VERSION",
-        help="run folder, or folder of a version, such as models/digits/8",
-    )
+    add_source(parser)
     parser.add_argument(
         "--bank",
         help="synthetic dataset to calibrate and validate on, '' for none (default: that of the configuration)",
@@ -136,6 +131,18 @@ def add_compress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="file to write (default: RUN/model.int8.onnx; of a version: write nothing)"
     )
+
+
+def add_prune(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    add_source(parser)
+    parser.add_argument(
+        "--share", type=float, default=0.5, help="share of the multiply-adds that is left at most (default: 0.5)"
+    )
+    add_test(parser, "compare on the 10,000 test digits too; choose nothing by the result")
+    parser.add_argument("--survey", action="store_true", help="compare on every test set; choose nothing by the result")
+    parser.add_argument("--out", type=Path, default=Path("runs/pruned"), help="run folder to write, a new one")
+    add_pruning(parser.add_argument_group("configuration", "The network's own recipe holds for everything else."))
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
@@ -226,7 +233,7 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--out", type=Path, help="folder to write (default: the version's folder, unless it is signed)")
     parser.add_argument(
-        "--quick", action="store_true", help="measure on few pictures, to test the audit itself; says nothing about it"
+        "--quick", action="store_true", help="measure on few pictures, to test the audit itself; needs --out"
     )
     parser.add_argument(
         "--public-key", type=Path, metavar="KEY", help="PEM file of the key that the version's signature must be of"
@@ -276,16 +283,24 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="VERSION", help="folder of the version, such as models/digits/8")
 
 
+def add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="RUN_OR_VERSION",
+        help="run folder, or folder of a version, such as models/digits/8",
+    )
+
+
 def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder, such as runs/digits")
 
 
-def add_test(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--test",
-        action="store_true",
-        help="use the 10,000 test digits instead of the validation digits; choose nothing by the result",
-    )
+def add_test(
+    parser: argparse.ArgumentParser,
+    text: str = "use the 10,000 test digits instead of the validation digits; choose nothing by the result",
+) -> None:
+    parser.add_argument("--test", action="store_true", help=text)
 
 
 # --- the configuration ---

@@ -26,7 +26,7 @@ from app.inference.session import INPUT
 from training.datasets.mnist import Split
 from training.distillation.synthetic_dataset import load_shard, load_validation, shard_path
 from training.errors import CompressionError
-from training.evaluation.precisions import Comparison, compare
+from training.evaluation.comparison import Comparison, compare
 
 BATCH_SIZE = 64  # images whose activations are measured at once
 CALIBRATION_IMAGES = 1_000  # of each kind; more have more outliers, which make the steps between values larger

@@ -115,6 +115,9 @@ class Options(Settings):
     dropout: float = setting(0.0, "share of the activations that are dropped in training", interval=PROPER_SHARE)
     batch_normalization: bool = setting(False, "normalise each layer by the statistics of the batch")
     l2: float = setting(0.0, "L2 penalty on the kernels", interval=POSITIVE)
+    widths: tuple[int, ...] = setting(
+        (), "channels of each layer but the last; empty: the architecture's own", interval=COUNT
+    )
     rejects: bool = setting(False, "add a logit for pictures that show none of the labels; needs the synthetic dataset")
 
 

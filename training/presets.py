@@ -56,6 +56,17 @@ ADAPTATION: dict[str, Any] = {
 }
 
 
+# How a network with fewer channels learns again, by its own recipe otherwise.
+PRUNING: dict[str, Any] = {
+    "epochs": 8,
+    "learning_rate": 1e-3,
+    "warmup_epochs": 1,
+    "keep": "last",
+    "mean_of": (),
+    "own_pictures": "",
+    "distribute": "none",
+}
+
 # The default teachers are the versions in the repository. They themselves learnt from versions 1, 3, 4 and 5, which are
 # in git's history: git show <revision>:models/digits/5/model.onnx > teacher.onnx, then --teachers teacher.onnx.
 TEACHERS = tuple(f"models/digits/{version}/model.onnx" for version in (6, 7))

@@ -16,7 +16,7 @@ from app.repository.manifest import Manifest, Metric, Parent, QuantizedGraph, Te
 from training.adaptation.outcome import Outcome
 from training.compression import CALIBRATION, read_metadata
 from training.datasets.mnist import DIGESTS, Split
-from training.evaluation.precisions import agree, measure_speed, speed_metrics
+from training.evaluation.comparison import agree, measure_speed, speed_metrics
 from training.evaluation.robustness import RobustnessResult
 from training.privacy.record import PrivacyRecord
 from training.provenance import commit, creation_date, machine_kind

@@ -69,7 +69,7 @@ def check_train(step: Step) -> None:
         )
     check_architecture(config)
     for source in step.inputs_that_are("run"):
-        check_weights_fit(source.name, config_of(source), config)
+        check_weights_fit(source.name, config_of(source), config, wider=True)
     for dataset in step.inputs_that_are("dataset"):
         plan = plan_of(dataset)
         missing = [kind for kind in config.bank_shares() if not getattr(plan, kind, 0)]
