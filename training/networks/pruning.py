@@ -7,8 +7,9 @@ neural network pruning, 2019.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -83,25 +84,34 @@ def squared_changes(probe: keras.Model, images: Any, targets: Any) -> list[Impor
 def choose_widths(model: keras.Model, importances: Sequence[Importance], share: float) -> tuple[int, ...]:
     """The channels of each layer but the last with which at most this share of the multiply-adds remains.
 
-    Layers are narrowed to multiples of `GROUP`, one step after the other: each time the one that matters least for each
-    multiply-add that it saves. Raises `ConfigError` if `GROUP` channels in each layer are too many.
+    Of all multiples of `GROUP`, those whose removed channels together matter least. Raises `ConfigError` if `GROUP`
+    channels in each layer are too many.
     """
     work = PairWork(model)
-    ascending = [np.sort(importance) for importance in importances]
-    widths = tuple(len(importance) for importance in importances)
-    most = share * work.multiply_adds(widths)
-    while (now := work.multiply_adds(widths)) > most:
-        steps: list[tuple[float, tuple[int, ...]]] = []
-        for layer, width in enumerate(widths):
-            if width > GROUP:
-                fewer = (width - 1) // GROUP * GROUP
-                narrower = (*widths[:layer], fewer, *widths[layer + 1 :])
-                lost = ascending[layer][-width : len(ascending[layer]) - fewer].sum()
-                steps.append((lost / (now - work.multiply_adds(narrower)), narrower))
-        if not steps:
-            raise ConfigError(f"--share {share:g}: {now:,} multiply-adds are left of {GROUP} channels in each layer")
-        _, widths = min(steps)
+    most = share * work.multiply_adds([len(importance) for importance in importances])
+    choices = [choices_of(importance) for importance in importances]
+    affordable = (
+        (sum(chosen.lost for chosen in widths), tuple(chosen.width for chosen in widths))
+        for widths in itertools.product(*choices)
+        if work.multiply_adds([chosen.width for chosen in widths]) <= most
+    )
+    _, widths = min(affordable, default=(0, ()))
+    if not widths:
+        raise ConfigError(f"--share {share:g}: {GROUP} channels in each layer need more")
     return widths
+
+
+class Choice(NamedTuple):
+    """A width of a layer, and how much the channels matter that are removed."""
+
+    width: int
+    lost: float
+
+
+def choices_of(importance: Importance) -> list[Choice]:
+    channels, ascending = len(importance), np.sort(importance)
+    widths = [*range(GROUP, channels, GROUP), channels]
+    return [Choice(width, float(ascending[: channels - width].sum())) for width in widths]
 
 
 class PairWork:
