@@ -10,8 +10,6 @@ from training.config_options import add_config, add_federation, add_pruning
 from training.distillation.synthetic_dataset import Plan
 from training.presets import PRESETS, TEACHERS
 
-# --- the options of each command ---
-
 
 def add_train(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
@@ -136,9 +134,7 @@ def add_compress(parser: argparse.ArgumentParser) -> None:
 def add_prune(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_source(parser)
-    parser.add_argument(
-        "--share", type=float, default=0.5, help="share of the multiply-adds that is left at most (default: 0.5)"
-    )
+    parser.add_argument("--share", type=float, default=0.5, help="of the multiply-adds that is left (default: 0.5)")
     add_test(parser, "compare on the 10,000 test digits too; choose nothing by the result")
     parser.add_argument("--survey", action="store_true", help="compare on every test set; choose nothing by the result")
     parser.add_argument("--out", type=Path, default=Path("runs/pruned"), help="run folder to write, a new one")
@@ -301,6 +297,3 @@ def add_test(
     text: str = "use the 10,000 test digits instead of the validation digits; choose nothing by the result",
 ) -> None:
     parser.add_argument("--test", action="store_true", help=text)
-
-
-# --- the configuration ---
