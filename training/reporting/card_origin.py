@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from app.repository.manifest import Manifest, Parent
 from training.config import Distortion, TrainConfig
+from training.networks.architectures import widths_of
 from training.privacy.record import PrivacyRecord
 from training.reporting.markdown import format_table
 from training.reporting.results import RunResults, curves_note
@@ -77,6 +78,7 @@ def method(config: TrainConfig) -> list[tuple[str, str]]:
     optimizer = f"{config.optimizer}, learning rate {config.learning_rate:g}, {schedule}; weight decay {weight_decay}"
     return [
         ("architecture", f"{config.arch}, {options.activation}"),
+        ("channels of the layers but the last", ", ".join(map(str, widths_of(config)))),
         ("batch normalization", "yes" if options.batch_normalization else "no"),
         ("dropout; L2", f"{options.dropout:g}; {options.l2:g}"),
         ("optimizer", optimizer),

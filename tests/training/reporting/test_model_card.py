@@ -16,6 +16,7 @@ def test_the_card_gives_the_figures_that_were_measured(results: RunResults) -> N
     assert f"{len(results.exported.graph):,} bytes" in text
     assert "111,146" in text
     assert "110,912" in text
+    assert "| channels of the layers but the last | 128, 64, 32 |" in text
     assert "CC BY-SA 3.0" in text
 
 
