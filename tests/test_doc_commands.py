@@ -255,6 +255,7 @@ def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
                 "make",
                 "evaluate",
                 "compress",
+                "prune",
                 "survey",
                 "pages",
                 "sheets",

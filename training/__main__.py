@@ -115,6 +115,12 @@ COMMANDS = (
         command_line.add_compress,
         making.run_compress,
     ),
+    Command(
+        "prune",
+        "make a network of fewer channels of a run or a version, train it on, and compare both",
+        command_line.add_prune,
+        making.run_prune,
+    ),
     Command("report", "draw a run's diagrams and write its model card", command_line.add_report, evaluating.run_report),
     Command(
         "attack",

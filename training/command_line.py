@@ -6,11 +6,9 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from training.config_options import add_config, add_federation
+from training.config_options import add_config, add_federation, add_pruning
 from training.distillation.synthetic_dataset import Plan
 from training.presets import PRESETS, TEACHERS
-
-# --- the options of each command ---
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +34,7 @@ def add_federate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--flower", action="store_true", help="run each client as a process, connected by Flower: see make federated"
     )
+    parser.add_argument("--private", action="store_true", help=argparse.SUPPRESS)  # names the options that hide clients
     parser.add_argument("--no-distortion", action="store_true", help="do not distort the clients' digits")
     add_federation(parser.add_argument_group("configuration", "An epoch is a round of all or the sampled clients."))
 
@@ -119,12 +118,7 @@ def add_export(parser: argparse.ArgumentParser) -> None:
 
 def add_compress(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
-    parser.add_argument(
-        "source",
-        type=Path,
-        metavar="RUN_OR_VERSION",
-        help="run folder, or folder of a version, such as models/digits/8",
-    )
+    add_source(parser)
     parser.add_argument(
         "--bank",
         help="synthetic dataset to calibrate and validate on, '' for none (default: that of the configuration)",
@@ -135,6 +129,16 @@ def add_compress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="file to write (default: RUN/model.int8.onnx; of a version: write nothing)"
     )
+
+
+def add_prune(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    add_source(parser)
+    parser.add_argument("--share", type=float, default=0.5, help="of the multiply-adds that is left (default: 0.5)")
+    add_test(parser, "compare on the 10,000 test digits too; choose nothing by the result")
+    parser.add_argument("--survey", action="store_true", help="compare on every test set; choose nothing by the result")
+    parser.add_argument("--out", type=Path, default=Path("runs/pruned"), help="run folder to write, a new one")
+    add_pruning(parser.add_argument_group("configuration", "The network's own recipe holds for everything else."))
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
@@ -225,7 +229,7 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--out", type=Path, help="folder to write (default: the version's folder, unless it is signed)")
     parser.add_argument(
-        "--quick", action="store_true", help="measure on few pictures, to test the audit itself; says nothing about it"
+        "--quick", action="store_true", help="measure on few pictures, to test the audit itself; needs --out"
     )
     parser.add_argument(
         "--public-key", type=Path, metavar="KEY", help="PEM file of the key that the version's signature must be of"
@@ -275,16 +279,21 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="VERSION", help="folder of the version, such as models/digits/8")
 
 
+def add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="RUN_OR_VERSION",
+        help="run folder, or folder of a version, such as models/digits/8",
+    )
+
+
 def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder, such as runs/digits")
 
 
-def add_test(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--test",
-        action="store_true",
-        help="use the 10,000 test digits instead of the validation digits; choose nothing by the result",
-    )
-
-
-# --- the configuration ---
+def add_test(
+    parser: argparse.ArgumentParser,
+    text: str = "use the 10,000 test digits instead of the validation digits; choose nothing by the result",
+) -> None:
+    parser.add_argument("--test", action="store_true", help=text)

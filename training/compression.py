@@ -26,7 +26,7 @@ from app.inference.session import INPUT
 from training.datasets.mnist import Split
 from training.distillation.synthetic_dataset import load_shard, load_validation, shard_path
 from training.errors import CompressionError
-from training.evaluation.precisions import Comparison, compare
+from training.evaluation.comparison import Comparison, compare
 
 BATCH_SIZE = 64  # images whose activations are measured at once
 CALIBRATION_IMAGES = 1_000  # of each kind; more have more outliers, which make the steps between values larger
@@ -45,12 +45,17 @@ class Compressed(NamedTuple):
             raise CompressionError(f"int8 does not pay: {'; '.join(objections)}; nothing was written")
 
 
-def compress(graph: bytes, data: Split, bank: Path | None, classes: int = CLASSES) -> Compressed:
+def compress(
+    graph: bytes, data: Split, bank: Path | None, classes: int = CLASSES, *, private: bool = False
+) -> Compressed:
     """Quantizes a graph and compares both on the validation data.
 
-    `bank` is the synthetic dataset that the network learnt from, if it did. Raises `DataError` if that is missing.
+    `bank` is the synthetic dataset that the network learnt from, if it did. The ranges of a
+    `private` network are measured on validation digits, so that they tell nothing about training digits. Raises
+    `DataError` if the dataset is missing.
     """
-    calibration = {"MNIST training digits": data.train.images[:CALIBRATION_IMAGES]}
+    name, digits = ("MNIST validation digits", data.validation) if private else ("MNIST training digits", data.train)
+    calibration = {name: digits.images[:CALIBRATION_IMAGES]}
     validation = {"MNIST validation": data.validation}
     if bank:
         calibration["synthetic pictures"] = load_shard(shard_path(bank, "pictures", 0)).images[:CALIBRATION_IMAGES]

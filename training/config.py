@@ -115,6 +115,7 @@ class Options(Settings):
     dropout: float = setting(0.0, "share of the activations that are dropped in training", interval=PROPER_SHARE)
     batch_normalization: bool = setting(False, "normalise each layer by the statistics of the batch")
     l2: float = setting(0.0, "L2 penalty on the kernels", interval=POSITIVE)
+    widths: tuple[int, ...] = setting((), "channels of each layer but the last; empty: the usual ones", interval=COUNT)
     rejects: bool = setting(False, "add a logit for pictures that show none of the labels; needs the synthetic dataset")
 
 
@@ -234,6 +235,11 @@ class TrainConfig(Settings):
         """The number of logits: one for each label, and one more if the network rejects."""
         return len(self.labels) + self.options.rejects
 
+    @property
+    def is_private(self) -> bool:
+        """Whether the run guarantees differential privacy: to each digit, or to each client of a federated training."""
+        return self.privacy is not None or (self.federated is not None and self.federated.noise_multiplier > 0)
+
     def bank_shares(self) -> dict[str, float]:
         """The share of each kind of the synthetic dataset. Raises `ConfigError`."""
         shares: dict[str, float] = {}
@@ -274,14 +280,10 @@ class TrainConfig(Settings):
         """
         if not {"options", "distortion"} <= set(values):
             raise ConfigError("it lacks options or distortion")
-        distortion, privacy = values["distortion"], values.get("privacy")
-        parts = {
-            "options": from_values(Options, values["options"]),
-            "distortion": None if distortion is None else from_values(Distortion, distortion),
-            "federated": None if values.get("federated") is None else from_values(Federation, values["federated"]),
-            "privacy": None if privacy is None else from_values(Privacy, privacy),
-        }
-        config: TrainConfig = from_values(cls, {**values, **parts})
+        optional = {"distortion": Distortion, "federated": Federation, "privacy": Privacy}
+        parts = {name: from_values(optional[name], values[name]) for name in optional if values.get(name) is not None}
+        options = from_values(Options, values["options"])
+        config: TrainConfig = from_values(cls, {**values, **parts, "options": options})
         return config
 
 

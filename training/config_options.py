@@ -12,13 +12,14 @@ from training.config import Distortion, Federation, Options, Privacy, TrainConfi
 from training.errors import ConfigError
 from training.networks.architectures import ARCHITECTURES
 from training.networks.sources import source_config
-from training.presets import ADAPTATION, FEDERATED, PRESETS
+from training.presets import ADAPTATION, FEDERATED, PRESETS, PRUNING
 
 # Of `TrainConfig`; an epoch is a round there.
 FEDERATED_OPTIONS = (
     *("name", "arch", "seed", "epochs", "batch_size", "learning_rate", "schedule"),
     *("weight_decay", "label_smoothing", "keep"),
 )
+PRUNING_OPTIONS = ("name", "seed", "epochs", "batch_size", "learning_rate", "bank", "bank_parts", "epoch_size")
 NO_OPTIONS = ("mean_of", "own_pictures")  # a fact that the command average records; the option --with
 
 
@@ -37,6 +38,14 @@ def add_federation(group: Any) -> None:
             add_setting(group, field, f"default: {describe_value(values[field.name])}")
 
 
+def add_pruning(group: Any) -> None:
+    """One option for each setting by which a pruned network learns again."""
+    for field in dataclasses.fields(TrainConfig):
+        if field.name in PRUNING_OPTIONS:
+            own = field.name not in PRUNING
+            add_setting(group, field, "default: the network's own" if own else f"default: {PRUNING[field.name]:g}")
+
+
 def add_setting(group: Any, field: dataclasses.Field[Any], default: str = "") -> None:
     """`default`: what the setting is if it is not given; without it, what it is in the presets."""
     flag = "--" + field.name.replace("_", "-")
@@ -48,6 +57,8 @@ def add_setting(group: Any, field: dataclasses.Field[Any], default: str = "") ->
         group.add_argument(flag, type=float, nargs=2, metavar=("LOW", "HIGH"), help=text)
     elif field.type == "tuple[str, ...]":
         group.add_argument(flag, nargs="*", metavar="NAME", help=text)
+    elif field.type == "tuple[int, ...]":
+        group.add_argument(flag, type=int, nargs="*", metavar="NUMBER", help=text)
     else:
         parse = {"int": int, "float": float, "str": str}[str(field.type)]
         group.add_argument(flag, type=parse, choices=choices, help=text)
@@ -108,12 +119,24 @@ def config_from(arguments: argparse.Namespace, resumed: TrainConfig | None = Non
 
 def federation_from(arguments: argparse.Namespace) -> TrainConfig:
     """`FEDERATED` with the settings that are given on the command line. Raises `ConfigError`."""
+    if arguments.private:
+        raise ConfigError("--private: clients are hidden by --clip and --noise-multiplier: give both instead")
     given = given_settings(arguments)
     distortion = None if arguments.no_distortion else override(FEDERATED.distortion, given)
     config: TrainConfig = dataclasses.replace(
         override(FEDERATED, given), federated=override(FEDERATED.federated, given), distortion=distortion
     )
     return config
+
+
+def pruning_from(arguments: argparse.Namespace) -> TrainConfig:
+    """The configuration of the run or version to prune, to learn again. Raises `ConfigError` or `DataError`."""
+    own = source_config(arguments.source)
+    if own.is_private or own.federated:
+        raise ConfigError(f"{arguments.source}: a private or federated network would learn again as neither")
+    config = dataclasses.replace(own, **PRUNING, start_from=str(arguments.source))
+    pruned: TrainConfig = override(config, given_settings(arguments))
+    return pruned
 
 
 def base_config(arguments: argparse.Namespace, resumed: TrainConfig | None) -> TrainConfig:

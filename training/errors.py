@@ -6,7 +6,7 @@
     +-- DataError       a data set, a run, a version or a teacher is missing or damaged
     +-- PackageError    a package cannot be downloaded, or is not the pinned one
     +-- ExportError     the run cannot be exported, or its graph differs from the Keras model
-    +-- CompressionError  the int8 graph does not pay, or is not of this run
+    +-- CompressionError  the int8 graph or the pruned network does not pay, or the graph is not of this run
     +-- SigningError    the version was not signed
 
 Each message says what to do. They are defined here so that a caller can catch them without loading TensorFlow.
@@ -40,7 +40,7 @@ class ExportError(TrainingError):
 
 
 class CompressionError(TrainingError):
-    """The int8 graph is not faster or not as good as the float32 graph, or was made from another one."""
+    """An int8 graph or a pruned network is not faster or not as good as before, or the graph is of another run."""
 
 
 class SigningError(TrainingError):

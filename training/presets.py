@@ -51,12 +51,35 @@ ADAPTATION: dict[str, Any] = {
     "distribute": "none",
     "mixed_precision": False,
     "federated": None,
+    "privacy": None,  # what is adapted has no guarantee any more
+    "fold": "",
 }
 
+
+# How a network with fewer channels learns again, by its own recipe otherwise.
+PRUNING: dict[str, Any] = {
+    "epochs": 8,
+    "learning_rate": 1e-3,
+    "warmup_epochs": 1,
+    "keep": "last",
+    "mean_of": (),
+    "own_pictures": "",
+    "distribute": "none",
+}
 
 # The default teachers are the versions in the repository. They themselves learnt from versions 1, 3, 4 and 5, which are
 # in git's history: git show <revision>:models/digits/5/model.onnx > teacher.onnx, then --teachers teacher.onnx.
 TEACHERS = tuple(f"models/digits/{version}/model.onnx" for version in (6, 7))
+
+# Of every private preset.
+PRIVATE: dict[str, Any] = {
+    "optimizer": "sgd",
+    "warmup_epochs": 0,
+    "label_smoothing": 0.0,
+    "keep": "last",
+    "distortion": None,
+    "privacy": Privacy(),
+}
 
 PRESETS = {
     # Distillation: pictures of every kind, and distorted digits with the soft targets of the teachers.
@@ -120,14 +143,9 @@ PRESETS = {
         options=Options(batch_normalization=True),
         epochs=100,
         batch_size=55_000,
-        optimizer="sgd",
         learning_rate=10.0,
-        warmup_epochs=0,
-        label_smoothing=0.0,
         ema_momentum=0.9,
-        keep="last",
-        distortion=None,
-        privacy=Privacy(),
+        **PRIVATE,
     ),
     # Differential privacy for all layers of the textbook's network, from random weights.
     # tanh instead of relu, after Papernot et al., Tempered sigmoid activations for deep learning with differential
@@ -138,13 +156,8 @@ PRESETS = {
         options=Options(activation="tanh"),
         epochs=30,
         batch_size=2_750,
-        optimizer="sgd",
         learning_rate=1.0,
-        warmup_epochs=0,
-        label_smoothing=0.0,
         ema_momentum=0.98,
-        keep="last",
-        distortion=None,
-        privacy=Privacy(),
+        **PRIVATE,
     ),
 }

@@ -16,7 +16,7 @@ from app.repository.manifest import Manifest, Metric, Parent, QuantizedGraph, Te
 from training.adaptation.outcome import Outcome
 from training.compression import CALIBRATION, read_metadata
 from training.datasets.mnist import DIGESTS, Split
-from training.evaluation.precisions import agree, measure_speed, speed_metrics
+from training.evaluation.comparison import agree, measure_speed, speed_metrics
 from training.evaluation.robustness import RobustnessResult
 from training.privacy.record import PrivacyRecord
 from training.provenance import commit, creation_date, machine_kind
@@ -136,7 +136,7 @@ def describe_data(run: Path, data: Split) -> dict[str, Any]:
         "split": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
         **({"bank": read_data(run).get("bank")} if read_config(run).bank else {}),
         **({"federated": read_data(run).get("federated")} if read_config(run).federated else {}),
-        **({"privacy": PrivacyRecord.read(run).to_dict()} if read_config(run).privacy else {}),
+        **({"privacy": PrivacyRecord.read(run).to_dict()} if read_config(run).is_private else {}),
         **({"adaptation": Outcome.read(run).to_dict()} if read_config(run).own_pictures else {}),
     }
 

@@ -84,6 +84,12 @@ def test_compressed_graph_says_what_it_was_made_of(float32: bytes, data: Split) 
     assert list(compressed.comparison.accuracy) == ["MNIST validation, 100"]
 
 
+def test_a_private_network_is_calibrated_on_no_training_digit(float32: bytes, data: Split) -> None:
+    none, few = data.train[:0], data.validation[:100]
+    compressed = compress(float32, Split(none, few, data.test), None, private=True)
+    assert read_metadata(compressed.graph)[CALIBRATION] == "100 MNIST validation digits"
+
+
 def test_exports_of_one_run_have_one_fingerprint_whatever_their_nodes_are_called(float32: bytes, int8: bytes) -> None:
     renamed = onnx.load_from_string(float32)
     for tensor in renamed.graph.initializer:

@@ -16,6 +16,7 @@ from app.inference.session import Model
 from tests.support.pictures import encode
 from training import __main__, config_options
 from training.commands import evaluating, making
+from training.config import Privacy
 from training.datasets.mnist import Digits, Split
 from training.evaluation import testsets
 from training.evaluation.testsets.base import TestSet
@@ -94,9 +95,9 @@ def set_speed(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Makes int8 so many times as fast as float32."""
 
     def set_speed(times: float) -> None:
-        monkeypatch.setattr("training.evaluation.precisions.run_seconds", lambda *_: [1e-3 * times, 1e-3])
+        monkeypatch.setattr("training.evaluation.comparison.run_seconds", lambda *_: [1e-3 * times, 1e-3])
 
-    monkeypatch.setattr("training.evaluation.precisions.MAX_LOSS", 1)  # a thousand digits are too few to judge
+    monkeypatch.setattr("training.evaluation.comparison.MAX_LOSS", 1)  # a thousand digits are too few to judge
     return set_speed
 
 
@@ -138,6 +139,33 @@ def test_version_is_compressed_into_the_file_given_and_surveyed_when_asked(
     assert __main__.main(["compress", version, "--survey", "--out", str(tmp_path / "int8.onnx")]) == 0
     assert "refused of noise, 8" in capsys.readouterr().out
     assert Model((tmp_path / "int8.onnx").read_bytes(), "cpu")
+
+
+@pytest.mark.usefixtures("on_small_data")
+def test_prune_makes_a_run_that_publish_takes_if_it_pays(
+    run: Path, tmp_path: Path, set_speed: Callable[[float], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_speed(2)
+    out = tmp_path / "pruned"
+    assert __main__.main(["prune", str(run), "--epochs", "1", "--out", str(out), "--test"]) == 0
+    table = capsys.readouterr().out
+    assert "are left" in table
+    assert "read of MNIST validation, 1,000" in table
+    assert "read of MNIST, 1,000" in table
+    assert table.endswith(f"pruned: {out}/model.keras; next: python -m training publish {out}\n")
+    set_speed(1.05)
+    assert __main__.main(["prune", str(run), "--epochs", "1", "--out", str(tmp_path / "slow")]) == 1
+    printed = capsys.readouterr()
+    assert "microseconds of a run of 64" in printed.out
+    assert "error: pruning does not pay: in batches of 64 it is 1.05 times as fast" in printed.err
+
+
+def test_a_private_network_is_not_pruned(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    private = Path(shutil.copytree(run, tmp_path / "run"))
+    config = json.loads((private / "config.json").read_text()) | {"privacy": dataclasses.asdict(Privacy())}
+    (private / "config.json").write_text(json.dumps(config))
+    assert __main__.main(["prune", str(private), "--out", str(tmp_path / "out")]) == 1
+    assert "a private or federated network would learn again as neither" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("on_small_data")

@@ -41,6 +41,7 @@ from training.evaluation.robustness import RobustnessResult, evaluate_robustness
 from training.evaluation.testsets import all_test_sets, corruptions, ood, styles
 from training.evaluation.testsets.base import TestSet
 from training.files import write_atomically
+from training.networks.sources import source_config
 from training.provenance import commit, creation_date
 
 REPORT_FILE = "audit.md"
@@ -176,6 +177,9 @@ class Checks:
         return sections.styles_section(style_results(result.variants, self.sizes.styled))
 
     def membership(self) -> Section:
+        """Raises `DataError` for a private version: the figures would tell about training digits without noise."""
+        if source_config(self.subject.folder).is_private:
+            raise DataError("the version is private, and these figures of its training digits would have no noise")
         members, others = self.subject.data.train[: self.sizes.members], self.subject.data.test[: self.sizes.tested]
         of_members, of_others = (-losses(self.logits(digits.images), digits.labels) for digits in (members, others))
         return sections.membership_section(judge_scores(of_members, of_others))

@@ -3,7 +3,7 @@
 The attack of Yeom et al. (Privacy risk in machine learning, 2018) calls a digit a member if its loss is below a
 threshold. It is judged by the true positives at few false positives, as Carlini et al. (Membership inference attacks
 from first principles, 2022) ask: an attack that is certain of a few members is worse than one that guesses a little
-better than chance. Stronger attacks, which train shadow models, hand their own scores to `judge_scores`.
+better than chance. A stronger attack, which trains shadow models, is `training.privacy.membership`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.datasets.mnist import Labels
-from training.evaluation.metrics import auroc
+from training.evaluation.metrics import auroc, roc, true_positives_at
 
 Scores = NDArray[np.float64]  # (n,): the larger, the likelier a member
 
-FALSE_POSITIVES = 1e-3  # the share of non-members that is called members
 RESAMPLES = 500  # of the bootstrap
 
 
@@ -27,7 +26,7 @@ class MembershipResult(NamedTuple):
     non_members: int
     auc: float  # 0.5: no better than guessing
     auc_interval: tuple[float, float]  # 95 %, bootstrap
-    true_positives: float  # share of the members, at FALSE_POSITIVES
+    true_positives: float  # share of the members, at `FALSE_POSITIVES`
     interval: tuple[float, float]  # 95 %, bootstrap
     curve: tuple[Scores, Scores]  # false and true positives of every threshold
 
@@ -61,19 +60,3 @@ def judge_scores(members: Scores, non_members: Scores) -> MembershipResult:
         interval,
         curve,
     )
-
-
-def roc(members: Scores, non_members: Scores) -> tuple[Scores, Scores]:
-    """False and true positives of every threshold, from the highest to the lowest; equal scores are one step."""
-    scores = np.concatenate([members, non_members])
-    is_member = np.concatenate([np.ones(len(members)), np.zeros(len(non_members))])
-    order = np.argsort(-scores, kind="stable")
-    last_of_ties = np.append(np.diff(scores[order]) != 0, True)
-    true = np.cumsum(is_member[order])[last_of_ties] / len(members)
-    false = np.cumsum(1 - is_member[order])[last_of_ties] / len(non_members)
-    return np.insert(false, 0, 0), np.insert(true, 0, 0)
-
-
-def true_positives_at(false: Scores, true: Scores, share: float = FALSE_POSITIVES) -> float:
-    """The share of members found; among equal scores, members are drawn at random."""
-    return float(np.interp(share, false, true))

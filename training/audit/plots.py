@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from training.audit.attacks import AttackResult
 from training.audit.confidence import CalibrationResult
 from training.audit.explanations import Agreement
-from training.audit.membership import FALSE_POSITIVES, MembershipResult
+from training.audit.membership import MembershipResult
 from training.audit.styles import StyleResult
+from training.evaluation.metrics import FALSE_POSITIVES
 from training.reporting.plots import BLUE, GREY, ORANGE, STYLE, draw_accuracy
 
 GREEN = "#3d8b54"

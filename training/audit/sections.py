@@ -14,8 +14,9 @@ from training.audit.confidence import CalibrationResult
 from training.audit.explanations import RELIABILITY_DIGITS, Agreement
 from training.audit.gradients import TOLERANCE, GradientError
 from training.audit.graph_scan import GraphScan
-from training.audit.membership import FALSE_POSITIVES, MembershipResult
+from training.audit.membership import MembershipResult
 from training.audit.styles import Gap, StyleResult, largest_gap
+from training.evaluation.metrics import FALSE_POSITIVES
 from training.evaluation.robustness import RobustnessResult
 
 LEAST_AGREEMENT = 0.9  # rank correlation with shap

@@ -17,7 +17,7 @@ from training.errors import DataError
 from training.networks.from_onnx import model_from_version
 
 LOGITS = "logits"
-STATISTICS_IMAGES = 2_000  # training digits, on which the rebuilt network's batch normalisation is measured
+STATISTICS_IMAGES = 2_000  # validation digits, on which the rebuilt network's batch normalisation is measured
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Subject:
     @functools.cached_property
     def network(self) -> keras.Model:
         """The Keras network with the graph's weights. Raises `DataError` if it cannot be rebuilt."""
-        return model_from_version(self.folder, self.data.train.images[:STATISTICS_IMAGES])
+        return model_from_version(self.folder, self.data.validation.images[:STATISTICS_IMAGES])
 
     def logits(self, images: Any) -> Any:
         """(n, 28, 28) -> (n, classes) of the digits, divided by the temperature, as the graph computes them.

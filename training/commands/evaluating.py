@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from training import config_options
 from training.commands.common import load_version, print_lines
 from training.datasets.mnist import Digits, Split, load_mnist
 from training.errors import ConfigError
 from training.files import write_atomically
-from training.networks.checks import check_training
-from training.privacy.checks import check_private
+from training.privacy.checks import check_attack
 from training.runs import check_trained
-
-if TYPE_CHECKING:
-    pass
 
 # What loads TensorFlow is imported by the command that needs it: --help does not wait for it.
 
@@ -63,12 +57,7 @@ def run_report(arguments: argparse.Namespace) -> None:
 def run_attack(arguments: argparse.Namespace) -> None:
     config = config_options.config_from(arguments)
     data = load_mnist(arguments.data_dir)
-    if not 2 <= arguments.digits <= len(data.train):
-        raise ConfigError(f"--digits {arguments.digits}: give a number from 2 to {len(data.train):,}")
-    half = replace(data, train=data.train[: arguments.digits // 2])
-    check_training(config, half)
-    if config.privacy:
-        check_private(config, half)
+    check_attack(config, data, arguments.digits)
     from training.privacy.shadow_models import attack_configuration
 
     print(attack_configuration(config, data, arguments.models, arguments.digits))
@@ -96,6 +85,9 @@ def run_survey(arguments: argparse.Namespace) -> None:
 def run_audit(arguments: argparse.Namespace) -> None:
     from training.audit.lineage import check_unsigned
 
+    out = arguments.out or arguments.model
+    if arguments.quick and out.resolve() == arguments.model.resolve():
+        raise ConfigError("--quick: its figures say nothing about the version: name another folder with --out")
     if arguments.out is None:
         check_unsigned(arguments.model)
     load_version(arguments.model)  # refuses a damaged version before anything slow
@@ -103,7 +95,6 @@ def run_audit(arguments: argparse.Namespace) -> None:
     from training.audit.audit import REPORT_FILE, audit  # after all that can be checked without TensorFlow
     from training.audit.subject import Subject
 
-    out = arguments.out or arguments.model
     subject = Subject.read(arguments.model, data)
     summary = audit(subject, out, quick=arguments.quick, public_key=arguments.public_key)
     for finding in summary.findings:

@@ -16,8 +16,8 @@ from training.commands.common import load_version, print_lines
 from training.config import TrainConfig
 from training.datasets.mnist import Split, load_mnist
 from training.distillation.synthetic_dataset import load_validation
-from training.errors import ConfigError
-from training.federated.checks import check_federation
+from training.errors import CompressionError, ConfigError
+from training.federated.checks import check_federation, check_flower
 from training.files import write_atomically
 from training.networks.checks import check_publishable, check_training
 from training.networks.sources import check_average, source_config
@@ -75,8 +75,10 @@ def run_adaptation(arguments: argparse.Namespace, config: TrainConfig, data: Spl
 def run_federate(arguments: argparse.Namespace) -> None:
     config, run = config_options.federation_from(arguments), arguments.out
     check_new(run)
+    if arguments.flower:
+        check_flower()
     data = load_mnist(arguments.data_dir)
-    check_federation(config, data)
+    record = check_federation(config, data)
     if arguments.flower:
         from training.federated.flower import federate_with_flower
 
@@ -85,7 +87,8 @@ def run_federate(arguments: argparse.Namespace) -> None:
         from training.federated.rounds import LocalClients, federate
 
         federate(config, data, run, LocalClients(config, data.train))
-    print(f"trained: {run}/model.keras; next: python -m training publish {run}")
+    guarantee = f", {record} of each client" if record else ""
+    print(f"trained: {run}/model.keras{guarantee}; next: python -m training publish {run}")
 
 
 def run_average(arguments: argparse.Namespace) -> None:
@@ -159,25 +162,19 @@ def run_export(arguments: argparse.Namespace) -> None:
 
 
 def run_compress(arguments: argparse.Namespace) -> None:
-    from app.repository.manifest import INT8_FILE, MANIFEST_FILE, read_version
+    from app.repository.manifest import INT8_FILE, MANIFEST_FILE
     from training.compression import compress
-    from training.evaluation.precisions import survey
+    from training.evaluation.comparison import survey
     from training.evaluation.testsets import all_test_sets
 
     source, out = arguments.source, arguments.out
     config = source_config(source)
     bank = config.bank if arguments.bank is None else arguments.bank
     data = load_mnist(arguments.data_dir)
-    if (source / MANIFEST_FILE).exists():
-        manifest, graphs = read_version(source)
-        graph, threshold = graphs.float32, manifest.threshold
-    else:
-        from training.export import export
-
-        exported = export(source, data)
-        graph, threshold = exported.graph, exported.calibration.threshold
+    graph, threshold = graph_of(source, data)
+    if not (source / MANIFEST_FILE).exists():
         out = out or source / INT8_FILE
-    compressed = compress(graph, data, Path(bank) if bank else None, len(config.labels))
+    compressed = compress(graph, data, Path(bank) if bank else None, len(config.labels), private=config.is_private)
     print(compressed.comparison)
     if arguments.survey:
         print_lines("on the test sets", survey(graph, compressed.graph, threshold, data.test, all_test_sets(data.test)))
@@ -187,6 +184,50 @@ def run_compress(arguments: argparse.Namespace) -> None:
         return
     write_atomically(compressed.graph, out)
     print(f"compressed: {out}")
+
+
+def run_prune(arguments: argparse.Namespace) -> None:
+    config, run = config_options.pruning_from(arguments), arguments.out
+    check_new(run)
+    data = load_mnist(arguments.data_dir)
+    check_training(config, data)
+    from training.evaluation.comparison import Pair, compare, survey
+    from training.evaluation.testsets import all_test_sets, files
+    from training.export import count_multiply_adds
+    from training.networks.architectures import build_network
+    from training.networks.prune import prune
+
+    prune(config, data, arguments.share, run)
+    (before, threshold), (after, _) = (graph_of(source, data) for source in (arguments.source, run))
+    validation = {"MNIST validation": data.validation}
+    if config.bank:
+        validation["synthetic validation pictures"] = load_validation(Path(config.bank))
+    networks = [build_network(source_config(source)) for source in (arguments.source, run)]
+    comparison = dataclasses.replace(
+        compare(before, after, validation, len(config.labels)),
+        names=("before", "after"),
+        multiply_adds=Pair(*map(count_multiply_adds, networks)),
+    )
+    print(comparison)
+    if arguments.survey or arguments.test:
+        test_sets = all_test_sets(data.test) if arguments.survey else [files.mnist_as_png(data.test)]
+        print_lines("on the test sets", survey(before, after, threshold, data.test, test_sets))
+    if objections := comparison.objections():
+        raise CompressionError(f"pruning does not pay: {'; '.join(objections)}; do not publish {run}")
+    print(f"pruned: {run}/model.keras; next: python -m training publish {run}")
+
+
+def graph_of(source: Path, data: Split) -> tuple[bytes, float]:
+    """The float32 graph of a run or a version, and its threshold."""
+    from app.repository.manifest import MANIFEST_FILE, read_version
+
+    if (source / MANIFEST_FILE).exists():
+        manifest, graphs = read_version(source)
+        return graphs.float32, manifest.threshold
+    from training.export import export
+
+    exported = export(source, data)
+    return exported.graph, exported.calibration.threshold
 
 
 def run_publish(arguments: argparse.Namespace) -> None:

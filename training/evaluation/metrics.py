@@ -15,10 +15,12 @@ from training.datasets.mnist import Labels
 
 Confidences = NDArray[np.floating[Any]]  # (n,): the largest probability of each prediction
 Correct = NDArray[np.bool_]  # (n,): whether each prediction is correct
+Scores = NDArray[np.float64]  # (n,): the larger, the likelier a positive
 Counts = NDArray[np.int64]  # (classes,)
 ConfusionMatrix = NDArray[np.int64]  # (classes, classes): row = true class, column = predicted class
 
 CALIBRATION_BINS = 15  # as many as Guo et al. (2017) use
+FALSE_POSITIVES = 0.001  # at which attacks are judged: one that is rarely wrong does harm
 SIGNIFICANCE = 0.05  # a smaller probability of chance makes a difference significant
 Z_95 = 1.959964  # the 97.5 % quantile of the standard normal distribution
 
@@ -179,3 +181,19 @@ def auroc(positives: Confidences, negatives: Confidences) -> float:
     below = np.searchsorted(ordered, positives, side="left")
     not_above = np.searchsorted(ordered, positives, side="right")
     return float((below + not_above).mean() / (2 * len(negatives)))
+
+
+def roc(positives: Scores, negatives: Scores) -> tuple[Scores, Scores]:
+    """False and true positives of every threshold, from the highest to the lowest; equal scores are one step."""
+    scores = np.concatenate([positives, negatives])
+    is_positive = np.concatenate([np.ones(len(positives)), np.zeros(len(negatives))])
+    order = np.argsort(-scores, kind="stable")
+    last_of_ties = np.append(np.diff(scores[order]) != 0, True)
+    true = np.cumsum(is_positive[order])[last_of_ties] / len(positives)
+    false = np.cumsum(1 - is_positive[order])[last_of_ties] / len(negatives)
+    return np.insert(false, 0, 0), np.insert(true, 0, 0)
+
+
+def true_positives_at(false: Scores, true: Scores, share: float = FALSE_POSITIVES) -> float:
+    """The share of positives found at this share of false ones; among equal scores, they are drawn at random."""
+    return float(np.interp(share, false, true))

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from training.config import TrainConfig
 from training.datasets.mnist import Split
-from training.errors import ConfigError
+from training.errors import ConfigError, PackageError
 from training.federated.partition import partition
+from training.federated.privacy import plan_client_privacy
 from training.networks.checks import check_architecture
+from training.privacy.record import PrivacyRecord
 
 
-def check_federation(config: TrainConfig, data: Split) -> None:
-    """Raises `ConfigError`."""
+def check_federation(config: TrainConfig, data: Split) -> PrivacyRecord | None:
+    """What the run will guarantee to its clients, if anything.
+
+    Raises `ConfigError`, and `PackageError` if a private run cannot be accounted for.
+    """
     check_architecture(config)
     if config.federated is None:
         raise ConfigError("the configuration is not federated")
@@ -19,3 +26,10 @@ def check_federation(config: TrainConfig, data: Split) -> None:
     if config.options.rejects or config.bank:
         raise ConfigError("--bank, --rejects: federated training learns from MNIST's digits only")
     partition(data.train.labels, config.federated)
+    return plan_client_privacy(config.federated, config.epochs)
+
+
+def check_flower() -> None:
+    """Raises `PackageError` if Flower is not installed."""
+    if find_spec("flwr") is None:
+        raise PackageError("--flower: Flower is not installed here: make federated installs it elsewhere and uses it")

@@ -29,12 +29,9 @@ from training.federated.rounds import federate, federation_of
 
 os.environ["FLWR_TELEMETRY_ENABLED"] = "0"  # read when Flower is imported: nothing is reported to anyone
 
-try:
-    from flwr.client import NumPyClient, start_client
-    from flwr.common import FitIns, GetPropertiesIns, ndarrays_to_parameters, parameters_to_ndarrays
-    from flwr.server import History, Server, ServerConfig, SimpleClientManager, start_server
-except ImportError as error:
-    raise TrainingError(f"Flower is not here ({error}): make federated installs and uses it") from error
+from flwr.client import NumPyClient, start_client  # after the setting that it reads
+from flwr.common import FitIns, GetPropertiesIns, ndarrays_to_parameters, parameters_to_ndarrays
+from flwr.server import History, Server, ServerConfig, SimpleClientManager, start_server
 
 START_SECONDS = 600  # for all clients to connect: each loads TensorFlow
 ROUND_SECONDS = 3600  # for the slowest client of a round

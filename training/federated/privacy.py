@@ -1,42 +1,43 @@
-"""What a federated run reveals about one client: differential privacy at the level of clients."""
+"""What a federated run guarantees to each client: differential privacy at the level of clients."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+import math
 
 from training.config import Federation
 from training.errors import ConfigError
+from training.privacy.accounting import SampledGaussian, least_noise
+from training.privacy.record import PrivacyRecord
 
-DISCRETIZATION = 1e-3  # of the privacy loss; it is rounded up, so that a coarser one only states a larger epsilon
+PROTECTED = "each client with all its digits; not from the server, which sees the clients' changes"
+NEIGHBOURS = "one client more or less"
+SAMPLING = "Poisson: each client is in each round independently"
 
 
-@dataclass(frozen=True)
-class Spent:
-    """The guarantee of a finished run, for adding or removing one client with all its digits.
+def plan_client_privacy(federation: Federation, rounds: int) -> PrivacyRecord | None:
+    """What the rounds will guarantee; None without noise.
 
-    It holds for the published network against everyone but the server, which sees every client's change, and only
-    because the validation digits, which are no client's, decide which round is kept.
+    It holds for every round's network, as the validation digits are no client's: they may choose among the rounds.
+    Raises `ConfigError` for noise that hides nobody, and `PackageError` if the accountant is not installed.
     """
-
-    epsilon: float
-    delta: float
-    unit: str = "client"
-
-    @classmethod
-    def by(cls, federation: Federation, rounds: int) -> Self | None:
-        """None: no noise, no guarantee. Raises `ConfigError` if the accountant is not installed."""
-        if not federation.noise_multiplier:
-            return None
-        try:
-            import dp_accounting
-            from dp_accounting.pld import PLDAccountant
-        except ImportError as error:
-            raise ConfigError("--noise-multiplier needs the accountant: pip install '.[privacy]'") from error
-        delta = 1 / (10 * federation.clients)
-        gaussian = dp_accounting.GaussianDpEvent(federation.noise_multiplier)
-        share = (federation.sampled or federation.clients) / federation.clients
-        event = gaussian if share == 1 else dp_accounting.PoissonSampledDpEvent(share, gaussian)
-        accountant = PLDAccountant(value_discretization_interval=DISCRETIZATION)
-        accountant.compose(event, rounds)
-        return cls(epsilon=float(accountant.get_epsilon(delta)), delta=delta)
+    if not federation.noise_multiplier:
+        return None
+    mechanism = SampledGaussian(
+        noise_multiplier=federation.noise_multiplier,
+        sampling_probability=(federation.sampled or federation.clients) / federation.clients,
+        steps=rounds,
+    )
+    least = least_noise(mechanism.sampling_probability, rounds)
+    if federation.noise_multiplier < least:
+        raise ConfigError(
+            f"--noise-multiplier {federation.noise_multiplier:g}: so little hides no client in {rounds:,} rounds: "
+            f"give at least {math.ceil(100 * least) / 100:g}, or leave it out"
+        )
+    return PrivacyRecord.of(
+        mechanism,
+        delta=1 / (10 * federation.clients),
+        clipping_norm=federation.clip,
+        protected=PROTECTED,
+        neighbours=NEIGHBOURS,
+        sampling=SAMPLING,
+    )

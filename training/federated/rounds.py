@@ -1,4 +1,4 @@
-"""The rounds of federated training. Clients are threads of this process, or processes of Flower.
+"""The rounds of federated training. Clients train one after the other in this process, or as processes of Flower.
 
 weights -> the chosen clients -> their updates -> the server's new weights -> validation digits -> a row of the history
 
@@ -8,7 +8,6 @@ clients have already been told would have to be kept too.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from training.datasets.mnist import Digits, Split
 from training.errors import ConfigError
 from training.federated.client import LocalTrainer, Update, Weights, initial_weights, learning_rate
 from training.federated.partition import partition
-from training.federated.privacy import Spent
+from training.federated.privacy import plan_client_privacy
 from training.federated.server import Aggregator
 from training.files import atomic_path
 from training.networks.architectures import build_network
@@ -55,12 +54,15 @@ class LocalClients:
 def federate(config: TrainConfig, data: Split, run: Path, clients: Clients) -> None:
     """Writes the run folder. For a configuration that `check_federation` accepts.
 
-    Raises `RunError` if the folder holds results, and `ConfigError` if training does not converge.
+    Raises `RunError` if the folder holds results, `ConfigError` if training does not converge or its noise hides no
+    client, and `PackageError` if a private run cannot be accounted for.
     """
     federation = federation_of(config)
-    spent = Spent.by(federation, config.epochs)
+    record = plan_client_privacy(federation, config.epochs)
     with open_run(run, config):
-        write_json(run / DATA_FILE, describe(config, data, spent))
+        write_json(run / DATA_FILE, describe(config, data))
+        if record:
+            record.write(run)
         server = Aggregator(federation, initial_weights(config))
         evaluated = build_network(config)
         evaluated.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
@@ -97,7 +99,7 @@ def choose(config: TrainConfig, round_: int) -> list[int]:
     federation = federation_of(config)
     if not federation.sampled:
         return list(range(federation.clients))
-    if federation.noise_multiplier:
+    if config.is_private:
         drawn = np.random.default_rng().random(federation.clients) < federation.sampled / federation.clients
         return np.flatnonzero(drawn).tolist()
     random = np.random.default_rng((config.seed, round_, 2))
@@ -109,13 +111,12 @@ def row_of(config: TrainConfig, round_: int, updates: Sequence[Update], model: k
 
     A private run does not tell the clients' own: the noise is on their weights only.
     """
-    private = federation_of(config).noise_multiplier > 0
     result = model.evaluate(
         validation.images, validation.labels, batch_size=EVALUATION_BATCH_SIZE, verbose=0, return_dict=True
     )
     values = {
-        "accuracy": math.nan if private else np.mean([update.accuracy for update in updates]),
-        "loss": math.nan if private else np.mean([update.loss for update in updates]),
+        "accuracy": math.nan if config.is_private else np.mean([update.accuracy for update in updates]),
+        "loss": math.nan if config.is_private else np.mean([update.loss for update in updates]),
         "val_accuracy": result["accuracy"],
         "val_loss": result["loss"],
         "learning_rate": learning_rate(config, round_),
@@ -131,7 +132,7 @@ def check_finite(row: Row) -> None:
         )
 
 
-def describe(config: TrainConfig, data: Split, spent: Spent | None) -> dict[str, Any]:
+def describe(config: TrainConfig, data: Split) -> dict[str, Any]:
     """The sizes of MNIST's parts, and what each client has; of a private run only how many clients there are."""
     federation = federation_of(config)
     parts = partition(data.train.labels, federation)
@@ -140,8 +141,7 @@ def describe(config: TrainConfig, data: Split, spent: Spent | None) -> dict[str,
         "split": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
         "federated": {
             "clients": federation.clients,
-            "digits_of_clients": None if spent else counts,  # of each client, of each class
+            "digits_of_clients": None if config.is_private else counts,  # of each client, of each class
             "rounds": config.epochs,
-            "privacy": spent and dataclasses.asdict(spent),
         },
     }

@@ -63,9 +63,13 @@ def run_config(step: Step, start_from: str, bank: str) -> TrainConfig:
 
 def check_train(step: Step) -> None:
     config = config_of(step)
+    if config.is_private:
+        raise ConfigError(
+            f"preset {step.settings['preset']}: no step trains privately: use python -m training train --private"
+        )
     check_architecture(config)
     for source in step.inputs_that_are("run"):
-        check_weights_fit(source.name, config_of(source), config)
+        check_weights_fit(source.name, config_of(source), config, wider=True)
     for dataset in step.inputs_that_are("dataset"):
         plan = plan_of(dataset)
         missing = [kind for kind in config.bank_shares() if not getattr(plan, kind, 0)]

@@ -7,7 +7,7 @@ take it from there. Keras is imported where a network is built, so that the comm
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,11 @@ from training.config import Options, TrainConfig
 if TYPE_CHECKING:
     import keras
 
+MLP = (128, 64, 32)  # units
+CNN = (16, 32, 32, 64, 80, 128)  # channels, as of the other convolutional networks
+CNN_STRIDED = (16, 32, 56, 72, 112)
+CNN_SMALL = (16, 32, 64)
+CNN_WIDE = (32, 64, 64, 128, 160, 256)
 MLP_PARAMETERS = 111_146  # 784*128+128 + 128*64+64 + 64*32+32 + 32*10+10
 
 
@@ -54,7 +59,7 @@ def mlp(options: Options, standardisation: Standardisation | None = None, output
     x = ops.reshape(layers.Rescaling(1 / 255)(image), (-1, 784))
     if standardisation:
         x = standardisation.layer()(x)
-    for units in (128, 64, 32):
+    for units in options.widths or MLP:
         x = layers.Dense(units, kernel_regularizer=_l2(options), use_bias=not options.batch_normalization)(x)
         x = _activate(x, options)
         x = layers.Dropout(options.dropout)(x) if options.dropout else x
@@ -62,9 +67,13 @@ def mlp(options: Options, standardisation: Standardisation | None = None, output
 
 
 def cnn(
-    options: Options, standardisation: Standardisation | None = None, outputs: int = CLASSES, *, width: int = 1
+    options: Options,
+    standardisation: Standardisation | None = None,
+    outputs: int = CLASSES,
+    *,
+    widths: Sequence[int] = CNN,
 ) -> keras.Model:
-    """A small convolutional network; at width 1, 5.9 million multiply-adds an image and under 1 MB as float32.
+    """A small convolutional network; of the widths `CNN`, 5.9 million multiply-adds an image, under 1 MB as float32.
 
     Raises `ValueError` for a standardisation.
     """
@@ -72,15 +81,16 @@ def cnn(
     from keras import layers, ops
 
     image, x = _grayscale(standardisation)
+    first, second, third, fourth, fifth, sixth = options.widths or widths
     # Pooled before normalisation and activation: a quarter of their work, and nearly the same, as they are monotonic.
     # 28 x 28 -> 14 x 14
-    x = _activate(layers.MaxPooling2D()(_convolve(x, options, 16 * width, 5, padding="same")), options)
-    x = _activate(_convolve(x, options, 32 * width, 3, padding="same"), options)
-    x = _activate(layers.MaxPooling2D()(_convolve(x, options, 32 * width, 3, padding="same")), options)  # -> 7 x 7
-    x = _activate(_convolve(x, options, 64 * width, 3, padding="same"), options)
-    x = _activate(_convolve(x, options, 80 * width, 3, padding="valid"), options)  # -> 5 x 5
-    x = _activate(_convolve(x, options, 128 * width, 3, padding="valid"), options)  # -> 3 x 3
-    x = ops.reshape(x, (-1, 9 * 128 * width))
+    x = _activate(layers.MaxPooling2D()(_convolve(x, options, first, 5, padding="same")), options)
+    x = _activate(_convolve(x, options, second, 3, padding="same"), options)
+    x = _activate(layers.MaxPooling2D()(_convolve(x, options, third, 3, padding="same")), options)  # -> 7 x 7
+    x = _activate(_convolve(x, options, fourth, 3, padding="same"), options)
+    x = _activate(_convolve(x, options, fifth, 3, padding="valid"), options)  # -> 5 x 5
+    x = _activate(_convolve(x, options, sixth, 3, padding="valid"), options)  # -> 3 x 3
+    x = ops.reshape(x, (-1, 9 * sixth))
     return keras.Model(image, _logits(x, options, outputs), name="cnn")
 
 
@@ -98,12 +108,13 @@ def cnn_strided(
     from keras import layers, ops
 
     image, x = _grayscale(standardisation)
-    x = _activate(_convolve(x, options, 16, 5, padding="same", strides=2), options)  # 28 x 28 -> 14 x 14
-    x = layers.MaxPooling2D()(_activate(_convolve(x, options, 32, 3, padding="same"), options))  # -> 7 x 7
-    x = _activate(_convolve(x, options, 56, 3, padding="same"), options)
-    x = _activate(_convolve(x, options, 72, 3, padding="valid"), options)  # -> 5 x 5
-    x = _activate(_convolve(x, options, 112, 3, padding="valid"), options)  # -> 3 x 3
-    x = ops.reshape(x, (-1, 9 * 112))
+    first, second, third, fourth, fifth = options.widths or CNN_STRIDED
+    x = _activate(_convolve(x, options, first, 5, padding="same", strides=2), options)  # 28 x 28 -> 14 x 14
+    x = layers.MaxPooling2D()(_activate(_convolve(x, options, second, 3, padding="same"), options))  # -> 7 x 7
+    x = _activate(_convolve(x, options, third, 3, padding="same"), options)
+    x = _activate(_convolve(x, options, fourth, 3, padding="valid"), options)  # -> 5 x 5
+    x = _activate(_convolve(x, options, fifth, 3, padding="valid"), options)  # -> 3 x 3
+    x = ops.reshape(x, (-1, 9 * fifth))
     return keras.Model(image, _logits(x, options, outputs), name="cnn_strided")
 
 
@@ -118,10 +129,11 @@ def cnn_small(options: Options, standardisation: Standardisation | None = None, 
     from keras import ops
 
     image, x = _grayscale(standardisation)
-    x = _activate(_convolve(x, options, 16, 5, padding="same", strides=2), options)  # 28 x 28 -> 14 x 14
-    x = _activate(_convolve(x, options, 32, 3, padding="same", strides=2), options)  # -> 7 x 7
-    x = _activate(_convolve(x, options, 64, 3, padding="valid"), options)  # -> 5 x 5
-    x = ops.reshape(x, (-1, 25 * 64))
+    first, second, third = options.widths or CNN_SMALL
+    x = _activate(_convolve(x, options, first, 5, padding="same", strides=2), options)  # 28 x 28 -> 14 x 14
+    x = _activate(_convolve(x, options, second, 3, padding="same", strides=2), options)  # -> 7 x 7
+    x = _activate(_convolve(x, options, third, 3, padding="valid"), options)  # -> 5 x 5
+    x = ops.reshape(x, (-1, 25 * third))
     return keras.Model(image, _logits(x, options, outputs), name="cnn_small")
 
 
@@ -176,17 +188,22 @@ def _l2(options: Options) -> Any:
 class Architecture(NamedTuple):
     build: Callable[[Options, Standardisation | None, int], keras.Model]  # the last one is the number of logits
     description: str  # in the model card: "Reads one handwritten digit: ... as an ONNX graph."
+    widths: tuple[int, ...]  # channels or units of each layer but the last, unless the options say otherwise
     standardises: bool = False  # whether it takes a standardisation
 
 
 ARCHITECTURES = {
-    "mlp": Architecture(mlp, "a fully connected network (128-64-32)", standardises=True),
-    "cnn": Architecture(cnn, "a small convolutional network"),
-    "cnn-strided": Architecture(cnn_strided, "a small convolutional network whose first layer has stride 2"),
-    "cnn-small": Architecture(cnn_small, "three convolutions, two of them with stride 2"),
+    "mlp": Architecture(mlp, "a fully connected network", MLP, standardises=True),
+    "cnn": Architecture(cnn, "a small convolutional network", CNN),
+    "cnn-strided": Architecture(
+        cnn_strided, "a small convolutional network whose first layer has stride 2", CNN_STRIDED
+    ),
+    "cnn-small": Architecture(cnn_small, "three convolutions, two of them with stride 2", CNN_SMALL),
     # Four times the work: for teachers, which are not served.
     "cnn-wide": Architecture(
-        functools.partial(cnn, width=2), "a convolutional network, twice as wide as the small one"
+        functools.partial(cnn, widths=CNN_WIDE),
+        "a convolutional network, twice as wide as the small one",
+        CNN_WIDE,
     ),
 }
 
@@ -194,3 +211,8 @@ ARCHITECTURES = {
 def build_network(config: TrainConfig, standardisation: Standardisation | None = None) -> keras.Model:
     """The untrained network of a configuration."""
     return ARCHITECTURES[config.arch].build(config.options, standardisation, config.outputs)
+
+
+def widths_of(config: TrainConfig) -> tuple[int, ...]:
+    """The channels or units of each layer but the last."""
+    return config.options.widths or ARCHITECTURES[config.arch].widths

@@ -33,12 +33,17 @@ def check_training(config: TrainConfig, data: Split) -> None:
     if config.batch_size > images:
         raise ConfigError(f"--batch-size {config.batch_size}: an epoch has only {images} images")
     if config.start_from:
-        check_source(Path(config.start_from), config)
+        check_source(Path(config.start_from), config, wider=True)
 
 
 def check_architecture(config: TrainConfig) -> None:
     if config.arch not in ARCHITECTURES:
         raise ConfigError(f"--arch {config.arch}: choose from {', '.join(sorted(ARCHITECTURES))}")
+    own, given = ARCHITECTURES[config.arch].widths, config.options.widths
+    if given and len(given) != len(own):
+        raise ConfigError(
+            f"--widths {' '.join(map(str, given))}: {config.arch} has {len(own)}: {' '.join(map(str, own))}"
+        )
     if config.standardise and not ARCHITECTURES[config.arch].standardises:
         raise ConfigError(f"--standardise: {config.arch} does not take it: add --no-standardise")
 

@@ -24,6 +24,7 @@ from training.networks.batches import make_batches, one_hot
 from training.networks.checks import check_training
 from training.networks.distribute import SINGLE_WORKER, TrainingWorker, synchronise_normalisation, work_together
 from training.networks.from_onnx import model_from_version
+from training.networks.pruning import copy_channels
 from training.networks.run_histograms import RunHistograms
 from training.networks.run_pictures import RunPictures
 from training.runs import (
@@ -61,6 +62,8 @@ def train(
     one, `DataError` if the synthetic dataset, or the run or version to start from, is missing or damaged.
     """
     check_training(config, data)
+    if config.privacy:
+        raise ConfigError("a private configuration is trained with python -m training train --private only")
     worker = join_workers(config)
     data = data.without_fold(config.left_out_fold())
     be_deterministic(config)
@@ -138,7 +141,7 @@ def prepare_model(
             return load_saved(newest, compiled=True)
         model = build(config, digits, steps_per_epoch=len(batches))
         if config.start_from:
-            model.set_weights(load_trained(Path(config.start_from), batches).get_weights())
+            copy_channels(load_trained(Path(config.start_from), batches), model, batches)
         return model
 
 

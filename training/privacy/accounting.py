@@ -19,6 +19,8 @@ ACCOUNTANT = "privacy loss distributions (PLDAccountant)"
 DISCRETIZATION = 1e-3  # of the privacy loss; rounded upwards, so that epsilon is an upper bound
 TOLERANCE = 1e-3  # of the noise multiplier: what is found is at most this share larger than necessary
 MOST_NOISE = 2.0**14  # noise multiplier
+LEAST_NOISE = 0.25  # with less, and with less for many steps, epsilon is in the hundreds and more
+LARGEST_SHIFT = 16  # of all steps together, in standard deviations of their noise
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,7 @@ def find_noise_multiplier(epsilon: float, delta: float, sampling_probability: fl
     def costs(noise_multiplier: float) -> float:
         return SampledGaussian(noise_multiplier, sampling_probability, steps).epsilon(delta)
 
-    # With much less noise the losses would be so large that their distribution fills the memory.
-    enough = max(1.0, sampling_probability * math.sqrt(steps) / 16)
+    enough = max(1.0, least_noise(sampling_probability, steps))
     while costs(enough) > epsilon:
         enough *= 2
         if enough > MOST_NOISE:
@@ -66,6 +67,11 @@ def find_noise_multiplier(epsilon: float, delta: float, sampling_probability: fl
         middle = (too_little + enough) / 2
         too_little, enough = (too_little, middle) if costs(middle) <= epsilon else (middle, enough)
     return enough
+
+
+def least_noise(sampling_probability: float, steps: int) -> float:
+    """The noise multiplier below which a guarantee says nothing, and the distribution of the loss fills the memory."""
+    return max(LEAST_NOISE, sampling_probability * math.sqrt(steps) / LARGEST_SHIFT)
 
 
 def accountant_version() -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from training.config import Options, TrainConfig
 from training.datasets.mnist import Split
 from training.errors import ConfigError, DataError
+from training.networks.checks import check_training
 from training.networks.sources import source_config
 from training.privacy.record import PUBLIC_FOLDER, plan_privacy
 from training.runs import MODEL_FILE
@@ -22,6 +24,39 @@ def check_private(config: TrainConfig, data: Split) -> None:
     if config.privacy and config.privacy.delta >= 1 / n:
         raise ConfigError(f"--delta {config.privacy.delta:g}: give less than 1 / {n:,}, the share of one digit")
     plan_privacy(config, n)
+
+
+def check_attack(config: TrainConfig, data: Split, digits: int) -> None:
+    """Raises `ConfigError` or `DataError` if a network cannot be trained, or would not learn from its half alone.
+
+    `digits`: how many are in the pool.
+    """
+    for setting, reason in not_attackable(config):
+        raise ConfigError(f"{setting}: {reason}, so that the attack would measure nothing")
+    if not 2 <= digits <= len(data.train):
+        raise ConfigError(f"--digits {digits}: give a number from 2 to {len(data.train):,}")
+    half = dataclasses.replace(data, train=data.train[: digits // 2])
+    check_training(config, half)
+    if config.privacy:
+        check_private(config, half)
+
+
+def not_attackable(config: TrainConfig) -> list[tuple[str, str]]:
+    """The settings by which a network learns from other digits than its half of the pool; each with the reason."""
+    checks = [
+        (
+            bool(config.bank),
+            "--bank",
+            "the networks would learn from the synthetic dataset; name another --preset, as textbook",
+        ),
+        (bool(config.fold), "--fold", "the networks would not learn from all their digits"),
+        (
+            bool(config.start_from) and config.privacy is None,
+            "--start-from",
+            "its weights may have learnt from all digits already",
+        ),
+    ]
+    return [(setting, reason) for excluded, setting, reason in checks if excluded]
 
 
 def check_public_source(source: Path) -> None:
@@ -47,7 +82,7 @@ def contradictions(config: TrainConfig) -> list[tuple[str, str]]:
         (config.keep != "last", f"--keep {config.keep}", "all steps of a private run are paid for: keep the last"),
         (config.distortion is not None, "the distortion", f"{no_effect}: add --no-distortion"),
         (config.label_smoothing > 0, "--label-smoothing", no_effect),
-        (config.options != others, "--dropout, --l2 and --rejects", no_effect),
+        (config.options != others, "--dropout, --l2, --widths and --rejects", no_effect),
         (config.mixed_precision, "--mixed-precision", no_effect),
         (config.distribute != "none", f"--distribute {config.distribute}", no_effect),
     ]

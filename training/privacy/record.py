@@ -37,6 +37,21 @@ class PrivacyRecord:
     sampling: str = SAMPLING
     not_counted: str = NOT_COUNTED
 
+    @classmethod
+    def of(cls, mechanism: SampledGaussian, delta: float, clipping_norm: float, **described: str) -> Self:
+        """What the mechanism costs. Raises `PackageError` if the accountant is not installed."""
+        return cls(
+            epsilon=mechanism.epsilon(delta),
+            delta=delta,
+            clipping_norm=clipping_norm,
+            noise_multiplier=mechanism.noise_multiplier,
+            sampling_probability=mechanism.sampling_probability,
+            steps=mechanism.steps,
+            accountant=f"{PACKAGE}: {ACCOUNTANT}",
+            accountant_version=accountant_version(),
+            **described,
+        )
+
     def __str__(self) -> str:
         return f"({self.epsilon:.4g}, {self.delta:g})-differentially private in {self.steps:,} steps"
 
@@ -70,16 +85,8 @@ def plan_privacy(config: TrainConfig, n: int) -> PrivacyRecord:
     probability = min(1.0, config.batch_size / n)
     steps = config.epochs * steps_per_epoch(config, n)
     noise_multiplier = find_noise_multiplier(privacy.epsilon, privacy.delta, probability, steps)
-    return PrivacyRecord(
-        epsilon=SampledGaussian(noise_multiplier, probability, steps).epsilon(privacy.delta),
-        delta=privacy.delta,
-        clipping_norm=privacy.clipping_norm,
-        noise_multiplier=noise_multiplier,
-        sampling_probability=probability,
-        steps=steps,
-        accountant=f"{PACKAGE}: {ACCOUNTANT}",
-        accountant_version=accountant_version(),
-    )
+    mechanism = SampledGaussian(noise_multiplier, probability, steps)
+    return PrivacyRecord.of(mechanism, privacy.delta, privacy.clipping_norm)
 
 
 def steps_per_epoch(config: TrainConfig, n: int) -> int:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import keras
 
-from app.arrays import Images, Probabilities
-from training.calibration import softmax
+from app.arrays import Images
 from training.config import TrainConfig
 from training.datasets.mnist import Digits, Split
 from training.networks.train import load_saved, train
-from training.privacy.membership import Attack, Learner, attack
+from training.privacy.membership import Attack, Learner, Logits, attack
 from training.privacy.train import train_private
 from training.runs import MODEL_FILE
 
@@ -32,9 +31,9 @@ def attack_configuration(config: TrainConfig, data: Split, models: int, digits: 
 def learner(config: TrainConfig, data: Split) -> Learner:
     """Trains by the configuration, with the validation digits of `data`."""
 
-    def learn(half: Digits, seed: int) -> Callable[[Images], Probabilities]:
+    def learn(half: Digits, seed: int) -> Callable[[Images], Logits]:
         model = train_network(replace(config, seed=seed), replace(data, train=half))
-        return lambda images: softmax(model.predict(images, batch_size=BATCH_SIZE, verbose=0))
+        return lambda images: model.predict(images, batch_size=BATCH_SIZE, verbose=0)
 
     return learn
 

@@ -46,7 +46,7 @@ class RunResults:
     seen: bytes | None  # a PNG of the first batch that the run learnt from; older runs have none
     robustness: Sequence[RobustnessResult] = ()  # empty: not measured
     adaptation: Outcome | None = None  # of a version that was adapted to a user's pictures
-    privacy: PrivacyRecord | None = None  # of a private run
+    privacy: PrivacyRecord | None = None  # of a private run, federated or not
     replaced: Replaced | None = None
 
 
@@ -65,14 +65,14 @@ def evaluate_export(title: str, run: Path, exported: Export, data_name: str, dig
         probabilities=probabilities,
         evaluation=Evaluation.from_predictions(probabilities, digits.labels),
         adaptation=Outcome.read(run) if config.own_pictures else None,
-        privacy=PrivacyRecord.read(run) if config.privacy else None,
+        privacy=PrivacyRecord.read(run) if config.is_private else None,
         seen=(run / SEEN_FILE).read_bytes() if (run / SEEN_FILE).exists() else None,
     )
 
 
 def curves_note(config: TrainConfig) -> str:
     """Why the curves of training and validation differ, in one sentence."""
-    if config.privacy:
+    if config.is_private:
         return "Only validation is shown: a private run does not tell how it reads its training digits."
     if config.bank:
         return "Training is measured on the synthetic dataset and its soft targets, validation on unchanged digits."

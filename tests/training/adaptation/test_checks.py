@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from tests.support.pictures import encode, enlarged
 from training.adaptation.checks import check_adaptation, check_outcome
 from training.adaptation.outcome import Comparison, Outcome
-from training.config import TrainConfig
+from training.config import Privacy, TrainConfig
 from training.datasets.mnist import Digits
 from training.datasets.own_pictures import make_own_pictures
 from training.errors import ConfigError, DataError, ExportError
@@ -27,6 +28,13 @@ def adapting(start: Path, own: Path) -> TrainConfig:
 
 def test_a_version_and_twenty_pictures_can_be_adapted(start: Path, own: Path) -> None:
     check_adaptation(adapting(start, own))
+
+
+@pytest.mark.parametrize("setting", [{"privacy": Privacy()}, {"fold": "1/2"}], ids=["privacy", "fold"])
+def test_what_a_version_promised_of_its_digits_is_not_said_of_the_adapted_one(setting: dict[str, Any]) -> None:
+    config = dataclasses.replace(TrainConfig(**setting), **ADAPTATION)
+    assert not config.is_private
+    assert config.left_out_fold() is None
 
 
 def test_a_run_is_no_version_to_adapt(start: Path, own: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
 import shutil
 from pathlib import Path
@@ -17,6 +19,7 @@ from training.audit import audit as audits
 from training.audit.audit import FULL, Sizes, audit
 from training.audit.lineage import check_unsigned
 from training.audit.subject import Subject
+from training.config import Privacy
 from training.datasets.mnist import Split
 from training.errors import DataError
 from training.sign import sign
@@ -97,6 +100,28 @@ def test_check_that_cannot_run_says_why(tmp_path: Path, data: Split, monkeypatch
     assert "no output logits" in summary.not_run["Membership inference"]
     report = (tmp_path / "out/audit.md").read_text()
     assert f"Not run: {summary.not_run['Gradients']}." in report
+
+
+def test_a_private_versions_training_digits_are_not_looked_at(
+    version: Path, data: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even by an audit, whose figures are published."""
+    private = Path(shutil.copytree(version, tmp_path / "digits-mlp/2"))
+    manifest = json.loads((private / "manifest.json").read_text())
+    manifest["config"]["privacy"] = dataclasses.asdict(Privacy())
+    (private / "manifest.json").write_text(json.dumps(manifest))
+    monkeypatch.setattr(audits, "QUICK", TINY)
+    subject = Subject.read(private, dataclasses.replace(data, train=data.train[:0]))
+    summary = audit(subject, tmp_path / "out", quick=True)
+    assert set(summary.not_run) == {"Membership inference"}
+    assert "is private" in summary.not_run["Membership inference"]
+    assert not any("membership" in figure.name or "members" in figure.name for figure in summary.figures)
+
+
+def test_a_quick_audit_takes_no_place_of_a_full_one(version: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for options in ([], ["--out", str(version / "../2")]):
+        assert main(["audit", str(version), "--quick", *options]) == 1
+        assert "--quick: its figures say nothing about the version" in capsys.readouterr().err
 
 
 def test_broken_versions_end_the_command_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

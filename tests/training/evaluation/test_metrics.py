@@ -6,7 +6,16 @@ import math
 import numpy as np
 import pytest
 
-from training.evaluation.metrics import Bin, Evaluation, auroc, clustered_interval, mcnemar, wilson_interval
+from training.evaluation.metrics import (
+    Bin,
+    Evaluation,
+    auroc,
+    clustered_interval,
+    mcnemar,
+    roc,
+    true_positives_at,
+    wilson_interval,
+)
 
 
 def probabilities(*rows: tuple[int, float]) -> np.ndarray:
@@ -116,3 +125,15 @@ def test_only_what_two_models_read_differently_decides_between_them() -> None:
     assert not test.significant
     assert mcnemar(first, first).p == 1
     assert mcnemar(np.ones(6, np.bool_), np.zeros(6, np.bool_)).significant
+
+
+def test_equal_scores_are_guessed_among() -> None:
+    false, true = roc(np.zeros(10), np.zeros(20))
+    assert (false.tolist(), true.tolist()) == ([0, 1], [0, 1])
+    assert true_positives_at(false, true, 0.25) == 0.25
+
+
+def test_the_rate_at_few_false_positives_counts_the_positives_above_the_strictest_threshold() -> None:
+    curve = roc(np.array([9.0, 8, 6, 5]), np.array([7.0, 4, 3, 2]))
+    assert true_positives_at(*curve) == pytest.approx(0.5)
+    assert true_positives_at(*curve, 0.25) == pytest.approx(1.0)

@@ -33,3 +33,9 @@ def test_the_preset_is_accepted(data: Split) -> None:
     check_federation(FEDERATED, data)
     with pytest.raises(ConfigError, match="only 10 clients"):
         Federation(sampled=11)
+
+
+def test_noise_that_hides_nobody_is_refused_too(data: Split) -> None:
+    federation = Federation(clip=1.0, noise_multiplier=1e-3)
+    with pytest.raises(ConfigError, match=r"--noise-multiplier 0\.001: so little hides no client in 40 rounds"):
+        check_federation(dataclasses.replace(FEDERATED, federated=federation), data)

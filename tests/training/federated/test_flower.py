@@ -10,7 +10,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -77,11 +76,12 @@ def children_of(pid: int) -> list[int]:
 
 
 def test_without_flower_the_command_says_how_to_get_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Before it looks for MNIST or loads TensorFlow."""
     from training import __main__ as program
     from training.commands import making
 
-    monkeypatch.setattr(making, "load_mnist", lambda _: data)
+    monkeypatch.setattr(making, "load_mnist", pytest.fail)
     assert program.main(["federate", "--flower", "--out", str(tmp_path / "run")]) == 1
     assert "make federated installs" in capsys.readouterr().err

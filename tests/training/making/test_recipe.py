@@ -51,6 +51,11 @@ WAYS = {
     "a setting out of its range": ("epochs: 3", "epochs: 0", "step first: --epochs 0: give a number from 1 to 9999"),
     "a word for a number": ("seed: 5", "seed: five", "step pictures: --seed 'five': this is no int"),
     "a preset that is not there": ("preset: digits-teacher", "preset: x", "step teacher: preset x: choose from"),
+    "a preset that no step keeps the promise of": (
+        "preset: digits-teacher, fold: 1/2, arch: mlp",
+        "preset: private-mlp",
+        "step teacher: preset private-mlp: no step trains privately",
+    ),
     "a fold that is not there": ("fold: 1/2", "fold: 3/2", "step teacher: --fold 3/2: give the fold"),
     "an architecture that is not there": ("arch: mlp", "arch: rnn", "step teacher: --arch rnn: choose from"),
     "a seed for a mean": ("average: {}", "average: {seed: 1}", "step mean: average: there is no setting seed"),

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from training.config import Options, TrainConfig
+from training.config import Federation, Options, Privacy, TrainConfig
 from training.datasets.mnist import Split
+from training.errors import ConfigError
 from training.networks.from_onnx import model_from_version
+from training.networks.sources import check_average
 from training.networks.train import train
 from training.networks.weight_average import average_weights
-from training.runs import read_config, read_history
+from training.runs import read_config, read_history, write_json
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +63,17 @@ def test_a_published_version_may_be_among_them(small: Split, tmp_path: Path) -> 
     end = keras.models.load_model(tmp_path / "run/model.keras")
     for a, b, mean in zip(start.weights, end.weights, soup.weights, strict=True):
         assert np.allclose((a.numpy() + b.numpy()) / 2, mean.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "private",
+    [{"privacy": Privacy()}, {"federated": Federation(clip=1.0, noise_multiplier=1.0)}],
+    ids=["of each digit", "of each client"],
+)
+def test_a_private_run_has_no_part_in_a_mean(runs: list[Path], tmp_path: Path, private: dict[str, Any]) -> None:
+    first, second = (Path(shutil.copytree(run, tmp_path / run.name)) for run in runs)
+    write_json(first / "config.json", dataclasses.replace(read_config(first), **private).to_dict())
+    with pytest.raises(ConfigError, match="first is private"):
+        check_average([first, second], tmp_path / "soup")
+    with pytest.raises(ConfigError, match="first is private"):
+        check_average([second, first], tmp_path / "soup")

@@ -9,9 +9,9 @@ import pytest
 from training import __main__, config_options
 from training.config import Distortion, Privacy, TrainConfig
 from training.datasets.mnist import Split
-from training.errors import ConfigError
+from training.errors import ConfigError, DataError
 from training.presets import PRESETS
-from training.privacy.checks import check_private
+from training.privacy.checks import check_attack, check_private
 
 PRIVATE_MLP = PRESETS["private-mlp"]
 
@@ -69,3 +69,30 @@ def test_contradictory_options_are_refused_in_one_line(options: tuple[str, ...],
     with pytest.raises(ConfigError, match=message) as refusal:
         config_of(*options)
     assert "\n" not in str(refusal.value)
+
+
+# --- the attack -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "--bank: the networks would learn from the synthetic dataset"),
+        (("--preset", "textbook", "--fold", "1/2"), "--fold: the networks would not learn from all their digits"),
+        (("--preset", "textbook", "--start-from", "runs/other"), "--start-from: its weights may have learnt"),
+        (("--preset", "textbook", "--digits", "1"), "--digits 1: give a number from 2 to 2,000"),
+        (("--preset", "textbook", "--digits", "100"), "--batch-size 64: an epoch has only 50 images"),
+    ],
+)
+def test_an_attack_that_would_measure_nothing_is_refused(data: Split, options: tuple[str, ...], message: str) -> None:
+    arguments = __main__.build_parser().parse_args(["attack", *options])
+    with pytest.raises(ConfigError, match=message):
+        check_attack(config_options.config_from(arguments), data, arguments.digits)
+
+
+def test_private_networks_may_share_public_features(data: Split, tmp_path: Path) -> None:
+    """Their start is checked as that of any private run."""
+    config = dataclasses.replace(PRIVATE_MLP, batch_size=250, start_from=str(tmp_path / "gone"))
+    with pytest.raises(DataError, match="neither a run nor a version"):
+        check_attack(config, data, 2000)
+    check_attack(dataclasses.replace(config, start_from=""), data, 2000)

@@ -12,6 +12,7 @@ from training.config import Privacy, TrainConfig
 from training.datasets.mnist import Split
 from training.errors import ConfigError, RunError
 from training.export import export
+from training.networks.train import train
 from training.presets import PRESETS
 from training.privacy import train as privacy_train
 from training.privacy.accounting import SampledGaussian
@@ -100,4 +101,10 @@ def initial_weights(config: TrainConfig) -> np.ndarray:
 def test_settings_that_would_see_digits_without_noise_are_refused(data: Split, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^--standardise"):
         train_private(dataclasses.replace(SMALL, standardise=True), data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_private_configuration_is_not_trained_without_its_privacy(data: Split, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="train --private only"):
+        train(SMALL, data, tmp_path / "run")
     assert not (tmp_path / "run").exists()

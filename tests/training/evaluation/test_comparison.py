@@ -1,4 +1,4 @@
-"""The float32 and the int8 graph are compared on the same images, and int8 must pay."""
+"""Two graphs are compared on the same images, and the smaller one must pay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from app.repository.manifest import GRAPH_FILE, Agreement
 from tests.support.constant_model import graph_of
 from training.datasets.mnist import Digits
-from training.evaluation.precisions import Comparison, Pair, agree, compare, share_read, speed_metrics, survey
+from training.evaluation.comparison import Comparison, Pair, agree, compare, share_read, speed_metrics, survey
 from training.evaluation.testsets import files, ood
 
 PAYS = Comparison(
@@ -45,6 +45,14 @@ def test_table_has_a_row_for_each_figure() -> None:
     ]
     assert rows[5].split() == ["read", "of", "MNIST", "validation,", "5,000", "99.60%", "99.55%"]
     assert rows[6] == "99.90% of 5,000 images read the same, probabilities differ by up to 0.1"
+
+
+def test_table_of_a_pruned_network_says_how_much_work_is_left() -> None:
+    pruned = dataclasses.replace(PAYS, names=("before", "after"), multiply_adds=Pair(3_000_000, 1_500_000))
+    assert [row.split() for row in str(pruned).splitlines()[1:4:2]] == [
+        ["before", "after"],
+        ["multiply-adds", "3,000,000", "1,500,000", "50%", "are", "left"],
+    ]
 
 
 def test_graphs_are_compared_on_the_same_images(models: Path, test_digits: Digits) -> None:

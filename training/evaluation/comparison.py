@@ -1,4 +1,4 @@
-"""The float32 graph and the int8 graph of a network, compared: their size, their speed, and what they read."""
+"""Two graphs of a network, compared, float32 and int8 or before and after pruning: size, speed, and what they read."""
 
 from __future__ import annotations
 
@@ -29,31 +29,33 @@ FIGURE_WIDTH = 10
 class Pair(NamedTuple):
     """A figure of both graphs."""
 
-    float32: float
-    int8: float
+    before: float
+    after: float
 
     @property
     def ratio(self) -> float:
-        return self.float32 / self.int8
+        return self.before / self.after
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What int8 brings and what it costs, on this machine."""
+    """What a smaller graph brings and what it costs, on this machine."""
 
     size: Pair  # bytes
     seconds: Mapping[int, Pair]  # of a run, by its images
     accuracy: Mapping[str, Pair]  # share read correctly, by data
     agreement: Agreement  # on all data together
+    multiply_adds: Pair | None = None  # for one image, where they differ
+    names: tuple[str, str] = ("float32", "int8")
 
     def objections(self) -> list[str]:
-        """Why the int8 graph does not pay; empty if it does."""
+        """Why the smaller graph does not pay; empty if it does."""
         speedup = self.seconds[BATCH_SIZES[-1]].ratio
         slow = f"in batches of {BATCH_SIZES[-1]} it is {speedup:.2f} times as fast, and {MIN_SPEEDUP} is required"
         losses = [
-            f"of {data} it reads {read.float32 - read.int8:.2%} less, and {MAX_LOSS:.1%} is allowed"
+            f"of {data} it reads {read.before - read.after:.2%} less, and {MAX_LOSS:.1%} is allowed"
             for data, read in self.accuracy.items()
-            if read.float32 - read.int8 > MAX_LOSS
+            if read.before - read.after > MAX_LOSS
         ]
         return losses if speedup >= MIN_SPEEDUP else [slow, *losses]
 
@@ -63,8 +65,11 @@ class Comparison:
 
     def _rows(self) -> Iterator[str]:
         yield f"one thread, {describe_cpu()}"
-        yield align("", "float32", "int8")
+        yield align("", *self.names)
         yield align("bytes", *(f"{size:,.0f}" for size in self.size))
+        if self.multiply_adds:
+            left = f"{1 / self.multiply_adds.ratio:.0%} are left"
+            yield align("multiply-adds", *(f"{number:,.0f}" for number in self.multiply_adds), left)
         for images, seconds in self.seconds.items():
             figures = [f"{time * 1e6:,.0f}" for time in seconds]
             yield align(f"microseconds of a run of {images}", *figures, f"{seconds.ratio:.2f} times as fast")
@@ -80,36 +85,36 @@ def align(title: str, *figures: str) -> str:
     return " ".join([title.ljust(TITLE_WIDTH), *(figure.rjust(FIGURE_WIDTH) for figure in figures)])
 
 
-def compare(float32: bytes, int8: bytes, data: Mapping[str, Digits], classes: int = CLASSES) -> Comparison:
+def compare(before: bytes, after: bytes, data: Mapping[str, Digits], classes: int = CLASSES) -> Comparison:
     """Both graphs on the same data, in one run. The label `classes` stands for a non-digit."""
-    models = [Model(graph, "cpu", classes=classes) for graph in (float32, int8)]
+    models = [Model(graph, "cpu", classes=classes) for graph in (before, after)]
     accuracy, predictions = {}, []
     for name, digits in data.items():
         read = [run_in_batches(model, digits.images, BATCH_SIZES[-1]) for model in models]
         accuracy[f"{name}, {len(digits):,}"] = Pair(*(share_read(rows, digits.labels) for rows in read))
         predictions.append(read)
-    of_float32, of_int8 = (np.concatenate(rows) for rows in zip(*predictions, strict=True))
+    of_before, of_after = (np.concatenate(rows) for rows in zip(*predictions, strict=True))
     return Comparison(
-        size=Pair(len(float32), len(int8)),
+        size=Pair(len(before), len(after)),
         seconds=measure_speed(models),
         accuracy=accuracy,
-        agreement=agree(of_float32, of_int8, f"{len(of_int8):,} images"),
+        agreement=agree(of_before, of_after, f"{len(of_after):,} images"),
     )
 
 
 def measure_speed(models: Sequence[Model]) -> dict[int, Pair]:
-    """The seconds of a run of the float32 and of the int8 graph, by its images."""
+    """The seconds of a run of both graphs, by its images."""
     return {size: Pair(*run_seconds(models, size)) for size in BATCH_SIZES}
 
 
 def survey(
-    float32: bytes, int8: bytes, threshold: float, digits: Digits, test_sets: Sequence[TestSet]
+    before: bytes, after: bytes, threshold: float, digits: Digits, test_sets: Sequence[TestSet]
 ) -> Iterator[str]:
     """A line for each test set, for the terminal: of digits the share read correctly, of non-digits the share refused.
 
     `digits` are MNIST's test digits.
     """
-    models = [Model(graph, "cpu") for graph in (float32, int8)]
+    models = [Model(graph, "cpu") for graph in (before, after)]
     for pair in zip(*evaluate_side_by_side(models, threshold, digits, test_sets), strict=True):
         verb = "read" if pair[0].auroc is None else "refused"
         yield align(f"{verb} of {pair[0].test_set}, {pair[0].n:,}", *(f"{result.correct:.2%}" for result in pair))
@@ -125,12 +130,12 @@ def readings(probabilities: Probabilities) -> NDArray[np.intp]:
     return classes
 
 
-def agree(float32: Probabilities, int8: Probabilities, data: str) -> Agreement:
+def agree(before: Probabilities, after: Probabilities, data: str) -> Agreement:
     """How near the predictions of both graphs for the same images are."""
     return Agreement(
         data=data,
-        equal_share=float((readings(float32) == readings(int8)).mean()),
-        max_abs_difference=float(np.abs(float32 - int8).max()),
+        equal_share=float((readings(before) == readings(after)).mean()),
+        max_abs_difference=float(np.abs(before - after).max()),
     )
 
 
