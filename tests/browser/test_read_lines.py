@@ -32,7 +32,7 @@ def write_doubtful_sevens(page: Page) -> None:
     page.route("**/read?*", answer_with_doubts)
     page.get_by_text("Several").click()
     for left in (0.1, 0.3, 0.5):
-        draw(page, [(left + x * 0.15, y) for x, y in SEVEN])
+        draw(page, [(left + x * 0.15, 0.25 + y * 0.5) for x, y in SEVEN])
     page.wait_for_load_state("networkidle")  # the answer to the last stroke replaces the lines
     expect(page.locator("mark")).to_have_count(2)
 
