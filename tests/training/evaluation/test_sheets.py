@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from app.segmentation.decoding.reading import ReadLine, Sign
+from app.segmentation.decoding.reading import Reading, ReadLine, Sign
 from app.segmentation.fields.reader import ReadField
 from training.evaluation.sheets.fields import FORM_KINDS, count_fields, make_filled_form
-from training.evaluation.sheets.kinds import KINDS, Sheet, Tally, count_lines, make_sheet
+from training.evaluation.sheets.kinds import (
+    KINDS,
+    Sheet,
+    Tally,
+    certainties,
+    count_lines,
+    make_sheet,
+    summarize,
+)
 
 
 def line(text: str, confidence: float) -> ReadLine:
@@ -19,6 +27,14 @@ def test_each_line_of_a_reading_counts_once_and_wrong_ones_that_are_accepted_are
     read = [line("12", 1.0), line("34", 0.5), line("12", 1.0), line("12", 1.0), line("99", 0.5)]
     assert count_lines(sheet, read, 0.5) == (3, 3, 2, 1)
     assert Tally(1, 1, 1, 1).plus(count_lines(sheet, [], 0.5)) == (4, 1, 1, 1)
+
+
+def test_a_line_is_among_its_readings_if_one_of_them_is_true() -> None:
+    sheet = Sheet(b"", ["12", "34", "56"])
+    wrong = line("35", 0.5)._replace(alternatives=[Reading("35", 0.5), Reading("34", 0.3)])
+    found = list(certainties(sheet, [line("12", 0.9), wrong, line("99", 0.4)]))
+    assert found == [(0.9, True, True), (0.5, False, True), (0.4, False, False)]
+    assert "33.3% are right, in 66.7% one of 5 readings is; mean confidence 60.0%" in summarize(found, 0, 3)
 
 
 @pytest.mark.parametrize("kind", KINDS)

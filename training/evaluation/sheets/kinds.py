@@ -14,7 +14,7 @@ from app.inference.session import Model
 from app.preprocessing.decode import open_picture
 from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.orientation import PageReader
-from training.evaluation.metrics import wilson_interval
+from training.evaluation.metrics import expected_calibration_error, reliability_diagram, wilson_interval
 from training.evaluation.pages import MAX_DIGITS
 from training.evaluation.robustness import MAX_PIXELS
 from training.evaluation.sheets.decorated import (
@@ -63,6 +63,9 @@ from training.evaluation.sheets.photographs import (
     tilted,
     turned,
 )
+
+
+ALTERNATIVES = 5  # readings of a line
 
 
 class Kind(NamedTuple):
@@ -169,22 +172,61 @@ def count_lines(sheet: Sheet, read: Sequence[ReadLine], threshold: float) -> Tal
     return Tally(len(sheet.lines), right, accepted, wrong_accepted)
 
 
+class Certainty(NamedTuple):
+    """How certain a line was, and whether it was right to be."""
+
+    confidence: float
+    is_right: bool
+    is_among: bool  # whether the true text is one of the line's `ALTERNATIVES` readings
+
+
+def certainties(sheet: Sheet, read: Sequence[ReadLine]) -> Iterator[Certainty]:
+    """Of the lines of signs that are not struck, each compared with a line of the sheet."""
+    true = list(sheet.lines)
+    for line in read:
+        told, texts = as_told(line), [reading.text for reading in line.alternatives]
+        if told == TEXT or STRUCK in told:
+            continue
+        found = told if told in true else next((text for text in texts if text in true), None)
+        if found is not None:
+            true.remove(found)
+        yield Certainty(line.confidence, told == found, found is not None)
+
+
+def summarize(lines: Sequence[Certainty], wrong_accepted: int, total: int) -> str:
+    confidences = np.array([line.confidence for line in lines], np.float32)
+    is_right = np.array([line.is_right for line in lines])
+    error = expected_calibration_error(reliability_diagram(confidences, is_right))
+    among = float(np.mean([line.is_among for line in lines]))
+    return (
+        f"of {len(lines)} lines of signs {is_right.mean():.1%} are right, in {among:.1%} one of {ALTERNATIVES} readings "
+        f"is; mean confidence {confidences.mean():.1%}, calibration error {error:.1%}; of all {total} lines "
+        f"{wrong_accepted / total:.2%} are wrong though accepted"
+    )
+
+
 def read_sheet(content: bytes, model: Model) -> Sequence[ReadLine]:
     """As `POST /read` does; nothing if it refuses the picture."""
     try:
         reader = PageReader(open_picture(content, MAX_PIXELS), MAX_DIGITS)
         while document := reader.segment():
-            reader.add(document.decode(model.run(document.images)))
+            reader.add(document.decode(model.run(document.images), ALTERNATIVES))
     except (BlankPicture, TooManyDigits):
         return []
     return reader.page.lines
 
 
 def evaluate_sheets(model: Model, threshold: float, sheets: int, seed: int) -> Iterator[str]:
-    """A line of text for each kind."""
+    """A line of text for each kind, and one for all."""
+    lines: list[Certainty] = []
+    overall = Tally()
     for index, (name, kind) in enumerate(KINDS.items()):
         tally = Tally()
         for number_of_sheet in range(sheets):
             sheet = make_sheet(kind, (seed, index, number_of_sheet))
-            tally = tally.plus(count_lines(sheet, read_sheet(sheet.content, model), threshold))
+            read = read_sheet(sheet.content, model)
+            tally = tally.plus(count_lines(sheet, read, threshold))
+            lines += certainties(sheet, read)
+        overall = overall.plus(tally)
         yield f"{kind.group:7}  {name:18}  {tally}"
+    yield summarize(lines, overall.wrong_accepted, overall.total)
