@@ -64,7 +64,6 @@ from training.evaluation.sheets.photographs import (
     turned,
 )
 
-
 ALTERNATIVES = 5  # readings of a line
 
 
@@ -199,8 +198,8 @@ def summarize(lines: Sequence[Certainty], wrong_accepted: int, total: int) -> st
     error = expected_calibration_error(reliability_diagram(confidences, is_right))
     among = float(np.mean([line.is_among for line in lines]))
     return (
-        f"of {len(lines)} lines of signs {is_right.mean():.1%} are right, in {among:.1%} one of {ALTERNATIVES} readings "
-        f"is; mean confidence {confidences.mean():.1%}, calibration error {error:.1%}; of all {total} lines "
+        f"of {len(lines)} lines of signs {is_right.mean():.1%} are right, "
+        f"in {among:.1%} one of {ALTERNATIVES} readings is; mean confidence {confidences.mean():.1%}, calibration error {error:.1%}; of all {total} lines "
         f"{wrong_accepted / total:.2%} are wrong though accepted"
     )
 
