@@ -199,8 +199,9 @@ def summarize(lines: Sequence[Certainty], wrong_accepted: int, total: int) -> st
     among = float(np.mean([line.is_among for line in lines]))
     return (
         f"of {len(lines)} lines of signs {is_right.mean():.1%} are right, "
-        f"in {among:.1%} one of {ALTERNATIVES} readings is; mean confidence {confidences.mean():.1%}, calibration error {error:.1%}; of all {total} lines "
-        f"{wrong_accepted / total:.2%} are wrong though accepted"
+        f"in {among:.1%} one of {ALTERNATIVES} readings is; "
+        f"mean confidence {confidences.mean():.1%}, calibration error {error:.1%}; "
+        f"of all {total} lines {wrong_accepted / total:.2%} are wrong though accepted"
     )
 
 
