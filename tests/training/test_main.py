@@ -142,6 +142,7 @@ def test_version_is_compressed_into_the_file_given_and_surveyed_when_asked(
 
 
 @pytest.mark.usefixtures("on_small_data")
+@pytest.mark.slow
 def test_prune_makes_a_run_that_publish_takes_if_it_pays(
     run: Path, tmp_path: Path, set_speed: Callable[[float], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
