@@ -31,6 +31,8 @@ RIM = 0.012  # of the sheet's longer side: its edge is soft, and not quite strai
 WRITING_SIDE = 512  # pixels, longer side: of the copy that strokes are looked for on
 STROKE = 15  # pixels: no stroke is wider; it is darker than the paper
 STROKE_LEVELS, STROKE_SHARE = 25, 0.2  # by so many levels, and such a share
+BESIDE = 0.25  # of the longer side: this far on both sides together
+SOFT_SIDE = 5  # pixels: an edge is as wide
 LEFT_OUT = 0.1  # of the strokes on a sheet: if there are more beside it, it is a part of one
 PLACES = np.linspace(0.04, 0.96, 40)  # along a side
 
@@ -65,16 +67,18 @@ def rim_of(sheet: NDArray[np.uint8]) -> float:
 
 def find_sheet(picture: Grayscale) -> Corners | None:
     """The corners of the sheet that stands out best."""
-    small = cv2.GaussianBlur(np.ascontiguousarray(shrink(picture, SEARCHED_SIDE)), (3, 3), 0)
-    best, found = STANDS_OUT, None
-    for mask in candidates(np.asarray(small, np.uint8)):
-        corners = quadrilateral(mask)
-        if corners is not None and (share := share_that_stands_out(np.asarray(small, np.uint8), corners)) > best:
-            best, found = share, corners
-    if found is None or (len(sides_inside(found, small.shape)) < 3 and leaves_writing(picture, found / small.shape[1])):
+    small = np.asarray(cv2.GaussianBlur(np.ascontiguousarray(shrink(picture, SEARCHED_SIDE)), (3, 3), 0), np.uint8)
+    outlines = [corners for mask in candidates(small) if (corners := quadrilateral(mask)) is not None]
+    shares = [share_that_stands_out(small, corners) for corners in outlines]
+    likeliest = [index for index in np.argsort(shares)[::-1].tolist() if shares[index] > STANDS_OUT]
+    if not likeliest:
         return None
-    height, width = picture.shape
-    return np.asarray((found + 0.5) * (width / small.shape[1], height / small.shape[0]) - 0.5, np.float32)
+    strokes = strokes_on(picture)
+    for corners in (outlines[index] for index in likeliest):
+        if not leaves_writing(strokes, corners, small):
+            height, width = picture.shape
+            return np.asarray((corners + 0.5) * (width / small.shape[1], height / small.shape[0]) - 0.5, np.float32)
+    return None
 
 
 def candidates(picture: Grayscale) -> Iterator[Mask]:
@@ -144,14 +148,27 @@ def sides_inside(corners: Corners, shape: tuple[int, ...]) -> list[tuple[NDArray
     return sides
 
 
-def leaves_writing(picture: Grayscale, corners: Corners) -> bool:
-    """Whether strokes are beyond what may be the edge of a shadow. `corners`: in widths of the picture."""
+def strokes_on(picture: Grayscale) -> Mask:
+    """A mask of what is narrow and darker than its surroundings, on a smaller copy."""
     small = shrink(picture, WRITING_SIDE)
     paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((STROKE, STROKE), np.uint8))
-    strokes = cv2.subtract(paper, small) > np.maximum(STROKE_LEVELS, STROKE_SHARE * paper.astype(np.float32))
-    sheet = cv2.fillConvexPoly(np.zeros_like(small), np.round(corners * small.shape[1]).astype(np.int32), (1,))
-    edge = cv2.dilate(sheet, np.ones((STROKE, STROKE), np.uint8))
-    return bool(np.count_nonzero(strokes & (edge == 0)) > LEFT_OUT * np.count_nonzero(strokes & (sheet > 0)))
+    is_dark = cv2.subtract(paper, small) > np.maximum(STROKE_LEVELS, STROKE_SHARE * paper.astype(np.float32))
+    return np.asarray(is_dark, np.uint8)
+
+
+def leaves_writing(strokes: Mask, corners: Corners, small: Grayscale) -> bool:
+    """Whether strokes are just beyond what may be the edge of a shadow, and not of the sheet. `corners`: on `small`.
+
+    Where the picture cuts the sheet on two sides or more, strokes anywhere beyond count.
+    """
+    on_copy = np.round(corners * (strokes.shape[1] / small.shape[1])).astype(np.int32)
+    sheet = cv2.fillConvexPoly(np.zeros_like(strokes), on_copy, (1,))
+    share = BESIDE if len(sides_inside(corners, small.shape)) > 2 else 2.0
+    near, with_edge = (
+        cv2.dilate(sheet, np.ones((side, side), np.uint8)) for side in (round(share * max(strokes.shape)), SOFT_SIDE)
+    )
+    beside = cv2.bitwise_and(strokes, cv2.subtract(near, with_edge))
+    return cv2.countNonZero(beside) > LEFT_OUT * cv2.countNonZero(cv2.bitwise_and(strokes, sheet))
 
 
 def is_outside(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
