@@ -7,7 +7,6 @@ ink -> without decorations -> layout -> for each line: strip -> oversegmentation
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
@@ -22,9 +21,9 @@ from app.preprocessing.components import Box, bounding_box
 from app.preprocessing.normalize import centre, fit
 from app.segmentation import layout
 from app.segmentation.constraints.automaton import Automaton
-from app.segmentation.decoding.decoder import read_line
+from app.segmentation.decoding.decoder import NO_AGREEMENT, Agreement, FoundPaths, find_paths
 from app.segmentation.decoding.kinds import Features, network, segment_features
-from app.segmentation.decoding.lattice import NO_SPACING, Candidates, Spacing, lattice_of
+from app.segmentation.decoding.lattice import Candidates, Spacing, lattice_of
 from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.decoding.writing import Writing, typical_slant
 from app.segmentation.decorations.undecorated import UndecoratedPage, without_lines
@@ -49,7 +48,9 @@ TRUST_IN_FEET = 0.75  # and of such lines so many are read right: a 2 without it
 FAINT = 0.55  # of the page's typical ink: a fainter component may be a part of a stain, a shadow or a print-through,
 TRUST_IN_FAINT = 0.5  # and of the lines with one so many are read right
 FEW_LINES = 3  # do not tell of what kind the page's lines are
-MISTAKEN = "/1"  # what a slash too many is read as, and one too few
+TELLING = "/.,"  # marks that all lines of a page have, or none
+EXPECTED = 1.5  # log odds: if a line lacks such a mark, it may be one with the digit before it,
+TRUST_WITHOUT_MARK = 0.75  # and so many such lines are read right
 MAX_STRIPS = 6  # areas of the page: 30 lines that slope by 5 degrees take 2.7
 
 
@@ -76,19 +77,20 @@ class Line(NamedTuple):
         """Of its segments, for the network of `kinds`. `spacing`: of the page."""
         return segment_features(self.segments, self.cuts, self.writing, spacing.gap)
 
-    def decode(
-        self,
-        probabilities: Probabilities,
-        alternatives: int = 1,
-        automaton: Automaton | None = None,
-        spacing: Spacing = NO_SPACING,
-        slashes: float = 0.0,
-    ) -> ReadLine:
-        """Its likeliest reading. `spacing`: of the page. `slashes`: the score that one of them adds to a text."""
+    def find_paths(
+        self, probabilities: Probabilities, alternatives: int, automaton: Automaton | None, spacing: Spacing
+    ) -> FoundPaths:
+        """The best paths through its lattice. `spacing`: of the page."""
         kinds = network().run(self.features(spacing))
         lattice = lattice_of(self.strip.height, self.cuts, Candidates(self.segments, probabilities, kinds), spacing)
-        line = read_line(lattice, self.placement, alternatives, automaton, slashes)
-        line = line if self.trust == 1 else less_certain(line, self.trust)
+        return find_paths(lattice, alternatives, automaton)
+
+    def read(self, found: FoundPaths, alternatives: int, agreement: Agreement = NO_AGREEMENT) -> ReadLine:
+        """Its likeliest reading."""
+        line = found.read(self.placement, alternatives, agreement)
+        lacks_mark = any(more > EXPECTED and mark not in line.text for mark, more in agreement.items())
+        trust = self.trust * (TRUST_WITHOUT_MARK if lacks_mark else 1.0)
+        line = line if trust == 1 else less_certain(line, trust)
         return with_strikes(line, self.strikes, self.placement.to_picture) if self.strikes else line
 
 
@@ -108,26 +110,26 @@ class Document(NamedTuple):
         spacing = spacing_of(self.lines)
         if self.is_display:
             spacing = spacing._replace(gap=spacing.gap + PITCH_GAP, clearance=spacing.clearance + PITCH_GAP)
-        decode = [
-            functools.partial(line.decode, rows, alternatives, automaton, spacing)
+        found = [
+            line.find_paths(rows, alternatives, automaton, spacing)
             for line, rows in zip(self.lines, rows_of_lines, strict=True)
         ]
-        lines = [decode_line() for decode_line in decode]
+        lines = [line.read(paths, alternatives) for line, paths in zip(self.lines, found, strict=True)]
         agreed = [
-            decode_line(slashes=slashes) if slashes and MISTAKEN[slashes > 0] in line.text else line
-            for decode_line, line, slashes in zip(decode, lines, slashes_by_others(lines), strict=True)
+            line.read(paths, alternatives, agreement)
+            for line, paths, agreement in zip(self.lines, found, agreements(lines), strict=True)
         ]
         return [line for line in agreed if line.signs]
 
 
-def slashes_by_others(lines: Sequence[ReadLine]) -> list[float]:
-    """For each line what the others add to the score of a slash in it: the log odds that they have one."""
-    has_slash = np.array(["/" in line.text for line in lines], np.intp)
-    others = has_slash.sum() - has_slash
+def agreements(lines: Sequence[ReadLine]) -> list[Agreement]:
+    """For each line what the others say about each of `TELLING`: the log odds that they have it."""
     if len(lines) <= FEW_LINES:
-        return [0.0] * len(lines)
-    log_odds: list[float] = np.log((others + 0.5) / (len(lines) - 1 - others + 0.5)).tolist()
-    return log_odds
+        return [NO_AGREEMENT] * len(lines)
+    has_mark = np.array([[mark in line.text for mark in TELLING] for line in lines], np.intp)
+    others = has_mark.sum(axis=0) - has_mark
+    log_odds = np.log((others + 0.5) / (len(lines) - 1 - others + 0.5))
+    return [dict(zip(TELLING, row, strict=True)) for row in log_odds.tolist()]
 
 
 def spacing_of(lines: Sequence[Line]) -> Spacing:

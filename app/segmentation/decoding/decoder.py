@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from app.segmentation.constraints.automaton import Automaton
 from app.segmentation.decoding.grammar import counts
@@ -13,40 +15,48 @@ from app.segmentation.decoding.search import Path, best_paths
 from app.segmentation.decoding.weights import fitted_weights
 from app.segmentation.line_strip import Placement
 
+Agreement = Mapping[str, float]  # the score that a mark adds to a text that has it, by the page's other lines
+
 COMPARED = 24  # readings among which the probability of the best one is found
 VIOLATED = 0.01  # of the lines do not satisfy what is said of them
 IMPOSSIBLE = 15.0  # score: a text so much worse than the best cannot be what stands there, whatever is said of it
+NO_AGREEMENT: Agreement = MappingProxyType({})
 SPECK = 0.2  # heights: a lower segment that is no mark is dust
 
 
-def read_line(
-    lattice: Lattice, placement: Placement, alternatives: int, automaton: Automaton | None, slashes: float = 0.0
-) -> ReadLine:
-    """The likeliest reading, and up to `alternatives` of the likeliest with their probabilities.
+class FoundPaths(NamedTuple):
+    """The best paths through a line's lattice."""
 
-    `slashes`: what the page's other lines add to the score of a text for each slash.
-    """
+    likeliest: list[Path]
+    satisfying: list[Path]  # what is said of the line: the same if nothing is
+
+    def read(self, placement: Placement, alternatives: int, agreement: Agreement = NO_AGREEMENT) -> ReadLine:
+        """The likeliest reading, and up to `alternatives` of the likeliest with their probabilities."""
+        likeliest, satisfying = by_score(self.likeliest, agreement), by_score(self.satisfying, agreement)
+        if satisfying and satisfying[0].score < likeliest[0].score - IMPOSSIBLE:
+            satisfying = []
+        paths = satisfying or likeliest
+        trust = trust_in_constraint(satisfying, likeliest)
+        shares = softmax([path.score for path in paths])
+        readings = [Reading(path.text, trust * share) for path, share in zip(paths, shares, strict=True)]
+        signs = list(signs_of(paths, shares, placement))
+        return ReadLine(signs, readings[0].probability, readings[:alternatives], satisfies=bool(satisfying))
+
+
+def find_paths(lattice: Lattice, alternatives: int, automaton: Automaton | None) -> FoundPaths:
     count = max(alternatives, COMPARED)
     nodes = lattice.outgoing(fitted_weights().signs)
-    likeliest = by_score(best_paths(nodes, count), slashes)
-    satisfying = by_score(best_paths(nodes, count, automaton), slashes) if automaton else likeliest
-    if satisfying and satisfying[0].score < likeliest[0].score - IMPOSSIBLE:
-        satisfying = []
-    paths = satisfying or likeliest
-    trust = trust_in_constraint(satisfying, likeliest)
-    shares = softmax([path.score for path in paths])
-    readings = [Reading(path.text, trust * share) for path, share in zip(paths, shares, strict=True)]
-    signs = list(signs_of(paths, shares, placement))
-    return ReadLine(signs, readings[0].probability, readings[:alternatives], satisfies=bool(satisfying))
+    likeliest = best_paths(nodes, count)
+    return FoundPaths(likeliest, best_paths(nodes, count, automaton) if automaton else likeliest)
 
 
-def by_score(paths: Sequence[Path], slashes: float) -> list[Path]:
+def by_score(paths: Sequence[Path], agreement: Agreement) -> list[Path]:
     """The best first, once each score counts what is known of the path's text."""
     weights = fitted_weights().text.tolist()
     known = [sum(weight * n for weight, n in zip(weights, counts(path.text), strict=True)) for path in paths]
+    agreed = [sum(more for mark, more in agreement.items() if mark in path.text) for path in paths]
     scored = [
-        path._replace(score=path.score + more + slashes * path.text.count("/"))
-        for path, more in zip(paths, known, strict=True)
+        path._replace(score=path.score + one + other) for path, one, other in zip(paths, known, agreed, strict=True)
     ]
     return sorted(scored, key=lambda path: path.score, reverse=True)
 

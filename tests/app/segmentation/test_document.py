@@ -169,15 +169,25 @@ def test_a_line_with_a_much_fainter_part_is_doubtful() -> None:
     assert [line.trust < 1 for line in document.segment_ink(ink, 10).lines] == [False, True]
 
 
+def test_a_line_that_lacks_the_mark_of_all_others_is_doubtful() -> None:
+    (line,) = document.segment_ink(bars(sheet(), (40, 40), (80, 40)), 10).lines
+    rows = np.tile(np.eye(10, dtype=np.float32)[7] * 0.99, (len(line.segments), 1))
+    found = line.find_paths(rows, 1, None, document.spacing_of([line]))
+    alone, among_decimals = line.read(found, 1), line.read(found, 1, {".": 2.5})
+    assert alone.text == among_decimals.text
+    assert among_decimals.confidence < 0.8 * alone.confidence
+
+
 @pytest.mark.parametrize(
     ("texts", "signs"),
     [
-        (["1/2", "3/4", "5/6", "7/8"], [1, 1, 1, 1]),
-        (["12", "34", "56", "7/8"], [-1, -1, -1, -1]),
-        (["1/2", "34"], [0, 0]),
+        (["1.2", "3.4", "5.6", "7.8"], {"/": -1, ".": 1, ",": -1}),
+        (["12", "34", "56", "7/8"], {"/": -1, ".": -1, ",": -1}),
+        (["1/2", "34"], {}),
     ],
-    ids=["others have slashes", "others have none", "too few others"],
+    ids=["others have points", "others have none", "too few others"],
 )
-def test_other_lines_tell_how_likely_a_slash_is(texts: list[str], signs: list[int]) -> None:
+def test_other_lines_tell_how_likely_a_mark_is(texts: list[str], signs: dict[str, int]) -> None:
     lines = [ReadLine([Sign("digit", text, 1.0, (0, 0, 1, 1))], 1.0, []) for text in texts]
-    assert np.sign(document.slashes_by_others(lines)).tolist() == signs
+    agreement = document.agreements(lines)[-1]
+    assert {mark: np.sign(more) for mark, more in agreement.items()} == signs

@@ -7,7 +7,7 @@ import numpy as np
 from app.segmentation.constraints.automaton import accepts_text
 from app.segmentation.constraints.checksums import CHECKSUMS
 from app.segmentation.constraints.constraints import Constraints
-from app.segmentation.decoding.decoder import read_line
+from app.segmentation.decoding.decoder import find_paths
 from app.segmentation.decoding.lattice import MEASURES, PLACE, Lattice
 from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.decoding.weights import fitted_weights
@@ -30,7 +30,7 @@ def line(*places: dict[str, float], **constraints: object) -> ReadLine:
     rows[:, PLACE["model"]] = np.log([share for *_, share in signs]) / fitted_weights().signs[PLACE["model"]]
     of_segments, digits, confidences = (list(values) for values in zip(*signs, strict=True))
     lattice = Lattice(of_segments, digits, confidences, [0.0] * len(signs), rows, len(places) + 1)
-    return read_line(lattice, PLACEMENT, 2, Constraints.model_validate(constraints).automaton())
+    return find_paths(lattice, 2, Constraints.model_validate(constraints).automaton()).read(PLACEMENT, 2)
 
 
 def test_constraint_decides_a_doubtful_digit_and_the_reading_becomes_certain() -> None:
