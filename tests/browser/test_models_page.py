@@ -104,4 +104,6 @@ def test_the_pages_violate_no_accessibility_rule(
         summary.click()
     assert accessibility_violations(page, axe) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 320
+    assert page.locator(".table").count() > 0
+    assert page.locator(".table").evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth)") == []
     context.close()

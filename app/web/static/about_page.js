@@ -86,12 +86,20 @@ export function table(caption, columns, rows) {
     "tr",
     columns.map((key) => scoped("col", translate(key))),
   );
+  const labels = columns.slice(1).map((key) => translate(key));
   const body = rows.map(([name, ...cells]) =>
-    element("tr", [scoped("row", name), ...cells.map((cell) => element("td", cell))]),
+    element("tr", [scoped("row", name), ...cells.map((cell, place) => labelled(labels[place], cell))]),
   );
   const parts = [element("caption", caption), element("thead", head), element("tbody", body)];
   const frame = element("div", element("table", parts), "table");
   return Object.assign(frame, { tabIndex: 0, role: "group", ariaLabel: caption });
+}
+
+/** With its column's heading, which narrow screens show beside it. */
+function labelled(label, text) {
+  const cell = element("td", text);
+  cell.dataset.label = label;
+  return cell;
 }
 
 function scoped(scope, text) {
