@@ -43,7 +43,7 @@ def write_embedding(model: keras.Model, digits: Digits, labels: Sequence[str], f
     )
     shown.sprite.image_path = SPRITE_FILE
     shown.sprite.single_image_dim.extend([IMAGE_SIZE, IMAGE_SIZE])
-    lines = ("\t".join(f"{value:.5g}" for value in vector) for vector in vectors)
+    lines = ("\t".join(f"{value:.5g}" for value in vector) for vector in vectors.astype(np.float32))
     write_atomically("\n".join(lines) + "\n", folder / VECTORS_FILE)
     write_atomically(f"digit\tread as\n{table}", folder / METADATA_FILE)
     sprite(images).save(folder / SPRITE_FILE)

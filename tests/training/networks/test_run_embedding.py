@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 from PIL import Image
 from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
@@ -11,7 +12,7 @@ from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 from werkzeug.test import Client
 
 from training.datasets.mnist import Split
-from training.networks.run_embedding import sprite
+from training.networks.run_embedding import VECTORS_FILE, sprite, write_embedding
 
 
 def test_the_projector_shows_each_validation_digit_with_its_label_and_picture(run: Path, data: Split) -> None:
@@ -40,3 +41,13 @@ def test_a_sprite_has_its_images_row_by_row_dark_on_light() -> None:
     assert picture.shape == (84, 84)
     assert picture[::28, ::28].ravel().tolist() == [255, 254, 253, 252, 251, 255, 255, 255, 255]
     assert Image.fromarray(picture).mode == "L"
+
+
+def test_vectors_of_half_precision_are_written_too(data: Split, tmp_path: Path) -> None:
+    """Of bfloat16 in particular, in which a CPU computes with mixed precision."""
+    image = keras.Input((28, 28))
+    flat = keras.layers.Flatten(dtype="bfloat16")(image)
+    model = keras.Model(image, keras.layers.Dense(10, dtype="float32")(flat))
+    write_embedding(model, data.validation[:3], [str(label) for label in range(10)], tmp_path)
+    rows = [row.split("\t") for row in (tmp_path / VECTORS_FILE).read_text().splitlines()]
+    assert np.array(rows, np.float64).shape == (3, 784)
