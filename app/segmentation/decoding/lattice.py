@@ -100,7 +100,7 @@ class SpaceOdds(NamedTuple):
 
 OF_FEW_GAPS = SpaceOdds(0.84, 0.54, 12.4)  # the typical gap of a single line may be a space itself
 OF_MANY_GAPS = SpaceOdds(1.18, 0.3, 22.5)
-MANY_GAPS = 10
+MANY_GAPS = 20  # a long number has 15, and no other lines to compare it with
 
 
 class Spacing(NamedTuple):

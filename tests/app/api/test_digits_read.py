@@ -45,6 +45,15 @@ def page_of(response: Any) -> dict[str, Any]:
     return document
 
 
+def rounded(value: Any) -> Any:
+    """With probabilities of five digits: the last ones depend on how many threads share a product of matrices."""
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return round(value, 5) if isinstance(value, float) else value
+
+
 def test_page_is_answered_as_documented(client: TestClient, page: NDArray[np.uint8]) -> None:
     document = read(client, encode(page))
     assert document.keys() == {"model", "text", "lines", "digits", "readings", "page"}
@@ -88,10 +97,10 @@ def test_boxes_of_a_rotated_photo_are_upright(client: TestClient, page: NDArray[
 def test_every_form_of_a_body_is_read(client: TestClient, page: NDArray[np.uint8]) -> None:
     content = encode(page)
     encoded = base64.b64encode(content).decode()
-    raw = read(client, content)
-    assert page_of(client.post("/read", files={"page": ("page.png", content)})) == raw
-    assert page_of(client.post("/read", json={"images": [encoded]})) == raw
-    assert page_of(client.post("/read", json={"images": ["data:image/png;base64," + encoded]})) == raw
+    raw = rounded(read(client, content))
+    assert rounded(page_of(client.post("/read", files={"page": ("page.png", content)}))) == raw
+    assert rounded(page_of(client.post("/read", json={"images": [encoded]}))) == raw
+    assert rounded(page_of(client.post("/read", json={"images": ["data:image/png;base64," + encoded]}))) == raw
 
 
 def test_light_ink_on_dark_paper_reads_the_same(client: TestClient, page: NDArray[np.uint8]) -> None:
