@@ -116,8 +116,8 @@ class Document(NamedTuple):
         ]
         lines = [line.read(paths, alternatives) for line, paths in zip(self.lines, found, strict=True)]
         agreed = [
-            line.read(paths, alternatives, agreement)
-            for line, paths, agreement in zip(self.lines, found, agreements(lines), strict=True)
+            line.read(paths, alternatives, agreement) if agreement else alone
+            for line, paths, alone, agreement in zip(self.lines, found, lines, agreements(lines), strict=True)
         ]
         return [line for line in agreed if line.signs]
 

@@ -25,14 +25,14 @@ SPECK = 0.2  # heights: a lower segment that is no mark is dust
 
 
 class FoundPaths(NamedTuple):
-    """The best paths through a line's lattice."""
+    """The best paths through a line's lattice, whose scores count what is known of their texts."""
 
     likeliest: list[Path]
     satisfying: list[Path]  # what is said of the line: the same if nothing is
 
     def read(self, placement: Placement, alternatives: int, agreement: Agreement = NO_AGREEMENT) -> ReadLine:
         """The likeliest reading, and up to `alternatives` of the likeliest with their probabilities."""
-        likeliest, satisfying = by_score(self.likeliest, agreement), by_score(self.satisfying, agreement)
+        likeliest, satisfying = best_first(self.likeliest, agreement), best_first(self.satisfying, agreement)
         if satisfying and satisfying[0].score < likeliest[0].score - IMPOSSIBLE:
             satisfying = []
         paths = satisfying or likeliest
@@ -46,18 +46,20 @@ class FoundPaths(NamedTuple):
 def find_paths(lattice: Lattice, alternatives: int, automaton: Automaton | None) -> FoundPaths:
     count = max(alternatives, COMPARED)
     nodes = lattice.outgoing(fitted_weights().signs)
-    likeliest = best_paths(nodes, count)
-    return FoundPaths(likeliest, best_paths(nodes, count, automaton) if automaton else likeliest)
+    likeliest = with_text_scores(best_paths(nodes, count))
+    return FoundPaths(likeliest, with_text_scores(best_paths(nodes, count, automaton)) if automaton else likeliest)
 
 
-def by_score(paths: Sequence[Path], agreement: Agreement) -> list[Path]:
-    """The best first, once each score counts what is known of the path's text."""
+def with_text_scores(paths: Sequence[Path]) -> list[Path]:
     weights = fitted_weights().text.tolist()
     known = [sum(weight * n for weight, n in zip(weights, counts(path.text), strict=True)) for path in paths]
+    return [path._replace(score=path.score + more) for path, more in zip(paths, known, strict=True)]
+
+
+def best_first(paths: Sequence[Path], agreement: Agreement) -> list[Path]:
+    """Sorted by their scores, to which each mark in a path's text adds what the page's other lines say of it."""
     agreed = [sum(more for mark, more in agreement.items() if mark in path.text) for path in paths]
-    scored = [
-        path._replace(score=path.score + one + other) for path, one, other in zip(paths, known, agreed, strict=True)
-    ]
+    scored = [path._replace(score=path.score + more) for path, more in zip(paths, agreed, strict=True)]
     return sorted(scored, key=lambda path: path.score, reverse=True)
 
 

@@ -80,7 +80,7 @@ export class ReadingQueue extends EventTarget {
     this.run();
   }
 
-  /** Once the signal is aborted, the sheet belongs to whoever aborted it: the answer is thrown away. */
+  /** Reads one sheet. A response that arrives after `signal` was aborted is ignored: the picture has changed since. */
   async read(sheet) {
     const signal = this.stack.begin(sheet);
     this.stack.show(sheet, { state: "uploading", progress: 0 });
