@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 DATE = re.compile(r"(?<![\d/])(\d{1,2}/\d{1,2}/(\d{4}|\d\d)|\d{4}/\d{1,2}/\d{1,2})(?![\d/])")
-FRACTION = re.compile(r"(?<![\d/])\d+/\d+(?![\d/])")
+FRACTION = re.compile(r"(?<![\d/])\d{1,6}/\d{1,6}(?![\d/])")  # in a longer number it is rather a one
 PAIR = re.compile(r"\([^()]+\)")
 MISPLACED = {
     "point not between digits": re.compile(r"(?<!\d)[.,]|[.,](?!\d)"),
