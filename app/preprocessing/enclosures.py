@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from app.arrays import Ink, Mask
 from app.preprocessing.background import SOFT_EDGE
-from app.preprocessing.components import CROSS, FOREGROUND_LEVEL, RECTANGULARITY, binarize, stroke_width
+from app.preprocessing.components import (
+    CROSS,
+    FOREGROUND_LEVEL,
+    RECTANGULARITY,
+    binarize,
+    label_components,
+    stroke_width,
+)
 from app.preprocessing.constants import integer, number
 
 Distances = NDArray[np.float32]  # (H, W) or (n,): in pixels
@@ -96,7 +103,7 @@ def mask_where(chosen: NDArray[np.bool_]) -> Mask:
 
 def largest_component(foreground: Mask) -> Mask | None:
     """The one with the largest box, if it may be an enclosure."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8, ltype=cv2.CV_32S)
+    count, labels, stats, _ = label_components(foreground)
     if count < 2:
         return None
     _, _, width, height, _ = stats[1:].astype(np.int64).T

@@ -16,7 +16,7 @@ import numpy as np
 from app.arrays import IMAGE_SIZE, Grayscale, Image, Ink, Mask
 from app.errors import SeveralDigits
 from app.observability.request_context import check_deadline
-from app.preprocessing.components import binarize, stroke_width
+from app.preprocessing.components import binarize, label_components, stroke_width
 from app.preprocessing.constants import integer, number
 from app.preprocessing.decode import Picture, decode, decode_mnist_sized_png
 from app.preprocessing.enclosures import remove_enclosure
@@ -93,7 +93,7 @@ def count_alike(foreground: Mask) -> int:
 
     Reduced to one image, a column of numbers is an accepted 1, and a ringed one a 0.
     """
-    _, _, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8)
+    _, _, stats, _ = label_components(foreground)
     _, _, width, height, area = stats[1:].astype(np.float64).T
     length, breadth = np.maximum(width, height), np.minimum(width, height)
     large = length >= LEAST_DIGIT * max(foreground.shape)

@@ -196,8 +196,10 @@ def runs_through_feet(underline: Box, components: Sequence[Component]) -> bool:
 
 def are_faint(lines: Sequence[Sequence[Component]], ink: Ink, labels: Labels) -> list[bool]:
     """For each line whether one of its components is much fainter than the page's are."""
-    counts = np.bincount(labels.ravel())
-    means = np.bincount(labels.ravel(), weights=ink.ravel()) / np.maximum(1, counts)
+    inked = np.flatnonzero(labels)  # a twentieth of the page
+    labelled = labels.ravel()[inked]
+    counts = np.bincount(labelled)
+    means = np.bincount(labelled, weights=ink.ravel()[inked]) / np.maximum(1, counts)
     of_lines = [[max(means[label] for label in component.labels) for component in components] for components in lines]
     typical_ink = np.median(np.concatenate(of_lines))
     return [min(of_line) < FAINT * typical_ink for of_line in of_lines]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Ink
-from app.preprocessing.components import FOREGROUND_LEVEL, Box, binarize, bounding_box
+from app.preprocessing.components import FOREGROUND_LEVEL, Box, binarize, bounding_box, label_components
 
 Labels = NDArray[np.int32]  # (H, W): the connected component of each pixel, 0 if it has none
 
@@ -69,7 +69,7 @@ def connected_components(page: Ink) -> tuple[list[Component], Labels]:
 
 def largest_components(mask: Ink) -> tuple[list[Component], Labels]:
     """The components of a mask that have the most ink."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    _, labels, stats, _ = label_components(mask)
     largest = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")[:MAX_COMPONENTS]
     labelled = zip(largest.tolist(), stats[largest].tolist(), strict=True)
     components = [Component(x, y, x + w, y + h, area, (label,)) for label, (x, y, w, h, area) in labelled]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from app.arrays import Ink
 from app.errors import TooManyDigits
-from app.preprocessing.components import FOREGROUND_LEVEL, binarize, foreground_box
+from app.preprocessing.components import FOREGROUND_LEVEL, binarize, foreground_box, label_components
 
 Costs = NDArray[np.float32]
 Columns = NDArray[np.intp]
@@ -132,7 +132,7 @@ def cut_places(total: Costs, height: float) -> list[tuple[int, int]]:
 
 def small_parts(strip: Strip) -> list[tuple[int, int]]:
     """The columns (begin, end) of the components such as points and commas, which cuts go around."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(binarize(strip.ink), connectivity=8, ltype=cv2.CV_32S)
+    _, _, stats, _ = label_components(binarize(strip.ink))
     return [
         (left, left + width)
         for left, top, width, height, _ in stats[1:].tolist()

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Grayscale, Homography, Mask
+from app.preprocessing.components import label_components
 from app.preprocessing.scaling import shrink
 
 Corners = NDArray[np.float32]  # (4, 2): x and y, clockwise from the upper left
@@ -91,7 +92,7 @@ def candidates(picture: Grayscale) -> Iterator[Mask]:
 
 
 def largest_component(mask: cv2.typing.MatLike) -> Mask:
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4, ltype=cv2.CV_32S)
+    _, labels, stats, _ = label_components(mask, connectivity=4)
     if len(stats) < 2:
         return np.zeros(mask.shape, np.uint8)
     largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -88,6 +89,9 @@ def signs_of(paths: Sequence[Path], shares: Sequence[float], placement: Placemen
 
     A sign is as certain as the readings that have it in its place; a digit no more than the model is.
     """
+    agreeing: Counter[tuple[int, int, str]] = Counter()
+    for path, share in zip(paths, shares, strict=True):
+        agreeing.update({place_of(edge): share for edge in path.edges})
     end = 0
     for edge in paths[0].edges:
         left, top, width, height = edge.segment.box
@@ -95,14 +99,12 @@ def signs_of(paths: Sequence[Path], shares: Sequence[float], placement: Placemen
             yield Sign("space", " ", edge.space, placement.on_picture((end, top, max(1, left - end), height)))
         if edge.kind == "other" and edge.segment.height < SPECK:
             continue
-        agreeing = sum(share for path, share in zip(paths, shares, strict=True) if has(path, edge))
-        certainty = min(edge.confidence, agreeing) if edge.kind == "digit" else agreeing
+        agreed = agreeing[place_of(edge)]
+        certainty = min(edge.confidence, agreed) if edge.kind == "digit" else agreed
         yield Sign(edge.kind, edge.text, certainty, placement.on_picture(edge.segment.box))
         end = left + width
 
 
-def has(path: Path, edge: Edge) -> bool:
-    return any(
-        other.text == edge.text and other.segment.start == edge.segment.start and other.segment.end == edge.segment.end
-        for other in path.edges
-    )
+def place_of(edge: Edge) -> tuple[int, int, str]:
+    """The same for the same sign at the same place, with a space before it or without."""
+    return edge.segment.start, edge.segment.end, edge.text

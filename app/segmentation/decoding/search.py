@@ -27,10 +27,7 @@ class Path(NamedTuple):
 
     score: float
     edges: list[Edge]
-
-    @property
-    def text(self) -> str:
-        return "".join(edge.characters for edge in self.edges)
+    text: str
 
 
 class Step(NamedTuple):
@@ -128,4 +125,4 @@ def path_to(step: Step) -> Path:
     while last is not None and last.edge is not None:
         edges.append(last.edge)
         last = last.before
-    return Path(step.score, edges[::-1])
+    return Path(step.score, edges[::-1], step.text)

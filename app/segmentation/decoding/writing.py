@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from app.arrays import Ink
-from app.preprocessing.components import binarize
+from app.preprocessing.components import binarize, label_components
 from app.segmentation.decoding.strokes import single_stroke, slant_of
 from app.segmentation.oversegmentation import Strip
 
@@ -50,7 +50,7 @@ def pen_width(mask: Ink) -> float:
 
 def boxes_of_digits(strip: Strip, mask: Ink, pen: float, slant: float) -> list[tuple[int, int, int, int]]:
     """x, y, width and height of the components as high as digits; slashes and brackets only if there are no others."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    _, labels, stats, _ = label_components(mask)
     high: list[tuple[int, int, int, int]] = []
     others: list[tuple[int, int, int, int]] = []
     for label, (x, y, width, height, _) in enumerate(stats.tolist()):
@@ -70,7 +70,7 @@ def typical_slant(strips: Sequence[Strip]) -> float:
 
 def slants_of(strip: Strip) -> Iterator[float]:
     """Of each component as high as a digit."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(binarize(strip.ink), connectivity=8, ltype=cv2.CV_32S)
+    _, labels, stats, _ = label_components(binarize(strip.ink))
     for label, (x, y, width, height, _) in enumerate(stats.tolist()):
         if label and height >= HIGH * strip.height and width < WIDEST * strip.height:
             own = (labels[y : y + height, x : x + width] == label).astype(np.uint8)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Homography, Ink, Mask
-from app.preprocessing.components import FOREGROUND_LEVEL, binarize, stroke_width
+from app.preprocessing.components import FOREGROUND_LEVEL, binarize, label_components, stroke_width
 from app.segmentation.decorations.erasure import Distances
 
 Points = NDArray[np.float64]  # (n, 2): x and y
@@ -149,7 +149,7 @@ def peaks(blurred: Ink, half_width: float) -> Points:
     around = cv2.dilate(blurred, np.ones((side, side), np.uint8))
     high = cv2.threshold(blurred, SMALLEST, 255, cv2.THRESH_BINARY)[1]
     highest = cv2.bitwise_and(cv2.compare(blurred, around, cv2.CMP_EQ), high)
-    return np.asarray(cv2.connectedComponentsWithStats(highest, connectivity=8)[3][1:], np.float64)
+    return np.asarray(label_components(highest)[3][1:], np.float64)
 
 
 def levels_around(ink: Ink, points: Points, radius: float) -> NDArray[np.float64]:
@@ -189,7 +189,7 @@ def with_joined_dots(ink: Ink, dots: Points) -> Ink:
 
 def with_small_points(ink: Ink, lines: Mask, dots: Points, pitch: float) -> Ink:
     """The points and colons of displays are blocks of four dots, apart from all others: each becomes one."""
-    _, labels, stats, middles = cv2.connectedComponentsWithStats(lines, connectivity=8)
+    _, labels, stats, middles = label_components(lines)
     ink = ink.copy()
     for label in np.flatnonzero(np.bincount(levels_at(np.asarray(labels), dots).astype(np.intp)) == 4).tolist():
         x, y, width, height, _ = stats[label].tolist()

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from app.arrays import Mask
-from app.preprocessing.components import Box, stroke_width
+from app.preprocessing.components import Box, label_components, stroke_width
 from app.segmentation.decorations.erasure import Distances, distances_to, loose_ends
 from app.segmentation.decorations.regions import Region, components_of
 
@@ -125,7 +125,7 @@ def cells_among(regions: list[Region], candidate: Candidate) -> list[Region]:
 
 def large_regions(free: Mask) -> Iterator[Region]:
     """Connected free regions at least as wide and high as half an enclosure."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(free, connectivity=4, ltype=cv2.CV_32S)
+    count, labels, stats, _ = label_components(free, connectivity=4)
     if count > MAX_REGIONS:
         return
     for label, (left, top, width, height, _) in enumerate(stats.tolist()):
@@ -207,7 +207,7 @@ def between_and_around(cells: list[Region], candidate: Candidate) -> Mask:
 
 def overshoots(around: Mask, width: float, length: float) -> Mask:
     """What is no thicker than the outline's lines, and no longer than this, of its component's ink around it."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(around, connectivity=8, ltype=cv2.CV_32S)
+    _, labels, stats, _ = label_components(around)
     longer = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
     is_line = (longer <= length) & (stats[:, cv2.CC_STAT_AREA] <= CORNER * width * longer)
     is_line[0] = False
@@ -217,7 +217,7 @@ def overshoots(around: Mask, width: float, length: float) -> Mask:
 def dividers(candidate: Candidate, outline: Mask) -> Mask:
     """Upright lines between cells that end short of the outline: as high as it, and much higher than the writing."""
     inside = np.asarray((candidate.others | (candidate.component & ~outline)) & candidate.hull, np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8, ltype=cv2.CV_32S)
+    _, labels, stats, _ = label_components(inside)
     heights, areas = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_AREA]
     is_line = (heights >= DIVIDER * len(inside)) & (areas <= LINE_STROKES * candidate.reach * heights)
     is_line[0] = False

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Ink, Mask
-from app.preprocessing.components import FOREGROUND_LEVEL, stroke_width
+from app.preprocessing.components import FOREGROUND_LEVEL, label_components, stroke_width
 
 Distances = NDArray[np.float32]  # (H, W)
 
@@ -42,7 +42,7 @@ def kernels(length: int, thickness: int = 1) -> list[NDArray[np.uint8]]:
 
 def loose_ends(outline: Mask, rest: Mask, height: float, reach: float) -> Mask:
     """What is left of an outline in the rest of its component: ink lower than `height`, and within `reach` of it."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8, ltype=cv2.CV_32S)
+    _, labels, stats, _ = label_components(rest)
     is_loose = stats[:, cv2.CC_STAT_HEIGHT] < height
     is_loose[np.unique(labels[distances_to(outline) > reach])] = False
     return np.where(is_loose[labels], rest, np.uint8(0))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Mask
-from app.preprocessing.components import is_rectangular
+from app.preprocessing.components import is_rectangular, label_components
 from app.preprocessing.ruled_lines import MAX_LINE_SLOPE, counts_of_sheared_rows
 
 SMALLEST_FORM = 32  # pixels: its height
@@ -54,7 +54,7 @@ def find_form_lines(page: Mask) -> FormLines | None:
 
 def possible_forms(page: Mask) -> Iterator[tuple[tuple[slice, slice], Mask]]:
     """The connected components that are wide, hollow and rectangular: their place on the page, and their own ink."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(page, connectivity=8, ltype=cv2.CV_32S)
+    _, labels, stats, _ = label_components(page)
     unseen = MOST_FORMS * page.size  # pixels
     for label, (left, top, width, height, area) in enumerate(stats.tolist()):
         if label == 0 or height < SMALLEST_FORM or width < OPEN_WIDTH * height or area > MOST_INK * width * height:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from app.arrays import Mask
-from app.preprocessing.components import Box
+from app.preprocessing.components import Box, label_components
 from app.segmentation.decorations.erasure import loose_ends
 from app.segmentation.decorations.regions import Region, components_of
 
@@ -63,7 +63,7 @@ def has_ink_above(page: Mask, box: Box, height: float) -> bool:
 def strokes_of(component: Region, height: float) -> Iterator[tuple[Box, Mask]]:
     """Where each is on the page, and its mask in the component's part of it."""
     runs = long_runs(component.mask, round(LENGTH * height))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8, ltype=cv2.CV_32S)
+    count, labels, stats, _ = label_components(runs)
     rows, columns = component.within
     for label in range(1, count):
         left, top, width, tall, area = stats[label].tolist()

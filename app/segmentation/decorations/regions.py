@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from app.arrays import Mask
 from app.observability.request_context import check_deadline
-from app.preprocessing.components import Box
+from app.preprocessing.components import Box, label_components
 
 MOST_AREA = 4  # areas of the page: components within each other are not looked through one by one
 
@@ -26,7 +25,7 @@ class Region(NamedTuple):
 
 def components_of(page: Mask, is_wanted: Callable[[Box, int], bool]) -> Iterator[Region]:
     """The connected components whose box and area are wanted, with a free pixel on each side where the page has one."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(page, connectivity=8, ltype=cv2.CV_32S)
+    _, labels, stats, _ = label_components(page)
     unseen = MOST_AREA * page.size  # pixels
     for label, (left, top, width, height, area) in enumerate(stats.tolist()):
         if label == 0 or not is_wanted(Box(left, top, left + width, top + height), area):

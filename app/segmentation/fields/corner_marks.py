@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Grayscale, Mask
+from app.preprocessing.components import label_components
 from app.segmentation.fields.placement import Points
 
 NEIGHBOURHOOD = 0.16  # of the longer side: whose mean a mark is darker than,
@@ -49,7 +50,7 @@ def find_marks(picture: Grayscale) -> tuple[Points, NDArray[np.float64]]:
     smooth = cv2.GaussianBlur(picture, (3, 3), 0)
     method, binary = cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV
     ink = np.asarray(cv2.adaptiveThreshold(smooth, 255, method, binary, window, DARKER), np.uint8)
-    _, labels, stats, centroids = cv2.connectedComponentsWithStats(ink, ltype=cv2.CV_32S)
+    _, labels, stats, centroids = label_components(ink)
     sides = stats[:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1]
     shorter, longest = sides.min(axis=1), sides.max(axis=1)
     compact = (shorter >= SMALLEST * longer) & (longest <= LARGEST * longer) & (longest <= LONGEST * shorter)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Homography, Ink
-from app.preprocessing.components import Box, binarize
+from app.preprocessing.components import Box, binarize, label_components
 from app.segmentation.decorations.undecorated import without_decorations
 from app.segmentation.fields.template import TemplateField
 
@@ -80,7 +80,7 @@ class Components:
         self.ink, self.strikes = page.ink, page.strikes
         self.to_picture = to_picture
         mask = binarize(self.ink)
-        _, self.labels, self.stats, self.centroids = cv2.connectedComponentsWithStats(mask, ltype=cv2.CV_32S)
+        _, self.labels, self.stats, self.centroids = label_components(mask)
 
     def inside(self, region: Region) -> FieldInk | None:
         """None if there is nothing but dust."""
