@@ -23,10 +23,10 @@ from app.errors import BlankPicture, TooManyDigits
 from app.observability.request_context import check_deadline
 from app.preprocessing.decode import Picture, decode
 from app.preprocessing.ink import extract_ink, ink_on_uneven_background
-from app.preprocessing.ruled_lines import remove_faint_lines, remove_ruled_lines
+from app.preprocessing.ruled_lines import remove_ruled_lines
 from app.segmentation import layout
 from app.segmentation.decoding.reading import ReadLine
-from app.segmentation.decorations.undecorated import without_enclosures
+from app.segmentation.decorations.undecorated import without_enclosures, without_faint_lines
 from app.segmentation.document import Document, segment_ink
 from app.segmentation.sheet import Sheet, flatten
 from app.segmentation.words import words_apart
@@ -112,7 +112,7 @@ class PageReader:
         sideways = quarters % 2
         if sideways not in self.undecorated:
             whole = np.ascontiguousarray(np.rot90(self.ink, sideways))
-            self.undecorated[sideways] = remove_faint_lines(without_enclosures(whole))  # broken grids enclose nothing
+            self.undecorated[sideways] = without_faint_lines(without_enclosures(whole))
         page = np.ascontiguousarray(np.rot90(self.undecorated[sideways], quarters - sideways))
         document = segment_ink(page, self.max_digits, self.to_picture @ turned_back(quarters, self.ink.shape))
         self.is_display |= document.is_display

@@ -10,7 +10,7 @@ import numpy as np
 from app.arrays import Homography, Ink
 from app.observability.request_context import check_deadline
 from app.preprocessing.components import Box, binarize
-from app.preprocessing.ruled_lines import erase_lines
+from app.preprocessing.ruled_lines import erase_lines, remove_faint_lines
 from app.segmentation import layout
 from app.segmentation.decorations.displays import join_segments
 from app.segmentation.decorations.enclosures import find_enclosures
@@ -36,6 +36,12 @@ def without_enclosures(page: Ink) -> Ink:
     """Without rings, boxes and grids, which are the same upside down."""
     enclosures = find_enclosures(binarize(page))
     return page if enclosures is None else erase_outlines(page, enclosures)
+
+
+def without_faint_lines(page: Ink) -> Ink:
+    """Without what enclosed nothing since it is broken. The fainter segments of a display are no lines."""
+    rest = remove_faint_lines(page)
+    return page if rest is not page and join_segments(page) else rest
 
 
 def without_lines(page: Ink) -> UndecoratedPage:
