@@ -249,15 +249,14 @@ class Cores(NamedTuple):
 def joined_bars(cores: Cores, shape: tuple[int, ...]) -> Mask | None:
     """Lines between the ends of neighbouring bars, as wide as they in a row, narrower around a corner.
 
-    Two level bars in a row are of two digits. None if all are too far apart to be segments of one digit.
+    None if they are too far apart to be segments of one digit.
     """
     is_bar = cores.is_bar
     middles, halves = cores.middles[is_bar], cores.halves[is_bar]
     outwards = halves / np.linalg.norm(halves, axis=1, keepdims=True)
     outwards = np.concatenate([outwards, -outwards])
     ends = np.concatenate([middles + halves, middles - halves])
-    is_level = np.tile(cores.is_level[is_bar], 2)
-    gaps = np.where(is_level & is_level[:, np.newaxis], np.inf, facing_gaps(ends, outwards))
+    gaps = facing_gaps(ends, outwards)
     corner_gap = float(np.quantile(gaps.min(axis=1), FACING, method="lower"))
     if corner_gap > NEAR * cores.half_width:
         return None

@@ -78,14 +78,6 @@ def test_glow_and_segments_that_are_not_lit_are_no_ink() -> None:
     assert cv2.warpPerspective(shown.ink, shown.to_page, unlit.shape[::-1])[unlit == 255].mean() < 40
 
 
-def test_the_middle_segments_of_neighbours_are_not_joined() -> None:
-    ink = display("efg", "bcg", gap=4)
-    shown = join_segments(np.delete(ink, np.s_[85:105], axis=1))
-    assert shown is not None
-    (line,), _ = layout.find_lines(shown.ink)
-    assert len(line) == 2
-
-
 def test_dim_segments_beside_bright_ones_are_no_faint_lines() -> None:
     ink = display("abcdef", "abdeg", "bc", gap=4)
     ink[:, 100:] //= 3
