@@ -25,6 +25,13 @@ def test_a_line_of_which_little_can_be_read_is_one_sign_that_is_no_digit() -> No
     assert words.alternatives == [Reading("", words.confidence)]
 
 
+def test_letters_that_look_like_ones_are_part_of_the_word_around_them() -> None:
+    letters = line(("other", 0.9), ("digit", 0.9), ("other", 0.8), ("digit", 0.9), ("digit", 0.9))
+    wide = [sign._replace(box=(*sign.box[:2], 25, 12)) if sign.kind == "other" else sign for sign in letters.signs]
+    assert [sign.kind for sign in words_apart(letters._replace(signs=wide)).signs] == ["other"]
+    assert words_apart(letters) == letters
+
+
 @pytest.mark.parametrize(
     "signs",
     [
