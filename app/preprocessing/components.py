@@ -226,11 +226,11 @@ def is_ring(outline: cv2.typing.MatLike) -> bool:
 def find_guide_lines(components: list[Component]) -> list[Component]:
     """The lines that a digit was written on or between: level or upright, and extending beyond both of its ends."""
     lines = [component for component in components if is_line(component)]
-    others = [component for component in components if component not in lines]
+    largest = max((component.area for component in components), default=0)  # of a one with a speck beside it, the one
+    others = [component for component in components if component not in lines and component.area > CRUMB_SHARE * largest]
     if not lines or not others:
         return []
-    largest = max(component.area for component in others)
-    digit = bounding_box([component for component in others if component.area > CRUMB_SHARE * largest])
+    digit = bounding_box(others)
     return [line for line in lines if is_guide_line(line, digit)]
 
 

@@ -80,6 +80,8 @@ def separate_foreground(picture: Grayscale, *, is_page: bool) -> Ink:
     else:
         ink = ink_on_uniform_background(picture, uniform)
     ink = remove_ruled_lines(ink)
+    if uniform is None and not is_page:  # a page's enclosures are found before its faint lines break
+        ink = remove_faint_lines(ink)
     if int(ink.max()) <= FOREGROUND_LEVEL:  # all of it was ruled lines
         raise blank_picture()
     return ink

@@ -24,15 +24,16 @@ STROKE_DARKNESS = number("STROKE_DARKNESS")
 STROKE_THICKNESS = number("STROKE_THICKNESS")
 MAX_LINE_THICKNESS = number("MAX_LINE_THICKNESS")
 
-
-# Of pages alone, so that the browser need not know them. Levels of ink.
-FAINTEST_LINE, FAINT_LINE = 20, 110
-DARKEST_LINE = 170  # where a line that is mostly faint is darkest: darker ink is a pen's
-LINE_QUANTILE = 0.98  # of what is darkest along the lines
-LINE_MARGIN = 10  # above that: what goes with the lines
-MIN_FAINT_LENGTH = 15  # pixels
-THICK_FAINT = 5  # pixels: or a 120th of the page: faint areas so wide are shadows
-LEAST_FAINT_LINES = 0.001  # of the page
+FAINTEST_LINE = integer("FAINTEST_LINE")
+FAINT_LINE = integer("FAINT_LINE")
+DARKEST_LINE = integer("DARKEST_LINE")
+LINE_QUANTILE = number("LINE_QUANTILE")
+LINE_MARGIN = integer("LINE_MARGIN")
+MIN_FAINT_LENGTH = integer("MIN_FAINT_LENGTH")
+FAINT_LENGTH = integer("FAINT_LENGTH")
+THICK_FAINT = integer("THICK_FAINT")
+FAINT_AREA = integer("FAINT_AREA")
+LEAST_FAINT_LINES = number("LEAST_FAINT_LINES")
 
 
 def remove_ruled_lines(ink: Ink) -> Ink:
@@ -86,7 +87,7 @@ def remove_faint_lines(ink: Ink) -> Ink:
     are: a part of a display is fainter than the rest.
     """
     faint = cv2.inRange(ink, np.array([FAINTEST_LINE]), np.array([FAINT_LINE]))
-    length, side = max(MIN_FAINT_LENGTH, ink.shape[1] // 50), max(THICK_FAINT, max(ink.shape) // 120)
+    length, side = max(MIN_FAINT_LENGTH, ink.shape[1] // FAINT_LENGTH), max(THICK_FAINT, max(ink.shape) // FAINT_AREA)
     level = cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     upright = cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
     stains = grown(cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)), 3)

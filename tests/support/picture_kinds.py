@@ -15,6 +15,7 @@ from tests.support.mnist_pictures import enlarged_digit, mnist_digit
 from training.evaluation.single_digits.outlines import CROSSED, TOUCHING, around, box, ring
 from training.evaluation.testsets.base import RenderDigit
 from training.evaluation.testsets.pen_and_paper import write
+from training.evaluation.testsets.photos import Photo
 from training.evaluation.testsets.style_templates import TEMPLATES
 from training.evaluation.testsets.styles import write_by_hand
 from training.synthesis import scenes
@@ -67,6 +68,16 @@ def squared_paper(index: int, rng: Generator) -> Pixels:
     ink = cv2.resize(mnist_digit(index)[0], (140, 140), interpolation=cv2.INTER_CUBIC) / 255
     sheet[70:210, 50:190] = sheet[70:210, 50:190] * (1 - ink) + 40 * ink
     return np.asarray(np.clip(sheet + rng.normal(0, 2, sheet.shape), 0, 255), np.uint8)
+
+
+def photographed(tool: str, paper: str) -> PictureKind:
+    photo = Photo(tool, paper)
+
+    def picture(index: int, rng: Generator) -> Pixels:
+        return np.asarray(Pillow.open(io.BytesIO(photo.render(mnist_digit(index)[0], rng))), np.uint8)
+
+    picture.__name__ = f"{tool}_on_{paper}_paper"
+    return picture
 
 
 def filling(index: int, rng: Generator) -> Pixels:
@@ -206,6 +217,7 @@ PICTURE_KINDS: list[PictureKind] = [
     *(scene(make) for make, _ in scenes.SCENES),
     large_photo,
     squared_paper,
+    photographed("pencil", "squared"),
     filling,
     coloured,
     transparent,

@@ -9,6 +9,7 @@ import pytest
 from app.arrays import Grayscale, Ink
 from app.errors import BlankPicture
 from app.preprocessing.ruled_lines import find_level_lines, remove_faint_lines
+from tests.support.picture_kinds import photographed
 from tests.support.pictures import image_of
 
 
@@ -122,3 +123,17 @@ def test_the_soft_edges_of_wide_strokes_are_no_faint_lines() -> None:
     ink[100:500, 300:340] = 255
     soft = np.asarray(cv2.GaussianBlur(ink, (0, 0), 3), np.uint8)
     assert remove_faint_lines(soft) is soft
+
+
+def test_a_speck_beside_a_one_does_not_make_it_a_line_to_write_on() -> None:
+    sheet = np.full((400, 300), 255, np.uint8)
+    cv2.line(sheet, (150, 60), (145, 330), (0,), 8)
+    clean = image_of(sheet)
+    sheet[200, 220] = 0
+    assert np.array_equal(image_of(sheet), clean)
+
+
+@pytest.mark.parametrize("index", [4007, 4009, 4025, 4057, 4078])
+def test_faint_squares_on_a_photo_are_no_part_of_the_digit(index: int) -> None:
+    image = image_of(photographed("pencil", "squared")(index, np.random.default_rng(index)))
+    assert (image > 0).sum() < 150  # squares make it more than 200

@@ -134,10 +134,10 @@ function isRing(outline) {
 /** The lines that a digit was written on or between: level or upright, and extending beyond both of its ends. */
 function findGuideLines(components) {
   const lines = components.filter(isLine);
-  const others = components.filter((component) => !lines.includes(component));
+  const largest = Math.max(0, ...components.map(({ area }) => area)); // of a one with a speck beside it, the one
+  const others = components.filter((component) => !lines.includes(component) && component.area > CRUMB_SHARE * largest);
   if (lines.length === 0 || others.length === 0) return [];
-  const largest = Math.max(...others.map(({ area }) => area));
-  const digit = boundingBox(others.filter(({ area }) => area > CRUMB_SHARE * largest));
+  const digit = boundingBox(others);
   return lines.filter((line) => isGuideLine(line, digit));
 }
 

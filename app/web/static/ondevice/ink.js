@@ -29,7 +29,7 @@ import { removeEnclosure } from "./enclosures.js";
 import { findCard, findCell } from "./frames.js";
 import * as mats from "./mats.js";
 import { highest, lowest, median, quantile, round, upperMedian } from "./numbers.js";
-import { removeRuledLines } from "./ruled_lines.js";
+import { removeFaintLines, removeRuledLines } from "./ruled_lines.js";
 
 /** There is no ink on the picture. */
 export class BlankPicture extends Error {}
@@ -57,8 +57,10 @@ function separateForeground(picture) {
     return inkOnUniformBackground(picture, background);
   }
   const uniform = uniformBackground(picture);
-  const ink = uniform === null ? inkOnUnevenBackground(picture) : inkOnUniformBackground(picture, uniform);
-  const rest = removeRuledLines(ink);
+  const rest =
+    uniform === null
+      ? removeFaintLines(removeRuledLines(inkOnUnevenBackground(picture)))
+      : removeRuledLines(inkOnUniformBackground(picture, uniform));
   if (highest(rest.data) <= FOREGROUND_LEVEL) throw new BlankPicture(); // all of it was ruled lines
   return rest;
 }

@@ -2,18 +2,28 @@
 
 import { binarize, strokeWidth } from "./components.js";
 import {
+  DARKEST_LINE,
+  FAINT_AREA,
+  FAINT_LENGTH,
+  FAINT_LINE,
+  FAINTEST_LINE,
   FOREGROUND_LEVEL,
+  LEAST_FAINT_LINES,
   LINE_COVERAGE,
+  LINE_MARGIN,
+  LINE_QUANTILE,
   MAX_LINE_SLOPE,
   MAX_LINE_THICKNESS,
+  MIN_FAINT_LENGTH,
   MIN_RULED_WIDTH,
   RULED_SIDE,
   SLOPE_COUNT,
   STROKE_DARKNESS,
   STROKE_THICKNESS,
+  THICK_FAINT,
 } from "./constants.js";
 import * as mats from "./mats.js";
-import { highest, round, sum } from "./numbers.js";
+import { highest, quantile, round, sum } from "./numbers.js";
 import { shrink } from "./scaling.js";
 
 const LAST_SLOPE = SLOPE_COUNT - 1;
@@ -68,6 +78,50 @@ function isCutByEdge({ cols, data }) {
 /** Of the foreground. */
 function meanInk(ink) {
   return cv.mean(ink, binarize(ink))[0];
+}
+
+/** Without faint stains, and lines so faint, beside a pencil's strokes, that they break and do not reach the edges. */
+export function removeFaintLines(ink) {
+  const { rows, cols } = ink;
+  const length = Math.max(MIN_FAINT_LENGTH, Math.floor(cols / FAINT_LENGTH));
+  const side = Math.max(THICK_FAINT, Math.floor(Math.max(rows, cols) / FAINT_AREA));
+  const faint = mats.mapValues(ink, (value) => (value >= FAINTEST_LINE && value <= FAINT_LINE ? 255 : 0));
+  const opened = (height, width) => mats.morphology(faint, cv.MORPH_OPEN, mats.ones(height, width));
+  const stains = grown(opened(side, side), 3);
+  const lines = mats.bitwiseAnd(mats.bitwiseOr(opened(1, length), opened(length, 1)), mats.invert(stains));
+  const alone = mats.bitwiseAnd(lines, mats.invert(grown(mats.threshold(ink, DARKEST_LINE), 2 * side + 1)));
+  if (cv.countNonZero(mats.bitwiseOr(alone, stains)) < LEAST_FAINT_LINES * rows * cols) return ink;
+  const darkest = darkestOfLines(ink, alone);
+  const around = grown(lines, 3).data;
+  const ofLines = (value, i) => (around[i] && value <= darkest) || (stains.data[i] && value <= FAINT_LINE);
+  const rest = mats.fromArray(
+    rows,
+    cols,
+    ink.data.map((value, i) => (ofLines(value, i) ? 0 : value)),
+  );
+  return withDarkComponents(ink, rest, darkest);
+}
+
+/** Without the components of `rest` that are nowhere darker than faint lines are, unless they are more than these. */
+function withDarkComponents(ink, rest, darkest) {
+  const { labels, count } = mats.connectedComponents(binarize(rest));
+  const isDark = new Uint8Array(count);
+  isDark[0] = 1;
+  for (let i = 0; i < labels.length; i++) if (rest.data[i] > darkest) isDark[labels[i]] = 1;
+  const kept = rest.data.map((value, i) => (isDark[labels[i]] ? value : 0));
+  const foreground = (values) => values.reduce((number, value) => number + (value > FOREGROUND_LEVEL ? 1 : 0), 0);
+  const [before, without, left] = [ink.data, rest.data, kept].map(foreground);
+  return without - left <= before - without ? mats.fromArray(ink.rows, ink.cols, kept) : ink;
+}
+
+/** Each pixel the greatest in a square around it. */
+const grown = (mask, side) => mats.dilate(mask, mats.ones(side, side));
+
+/** The level of ink that faint lines reach in their middles. */
+function darkestOfLines(ink, lines) {
+  const middles = grown(ink, 3).data.filter((_, i) => lines.data[i]);
+  const reached = middles.length ? quantile(middles, LINE_QUANTILE) + LINE_MARGIN : 0;
+  return round(Math.min(Math.max(FAINT_LINE, reached), DARKEST_LINE));
 }
 
 /** Without the lines of two masks, the second transposed. A stroke is closed across the lines that it crosses. */
