@@ -227,7 +227,9 @@ def find_guide_lines(components: list[Component]) -> list[Component]:
     """The lines that a digit was written on or between: level or upright, and extending beyond both of its ends."""
     lines = [component for component in components if is_line(component)]
     largest = max((component.area for component in components), default=0)  # of a one with a speck beside it, the one
-    others = [component for component in components if component not in lines and component.area > CRUMB_SHARE * largest]
+    others = [
+        component for component in components if component not in lines and component.area > CRUMB_SHARE * largest
+    ]
     if not lines or not others:
         return []
     digit = bounding_box(others)

@@ -24,6 +24,7 @@ from app.segmentation.constraints.automaton import Automaton
 from app.segmentation.decoding.decoder import NO_AGREEMENT, Agreement, FoundPaths, find_paths
 from app.segmentation.decoding.kinds import Features, network, segment_features
 from app.segmentation.decoding.lattice import Candidates, Spacing, lattice_of
+from app.segmentation.decoding.ones import ones_of
 from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.decoding.writing import Writing, typical_slant
 from app.segmentation.decorations.undecorated import UndecoratedPage, without_lines
@@ -114,6 +115,8 @@ class Document(NamedTuple):
             line.find_paths(rows, alternatives, automaton, spacing)
             for line, rows in zip(self.lines, rows_of_lines, strict=True)
         ]
+        ones = ones_of([paths.best for paths in found])
+        found = [paths.beside(ones) for paths in found] if ones else found
         lines = [line.read(paths, alternatives) for line, paths in zip(self.lines, found, strict=True)]
         agreed = [
             line.read(paths, alternatives, agreement) if agreement else alone

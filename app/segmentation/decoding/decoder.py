@@ -6,11 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from app.segmentation.constraints.automaton import Automaton
 from app.segmentation.decoding.grammar import counts
 from app.segmentation.decoding.lattice import Edge, Lattice
+from app.segmentation.decoding.ones import Ones
 from app.segmentation.decoding.reading import Reading, ReadLine, Sign
 from app.segmentation.decoding.search import Path, best_paths
 from app.segmentation.decoding.weights import fitted_weights
@@ -30,6 +31,14 @@ class FoundPaths(NamedTuple):
 
     likeliest: list[Path]
     satisfying: list[Path]  # what is said of the line: the same if nothing is
+
+    @property
+    def best(self) -> Path:
+        return max(self.satisfying or self.likeliest, key=lambda path: path.score)
+
+    def beside(self, ones: Ones) -> Self:
+        """On a page with such ones."""
+        return type(self)(*([path._replace(score=path.score + ones.score(path)) for path in paths] for paths in self))
 
     def read(self, placement: Placement, alternatives: int, agreement: Agreement = NO_AGREEMENT) -> ReadLine:
         """The likeliest reading, and up to `alternatives` of the likeliest with their probabilities."""
