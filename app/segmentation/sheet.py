@@ -88,10 +88,11 @@ def candidates(picture: Grayscale) -> Iterator[Mask]:
         yield np.asarray(cv2.threshold(picture, level, 255, cv2.THRESH_BINARY)[1], np.uint8)
     for strength in (30, 80):
         edges = cv2.dilate(cv2.Canny(picture, strength, 2.5 * strength), np.ones((3, 3), np.uint8))
-        yield np.asarray(cv2.dilate(largest_component(cv2.bitwise_not(edges)), np.ones((3, 3), np.uint8)), np.uint8)
+        area = largest_component(np.asarray(cv2.bitwise_not(edges), np.uint8))
+        yield np.asarray(cv2.dilate(area, np.ones((3, 3), np.uint8)), np.uint8)
 
 
-def largest_component(mask: cv2.typing.MatLike) -> Mask:
+def largest_component(mask: Mask) -> Mask:
     _, labels, stats, _ = label_components(mask, connectivity=4)
     if len(stats) < 2:
         return np.zeros(mask.shape, np.uint8)

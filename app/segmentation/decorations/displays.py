@@ -149,7 +149,7 @@ def peaks(blurred: Ink, half_width: float) -> Points:
     around = cv2.dilate(blurred, np.ones((side, side), np.uint8))
     high = cv2.threshold(blurred, SMALLEST, 255, cv2.THRESH_BINARY)[1]
     highest = cv2.bitwise_and(cv2.compare(blurred, around, cv2.CMP_EQ), high)
-    return np.asarray(label_components(highest)[3][1:], np.float64)
+    return label_components(np.asarray(highest, np.uint8))[3][1:]
 
 
 def levels_around(ink: Ink, points: Points, radius: float) -> NDArray[np.float64]:
