@@ -45,6 +45,7 @@ LOOSE_REACH = 0.15  # and no further from it
 CORNER = 1.5  # times its length: where two lines end outside of a corner they are one component
 OVERSHOOT = 0.5  # of a cell's shorter side: a line drawn by hand ends no further outside of the outline
 THICKEST = 0.2  # of a cell's shorter side: no outline is thicker
+AS_HIGH = 0.7  # of the digits in a ring that do not touch it: one that does is as high
 SOFT_EDGE = 1.5  # pixels on each side of an outline
 
 
@@ -202,7 +203,25 @@ def between_and_around(cells: list[Region], candidate: Candidate) -> Mask:
     reach = LOOSE_REACH * shorter_side
     bowed = loose_ends(outline, within, np.inf, width + 2 * BOW * shorter_side)
     ends = bowed | loose_ends(outline, within, low, reach) | loose_ends(outline, around, high, reach)
-    return np.asarray(outline | ends | overshoots(around, width, OVERSHOOT * shorter_side), np.uint8)
+    ends |= overshoots(around, width, OVERSHOOT * shorter_side)
+    if len(cells) == 1:
+        ends &= ~crossing_digits(np.asarray(within | around, np.uint8), width, candidate)
+    return np.asarray(outline | ends, np.uint8)
+
+
+def crossing_digits(pieces: Mask, width: float, candidate: Candidate) -> Mask:
+    """Of the pieces on both sides of a ring, those that together are as high as the other digits in it."""
+    _, _, others, _ = label_components(candidate.others)
+    heights = others[1:, cv2.CC_STAT_HEIGHT]
+    heights = heights[heights >= WRITING_HEIGHT * len(pieces)]
+    if not len(heights):
+        return np.zeros_like(pieces)
+    side = 2 * round(width) + 1
+    joined = np.asarray(cv2.morphologyEx(pieces, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)), np.uint8)
+    _, labels, stats, _ = label_components(joined)
+    is_high = stats[:, cv2.CC_STAT_HEIGHT] >= AS_HIGH * np.median(heights)
+    is_high[0] = False
+    return np.where(is_high[labels], pieces, np.uint8(0))
 
 
 def overshoots(around: Mask, width: float, length: float) -> Mask:

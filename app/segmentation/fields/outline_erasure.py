@@ -66,7 +66,7 @@ def line_near(mask: Mask, y: float, region: Region, reach: int) -> list[Box]:
     band = cv2.dilate(mask[top:bottom, start:end], np.ones((3, 1), np.uint8)) > 0
     thickness = min(region.width, region.height)
     middle = float(np.mean(np.flatnonzero(band.mean(axis=1) >= band.mean(axis=1).max() - 0.05)))
-    count = max(1, round((end - start) / (PIECE * thickness)))
+    count = max(1, round((end - start) / max(1.0, PIECE * thickness)))
     edges = np.linspace(0, end - start, count + 1).round().astype(int).tolist()
     found = []
     for left, right in itertools.pairwise(edges):

@@ -25,6 +25,7 @@ from app.segmentation.constraints.constraints import Constraints, message_of
 
 MAX_FIELDS = 100
 MAX_BYTES = 2**20  # of a template's JSON
+LEAST_SIDE = 0.002  # of the document: two pixels of a large one, where no text has room
 ROUNDING = 1e-6  # of shares that add up to 1
 MARKS = 4
 LEAST_SPAN = 0.2  # of the document: marks that are nearer to each other do not tell where the rest of it is
@@ -48,8 +49,8 @@ class DocumentRegion(BaseModel):
 
     x: float = Field(ge=0, lt=1, description="Of its left edge, as a share of the document's width.")
     y: float = Field(ge=0, lt=1, description="Of its upper edge, as a share of the document's height.")
-    width: float = Field(gt=0, le=1, description="As a share of the document's width.")
-    height: float = Field(gt=0, le=1, description="As a share of the document's height.")
+    width: float = Field(ge=LEAST_SIDE, le=1, description="As a share of the document's width.")
+    height: float = Field(ge=LEAST_SIDE, le=1, description="As a share of the document's height.")
 
     @property
     def right(self) -> float:

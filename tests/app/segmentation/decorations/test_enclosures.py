@@ -51,6 +51,12 @@ def test_a_digit_that_touches_its_ring_keeps_its_height() -> None:
     assert height >= 35
 
 
+def test_a_digit_that_crosses_its_ring_stays_if_it_is_as_high_as_the_others() -> None:
+    ringed = ring(bars(sheet(), (120, 110), (150, 110), (190, 60), height=30), (153, 120), (80, 45))
+    _, _, _, height = cv2.boundingRect(without_enclosures(ringed)[:, 185:200])
+    assert height >= 25
+
+
 @pytest.mark.parametrize("lean", [0, 0.02, 0.07])
 def test_a_grid_in_perspective_is_erased_with_its_empty_cells(lean: float) -> None:
     ink = bars(sheet(400, 400), (57, 50), (177, 170), (297, 290), height=22)

@@ -38,6 +38,7 @@ def test_fields_keep_their_order() -> None:
         ({}, "in the field 'meter', x: Field required"),
         (METER | {"x": -0.1}, "in the field 'meter', x"),
         (METER | {"width": 0}, "in the field 'meter', width"),
+        (METER | {"height": 1e-9}, "in the field 'meter', height"),  # its outline would be of millions of pieces
         (METER | {"width": 0.95}, "in the field 'meter': the region ends outside of the document"),
         (METER | {"lenght": 5}, "in the field 'meter', lenght"),
         (METER | {"pattern": "1x"}, "in the field 'meter', pattern: character 2, 'x'"),
