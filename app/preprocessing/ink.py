@@ -25,6 +25,7 @@ from app.preprocessing.components import (
     binarize,
     find_clutter,
     foreground_box,
+    label_components,
     stroke_width,
 )
 from app.preprocessing.constants import integer, number
@@ -45,6 +46,9 @@ MIN_INK_NOISE = number("MIN_INK_NOISE")
 MIN_INK_LIMIT = number("MIN_INK_LIMIT")
 SATURATED_INK = number("SATURATED_INK")
 SPECK_SHARE = number("SPECK_SHARE")
+LITTLE_INK = 100  # pixels: of a single digit, 15 pixels high. Of pages alone, so that the browser need not know it
+LEAST_DIGIT = 0.012  # of the page's height: what is lower is dust
+LOWEST_CUT, LARGEST_CUT = 0.5, 1.5  # of the digits' height: what the edge of a page cuts, and may be a digit
 DIGIT_SIDE = integer("DIGIT_SIDE")
 THICKEN_BELOW = number("THICKEN_BELOW")
 MIN_STROKE = number("MIN_STROKE")
@@ -108,12 +112,22 @@ def ink_on_uneven_background(picture: Grayscale, *, is_page: bool) -> Ink:
     absorption = absorbed_light(picture, estimate_background(picture))
     full = int(np.quantile(absorption, FULL_INK_QUANTILE))
     noise = NOISE_PER_MEDIAN * float(np.median(absorption))
-    if full < max(MIN_CONTRAST, BLANK_NOISE * noise):
+    least = max(MIN_CONTRAST, BLANK_NOISE * noise)
+    if is_page and full < least:
+        full = little_ink(absorption)
+    if full < least:
         raise blank_picture()
     weakest = min(max(MIN_INK * full, MIN_INK_NOISE * noise), MIN_INK_LIMIT * full)
     gain = 255 / max(1.0, SATURATED_INK * full - weakest)
     ink = np.clip((absorption.astype(np.float32) - weakest) * gain, 0, 255).astype(np.uint8)
-    return stretch_contrast(remove_edge_components(ink, without_printed_lines(ink) if is_page else ink))
+    return stretch_contrast(remove_edge_components(ink, is_page=is_page))
+
+
+def little_ink(absorption: Grayscale) -> int:
+    """How dark the ink of a single small number is on a large page, of whose pixels it is less than a thousandth."""
+    smooth = np.asarray(cv2.blur(absorption, (3, 3)), np.uint8)  # noise is not
+    place = max(0, smooth.size - LITTLE_INK)
+    return int(np.partition(smooth.ravel(), place)[place])
 
 
 def absorbed_light(picture: Grayscale, background: Grayscale) -> Grayscale:
@@ -141,22 +155,36 @@ def without_printed_lines(ink: Ink) -> Ink:
     return remove_faint_lines(remove_ruled_lines(ink))
 
 
-def remove_edge_components(ink: Ink, connected: Ink) -> Ink:
+def remove_edge_components(ink: Ink, *, is_page: bool) -> Ink:
     """Without what the picture's edge cuts, a dark corner or the table's edge, where enough ink is inside.
 
-    `connected`: the ink that tells what is connected.
+    On a page printed lines connect nothing, and what is as large as a digit of its numbers may be one: it stays.
     """
     if max(ink.shape) < EDGE_CUT_SIDE:
         return ink
-    count, labels = cv2.connectedComponents(binarize(connected), connectivity=8, ltype=cv2.CV_32S)
+    connected = binarize(without_printed_lines(ink) if is_page else ink)
+    count, labels, stats, _ = label_components(connected)
     areas = strong_areas(ink, labels, count)
     is_cut = np.zeros(count, bool)
     is_cut[np.unique(border(labels))] = True
     is_cut[0] = False
+    if is_page:
+        is_cut &= ~are_like_digits(stats, is_cut)
     inside = areas[1:][~is_cut[1:]]
     if not is_cut.any() or not len(inside) or inside.max() < INSIDE_SHARE * areas[is_cut].max():
         return ink
     return erase(ink, mask_of_components(labels, is_cut))
+
+
+def are_like_digits(stats: NDArray[np.int32], is_cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """For each component, given the stats of all and which the edge cuts, whether it is as large as most others."""
+    width, height = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
+    is_inside = ~is_cut & (height >= LEAST_DIGIT * stats[0, cv2.CC_STAT_HEIGHT])
+    is_inside[0] = False
+    if not is_inside.any():
+        return np.zeros(len(stats), np.bool_)
+    typical = np.median(height[is_inside])
+    return np.asarray((height >= LOWEST_CUT * typical) & (np.maximum(width, height) <= LARGEST_CUT * typical), np.bool_)
 
 
 def remove_clutter(ink: Ink) -> Ink:

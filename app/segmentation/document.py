@@ -46,6 +46,7 @@ LEAST_GAP = 0.05  # heights: a smaller one may be in a digit
 PITCH_GAP = 0.6  # heights: on a display a one has as much more room on its sides than other digits
 FEET = 0.06  # heights: an underline this near runs through the digits' feet,
 TRUST_IN_FEET = 0.75  # and of such lines so many are read right: a 2 without its foot is a 7
+TRUST_IN_CUT = 0.5  # and of those with a digit at the edge of the page, which may be cut
 FAINT = 0.55  # of the page's typical ink: a fainter component may be a part of a stain, a shadow or a print-through,
 TRUST_IN_FAINT = 0.5  # and of the lines with one so many are read right
 FEW_LINES = 3  # do not tell of what kind the page's lines are
@@ -175,12 +176,20 @@ def segment_undecorated(page: UndecoratedPage, max_digits: int, to_picture: Homo
             trust=min(
                 TRUST_IN_FEET if any(runs_through_feet(box, components) for box in page.underlines) else 1.0,
                 TRUST_IN_FAINT if faint else 1.0,
+                TRUST_IN_CUT if is_at_edge(components, ink) else 1.0,
             ),
         )
         for line, components, faint in zip(segmented, lines, is_faint, strict=True)
     ]
     images = np.stack([centre(fit(segment.ink)) for line in segmented for segment in line.segments])
     return Document(segmented, images, page.is_display)
+
+
+def is_at_edge(components: Sequence[Component], ink: Ink) -> bool:
+    """Whether a line has a component of a digit's height that the edge of the page may cut."""
+    bounds = bounding_box(components)
+    height, width = ink.shape
+    return min(bounds.left, bounds.top, width - bounds.right, height - bounds.bottom) <= 1
 
 
 def crosses(strike: Box, line: Box) -> bool:

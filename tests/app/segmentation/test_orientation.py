@@ -72,6 +72,29 @@ def test_lines_that_faint_rules_join_to_the_edge_are_read(test_digits: Digits, m
     assert ["".join(digit.text for digit in line.digits) for line in read_lines] == true
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_digits_that_the_picture_ends_at_are_read_and_not_accepted(
+    side: str, test_digits: Digits, model: Model
+) -> None:
+    page = np.asarray(digit_page(test_digits, ROWS, 60) * 0.9, np.uint8)
+    page = np.asarray(page * np.linspace(0.8, 1, page.shape[1]), np.uint8)  # as on a photo
+    inked = np.flatnonzero((page < 100).any(axis=0))
+    cropped = page[:, inked[0] :] if side == "left" else page[:, : inked[-1] + 1]
+    lines = read(encode(np.ascontiguousarray(cropped)), model).lines
+    true = ["".join(str(test_digits.labels[index]) for index in row) for row in ROWS]
+    assert ["".join(digit.text for digit in line.digits) for line in lines] == true
+    assert not all(line.is_accepted(0.7) for line in lines)
+
+
+def test_a_small_number_on_a_large_photo_is_read(test_digits: Digits, model: Model) -> None:
+    """Its ink is less than a thousandth of the page, whose light falls off."""
+    photo = np.full((1400, 2000), 235, np.uint8)
+    number = digit_page(test_digits, [[0, 1, 2, 3]], 44)
+    photo[600 : 600 + len(number), 700 : 700 + number.shape[1]] = np.minimum(number, 235)
+    (line,) = read(encode(np.asarray(photo * np.linspace(0.88, 1, 2000), np.uint8)), model).lines
+    assert line.text == "".join(str(test_digits.labels[index]) for index in range(4))
+
+
 @pytest.mark.parametrize("level", [100, 190], ids=["dark", "faint"])
 def test_digits_in_a_grid_seen_at_an_angle_are_read(level: int, test_digits: Digits, model: Model) -> None:
     page = digit_page(test_digits, ROWS, 60)
