@@ -21,7 +21,7 @@ Corners = NDArray[np.float32]  # (4, 2): x and y, clockwise from the upper left
 
 SEARCHED_SIDE = 256  # pixels, longer side: of the copy that sheets are looked for on
 LEVELS = 10  # of brightness
-SMALLEST = 0.18  # of the picture
+SMALLEST = 0.05  # of the picture: a note on a desk
 LARGEST = 0.97
 SOLIDITY = 0.93  # of the quadrilateral: a sheet covers more of it
 STANDS_OUT = 0.85  # of a side's places: the sheet is brighter there than its surroundings,
