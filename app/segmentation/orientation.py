@@ -99,13 +99,22 @@ class PageReader:
     @property
     def is_doubtful(self) -> bool:
         """Whether the page may read better turned."""
-        return self.first > HOPELESS and self.best < CERTAIN
+        return (self.first > HOPELESS or self.runs_down) and self.best < CERTAIN
 
     @functools.cached_property
+    def across(self) -> float:
+        """The share of signs that are beside their nearest neighbour, which is of their line."""
+        return share_across(self.undecorated[0])
+
+    @property
+    def runs_down(self) -> bool:
+        """Whether its lines run down the picture: the first turn reads signs that lie on their sides."""
+        return self.across <= 1 - ACROSS
+
+    @property
     def turns(self) -> set[int]:
-        """The quarters, counterclockwise, by which the page may have to be turned: signs are nearer than lines."""
-        across = share_across(self.undecorated[0])
-        return {2} if across >= ACROSS else {1, 3} if across <= 1 - ACROSS else {1, 2, 3}
+        """The quarters, counterclockwise, by which the page may have to be turned."""
+        return {2} if self.across >= ACROSS else {1, 3} if self.runs_down else {1, 2, 3}
 
     def segment_turned(self, quarters: int) -> Document:
         self.tried.append(quarters)
@@ -124,7 +133,8 @@ class PageReader:
         if not quarters:
             self.first = certainty
         digits = sum(len(line.digits) for line in self.likeliest.lines)
-        margin = BETTER if digits >= MANY_DIGITS and not self.is_display else MUCH_BETTER
+        is_clear = self.runs_down or (digits >= MANY_DIGITS and not self.is_display)
+        margin = BETTER if is_clear else MUCH_BETTER
         if not quarters or certainty > self.best + margin:
             self.best = certainty
             self.likeliest = ReadPage(lines, 90 * quarters, self.corners)

@@ -42,6 +42,18 @@ def test_turned_page_is_read_and_says_how_it_was_turned(quarters: int, test_digi
     assert turned.turned == 90 * quarters
 
 
+@pytest.mark.parametrize("indices", [[24, 38, 32, 5], [13, 35, 27, 50]])
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_a_page_of_one_number_that_lies_on_its_side_is_turned(
+    quarters: int, indices: list[int], test_digits: Digits, model: Model
+) -> None:
+    """A 0 reads as well on its side as upright."""
+    page = digit_page(test_digits, [indices], 60)
+    turned = read(encode(np.ascontiguousarray(np.rot90(page, -quarters))), model)
+    assert [line.text for line in turned.lines] == ["".join(str(test_digits.labels[index]) for index in indices)]
+    assert turned.turned == 90 * quarters
+
+
 @pytest.mark.parametrize("quarters", range(4))
 def test_places_on_a_turned_page_are_places_on_the_picture(quarters: int) -> None:
     picture = np.zeros((60, 90), np.uint8)
