@@ -47,6 +47,8 @@ PITCH_GAP = 0.6  # heights: on a display a one has as much more room on its side
 FEET = 0.06  # heights: an underline this near runs through the digits' feet,
 TRUST_IN_FEET = 0.75  # and of such lines so many are read right: a 2 without its foot is a 7
 TRUST_IN_CUT = 0.5  # and of those with a digit at the edge of the page, which may be cut
+BESIDE = 1.5  # heights: what begins so near to the end of a line, higher or lower than it, may be one of its digits
+TRUST_BESIDE = 0.5  # and so many such lines are read right: a counter's last wheel stands between two digits
 FAINT = 0.55  # of the page's typical ink: a fainter component may be a part of a stain, a shadow or a print-through,
 TRUST_IN_FAINT = 0.5  # and of the lines with one so many are read right
 FEW_LINES = 3  # do not tell of what kind the page's lines are
@@ -177,12 +179,25 @@ def segment_undecorated(page: UndecoratedPage, max_digits: int, to_picture: Homo
                 TRUST_IN_FEET if any(runs_through_feet(box, components) for box in page.underlines) else 1.0,
                 TRUST_IN_FAINT if faint else 1.0,
                 TRUST_IN_CUT if is_at_edge(components, ink) else 1.0,
+                TRUST_BESIDE if any(goes_on_in(other, components) for other in lines) else 1.0,
             ),
         )
         for line, components, faint in zip(segmented, lines, is_faint, strict=True)
     ]
     images = np.stack([centre(fit(segment.ink)) for line in segmented for segment in line.segments])
     return Document(segmented, images, page.is_display)
+
+
+def goes_on_in(one: Sequence[Component], other: Sequence[Component]) -> bool:
+    """Whether one of two lines begins beside the end of the other, and not quite in its rows."""
+    if one is other:
+        return False
+    first, second = (max(line, key=lambda part: part.right) for line in (one, other))
+    left, right = (one, other) if first.right < second.right else (other, one)
+    end, begin = max(left, key=lambda part: part.right), min(right, key=lambda part: part.left)
+    height = max(layout.typical_height(left), layout.typical_height(right))
+    is_near = -0.5 * height < begin.left - end.right < BESIDE * height
+    return is_near and min(end.bottom, begin.bottom) > max(end.top, begin.top)
 
 
 def is_at_edge(components: Sequence[Component], ink: Ink) -> bool:

@@ -169,6 +169,13 @@ def test_a_line_with_a_much_fainter_part_is_doubtful() -> None:
     assert [line.trust < 1 for line in document.segment_ink(ink, 10).lines] == [False, True]
 
 
+@pytest.mark.parametrize(("x", "y", "is_doubtful"), [(160, 75, True), (160, 200, False), (300, 75, False)])
+def test_a_line_with_another_beside_its_end_is_doubtful(x: int, y: int, is_doubtful: bool) -> None:
+    """The last wheel of a counter may stand between two digits."""
+    ink = bars(sheet(), (60, 50), (90, 50), (120, 50), (x, y))
+    assert [line.trust < 1 for line in document.segment_ink(ink, 10).lines] == [is_doubtful] * 2
+
+
 def test_a_line_that_lacks_the_mark_of_all_others_is_doubtful() -> None:
     (line,) = document.segment_ink(bars(sheet(), (40, 40), (80, 40)), 10).lines
     rows = np.tile(np.eye(10, dtype=np.float32)[7] * 0.99, (len(line.segments), 1))
