@@ -168,6 +168,9 @@ class Privacy(Settings):
     clipping_norm: float = setting(
         1.0, "largest norm of one digit's gradient in a private run", interval=Interval(low=1e-6)
     )
+    distorted_copies: int = setting(
+        4, "copies of a digit whose mean gradient is clipped, where a private run distorts", interval=COUNT
+    )
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,6 @@ def contradictions(config: TrainConfig) -> list[tuple[str, str]]:
         (config.standardise, "--standardise", "it normalises by the training digits' own statistics"),
         (config.arch == "mlp" and config.options.batch_normalization, "--batch-normalization", not_private),
         (config.keep != "last", f"--keep {config.keep}", "all steps of a private run are paid for: keep the last"),
-        (config.distortion is not None, "the distortion", f"{no_effect}: add --no-distortion"),
         (config.label_smoothing > 0, "--label-smoothing", no_effect),
         (config.options != others, "--dropout, --l2, --widths and --rejects", no_effect),
         (config.mixed_precision, "--mixed-precision", no_effect),

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 from numpy.typing import NDArray
 
 from app.arrays import Images
 from training.config import TrainConfig
 from training.networks.architectures import build_network
+from training.privacy.low_frequencies import low_frequencies
 from training.privacy.public_characters import make_public_characters
 from training.privacy.public_network import load_public_network
 
@@ -25,7 +26,10 @@ Features = NDArray[np.float32]  # (n, ...)
 
 
 class PrivateNetwork(NamedTuple):
-    """A model that is frozen up to a layer, and dense behind it."""
+    """A model that is frozen up to a layer, and dense behind it.
+
+    Without convolutions the first dense layer learns on low frequencies, and `finished` puts it onto the pixels.
+    """
 
     model: keras.Model  # uint8 (batch, 28, 28) -> logits (batch, 10)
     frozen: keras.Model  # uint8 (batch, 28, 28) -> features
@@ -41,15 +45,24 @@ class PrivateNetwork(NamedTuple):
             x = layer(x)
         return np.asarray(x, np.float32)
 
+    def finished(self) -> keras.Model:
+        """The model with what its layers have learnt."""
+        first = first_dense(self.model)
+        if first is not self.layers[0]:
+            kernel, bias = self.layers[0].get_weights()
+            basis = self.frozen.layers[-1].get_weights()[0]
+            first.set_weights([basis @ kernel, bias])
+        return self.model
+
 
 def build_private_network(config: TrainConfig, run: Path) -> PrivateNetwork:
     """With public features where the architecture has convolutions, else with random weights."""
     network = build_network(config)
-    if has_convolutions(network):
-        public = load_public_network(config, run)
-        characters = make_public_characters(STATISTICS_COUNT, config.seed + STATISTICS_SEED)
-        network = add_private_layer(public, characters.images, len(config.labels))
-    return split_network(network)
+    if not has_convolutions(network):
+        return learn_low_frequencies(network)
+    public = load_public_network(config, run)
+    characters = make_public_characters(STATISTICS_COUNT, config.seed + STATISTICS_SEED)
+    return split_network(add_private_layer(public, characters.images, len(config.labels)))
 
 
 def has_convolutions(network: keras.Model) -> bool:
@@ -58,10 +71,28 @@ def has_convolutions(network: keras.Model) -> bool:
 
 def split_network(model: keras.Model) -> PrivateNetwork:
     """At its first dense layer; what is before it is frozen."""
-    first = next(index for index, layer in enumerate(model.layers) if isinstance(layer, layers.Dense))
+    first = model.layers.index(first_dense(model))
     for layer in model.layers[:first]:
         layer.trainable = False
     return PrivateNetwork(model, keras.Model(model.inputs, model.layers[first].input), model.layers[first:])
+
+
+def first_dense(model: keras.Model) -> keras.layers.Dense:
+    return next(layer for layer in model.layers if isinstance(layer, layers.Dense))
+
+
+def learn_low_frequencies(model: keras.Model) -> PrivateNetwork:
+    """The first dense layer has new weights, one for each of the low frequencies; the others are the model's own."""
+    basis = low_frequencies()
+    image = keras.Input(model.input.shape[1:], dtype="uint8")
+    pixels = ops.reshape(layers.Rescaling(1 / 255)(image), (-1, len(basis)))
+    projection = layers.Dense(basis.shape[1], use_bias=False, trainable=False)
+    frozen = keras.Model(image, projection(pixels))
+    projection.set_weights([basis])
+    on_pixels = first_dense(model)
+    first = layers.Dense(on_pixels.units)
+    first.build(frozen.output.shape)
+    return PrivateNetwork(model, frozen, [first, *model.layers[model.layers.index(on_pixels) + 1 :]])
 
 
 def add_private_layer(public: keras.Model, images: Images, labels: int) -> keras.Model:

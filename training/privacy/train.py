@@ -30,6 +30,7 @@ from training.privacy.network import PrivateNetwork, build_private_network
 from training.privacy.record import PrivacyRecord, plan_privacy, steps_per_epoch
 from training.privacy.sampling import add_noise, poisson_sample, secret_generator
 from training.runs import MODEL_FILE, Row, open_run, write_history
+from training.synthesis.augment import distort
 
 PART_SIZE = 8_000  # examples whose gradients are computed at once, to bound the memory
 NOT_RELEASED = "nan"  # the loss of training digits: nothing about them may be written without noise
@@ -38,7 +39,7 @@ NOT_RELEASED = "nan"  # the loss of training digits: nothing about them may be w
 class Examples(NamedTuple):
     """What the private layers see: the features of the frozen part, or the pixels where nothing is frozen."""
 
-    features: NDArray[np.float32]  # (n, ...)
+    features: NDArray[np.float32]  # (n, copies, ...)
     labels: NDArray[np.int32]  # (n,)
 
 
@@ -57,17 +58,17 @@ def train_private(config: TrainConfig, data: Split, run: Path, *, show_progress:
         network = build_private_network(config, run)
         trainer = PrivateTrainer(network, record, config, len(data.train))
         with trange(config.epochs, desc="training privately", unit="epoch", disable=not show_progress) as epochs:
-            history = train_layers(trainer, data, epochs)
+            history = train_layers(trainer, see_copies(network, data.train, config), data.validation, epochs)
         with atomic_path(run / MODEL_FILE) as part:
-            network.model.save(part)
+            network.finished().save(part)
         record.write(run)
         write_history(run, history)  # last: with it the run is complete
     return record
 
 
-def train_layers(trainer: PrivateTrainer, data: Split, epochs: trange) -> list[Row]:
+def train_layers(trainer: PrivateTrainer, train: Examples, held_out: Digits, epochs: trange) -> list[Row]:
     """Takes all the steps. Returns the history, a row for each epoch."""
-    train, validation = (see(trainer.network, digits) for digits in (data.train, data.validation))
+    validation = see(trainer.network, held_out)
     history: list[Row] = []
     for epoch in epochs:
         for _ in range(trainer.steps_per_epoch):
@@ -88,12 +89,25 @@ def history_row(epoch: int, loss: float, accuracy: float) -> Row:
 
 
 def see(network: PrivateNetwork, digits: Digits) -> Examples:
-    return Examples(network.features(digits.images), digits.labels.astype(np.int32))
+    return Examples(network.features(digits.images)[:, None], digits.labels.astype(np.int32))
+
+
+def see_copies(network: PrivateNetwork, digits: Digits, config: TrainConfig) -> Examples:
+    """Each digit as it is; where the configuration distorts, as copies that are distorted once, before all steps."""
+    if config.distortion is None or config.privacy is None:
+        return see(network, digits)
+    random = np.random.default_rng(config.seed)
+    parts = [digits.images[start : start + PART_SIZE] for start in range(0, len(digits), PART_SIZE)]
+    copies = [
+        np.concatenate([network.features(distort(part, config.distortion, random)) for part in parts])
+        for _ in range(config.privacy.distorted_copies)
+    ]
+    return Examples(np.stack(copies, axis=1), digits.labels.astype(np.int32))
 
 
 def evaluate(network: PrivateNetwork, examples: Examples) -> tuple[float, float]:
     """The mean cross-entropy and the accuracy."""
-    logits = network.logits(examples.features)
+    logits = network.logits(examples.features[:, 0])
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(examples.labels, logits)
     correct = np.argmax(logits, axis=1) == examples.labels
     return float(np.mean(losses)), float(np.mean(correct))

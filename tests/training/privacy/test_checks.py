@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from training import __main__, config_options
-from training.config import Distortion, Privacy, TrainConfig
+from training.config import Privacy, TrainConfig
 from training.datasets.mnist import Split
 from training.errors import ConfigError, DataError
 from training.presets import PRESETS
@@ -25,7 +25,6 @@ def config_of(*options: str) -> TrainConfig:
     [
         ("standardise", True, "--standardise"),
         ("keep", "best", "--keep best"),
-        ("distortion", Distortion(), "the distortion"),
         ("label_smoothing", 0.1, "--label-smoothing"),
         ("mixed_precision", True, "--mixed-precision"),
         ("distribute", "mirrored", "--distribute mirrored"),

@@ -32,9 +32,11 @@ def labels() -> Any:
     return np.random.default_rng(1).integers(0, 4, N).astype(np.int32)
 
 
-def gradient_of_one(network: keras.Model, feature: Any, label: Any) -> list[Any]:
+def gradient_of_one(network: keras.Model, copies: Any, label: Any) -> list[Any]:
+    """Of the mean loss of its copies."""
     with tf.GradientTape() as tape:
-        loss = tf.nn.sparse_softmax_cross_entropy_with_logits([label], network(feature[None]))
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits([label] * len(copies), network(copies))
+        loss = tf.reduce_mean(losses)
     return [gradient.numpy() for gradient in tape.gradient(loss, network.trainable_weights)]
 
 
@@ -42,10 +44,13 @@ def norm(gradient: list[Any]) -> float:
     return float(np.sqrt(sum((values.astype(np.float64) ** 2).sum() for values in gradient)))
 
 
+@pytest.mark.parametrize("copies", [1, 3])
 @pytest.mark.parametrize("clipping_norm", [0.3, 2.0, 1e6])
 def test_the_clipped_sum_is_that_of_gradients_computed_one_by_one(
-    network: keras.Model, features: Any, labels: Any, clipping_norm: float
+    network: keras.Model, features: Any, labels: Any, clipping_norm: float, copies: int
 ) -> None:
+    features = features.reshape(-1, copies, 12)
+    labels = labels[: len(features)]
     one_by_one = [gradient_of_one(network, *example) for example in zip(features, labels, strict=True)]
     factors = [min(1.0, clipping_norm / norm(gradient)) for gradient in one_by_one]
     expected = [
@@ -62,7 +67,7 @@ def test_one_example_changes_the_sum_by_at_most_the_clipping_norm(
 ) -> None:
     gradients = DenseGradients(network.layers[1:], 0.5)
     features[-1] *= 1e4
-    whole, without = (gradients.clipped_sum(features[:n], labels[:n]) for n in (N, N - 1))
+    whole, without = (gradients.clipped_sum(features[:n, None], labels[:n]) for n in (N, N - 1))
     change = norm([a.numpy() - b.numpy() for a, b in zip(whole, without, strict=True)])
     assert change == pytest.approx(0.5, rel=1e-4)
 
@@ -70,7 +75,7 @@ def test_one_example_changes_the_sum_by_at_most_the_clipping_norm(
 def test_examples_without_a_gradient_add_nothing(network: keras.Model, features: Any, labels: Any) -> None:
     """With weights of zero and no bias behind them, no weight changes the loss."""
     network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
-    sums = DenseGradients(network.layers[1:], 1.0).clipped_sum(features, labels)
+    sums = DenseGradients(network.layers[1:], 1.0).clipped_sum(features[:, None], labels)
     assert all(np.isfinite(values).all() and not np.any(values) for values in sums)
 
 

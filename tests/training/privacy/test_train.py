@@ -16,13 +16,20 @@ from training.networks.train import train
 from training.presets import PRESETS
 from training.privacy import train as privacy_train
 from training.privacy.accounting import SampledGaussian
+from training.privacy.network import build_private_network
 from training.privacy.record import PrivacyRecord
-from training.privacy.train import train_private
+from training.privacy.train import see, see_copies, train_private
 from training.runs import read_history
 from training.version_manifest import describe_data
 
+SECOND_KERNEL = 2  # among the weights: of a layer that learns on no basis
 SMALL = dataclasses.replace(
-    PRESETS["private-mlp"], epochs=8, batch_size=250, privacy=Privacy(epsilon=8, delta=1e-5), learning_rate=0.5
+    PRESETS["private-mlp"],
+    epochs=8,
+    batch_size=250,
+    learning_rate=4.0,
+    ema_momentum=0.9,
+    privacy=Privacy(epsilon=8, delta=1e-5, clipping_norm=0.1, distorted_copies=2),
 )
 
 
@@ -85,17 +92,24 @@ def test_without_a_step_on_digits_the_noise_alone_moves_the_weights(
     )
     before = initial_weights(config)
     record = train_private(config, data, tmp_path / "noise", show_progress=False)
-    after = keras.models.load_model(tmp_path / "noise" / "model.keras").get_weights()[0]
+    after = keras.models.load_model(tmp_path / "noise" / "model.keras").get_weights()[SECOND_KERNEL]
     deviation = record.noise_multiplier * record.clipping_norm / len(data.train)
     assert (after - before).std() == pytest.approx(deviation, rel=0.02)
 
 
 def initial_weights(config: TrainConfig) -> np.ndarray:
-    from training.networks.architectures import build_network
-
     keras.utils.set_random_seed(config.seed)
-    kernel: np.ndarray = build_network(config).get_weights()[0]
+    kernel: np.ndarray = build_private_network(config, Path()).model.get_weights()[SECOND_KERNEL]
     return kernel
+
+
+def test_copies_are_distorted_and_the_validation_digits_are_not(data: Split) -> None:
+    network = build_private_network(SMALL, Path())
+    plain, copies = see(network, data.validation[:10]), see_copies(network, data.validation[:10], SMALL)
+    assert (plain.features.shape, copies.features.shape) == ((10, 1, 71), (10, 2, 71))
+    assert not np.allclose(copies.features[:, 0], copies.features[:, 1], atol=0.1)
+    undistorted = dataclasses.replace(SMALL, distortion=None)
+    np.testing.assert_array_equal(see_copies(network, data.validation[:10], undistorted).features, plain.features)
 
 
 def test_settings_that_would_see_digits_without_noise_are_refused(data: Split, tmp_path: Path) -> None:
