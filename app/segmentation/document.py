@@ -197,7 +197,7 @@ def goes_on_in(one: Sequence[Component], other: Sequence[Component]) -> bool:
     end, begin = max(left, key=lambda part: part.right), min(right, key=lambda part: part.left)
     height = max(layout.typical_height(left), layout.typical_height(right))
     is_near = -0.5 * height < begin.left - end.right < BESIDE * height
-    return is_near and min(end.bottom, begin.bottom) > max(end.top, begin.top)
+    return bool(is_near and min(end.bottom, begin.bottom) > max(end.top, begin.top))
 
 
 def is_at_edge(components: Sequence[Component], ink: Ink) -> bool:
