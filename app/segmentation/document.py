@@ -197,14 +197,14 @@ def goes_on_in(one: Sequence[Component], other: Sequence[Component]) -> bool:
     end, begin = max(left, key=lambda part: part.right), min(right, key=lambda part: part.left)
     height = max(layout.typical_height(left), layout.typical_height(right))
     is_near = -0.5 * height < begin.left - end.right < BESIDE * height
-    return bool(is_near and min(end.bottom, begin.bottom) > max(end.top, begin.top))
+    return is_near and min(end.bottom, begin.bottom) > max(end.top, begin.top)
 
 
 def is_at_edge(components: Sequence[Component], ink: Ink) -> bool:
     """Whether a line has a component of a digit's height that the edge of the page may cut."""
     bounds = bounding_box(components)
     height, width = ink.shape
-    return min(bounds.left, bounds.top, width - bounds.right, height - bounds.bottom) <= 1
+    return bool(min(bounds.left, bounds.top, width - bounds.right, height - bounds.bottom) <= 1)
 
 
 def crosses(strike: Box, line: Box) -> bool:
