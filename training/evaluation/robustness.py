@@ -39,7 +39,7 @@ MAX_PIXELS = 50_000_000  # of a picture: the service's default
 SAMPLES_SHOWN = 12  # pictures of a test set on the contact sheet
 
 JSON_NAMES = {"test_set": "kind", "description": "about", "correct": "right"}  # of survey.json, where they differ
-COLUMN_WIDTHS = (-24, 7, 29, 42, 12, 9, 6, 6)  # characters; negative: aligned to the left
+COLUMN_WIDTHS = (-24, 7, 29, 42, 12, 9, 15, 6, 6)  # characters; negative: aligned to the left
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class RobustnessResult:
     correct: float  # share
     interval: tuple[float, float]  # 95 % confidence interval of `correct`; pictures of one digit count as a cluster
     accepted: float  # share
+    wrong_accepted: float  # share: accepted, and of another digit, or no digit at all
     blank: float  # share refused by preprocessing
     milliseconds: float  # median time to decode and preprocess a picture on the machine that measured
     calibration_error: float | None  # None for non-digits
@@ -171,6 +172,7 @@ def summarize(test_set: TestSet, pictures: list[PictureResult], reference: Confi
         correct=float(correct.mean()),
         interval=clustered_interval(correct, clusters(pictures)),
         accepted=float(accepted.mean()),
+        wrong_accepted=float((accepted & ~correct).mean()),
         blank=float(1 - has_image.mean()),
         milliseconds=statistics.median(picture.milliseconds for picture in pictures),
         calibration_error=expected_calibration_error(bins) if of_digits else None,
@@ -203,11 +205,19 @@ def format_table(results: Sequence[RobustnessResult]) -> str:
         [
             format_header("digits", "read correctly", "calibration"),
             *(format_row(result, f"{result.calibration_error:.2%}") for result in digits),
+            wrong_of_all(digits),
             "",
             format_header("non-digits", "refused", "AUROC"),
             *(format_row(result, f"{result.auroc:.4f}") for result in non_digits),
         ]
     )
+
+
+def wrong_of_all(results: Sequence[RobustnessResult]) -> str:
+    """The worst fault, over all pictures of digits."""
+    pictures = sum(result.n for result in results)
+    wrong = sum(result.wrong_accepted * result.n for result in results)
+    return f"wrong though accepted: {wrong / max(1, pictures):.2%} of {pictures:,} pictures"
 
 
 def format_variants(result: RobustnessResult) -> str:
@@ -218,7 +228,7 @@ def format_variants(result: RobustnessResult) -> str:
 
 
 def format_header(title: str, correct: str, figure: str) -> str:
-    return align(title, "n", f"{correct} (95 %)", "weakest variant", figure, "accepted", "blank", "ms")
+    return align(title, "n", f"{correct} (95 %)", "weakest variant", figure, "accepted", "wrong accepted", "blank", "ms")
 
 
 def format_row(result: RobustnessResult, figure: str) -> str:
@@ -230,6 +240,7 @@ def format_row(result: RobustnessResult, figure: str) -> str:
         f"{result.variants[result.weakest]:.1%} {result.weakest}",
         figure,
         f"{result.accepted:.2%}",
+        f"{result.wrong_accepted:.2%}",
         f"{result.blank:.1%}",
         f"{result.milliseconds:.2f}",
     )

@@ -80,6 +80,15 @@ def test_nothing_is_accepted_at_a_threshold_that_no_confidence_reaches(
     assert [result.accepted for result in evaluate_robustness(model, 1.1, digits, test_sets)] == [0, 0]
 
 
+def test_all_that_is_wrong_is_accepted_at_a_threshold_of_zero(
+    model: Model, digits: Digits, test_sets: list[TestSet], results: list[RobustnessResult]
+) -> None:
+    of_digits, of_non_digits = evaluate_robustness(model, 0.0, digits, test_sets)
+    assert of_digits.wrong_accepted == pytest.approx(1 - of_digits.correct)
+    assert of_non_digits.wrong_accepted == of_non_digits.accepted
+    assert 0 < results[0].wrong_accepted < of_digits.wrong_accepted
+
+
 def test_the_pictures_kept_for_the_contact_sheet_are_of_all_variants(results: list[RobustnessResult]) -> None:
     for result in results:
         assert len(result.shown) == SAMPLES_SHOWN

@@ -26,6 +26,7 @@ def result(*shown: PictureResult) -> RobustnessResult:
         correct=1.0,
         interval=(0.9, 1.0),
         accepted=1.0,
+        wrong_accepted=0.0,
         blank=0.0,
         milliseconds=1.0,
         calibration_error=0.0,
