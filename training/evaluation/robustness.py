@@ -228,7 +228,9 @@ def format_variants(result: RobustnessResult) -> str:
 
 
 def format_header(title: str, correct: str, figure: str) -> str:
-    return align(title, "n", f"{correct} (95 %)", "weakest variant", figure, "accepted", "wrong accepted", "blank", "ms")
+    return align(
+        title, "n", f"{correct} (95 %)", "weakest variant", figure, "accepted", "wrong accepted", "blank", "ms"
+    )
 
 
 def format_row(result: RobustnessResult, figure: str) -> str:

@@ -104,7 +104,9 @@ def test_the_figures_can_be_written_as_json(results: list[RobustnessResult]) -> 
 
 def test_the_table_has_a_line_for_each_test_set_below_its_header(results: list[RobustnessResult]) -> None:
     lines = format_table(results).splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["digits", "digits", "", "non-digits", "others"]
+    assert [line.split("  ")[0] for line in lines[:2]] == ["digits", "digits"]
+    assert lines[2] == f"wrong though accepted: {results[0].wrong_accepted:.2%} of 200 pictures"
+    assert [line.split("  ")[0] for line in lines[3:]] == ["", "non-digits", "others"]
     assert f"{results[1].auroc:.4f}" in lines[-1]
 
 
