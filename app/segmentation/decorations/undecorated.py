@@ -17,6 +17,7 @@ from app.segmentation.decorations.enclosures import find_enclosures
 from app.segmentation.decorations.erasure import erase_outlines
 from app.segmentation.decorations.form_lines import find_form_lines
 from app.segmentation.decorations.long_strokes import LENGTH, find_long_strokes
+from app.segmentation.decorations.windows import invert_windows
 
 
 class UndecoratedPage(NamedTuple):
@@ -33,7 +34,8 @@ def without_decorations(page: Ink) -> UndecoratedPage:
 
 
 def without_enclosures(page: Ink) -> Ink:
-    """Without rings, boxes and grids, which are the same upside down."""
+    """Without windows, rings, boxes and grids, which are the same upside down."""
+    page = invert_windows(page)
     enclosures = find_enclosures(binarize(page))
     return page if enclosures is None else erase_outlines(page, enclosures)
 
