@@ -40,7 +40,7 @@ FIRST = {
     "dusts": -5.0,
 }
 # Set after the fit, on development lines of other hands than training writes: a space is told by the page's own spacing
-# and not by a preference for few of them, and a leaning stroke between numbers is a slash more often than the fit has it.
+# and not by a preference for few of them; a leaning stroke between numbers is a slash more often than the fit has it.
 SCALE = 1.25  # of all other weights
 SET_BY_HAND = {
     "space": 1.25,
