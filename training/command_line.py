@@ -219,8 +219,9 @@ def add_decoder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        default=Path("app/segmentation/decoding"),
-        help="folder for kinds.npz and weights.json (default: app/segmentation/decoding, where the service has them)",
+        default=Path("runs/decoder"),
+        help="folder for kinds.npz and weights.json (default: runs/decoder); the service's are in "
+        "app/segmentation/decoding",
     )
 
 

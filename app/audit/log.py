@@ -8,7 +8,6 @@ line break and named by a `repair`, so that nothing is lost or passed off as com
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import stat
@@ -24,11 +23,13 @@ from pydantic import ValidationError
 
 from app.audit.author import CURRENT_AUTHOR, Author
 from app.audit.record import FIRST_PREVIOUS, MAX_LINE, Act, Entry, Record, line_hash, shorten
+from app.daemon_thread import DaemonThreads
 from app.disk import sync_folder
 from app.errors import AuditUnavailable, StartupError
 
 LOCK_SECONDS = 5  # for which another process may hold the file
 LOCK_PAUSE_SECONDS = 0.01
+RECORD_SECONDS = 10  # from which on the disk hangs; waiting for the lock counts
 
 logger = logging.getLogger(__name__)
 
@@ -57,17 +58,31 @@ class AuditLog:
         self.descriptor = descriptor
         self.written = Written(0, b"")
         self._thread_lock = threading.Lock()  # the file's lock is between processes only
+        self._threads = DaemonThreads()
 
     async def record(self, *acts: Act) -> None:
-        """Returns when the acts of the current author are on the disk. Raises `AuditUnavailable`."""
-        if acts:
-            await asyncio.to_thread(self.append, *acts)
+        """Returns when the acts of the current author are on the disk. Raises `AuditUnavailable`.
+
+        The disk may hang: then this raises after `RECORD_SECONDS`, and at once until the disk goes on. What was being
+        written meanwhile may still appear in the file.
+        """
+        if not acts:
+            return
+        entries = entries_of(acts)  # here, since the thread does not know the current author
+        try:
+            await self._threads.run("audit log", lambda: self.append_entries(entries), RECORD_SECONDS)
+        except TimeoutError as error:
+            logger.error("the audit log %s cannot be written: its disk does not answer", self.path)  # noqa: TRY400  # one line
+            raise AuditUnavailable from error
 
     def append(self, *acts: Act) -> None:
         """As `record`, but waits for the disk in this thread."""
-        entries = [entry_of(act, CURRENT_AUTHOR.get()) for act in acts]
+        self.append_entries(entries_of(acts))
+
+    def append_entries(self, entries: Sequence[Entry]) -> None:
+        """Raises `AuditUnavailable`."""
         try:
-            with self._thread_lock, file_lock(self.descriptor):
+            with thread_lock(self._thread_lock), file_lock(self.descriptor):
                 self.check_file()
                 tail = read_tail(self.descriptor)
                 lines = next_lines(tail, entries)
@@ -105,7 +120,10 @@ class AuditLog:
             raise
 
     def close(self) -> None:
-        os.close(self.descriptor)
+        """A thread that the disk keeps waiting goes on with the file: then it is closed with the process."""
+        if self._thread_lock.acquire(blocking=False):
+            os.close(self.descriptor)
+            self._thread_lock.release()
 
 
 class Damaged(Exception):
@@ -141,6 +159,12 @@ def process_name() -> str:
     return f"process {os.getpid()}"
 
 
+def entries_of(acts: Sequence[Act]) -> list[Entry]:
+    """Of the current author."""
+    author = CURRENT_AUTHOR.get()
+    return [entry_of(act, author) for act in acts]
+
+
 def entry_of(act: Act, author: Author) -> Entry:
     return Entry(
         act=act.kind,
@@ -158,6 +182,17 @@ def reason_of(error: BaseException | None) -> str:
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def thread_lock(lock: threading.Lock) -> Iterator[None]:
+    """Raises `OSError` if another thread of this process holds it for too long."""
+    if not lock.acquire(timeout=LOCK_SECONDS):
+        raise OSError(0, f"another thread has written to it for {LOCK_SECONDS} s")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -69,7 +69,8 @@ class CorrectionFolder:
             sync_folder(self.path)
         except OSError as error:
             for path in (record_file, part, picture_file):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # the disk may be read-only now; the next start removes what is left
+                    path.unlink(missing_ok=True)
             if error.errno in NO_ROOM:
                 raise CorrectionsFull("The disk of the folder of corrections is full: ask the operator.") from error
             raise cannot_be_written(error) from error
@@ -104,9 +105,10 @@ def remove_unfinished(path: Path, age_s: float) -> None:
     """Pictures that a correction's name says are one, without a record, and parts of records, if they are that old."""
     complete = {record.stem for record in path.glob(f"*{RECORD_SUFFIX}")}
     for file in [file for file in path.iterdir() if NAME.fullmatch(file.name) and file.stem not in complete]:
-        # The time of the last change of the inode: that of the content is set to midnight.
-        if time.time() - file.stat().st_ctime >= age_s:
-            file.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another process has just renamed or removed it
+            # The time of the last change of the inode: that of the content is set to midnight.
+            if time.time() - file.stat().st_ctime >= age_s:
+                file.unlink()
 
 
 def folder_bytes(path: Path) -> int:

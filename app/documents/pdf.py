@@ -24,7 +24,7 @@ from app.documents import pdf_renderer
 from app.documents.page_numbers import Page, PageNumbers, select_pages
 from app.documents.pdf_renderer import HEAD
 from app.errors import ServiceError, TooManyPixels, UnsupportedPicture
-from app.formats.signatures import PAGES
+from app.formats.signatures import PAGES, is_picture
 from app.observability.request_context import check_deadline
 from app.preprocessing.decode import LONGEST_SIDE
 
@@ -40,7 +40,8 @@ SAVE_ANEW = "print it to PDF anew, or " + PAGES
 
 
 def is_pdf(content: bytes) -> bool:
-    return SIGNATURE in content[:SIGNATURE_BYTES]
+    """The metadata of a picture may contain the signature."""
+    return SIGNATURE in content[:SIGNATURE_BYTES] and not is_picture(content)
 
 
 def can_render() -> bool:

@@ -38,6 +38,10 @@ MARKUP = {
     b"<html": ("an HTML page", NOT_A_DOWNLOAD),
     b"{": ("a JSON document", "send it with Content-Type: application/json"),
 }
+# Of the supported formats, and of the containers of HEIF's kind
+PICTURE = re.compile(
+    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|BM.{4}\0{4}|II[*+]\0|MM\0[*+]|.{4}ftyp", re.DOTALL
+)
 FORM = ("a form", "send its Content-Type too, multipart/form-data with the boundary, as HTTP libraries do")
 NUMBERS = ("a list of numbers", "send it to /invocations as text/csv, or as JSON to /v1 or /v2")
 LIST_OF_NUMBERS = re.compile(rb"[-\d.e]+(?:\s*[,;]\s*[-\d.e]+){9}")
@@ -62,6 +66,11 @@ def identify(content: bytes) -> tuple[str, str] | None:
         if content.startswith(signature):
             return found
     return identify_text(content[:SAMPLE].removeprefix(b"\xef\xbb\xbf").lstrip().lower())
+
+
+def is_picture(content: bytes) -> bool:
+    """By its first bytes, whether the file can be read or not."""
+    return bool(PICTURE.match(content))
 
 
 def identify_text(text: bytes) -> tuple[str, str] | None:

@@ -22,8 +22,8 @@ from typing import Self
 import numpy as np
 
 from app.arrays import Images, Probabilities
+from app.daemon_thread import DaemonThread
 from app.errors import InternalError, NotReady, Overloaded, Stopping
-from app.inference.daemon_thread import DaemonThread
 from app.inference.fair_queue import BatchSlice, FairQueue, QueueEntry
 from app.inference.run_health import RunHealth
 from app.observability.metrics import RunMetrics

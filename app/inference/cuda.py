@@ -20,8 +20,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from app.daemon_thread import DaemonThread
 from app.errors import DeviceUnavailable
-from app.inference.daemon_thread import DaemonThread
 
 GpuDevice = Literal["cuda", "tensorrt"]
 

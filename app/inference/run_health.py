@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from app.arrays import Images, Probabilities
-from app.inference.daemon_thread import in_daemon_thread
+from app.daemon_thread import in_daemon_thread
 from app.observability.metrics import RunMetrics
 
 MAX_FAILURES = 3  # failed runs in a row, after which the blank image is run

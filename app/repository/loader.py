@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from app.daemon_thread import DaemonThreads
 from app.errors import ModelRefused, ModelUnreadable
-from app.inference.daemon_thread import DaemonThreads
 from app.inference.session import Model
 from app.repository.audit import Audit, read_audit
 from app.repository.manifest import GRAPH_FILE, Graphs, Manifest, read_graph

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Self
 
 from app.arrays import Images, Probabilities
+from app.daemon_thread import in_daemon_thread
 from app.inference.batcher import Batcher, BatchSettings
-from app.inference.daemon_thread import in_daemon_thread
 from app.inference.session import Model
 from app.inference.traced_batcher import TracedBatcher
 from app.observability.metrics import DriftMetrics, RunMetrics

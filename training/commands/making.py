@@ -76,7 +76,7 @@ def run_federate(arguments: argparse.Namespace) -> None:
     config, run = config_options.federation_from(arguments), arguments.out
     check_new(run)
     if arguments.flower:
-        check_flower()
+        check_flower(config)
     data = load_mnist(arguments.data_dir)
     record = check_federation(config, data)
     if arguments.flower:

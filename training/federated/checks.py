@@ -12,6 +12,8 @@ from training.federated.privacy import plan_client_privacy
 from training.networks.checks import check_architecture
 from training.privacy.record import PrivacyRecord
 
+MOST_PROCESSES = 64  # of Flower: each loads TensorFlow and compiles the step
+
 
 def check_federation(config: TrainConfig, data: Split) -> PrivacyRecord | None:
     """What the run will guarantee to its clients, if anything.
@@ -29,7 +31,12 @@ def check_federation(config: TrainConfig, data: Split) -> PrivacyRecord | None:
     return plan_client_privacy(config.federated, config.epochs)
 
 
-def check_flower() -> None:
-    """Raises `PackageError` if Flower is not installed."""
+def check_flower(config: TrainConfig) -> None:
+    """Raises `PackageError` if Flower is not installed, and `ConfigError` if its clients are too many processes."""
     if find_spec("flwr") is None:
         raise PackageError("--flower: Flower is not installed here: make federated installs it elsewhere and uses it")
+    if config.federated and config.federated.clients > MOST_PROCESSES:
+        raise ConfigError(
+            f"--clients {config.federated.clients}: with --flower each is a process, and at most {MOST_PROCESSES} are "
+            "started; leave out --flower to train more"
+        )

@@ -15,6 +15,7 @@ from app.arrays import CLASSES, Images
 from training.config import Federation, TrainConfig
 from training.datasets.mnist import Digits, Labels
 from training.networks.architectures import build_network
+from training.networks.dropout import seed_dropout
 from training.synthesis.augment import distort
 
 Weights = list[NDArray[np.float32]]
@@ -49,6 +50,7 @@ class LocalTrainer:
     def train(self, weights: Weights, digits: Digits, round_: int, client: int) -> Update:
         """`round_`: from 0. The same arguments give the same update."""
         self.model.set_weights(weights)
+        seed_dropout(self.model, self.config.seed, round_, client)
         for velocity, anchor, variable in zip(self.velocity, self.anchor, self.variables, strict=True):
             velocity.assign(tf.zeros_like(velocity))
             anchor.assign(variable)

@@ -137,11 +137,10 @@ def client_processes(
     """A process for each client. None outlives the block."""
     folder = data_dir or Path(os.environ.get("MNIST_DIR", ""))
     arguments = [sys.executable, "-m", "training.federated.flower", address, json.dumps(config.to_dict()), str(folder)]
-    processes = [
-        subprocess.Popen([*arguments, str(number)], stdin=subprocess.DEVNULL)
-        for number in range(federation_of(config).clients)
-    ]
+    processes: list[subprocess.Popen[bytes]] = []
     try:
+        for number in range(federation_of(config).clients):
+            processes.append(subprocess.Popen([*arguments, str(number)], stdin=subprocess.DEVNULL))  # noqa: PERF401  # a failing start leaves the others in the list
         yield processes
         for process in processes:
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -12,7 +12,7 @@ from app.segmentation.decoding.kinds import Network
 from app.segmentation.decoding.weights import to_json
 from training.datasets.mnist import load_mnist
 from training.files import atomic_path, write_atomically
-from training.line_decoding.fitting import fit_weights
+from training.line_decoding.fitting import adjusted, fit_weights
 from training.line_decoding.lattices import labelled_lines
 from training.line_decoding.network import save_network, train_network
 from training.line_decoding.samples import aligned_samples, join, line_sources, written_samples
@@ -28,14 +28,17 @@ class Amounts(NamedTuple):
 
 
 def make_decoder(data_dir: Path | None, version: Path, amounts: Amounts, seed: int, out: Path) -> None:
-    """Writes kinds.npz and weights.json into `out`. `version`: of the model that reads the digits."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Writes kinds.npz and weights.json into `out` when both are complete: they only fit each other.
+
+    `version`: of the model that reads the digits.
+    """
     network = make_network(data_dir, version, amounts, seed)
+    sources, model = line_sources(load_mnist(data_dir).validation), Model(read_version(version)[1].float32, "cpu")
+    *_, weights = fit_weights(labelled_lines(sources, amounts.fitted_lines, model, network, seed))
+    out.mkdir(parents=True, exist_ok=True)
     with atomic_path(out / "kinds.npz") as part:
         save_network(network, part)
-    sources, model = line_sources(load_mnist(data_dir).validation), Model(read_version(version)[1].float32, "cpu")
-    for weights in fit_weights(labelled_lines(sources, amounts.fitted_lines, model, network, seed)):
-        write_atomically(to_json(weights), out / "weights.json")
+    write_atomically(to_json(adjusted(weights)), out / "weights.json")
     print(f"written: {out}/kinds.npz and weights.json")
 
 

@@ -28,7 +28,7 @@ def labelled_lines(sources: Sources, count: int, model: Model, network: Network,
 
 
 def documents(sources: Sources, count: int, seed: int) -> Iterator[KnownDocument | None]:
-    """`count`: of lines that stand alone; there are half as many pages of each layout, and of sheets a fifth in all."""
+    """`count`: of lines that stand alone; half as many pages of each layout, a 200th as many sheets of each kind."""
     rng = np.random.default_rng(seed)
     for _ in tqdm(range(count), "reading lines", unit="line"):
         yield of_line(write_line(sources, NATURAL, rng))

@@ -142,7 +142,7 @@ class Hand:
 
     def stroke_by_stroke(self, way: Way, digit: int) -> Ink:
         lines = written_lines(strokes_of(way, self.rng), random_aspect(digit, self.rng), self.slant, self.rng)
-        return redraw((lines * 20 + 4) / 28, self.pen / self.height, self.rng)
+        return redraw((lines * 20 + 4) / 28, self.pen / self.height)
 
     def as_in_mnist(self, digit: int) -> Ink:
         sources, rng = self.sources, self.rng
@@ -153,7 +153,7 @@ class Hand:
             image = lean(image, self.slant - MEAN_SLANT - (slant(image) - sources.mean_slants[digit]))
         if self.redraws:
             doubled = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-            return redraw(skeleton_lines(thin(doubled > 127)) / len(doubled), self.pen / self.height, rng)
+            return redraw(skeleton_lines(thin(doubled > 127)) / len(doubled), self.pen / self.height)
         return enlarge(image, rng)
 
 
@@ -170,7 +170,7 @@ def choose_gaps(rng: Generator) -> tuple[float, float]:
     return usual * (1 - variation), usual * (1 + variation)
 
 
-def redraw(lines: Points, pen: float, rng: Generator) -> Ink:
+def redraw(lines: Points, pen: float) -> Ink:
     """The lines, in a unit square of which a digit fills 20 of 28, with a pen of so many heights."""
     canvas = np.zeros((144, 144), np.uint8)
     points = np.rint((lines * 112 + 16) * 16).astype(np.int32)

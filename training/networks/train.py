@@ -23,6 +23,7 @@ from training.networks.architectures import Standardisation, build_network
 from training.networks.batches import make_batches, one_hot
 from training.networks.checks import check_training
 from training.networks.distribute import SINGLE_WORKER, TrainingWorker, synchronise_normalisation, work_together
+from training.networks.dropout import seed_dropout
 from training.networks.from_onnx import model_from_version
 from training.networks.pruning import copy_channels
 from training.networks.run_histograms import RunHistograms
@@ -247,10 +248,7 @@ class DropoutSeeds(keras.callbacks.Callback):  # type: ignore[misc]  # keras shi
         self.seed = seed
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        for number, layer in enumerate(self.model.layers):
-            if isinstance(layer, keras.layers.Dropout) and layer.rate:
-                seeds = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
-                layer.seed_generator.state.assign(seeds >> 1)  # TensorFlow's are signed
+        seed_dropout(self.model, self.seed, epoch)
 
 
 class EpochWriter(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types

@@ -22,7 +22,8 @@ from training.errors import ConfigError
 from training.evaluation.metrics import FALSE_POSITIVES, auroc, roc, true_positives_at
 
 Logits = NDArray[np.floating]  # (n, classes)
-Scores = NDArray[np.float64]  # (models, n): a number for each digit, by each model
+OwnScores = NDArray[np.float64]  # (n,): a number for each digit, by one model
+Scores = NDArray[np.float64]  # (models, n): by each model
 Members = NDArray[np.bool_]  # (models, n): whether the model has learnt from the digit
 
 FEWEST_MODELS = 8  # with fewer, the deviations of three networks would decide
@@ -88,7 +89,7 @@ def random_halves(models: int, n: int, rng: np.random.Generator) -> Members:
     return ranks < n // 2
 
 
-def logit_confidences(logits: Logits, labels: Labels) -> Scores:
+def logit_confidences(logits: Logits, labels: Labels) -> OwnScores:
     """(n, classes) -> (n,): the logit of the probability of the right class, which is nearly normally distributed.
 
     Out of the logits: the probability itself would be rounded to 1.
@@ -96,7 +97,7 @@ def logit_confidences(logits: Logits, labels: Labels) -> Scores:
     rows, exact = np.arange(len(labels)), logits.astype(np.float64)
     right = exact[rows, labels]
     exact[rows, labels] = -np.inf
-    confidences: Scores = right - np.logaddexp.reduce(exact, axis=1)
+    confidences: OwnScores = right - np.logaddexp.reduce(exact, axis=1)
     return confidences
 
 
@@ -105,7 +106,7 @@ def likelihood_ratios(scores: Scores, members: Members) -> Scores:
     return np.stack([ratio_of_one(scores, members, model) for model in range(len(scores))])
 
 
-def ratio_of_one(scores: Scores, members: Members, model: int) -> Scores:
+def ratio_of_one(scores: Scores, members: Members, model: int) -> OwnScores:
     """0 for a digit that all other models have learnt from, or none of them: nothing tells which it is."""
     others = np.arange(len(scores)) != model
     inside, outside = (
@@ -115,7 +116,7 @@ def ratio_of_one(scores: Scores, members: Members, model: int) -> Scores:
     return np.where(has_both, inside - outside, 0)
 
 
-def log_density(score: Scores, scores: Scores, chosen: Members) -> Scores:
+def log_density(score: OwnScores, scores: Scores, chosen: Members) -> OwnScores:
     """(n,): of a score under the normal distribution of the chosen ones of other models, up to a constant."""
     count = np.maximum(chosen.sum(axis=0), 1)
     mean = np.where(chosen, scores, 0).sum(axis=0) / count
@@ -123,7 +124,7 @@ def log_density(score: Scores, scores: Scores, chosen: Members) -> Scores:
     if len(scores) + 1 < MODELS_FOR_VARIANCES:  # a mean of few takes a degree of freedom from each digit
         squares, count = squares.sum(), np.maximum(count - 1, 0).sum()
     variance = squares / count + SMALLEST_DEVIATION**2
-    density: Scores = -((score - mean) ** 2) / (2 * variance) - np.log(variance) / 2
+    density: OwnScores = -((score - mean) ** 2) / (2 * variance) - np.log(variance) / 2
     return density
 
 

@@ -24,6 +24,7 @@ EVERY_YEAR = (
     ("31", "({0}[13578]|1[02])"),
 )
 LEAP_DAY = ("29", "{0}2")
+MAX_LENGTH = 2000  # characters of the pattern
 MAX_POSITIONS = 2000
 MAX_STATES = 1000
 
@@ -31,7 +32,7 @@ MAX_STATES = 1000
 @functools.cache
 def date_automaton() -> Automaton:
     pattern = "|".join(pattern_of(separator) for separator in SEPARATORS)
-    return without_spaces(compile_pattern(pattern, MAX_POSITIONS, MAX_STATES))
+    return without_spaces(compile_pattern(pattern, MAX_LENGTH, MAX_POSITIONS, MAX_STATES))
 
 
 def pattern_of(separator: str) -> str:

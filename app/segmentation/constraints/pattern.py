@@ -23,6 +23,7 @@ MAX_LENGTH = 200  # characters of a pattern
 MAX_POSITIONS = 100  # characters and classes, with repeats written out
 MAX_STATES = 200  # of the automaton: `.*1.{20}` alone would need a million
 MAX_REPEATS = 100
+MAX_DEPTH = 50  # of groups within groups: the parser calls itself five times for each, and Python stops at 1,000 calls
 QUANTIFIERS = {"?": (0, 1), "*": (0, None), "+": (1, None)}
 ESCAPES = {"d": DIGITS, "s": " "}
 
@@ -55,10 +56,12 @@ Node = Characters | Sequence | Alternatives | Repeat
 
 
 @functools.lru_cache(maxsize=32)  # a table of the largest size takes half a megabyte
-def compile_pattern(pattern: str, max_positions: int = MAX_POSITIONS, max_states: int = MAX_STATES) -> TransitionTable:
+def compile_pattern(
+    pattern: str, max_length: int = MAX_LENGTH, max_positions: int = MAX_POSITIONS, max_states: int = MAX_STATES
+) -> TransitionTable:
     """Raises `PatternError`."""
-    if not 1 <= len(pattern) <= MAX_LENGTH and max_positions == MAX_POSITIONS:
-        raise PatternError(f"it must have 1 to {MAX_LENGTH} characters")
+    if not 1 <= len(pattern) <= max_length:
+        raise PatternError(f"it must have 1 to {max_length} characters")
     tree = Parser(pattern).parse()
     return subset_construction(Positions(max_positions), tree, max_states)
 
@@ -67,11 +70,12 @@ def compile_pattern(pattern: str, max_positions: int = MAX_POSITIONS, max_states
 
 
 class Parser:
-    """Recursive descent; `at` is the index of the next character."""
+    """Recursive descent; `at` is the index of the next character, `depth` the number of groups it is in."""
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.at = 0
+        self.depth = 0
 
     def parse(self) -> Node:
         tree = self.alternatives()
@@ -148,8 +152,12 @@ class Parser:
 
     def group(self) -> Node:
         begin = self.at
+        if self.depth == MAX_DEPTH:
+            raise self.refused(f"opens a group that is in {MAX_DEPTH} others already")
         self.at += 1
+        self.depth += 1
         tree = self.alternatives()
+        self.depth -= 1
         if self.take() != ")":
             raise self.refused("opens a group that is not closed", begin)
         return tree

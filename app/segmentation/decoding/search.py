@@ -2,7 +2,9 @@
 
 They are found by best-first search (A*). The score of the best completion of each node, found first from the end of
 the line to its beginning (Viterbi), is an exact bound: the search opens little else than the n best paths and needs no
-beam. Under an automaton it searches pairs of a node and a state, and the bound still holds.
+beam. Under an automaton it searches pairs of a node and a state, and the bound still holds. But it counts completions
+that the automaton forbids too, so that a search for a text that is far from the likeliest opens many paths in vain: it
+ends after `MAX_EXPANSIONS`, and the line counts as one that cannot satisfy the automaton.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The weights of what is measured of a line's signs and counted in its text.
 
 The weighted sum over a path is the logarithm of its reading's probability, up to a constant of the line: a log-linear
-model, as a conditional random field is (Lafferty, McCallum and Pereira, 2001). `python -m training decoder` fits them.
-Those of spaces, dates and fractions were set afterwards, on development lines of other hands than it writes.
+model, as a conditional random field is (Lafferty, McCallum and Pereira, 2001). `python -m training decoder` fits them,
+and sets those of spaces, dates and fractions, which were found on development lines of other hands than it writes.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ how the form lies. Where several ways remain, the one in which the fields read b
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -56,7 +56,7 @@ class FormReader:
     """One form while its fields are read."""
 
     def __init__(self, picture: Picture, template: Template, max_digits: int) -> None:
-        """Raises `UnsupportedPicture` or `BlankPicture`."""
+        """Raises `UnsupportedPicture`."""
         check_deadline()
         longer_side = max(picture.width, picture.height)
         self.template, self.max_digits = template, max_digits
@@ -70,11 +70,11 @@ class FormReader:
         self.page = ReadPage([], 0, None)
 
     def segment(self) -> FieldReader | None:
-        """The fields in the next placement; None once they are read. Raises `BlankPicture` or `TooManyDigits`."""
+        """The fields in the next placement; None once they are read. Raises `TooManyDigits`."""
         if not self.tried:
             return self.segment_next()
         while self.tried < len(self.placements) and self.best < CERTAIN:
-            with suppress(BlankPicture, TooManyDigits):
+            with suppress(TooManyDigits):
                 return self.segment_next()
         return None
 
@@ -93,13 +93,13 @@ class FormReader:
         form = flatten(self.grayscale, placement)
         height, width = form.pixels.shape
         rim = round(RIM * max(height, width)) if placement.found_by == "sheet" else 0
-        ink = ink_of_sheet(np.ascontiguousarray(form.pixels[rim : height - rim, rim : width - rim]))
+        ink = ink_or_none(ink_of_sheet, np.ascontiguousarray(form.pixels[rim : height - rim, rim : width - rim]))
         inwards = np.array([[1, 0, rim], [0, 1, rim], [0, 0, 1]], np.float64)
         return FlatDocument(ink, self.to_sent @ form.to_picture @ inwards, rim)
 
     @functools.cached_property
     def ink_of_picture(self) -> Ink:
-        return remove_faint_lines(extract_ink(self.grayscale, is_page=True))
+        return ink_or_none(lambda pixels: remove_faint_lines(extract_ink(pixels, is_page=True)), self.grayscale)
 
     def add(self, fields: Mapping[str, ReadField]) -> None:
         """What was read in this placement."""
@@ -117,6 +117,14 @@ class FormReader:
             return None
         corners = transform(self.to_sent, np.roll(placement.corners, placement.quarters, axis=0))
         return [(round(x), round(y)) for x, y in corners.tolist()]
+
+
+def ink_or_none(ink_of: Callable[[Grayscale], Ink], pixels: Grayscale) -> Ink:
+    """No ink where the paper is blank: then all fields are empty."""
+    try:
+        return ink_of(pixels)
+    except BlankPicture:
+        return np.zeros(pixels.shape, np.uint8)
 
 
 def certainty_of(fields: Mapping[str, ReadField]) -> float:

@@ -80,6 +80,7 @@ def test_alternatives_satisfy_too(client: TestClient, page: NDArray[np.uint8]) -
     [
         ({"length": "five"}, "'length'"),
         ({"pattern": r"\d{2}x"}, "'pattern': character 6, 'x'"),
+        ({"pattern": "(" * 200}, "'pattern': character 51, '(', opens a group that is in 50 others"),
         ({"values": "12,1a"}, "'values': the character 'a' of '1a'"),
         ({"check": "crc"}, "'check'"),
         ({"alternatives": "21"}, "'alternatives'"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,20 @@ def test_fields_are_read_by_their_names(client: TestClient, form: NDArray[np.uin
     for name, field in found.items():
         assert field.keys() == {"text", "confidence", "accepted", "satisfied", "box", "alternatives"}
         assert np.allclose(field["box"], BOXES[name], atol=1)
+
+
+def on_a_desk(sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return cv2.copyMakeBorder(sheet, 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=(70,)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("photograph", [np.asarray, on_a_desk], ids=["scan", "on a desk"])
+def test_all_fields_of_a_blank_page_are_empty(
+    client: TestClient, photograph: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+) -> None:
+    response = post(client, photograph(np.full((HEIGHT, WIDTH), 255, np.uint8)), TEMPLATE)
+    assert {name: field["text"] for name, field in fields(response).items()} == dict.fromkeys(TEMPLATE, "")
+    assert not any(field["accepted"] for field in fields(response).values())
+    assert response.json()["lines"] == []
 
 
 def test_with_a_template_the_lines_of_the_page_are_those_of_its_fields(

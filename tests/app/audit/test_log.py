@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import multiprocessing
 import os
+import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from app.audit.log import AuditLog, open_log
 from app.audit.record import FIRST_PREVIOUS, Act, line_hash
 from app.audit.verify import verify_log
 from app.errors import AuditUnavailable, StartupError
+from tests.support.service import TIMEOUT_S
 
 LOAD = Act("load", "digits/8", "done")
 
@@ -210,3 +214,66 @@ def test_a_lock_that_another_process_never_gives_back_is_a_failure(path: Path, m
 def test_a_long_reason_is_cut_off(path: Path) -> None:
     AuditLog.append(open_log(path), Act("load", "x" * 5000, "refused", "\x00" * 50_000))
     assert verify_log(path).records == 2
+
+
+def test_a_disk_that_hangs_refuses_records_and_keeps_one_thread(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads of asyncio's own pool, which statistics and explanations share, stay free."""
+    go_on, waiting, sync = threading.Event(), [], os.fsync
+
+    def hang(descriptor: int) -> None:
+        waiting.append(descriptor)
+        go_on.wait(TIMEOUT_S)
+        sync(descriptor)
+
+    async def scenario() -> None:
+        refused = await asyncio.gather(*(log.record(LOAD) for _ in range(50)), return_exceptions=True)
+        assert [type(error) for error in refused] == [AuditUnavailable] * 50
+        assert len(waiting) <= 1  # none if the thread had no core yet
+        assert await asyncio.to_thread(lambda: 7) == 7
+        go_on.set()
+        while log._threads._works:
+            await asyncio.sleep(0.001)
+        monkeypatch.setattr(log_module, "RECORD_SECONDS", TIMEOUT_S)
+        await log.record(LOAD)
+
+    log = open_log(path)
+    monkeypatch.setattr(os, "fsync", hang)
+    monkeypatch.setattr(log_module, "RECORD_SECONDS", 0.05)
+    asyncio.run(asyncio.wait_for(scenario(), TIMEOUT_S / 2))
+    assert verify_log(path).records == 3
+
+
+def test_a_record_is_on_the_disk_before_it_counts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the name of a new file too: both in the order that a power failure leaves in order."""
+    done: list[str] = []
+    write, sync = os.write, os.fsync
+
+    def note_write(descriptor: int, content: bytes) -> int:
+        done.append("write")
+        return write(descriptor, content)
+
+    def note_sync(descriptor: int) -> None:
+        done.append("sync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "sync")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "write", note_write)
+    monkeypatch.setattr(os, "fsync", note_sync)
+    log = open_log(path)
+    assert done == ["sync folder", "write", "sync"]
+    log.append(LOAD)
+    assert done[3:] == ["write", "sync"]
+
+
+def test_a_thread_that_never_gives_the_lock_back_is_a_failure(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = open_log(path)
+    monkeypatch.setattr(log_module, "LOCK_SECONDS", 0.05)
+    with log._thread_lock, pytest.raises(AuditUnavailable):
+        log.append(LOAD)
+    log.append(LOAD)
+
+
+def test_a_file_that_a_thread_still_writes_to_is_not_closed(path: Path) -> None:
+    log = open_log(path)
+    with log._thread_lock:
+        log.close()
+    log.append(LOAD)

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,40 @@ def test_a_full_disk_is_said_and_leaves_nothing_half(
     assert list(kept_in.path.iterdir()) == []
 
 
+def test_a_disk_that_turns_read_only_is_said_and_what_cannot_be_removed_stays(
+    kept_in: CorrectionFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(Unavailable, match="cannot be written to: ask the operator"):
+        kept_in.write(PICTURE, CORRECTION)
+
+
+def test_a_record_is_complete_on_the_disk_before_it_is_one_and_then_its_name_is(
+    kept_in: CorrectionFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order that a power failure at any moment leaves in order."""
+    done: list[str] = []
+    sync, rename = os.fsync, Path.rename
+
+    def note_sync(descriptor: int) -> None:
+        files = {path.stat().st_ino: path.suffix for path in kept_in.path.iterdir()}
+        done.append(f"sync {files.get(os.fstat(descriptor).st_ino, 'folder')}")
+        sync(descriptor)
+
+    def note_rename(path: Path, target: Path) -> Path:
+        done.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(Path, "rename", note_rename)
+    kept_in.write(PICTURE, CORRECTION)
+    assert done == ["sync .png", "sync .part", "rename", "sync folder"]
+
+
 def test_what_a_crash_left_behind_is_removed_and_what_is_complete_stays(kept_in: CorrectionFolder) -> None:
     name = kept_in.write(PICTURE, CORRECTION)
     (kept_in.path / "0123456789abcdef.png").write_bytes(PICTURE)
@@ -117,6 +152,22 @@ def test_what_another_process_is_writing_now_is_left_alone(kept_in: CorrectionFo
     (kept_in.path / "0123456789abcdef.png").write_bytes(PICTURE)
     open_folder(kept_in.path, LIMIT)
     assert (kept_in.path / "0123456789abcdef.png").exists()
+
+
+def test_what_another_process_renames_meanwhile_is_no_obstacle_to_a_start(
+    kept_in: CorrectionFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = kept_in.path / ".0123456789abcdef.json.part"
+    part.write_bytes(b"{}")
+    iterdir = Path.iterdir
+
+    def rename_after(path: Path) -> list[Path]:
+        files = list(iterdir(path))
+        part.rename(kept_in.path / "0123456789abcdef.json")
+        return files
+
+    monkeypatch.setattr(Path, "iterdir", rename_after)
+    open_folder(kept_in.path, LIMIT)
 
 
 def test_a_folder_that_cannot_be_written_to_is_said_in_one_line_at_the_start(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import io
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
+from PIL.PngImagePlugin import PngInfo
 
 from app.documents import pdf
 from app.documents.pages import open_document, pages_of
@@ -81,6 +84,26 @@ def test_a_document_begins_within_its_first_kilobyte() -> None:
     assert is_pdf(b"\n" * 1000 + FIVE_PAGES)
     assert not is_pdf(b"\n" * 1024 + FIVE_PAGES)
     assert means(b"junk" * 10 + FIVE_PAGES, (3,)) == {3: 100}
+
+
+def test_a_picture_whose_metadata_has_a_signature_of_pdf_is_a_picture() -> None:
+    """As a programme writes it that converts PDF."""
+    page = Pillow.new("L", (10, 10), 255).convert("RGB")
+    text = PngInfo()
+    text.add_text("Source", "%PDF-1.7")
+    options: dict[str, dict[str, object]] = {
+        "PNG": {"pnginfo": text},
+        "JPEG": {"comment": b"%PDF-1.7"},
+        "GIF": {"comment": b"%PDF-1.7"},
+        "WEBP": {},
+        "BMP": {},
+    }
+    for form, metadata in options.items():
+        file = io.BytesIO()
+        page.save(file, form, **metadata)
+        content = file.getvalue() + b"%PDF-1.7"
+        assert b"%PDF-" in content[:1024], form
+        assert open_document(content, MAX_PIXELS) is None, form
 
 
 @pytest.mark.parametrize(

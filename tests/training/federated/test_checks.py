@@ -10,7 +10,8 @@ import pytest
 from training.config import Federation, Options
 from training.datasets.mnist import Split
 from training.errors import ConfigError
-from training.federated.checks import check_federation
+from training.federated import checks
+from training.federated.checks import check_federation, check_flower
 from training.presets import FEDERATED
 
 
@@ -39,3 +40,10 @@ def test_noise_that_hides_nobody_is_refused_too(data: Split) -> None:
     federation = Federation(clip=1.0, noise_multiplier=1e-3)
     with pytest.raises(ConfigError, match=r"--noise-multiplier 0\.001: so little hides no client in 40 rounds"):
         check_federation(dataclasses.replace(FEDERATED, federated=federation), data)
+
+
+def test_flower_starts_a_bounded_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "find_spec", lambda _: object())
+    check_flower(dataclasses.replace(FEDERATED, federated=Federation(clients=64)))
+    with pytest.raises(ConfigError, match="--clients 65: with --flower each is a process, and at most 64 are started"):
+        check_flower(dataclasses.replace(FEDERATED, federated=Federation(clients=65)))

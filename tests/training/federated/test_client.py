@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.config import Federation, TrainConfig
+from training.config import Federation, Options, TrainConfig
 from training.datasets.mnist import Digits
 from training.federated.client import LocalTrainer, Weights, initial_weights, learning_rate
 
@@ -31,8 +31,9 @@ def distance(left: Weights, right: Weights) -> float:
     return float(np.sqrt(sum(np.sum((a - b) ** 2) for a, b in zip(left, right, strict=True))))
 
 
-def test_the_same_arguments_give_the_same_update(digits: Digits) -> None:
-    config = config_with()
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_the_same_arguments_give_the_same_update(digits: Digits, dropout: float) -> None:
+    config = dataclasses.replace(config_with(), options=Options(dropout=dropout))
     trainer, weights = LocalTrainer(config), initial_weights(config)
     first = trainer.train(weights, digits, 1, 2)
     trainer.train(weights, digits, 0, 0)  # the velocity of another client is not carried over

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import importlib
 import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from tests.conftest import ROOT
+from training.presets import FEDERATED
 from training.runs import read_data, read_history
 
 PYTHON = ROOT / ".cache/federated/bin/python"
@@ -73,6 +78,45 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
 
 def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.fixture
+def flower(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """Our module, where Flower may not be installed: nothing of it is called."""
+    names = {
+        "flwr": (),
+        "flwr.client": ("NumPyClient", "start_client"),
+        "flwr.common": ("FitIns", "GetPropertiesIns", "ndarrays_to_parameters", "parameters_to_ndarrays"),
+        "flwr.server": ("History", "Server", "ServerConfig", "SimpleClientManager", "start_server"),
+    }
+    for name, members in names.items():
+        module = ModuleType(name)
+        module.__dict__.update(dict.fromkeys(members, object))
+        monkeypatch.setitem(sys.modules, name, module)
+    sys.modules.pop("training.federated.flower", None)
+    yield importlib.import_module("training.federated.flower")
+    del sys.modules["training.federated.flower"]
+
+
+def test_no_client_outlives_the_failing_start_of_another(flower: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    start = subprocess.Popen
+
+    def start_two(*_: object, **__: object) -> subprocess.Popen[bytes]:
+        if len(started) == 2:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        started.append(start([sys.executable, "-c", "import time; time.sleep(600)"]))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start_two)
+    with pytest.raises(BlockingIOError), flower.client_processes(FEDERATED, "127.0.0.1:1", None):
+        pytest.fail("all clients were started")
+    try:
+        assert [process.poll() for process in started] == [-signal.SIGKILL] * 2
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 def test_without_flower_the_command_says_how_to_get_it(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from app.segmentation.decoding import kinds
 from app.segmentation.decoding.grammar import COUNTED
 from app.segmentation.decoding.kinds import SIGNS
 from app.segmentation.decoding.lattice import MEASURES
+from app.segmentation.decoding.weights import Weights
 from tests.conftest import NEWEST, ROOT
 from training import __main__
 from training.datasets.mnist import Split
-from training.line_decoding import decoder, samples
+from training.line_decoding import decoder, fitting, samples
 from training.synthesis.glyphs import Sources
 
 
@@ -29,8 +31,18 @@ def test_it_writes_what_the_service_loads(
     monkeypatch.setattr(samples, "PAGES_OF_A_TASK", 6)
     monkeypatch.setattr(decoder, "load_mnist", lambda _: data)
     version = str(ROOT / "models" / "digits" / str(NEWEST))
-    options = ["--epochs", "1", "--fitted-lines", "12", "--out", str(tmp_path)]
+    out = tmp_path / "decoder"
+
+    def fit_with_no_file_yet(lines: Sequence[fitting.LabelledLine]) -> Iterator[Weights]:
+        """A command that is interrupted here has changed nothing."""
+        for weights in fitting.fit_weights(lines):
+            assert not out.exists()
+            yield weights
+
+    monkeypatch.setattr(decoder, "fit_weights", fit_with_no_file_yet)
+    options = ["--epochs", "1", "--fitted-lines", "12", "--out", str(out)]
     assert __main__.main(["decoder", version, *options]) == 0
-    assert kinds.load(tmp_path / "kinds.npz").weights[-1].shape[1] == len(SIGNS)
-    weights = json.loads((tmp_path / "weights.json").read_text())
+    assert kinds.load(out / "kinds.npz").weights[-1].shape[1] == len(SIGNS)
+    weights = json.loads((out / "weights.json").read_text())
+    assert weights["text"]["fraction"] == 1.0  # set by hand
     assert (list(weights["signs"]), list(weights["text"])) == (list(MEASURES), list(COUNTED))

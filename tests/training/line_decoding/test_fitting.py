@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
+from app.segmentation.decoding.grammar import COUNTED
 from app.segmentation.decoding.lattice import MEASURES, PLACE, Lattice
 from app.segmentation.decoding.search import best_paths
-from app.segmentation.decoding.weights import Weights
+from app.segmentation.decoding.weights import Weights, fitted_weights, to_json
 from app.segmentation.oversegmentation import Segment
-from training.line_decoding.fitting import LabelledLine, Risk, fit_weights, least_risk
+from training.line_decoding.fitting import SET_BY_HAND, LabelledLine, Risk, adjusted, fit_weights, least_risk
 
 SEGMENT = Segment(0, 1, (0, 0, 20, 40), 1.0, np.zeros((40, 20), np.uint8))
 
@@ -57,3 +60,13 @@ def test_probabilities_are_as_sure_as_they_are_right() -> None:
     fitted = least_risk(risk, np.array([20.0]))
     best = np.maximum.reduceat(risk.probabilities(fitted), risk.first)
     assert abs(best.mean() - 0.9) < 0.03
+
+
+def test_weights_set_by_hand_are_those_of_the_service() -> None:
+    """What is fitted anew has them too."""
+    fitted = Weights(np.ones(len(MEASURES)), np.ones(len(COUNTED)))
+    new, served = (json.loads(to_json(weights)) for weights in (adjusted(fitted), fitted_weights()))
+    assert new["signs"]["model"] == new["text"]["two marks"] == 1.25
+    for name, weight in SET_BY_HAND.items():
+        part = "signs" if name in MEASURES else "text"
+        assert new[part][name] == served[part][name] == weight

@@ -87,6 +87,7 @@ def test_point_stands_for_every_sign() -> None:
         ("1" * 201, "1 to 200 characters"),
         ("(((1{50}){50}){50}){50}", "more than 100 characters when"),
         (".*1.{30}", "more than 200 states"),
+        ("(" * 200, r"character 51, '\(', opens a group that is in 50 others"),
     ],
 )
 def test_refused_pattern_names_the_character_and_its_place(pattern: str, named: str) -> None:
@@ -95,4 +96,5 @@ def test_refused_pattern_names_the_character_and_its_place(pattern: str, named: 
 
 
 def test_deepest_nesting_is_compiled() -> None:
-    assert accepts_text(compile_pattern("(" * 99 + "1" + ")" * 99), "1")
+    assert accepts_text(compile_pattern("(" * 50 + "1" + ")" * 50), "1")
+    compile_pattern("1(" * 50 + "1" + ")" * 50)

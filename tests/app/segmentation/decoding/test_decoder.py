@@ -8,6 +8,7 @@ from app.segmentation.constraints.automaton import accepts_text
 from app.segmentation.constraints.checksums import CHECKSUMS
 from app.segmentation.constraints.constraints import Constraints
 from app.segmentation.decoding.decoder import find_paths
+from app.segmentation.decoding.kinds import OTHER
 from app.segmentation.decoding.lattice import MEASURES, PLACE, Lattice
 from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.decoding.weights import fitted_weights
@@ -78,3 +79,14 @@ def test_hopeless_text_is_not_looked_for() -> None:
 def test_line_that_cannot_satisfy_is_read_without_the_constraint() -> None:
     reading = line({"1": 0.9}, {"7": 0.9}, length=3)
     assert (reading.text, reading.satisfies) == ("17", False)
+
+
+def test_ink_that_is_no_sign_is_one_of_kind_other_unless_it_is_dust() -> None:
+    def signs(height: float) -> list[str]:
+        segments = [Segment(0, 1, (0, 0, 8, 40), 1.0, empty(8)), Segment(1, 2, (10, 0, 8, 40), height, empty(8))]
+        rows = np.zeros((2, len(MEASURES)))
+        lattice = Lattice(segments, [7, OTHER], [0.99, 0.99], [0.0, 0.0], rows, 3)
+        return [sign.kind for sign in find_paths(lattice, 1, None).read(PLACEMENT, 1).signs]
+
+    assert signs(0.3) == ["digit", "other"]
+    assert signs(0.1) == ["digit"]

@@ -9,13 +9,13 @@ import threading
 
 import pytest
 
-from app.inference.daemon_thread import DaemonThread, DaemonThreads
+from app.daemon_thread import DaemonThread, DaemonThreads
 from tests.support.service import TIMEOUT_S
 
 # A process whose thread waits for ever.
 STUCK = """
 import threading
-from app.inference.daemon_thread import DaemonThread
+from app.daemon_thread import DaemonThread
 DaemonThread("stuck").submit(threading.Event().wait)
 print("done")
 """
