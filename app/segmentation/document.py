@@ -178,7 +178,7 @@ def segment_undecorated(page: UndecoratedPage, max_digits: int, to_picture: Homo
             trust=min(
                 TRUST_IN_FEET if any(runs_through_feet(box, components) for box in page.underlines) else 1.0,
                 TRUST_IN_FAINT if faint else 1.0,
-                TRUST_IN_CUT if is_at_edge(components, ink) else 1.0,
+                TRUST_IN_CUT if not page.is_cut_out and is_at_edge(components, ink) else 1.0,
                 TRUST_BESIDE if any(goes_on_in(other, components) for other in lines) else 1.0,
             ),
         )

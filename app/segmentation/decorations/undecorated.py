@@ -26,6 +26,7 @@ class UndecoratedPage(NamedTuple):
     underlines: Sequence[Box] = ()
     to_page: Homography = np.eye(3)  # from the place of its pixels
     is_display: bool = False  # of segments or dots
+    is_cut_out: bool = False  # of a page, around what is written: its edges cut nothing
 
 
 def without_decorations(page: Ink) -> UndecoratedPage:

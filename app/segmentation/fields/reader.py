@@ -92,7 +92,7 @@ def segment_field(found: FieldInk | None, max_digits: int) -> Document:
     if not found:
         return EMPTY
     try:
-        page = UndecoratedPage(found.ink, found.strikes)
+        page = UndecoratedPage(found.ink, found.strikes, is_cut_out=True)
         return segment_undecorated(page, max_digits, found.to_picture)
     except BlankPicture:
         return EMPTY

@@ -11,6 +11,7 @@ from app.errors import BlankPicture, TooManyDigits
 from app.preprocessing.decode import open_picture
 from app.segmentation import document, layout
 from app.segmentation.decoding.reading import ReadLine, Sign
+from app.segmentation.decorations.undecorated import UndecoratedPage
 from app.segmentation.orientation import PageReader
 from app.segmentation.oversegmentation import SEGMENTS_PER_DIGIT
 from tests.support.digit_pages import digit_page
@@ -167,6 +168,14 @@ def test_a_line_with_a_much_fainter_part_is_doubtful() -> None:
     ink = bars(sheet(), (40, 40), (80, 40), (40, 140), (80, 140))
     ink[140:180, 80:90] //= 3
     assert [line.trust < 1 for line in document.segment_ink(ink, 10).lines] == [False, True]
+
+
+@pytest.mark.parametrize(("is_cut_out", "is_doubtful"), [(False, True), (True, False)])
+def test_only_the_edge_of_a_page_cuts_digits_and_not_that_of_a_field(*, is_cut_out: bool, is_doubtful: bool) -> None:
+    ink = np.ascontiguousarray(bars(sheet(), (40, 40), (80, 40))[:, 40:])
+    page = UndecoratedPage(ink, is_cut_out=is_cut_out)
+    (line,) = document.segment_undecorated(page, 10, document.SAME_PLACE).lines
+    assert (line.trust < 1) == is_doubtful
 
 
 @pytest.mark.parametrize(("x", "y", "is_doubtful"), [(160, 75, True), (160, 200, False), (300, 75, False)])
