@@ -47,7 +47,7 @@ SET_BY_HAND = {
     "no space": 1.25,
     "spaces": 0.0,
     "date": 5.25,
-    "fraction": 1.0,
+    "fraction": 0.75,
     "space beside a mark": -6.25,
 }
 FIRST_WEIGHTS = Weights(np.array([FIRST.get(name, 0.0) for name in MEASURES]), np.zeros(len(COUNTED)))
