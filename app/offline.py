@@ -29,7 +29,7 @@ from app.segmentation.fields.form_reader import FormReader
 from app.segmentation.fields.proposal import propose
 from app.segmentation.fields.reader import ReadField
 from app.segmentation.fields.template import Template
-from app.segmentation.orientation import PageReader
+from app.segmentation.page_reader import PageReader
 
 FILE_BYTES_PER_PIXEL = 8  # RGBA of 16 bits, not compressed
 FILE_BYTES_BESIDE_PIXELS = 16 * 2**20  # profiles and previews

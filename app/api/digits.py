@@ -71,8 +71,8 @@ from app.repository.servable import Servable
 from app.segmentation.fields.form_reader import FormReader
 from app.segmentation.fields.reader import ReadField
 from app.segmentation.fields.template import Template, TemplateError, parse_template
-from app.segmentation.orientation import BLANK_PAGE, PageReader
-from app.segmentation.orientation import ReadPage as Page
+from app.segmentation.page_reader import BLANK_PAGE, PageReader
+from app.segmentation.page_reader import ReadPage as Page
 
 router = APIRouter(tags=["digits"])
 

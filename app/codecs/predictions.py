@@ -16,7 +16,7 @@ from app.errors import Problem, ServiceError
 from app.inference.explanation import Explained, Explanation
 from app.segmentation.decoding.reading import Box, ReadLine, SignKind
 from app.segmentation.fields.reader import ReadField
-from app.segmentation.orientation import ReadPage as Page
+from app.segmentation.page_reader import ReadPage as Page
 
 
 class ModelInfo(Protocol):

@@ -27,7 +27,7 @@ from app.errors import ServiceError
 from app.inference.session import Model
 from app.preprocessing.decode import open_picture
 from app.preprocessing.normalize import to_image
-from app.segmentation.orientation import PageReader
+from app.segmentation.page_reader import PageReader
 from training.datasets.labelled import LabelledPicture, SourceKind, find_labelled
 from training.datasets.mnist import Digits, Labels
 from training.errors import DataError, RunError

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.arrays import Image, Ink
 from app.inference.session import Model
 from app.preprocessing.decode import open_picture
-from app.segmentation.orientation import PageReader
+from app.segmentation.page_reader import PageReader
 from training.datasets.mnist import Digits
 from training.evaluation.metrics import wilson_interval
 from training.evaluation.robustness import MAX_PIXELS

@@ -15,7 +15,7 @@ from app.segmentation.decoding.kinds import Network
 from app.segmentation.decoding.lattice import Candidates, Lattice, lattice_of
 from app.segmentation.decorations.undecorated import UndecoratedPage
 from app.segmentation.document import SAME_PLACE, Document, segment_undecorated, spacing_of
-from app.segmentation.orientation import PageReader
+from app.segmentation.page_reader import PageReader
 from training.datasets.mnist import Digits
 from training.evaluation.pages import MAX_DIGITS, Layout, make_page, open_page
 from training.evaluation.robustness import MAX_PIXELS

@@ -30,7 +30,7 @@ from app.segmentation.fields.printed_boxes import Sides, refine, search, support
 from app.segmentation.fields.reader import FieldReader, ReadField
 from app.segmentation.fields.regions import FlatDocument
 from app.segmentation.fields.template import Template
-from app.segmentation.orientation import (
+from app.segmentation.page_reader import (
     BETTER,
     CERTAIN,
     MANY_DIGITS,

@@ -23,7 +23,7 @@ from app.codecs.predictions import (
 )
 from app.errors import BlankPicture, InvalidRequest
 from app.inference.explanation import Explanation
-from app.segmentation import orientation
+from app.segmentation import page_reader
 from app.segmentation.decoding.reading import ReadLine, Sign
 
 
@@ -74,8 +74,8 @@ def test_explained_prediction_fits_its_schema() -> None:
     assert document.explanation.attributions[27][27] == 1
 
 
-def page_of(lines: list[ReadLine]) -> orientation.ReadPage:
-    return orientation.ReadPage(lines, 0, None)
+def page_of(lines: list[ReadLine]) -> page_reader.ReadPage:
+    return page_reader.ReadPage(lines, 0, None)
 
 
 def line_of(text: str, confidences: tuple[float, ...]) -> ReadLine:

@@ -14,7 +14,7 @@ from app.arrays import Images
 from app.errors import BlankPicture, ServiceError, SeveralDigits, TooManyDigits
 from app.preprocessing.decode import Picture, open_picture
 from app.preprocessing.normalize import centre_of_mass, mnist_png_to_image, preprocess, reduce, to_image
-from app.segmentation.orientation import PageReader
+from app.segmentation.page_reader import PageReader
 from tests.support.generated_pictures import CONTENTS, MODES, generated_pixels, picture_file
 from tests.support.pictures import MAX_PIXELS, assert_alike, encode, enlarged, image_of
 from training.datasets.mnist import Digits

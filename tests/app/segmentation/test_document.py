@@ -12,8 +12,8 @@ from app.preprocessing.decode import open_picture
 from app.segmentation import document, layout
 from app.segmentation.decoding.reading import ReadLine, Sign
 from app.segmentation.decorations.undecorated import UndecoratedPage
-from app.segmentation.orientation import PageReader
 from app.segmentation.oversegmentation import SEGMENTS_PER_DIGIT
+from app.segmentation.page_reader import PageReader
 from tests.support.digit_pages import digit_page
 from tests.support.drawn_pages import bars, lefts, sheet
 from tests.support.pictures import encode

@@ -13,7 +13,7 @@ from app.errors import BlankPicture, TooManyDigits
 from app.inference.session import Model
 from app.preprocessing.decode import open_picture
 from app.segmentation.decoding.reading import ReadLine
-from app.segmentation.orientation import PageReader
+from app.segmentation.page_reader import PageReader
 from training.evaluation.metrics import expected_calibration_error, reliability_diagram, wilson_interval
 from training.evaluation.pages import MAX_DIGITS
 from training.evaluation.robustness import MAX_PIXELS

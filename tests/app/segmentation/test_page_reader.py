@@ -12,7 +12,7 @@ from app.arrays import Homography
 from app.inference.session import Model
 from app.preprocessing.decode import open_picture
 from app.repository.version_folders import newest_of
-from app.segmentation.orientation import PageReader, ReadPage, turned_back
+from app.segmentation.page_reader import PageReader, ReadPage, turned_back
 from tests.support.digit_pages import MARGIN, digit_page
 from tests.support.pictures import encode
 from training.datasets.mnist import Digits
