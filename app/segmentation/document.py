@@ -45,7 +45,7 @@ TYPICAL = 0.5  # quantile; the lower one of two gaps
 LEAST_GAP = 0.05  # heights: a smaller one may be in a digit
 PITCH_GAP = 0.6  # heights: on a display a one has as much more room on its sides than other digits
 FEET = 0.06  # heights: an underline this near runs through the digits' feet,
-TRUST_IN_FEET = 0.75  # and of such lines so many are read right: a 2 without its foot is a 7
+TRUST_IN_FEET = 0.75  # and of such lines with a 7 so many are read right: a 2 without its foot is one
 TRUST_IN_CUT = 0.5  # and of those with a digit at the edge of the page, which may be cut
 BESIDE = 1.5  # heights: what begins so near to the end of a line, higher or lower than it, may be one of its digits
 TRUST_BESIDE = 0.5  # and so many such lines are read right: a counter's last wheel stands between two digits
@@ -68,6 +68,7 @@ class Line(NamedTuple):
     writing: Writing
     strikes: Sequence[Box] = ()  # page pixels: of lines that strike something through
     trust: float = 1.0  # the probability that its ink is that of its digits, and all of it
+    lacks_feet: bool = False  # an underline may have taken them
 
     @classmethod
     def of(cls, strip: Strip, placement: Placement, slant: float, budget: SegmentBudget) -> Self:
@@ -93,7 +94,8 @@ class Line(NamedTuple):
         """Its likeliest reading."""
         line = found.read(self.placement, alternatives, agreement)
         lacks_mark = any(more > EXPECTED and mark not in line.text for mark, more in agreement.items())
-        trust = self.trust * (TRUST_WITHOUT_MARK if lacks_mark else 1.0)
+        lacks_foot = self.lacks_feet and "7" in line.text
+        trust = self.trust * (TRUST_WITHOUT_MARK if lacks_mark else 1.0) * (TRUST_IN_FEET if lacks_foot else 1.0)
         line = line if trust == 1 else less_certain(line, trust)
         return with_strikes(line, self.strikes, self.placement.to_picture) if self.strikes else line
 
@@ -175,8 +177,8 @@ def segment_undecorated(page: UndecoratedPage, max_digits: int, to_picture: Homo
     segmented = [
         line._replace(
             strikes=[strike for strike in page.strikes if crosses(strike, bounding_box(components))],
+            lacks_feet=any(runs_through_feet(box, components) for box in page.underlines),
             trust=min(
-                TRUST_IN_FEET if any(runs_through_feet(box, components) for box in page.underlines) else 1.0,
                 TRUST_IN_FAINT if faint else 1.0,
                 TRUST_IN_CUT if not page.is_cut_out and is_at_edge(components, ink) else 1.0,
                 TRUST_BESIDE if any(goes_on_in(other, components) for other in lines) else 1.0,
