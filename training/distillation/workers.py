@@ -29,10 +29,10 @@ def make_dataset(folder: Path, plan: Plan) -> None:
     """
     check_teachers(plan)
     check_plan(folder, plan)
-    missing = [shard for shard in plan.shards() if not shard_path(folder, *shard).exists()]
-    if missing:
-        check_sources(plan, {kind for kind, _ in missing})
-    with locked(folder):
+    with locked(folder):  # first: the downloads of the sources take minutes
+        missing = [shard for shard in plan.shards() if not shard_path(folder, *shard).exists()]
+        if missing:
+            check_sources(plan, {kind for kind, _ in missing})
         write_atomically(json.dumps(plan.making(), indent=2) + "\n", folder / PLAN_FILE)
         run_in_processes(
             write_shard,

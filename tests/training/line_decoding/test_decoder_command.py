@@ -12,7 +12,7 @@ from app.segmentation.decoding import kinds
 from app.segmentation.decoding.grammar import COUNTED
 from app.segmentation.decoding.kinds import SIGNS
 from app.segmentation.decoding.lattice import MEASURES
-from app.segmentation.decoding.weights import Weights
+from app.segmentation.decoding.weights import Weights, fitted_weights
 from tests.conftest import NEWEST, ROOT
 from training import __main__
 from training.datasets.mnist import Split
@@ -44,5 +44,9 @@ def test_it_writes_what_the_service_loads(
     assert __main__.main(["decoder", version, *options]) == 0
     assert kinds.load(out / "kinds.npz").weights[-1].shape[1] == len(SIGNS)
     weights = json.loads((out / "weights.json").read_text())
-    assert weights["text"]["fraction"] == 1.0  # set by hand
+    served = fitted_weights()
+    of_service = dict(zip((*MEASURES, *COUNTED), (*served.signs.tolist(), *served.text.tolist()), strict=True))
+    written = weights["signs"] | weights["text"]
+    assert {name: written[name] for name in fitting.SET_BY_HAND} == fitting.SET_BY_HAND
+    assert {name: of_service[name] for name in fitting.SET_BY_HAND} == fitting.SET_BY_HAND
     assert (list(weights["signs"]), list(weights["text"])) == (list(MEASURES), list(COUNTED))
