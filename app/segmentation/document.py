@@ -203,7 +203,7 @@ def goes_on_in(one: Sequence[Component], other: Sequence[Component]) -> bool:
 
 
 def is_at_edge(components: Sequence[Component], ink: Ink) -> bool:
-    """Whether a line has a component of a digit's height that the edge of the page may cut."""
+    """Whether a line reaches the edge of the page, which may cut one of its digits."""
     bounds = bounding_box(components)
     height, width = ink.shape
     return bool(min(bounds.left, bounds.top, width - bounds.right, height - bounds.bottom) <= 1)

@@ -1,7 +1,7 @@
 """A slash that is written as all of the page's ones are is a one.
 
-By its shape alone a slanted one is a slash. Whoever writes all ones alike writes slashes otherwise; where each one is
-of another slant, as if by many writers, they tell nothing.
+A slanted one has the shape of a slash. A writer whose ones all have the same slant writes slashes with another slant.
+If the ones of a page differ in slant, as those of several writers do, their slant tells nothing about its slashes.
 """
 
 from __future__ import annotations
