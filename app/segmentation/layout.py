@@ -28,6 +28,7 @@ FEW_POINTS = 12  # or as many as there are other components
 SMALL_REACH = 1.5  # of a small component or point to a member of its line: signs in boxes are as far apart
 MAX_COMPONENTS = 1000  # that are looked at, the largest: the smaller ones of more are noise
 LEAST_DOTS = 12  # of a dotted pen's stroke
+FILLED = 0.4  # of a dot's height, the pen's width: two thirds for a disc, a quarter for a broad digit
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def connected_components(page: Ink) -> tuple[list[Component], Labels]:
     """The connected components of the binarized page; those of a dotted pen are its strokes and not its dots."""
     mask = np.asarray(cv2.threshold(page, FOREGROUND_LEVEL, 1, cv2.THRESH_BINARY)[1], np.uint8)
     components, labels = largest_components(mask)
-    if is_dotted(components):
+    if is_dotted(components, page):
         reach = round(typical_height(components))
         mask = np.asarray(cv2.dilate(mask, np.ones((2 * reach + 1,) * 2, np.uint8)), np.uint8)
         components, labels = largest_components(mask)
@@ -76,15 +77,18 @@ def largest_components(mask: Ink) -> tuple[list[Component], Labels]:
     return components, np.asarray(labels, np.int32)
 
 
-def is_dotted(components: Sequence[Component]) -> bool:
-    """Whether most of the ink is in dots, about as wide as they are high and at least as full as a diamond."""
+def is_dotted(components: Sequence[Component], page: Ink) -> bool:
+    """Whether most of the ink is in dots: about as wide as they are high, and filled, which wide digits are not."""
     dots = [
-        component.area
+        component
         for component in components
         if 4 * min(component.width, component.height) >= 3 * max(component.width, component.height)
         and 2 * component.area >= component.width * component.height
     ]
-    return len(dots) >= LEAST_DOTS and 2 * sum(dots) > sum(component.area for component in components)
+    area = sum(dot.area for dot in dots)
+    if len(dots) < LEAST_DOTS or 2 * area <= sum(component.area for component in components):
+        return False
+    return pen_width(page) >= FILLED * typical_height(dots)
 
 
 def typical_height(components: Sequence[Component]) -> float:

@@ -109,7 +109,7 @@ class PageReader:
     @property
     def runs_down(self) -> bool:
         """Whether its lines run down the picture: the first turn reads signs that lie on their sides."""
-        return self.across <= 1 - ACROSS
+        return not self.is_display and self.across <= 1 - ACROSS
 
     @property
     def turns(self) -> set[int]:

@@ -45,9 +45,12 @@ MOST_SLANT = 0.25  # columns for each row up: of bars
 LEAST_BARS = 4
 LEVEL_SHARE = 0.15  # of the bars: ones below each other have none
 FACING = 0.3  # of the ends, at least, face the end of another segment of the same digit
-NEAR = 3.5  # half widths: they are no further apart, as handwritten ones are from the next
+NEAR = 4.5  # half widths: they are no further apart, as handwritten ones are from the next
 WIDEST_GAP = 2.1  # of these ends' distance: two segments in a row are 1.4 times as far apart as two at a corner,
 WIDEST_BEVEL = 2.8  # half widths: and bevelled ones so far, however near they are at a corner
+BELOW, STEEP = 2.5, 0.5  # lengths of bars, and columns for each row: where the lower one of two upright bars lies
+ROUND = 1.3  # times as long as wide, at most
+POINT = 1.4  # half widths: the radius of points and colons, which are easily taken for dust where bars are narrow
 AHEAD = 0.34  # the cosine of the greatest angle between a bar and the way from its end to the next one's
 
 
@@ -214,13 +217,8 @@ class Cores(NamedTuple):
 
     @classmethod
     def of(cls, outlines: Sequence[cv2.typing.MatLike], half_width: float) -> Self:
-        rectangles = [cv2.minAreaRect(outline) for outline in outlines]
-        corners = np.array([cv2.boxPoints(rectangle) for rectangle in rectangles], np.float64)
-        one, other = (corners[:, 1] - corners[:, 0]) / 2, (corners[:, 2] - corners[:, 1]) / 2
-        is_longer = np.linalg.norm(one, axis=1) >= np.linalg.norm(other, axis=1)
-        sides = np.sort(np.array([size for _, size, _ in rectangles]) + 1, axis=1)
-        halves = np.where(is_longer[:, np.newaxis], one, other)
-        return cls(areas_of(outlines), corners.mean(axis=1), halves, sides, half_width)
+        middles, halves, sides = (np.array(values) for values in zip(*map(principal_axis, outlines), strict=True))
+        return cls(areas_of(outlines), middles, halves, sides, half_width)
 
     @property
     def is_bar(self) -> NDArray[np.bool_]:
@@ -229,13 +227,26 @@ class Cores(NamedTuple):
         return np.asarray((width > 1) & (width <= THICKEST * self.half_width) & (length >= SHORTEST * self.half_width))
 
     @property
+    def is_point(self) -> NDArray[np.bool_]:
+        """Whether each is round and as small as a segment is wide."""
+        width, length = self.sides.T
+        return np.asarray(~self.is_bar & (length <= ROUND * width) & (length <= THICKEST * self.half_width))
+
+    @property
     def is_level(self) -> NDArray[np.bool_]:
         return np.asarray(np.abs(self.halves[:, 0]) > np.abs(self.halves[:, 1]))
 
     @property
     def slant(self) -> float:
-        """Columns to the right for each row up, of the bars that are not level."""
-        x, y = self.halves[self.is_bar & ~self.is_level].T
+        """Columns to the right for each row up, between two upright bars of a digit; of the bars if none has two."""
+        is_upright = self.is_bar & ~self.is_level
+        x, y = self.middles[is_upright].T
+        across, down = x[:, np.newaxis] - x, y - y[:, np.newaxis]  # from each to each
+        longest = BELOW * float(np.median(self.sides[is_upright, 1])) if len(x) else 0.0
+        is_below = (down > 0) & (down <= longest) & (np.abs(across) <= STEEP * down)
+        if is_below.any():
+            return float(np.median(across[is_below] / down[is_below]))
+        x, y = self.halves[is_upright].T
         return float(np.median(-x / y)) if len(y) else 0.0
 
     def share_of_bars(self) -> float:
@@ -244,6 +255,20 @@ class Cores(NamedTuple):
         if np.count_nonzero(is_bar) < LEAST_BARS or self.is_level[is_bar].mean() < LEVEL_SHARE:
             return 0.0
         return float(self.areas[is_bar].sum() / self.areas.sum())
+
+
+def principal_axis(outline: cv2.typing.MatLike) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The middle of an outline, half of its length along its longest axis, and its width and length.
+
+    The smallest rectangle around a short bar with pointed ends lies askew, its principal axis does not.
+    """
+    points = outline[:, 0].astype(np.float64)
+    middle = points.mean(axis=0)
+    _, axes = np.linalg.eigh(np.cov(points - middle, rowvar=False, bias=True))  # the shorter one first
+    along = (points - middle) @ axes
+    low, high = along.min(axis=0), along.max(axis=0)
+    middle = middle + axes @ (low + high) / 2
+    return middle, axes[:, 1] * (high[1] - low[1]) / 2, high - low + 1
 
 
 def joined_bars(cores: Cores, shape: tuple[int, ...]) -> Mask | None:
@@ -262,6 +287,8 @@ def joined_bars(cores: Cores, shape: tuple[int, ...]) -> Mask | None:
         return None
     widest = max(WIDEST_GAP * corner_gap, WIDEST_BEVEL * cores.half_width)
     lines = np.zeros(shape, np.uint8)
+    for place in np.round(cores.middles[cores.is_point]).astype(int).tolist():
+        cv2.circle(lines, place, round(POINT * cores.half_width), (255,), cv2.FILLED)
     places = np.round(ends).astype(int).tolist()
     for one, other in np.argwhere(np.triu(gaps <= widest)).tolist():
         straightness = float((ends[other] - ends[one]) @ outwards[one]) / max(1.0, gaps[one, other])  # less at a corner

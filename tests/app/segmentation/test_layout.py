@@ -119,3 +119,11 @@ def test_dots_of_a_dotted_pen_are_one_stroke() -> None:
             cv2.circle(ink, (x, y), 2, 255, -1)
     (line,) = lefts(ink)
     assert len(line) == 2
+
+
+def test_wide_digits_are_no_dots() -> None:
+    ink = sheet()
+    for x in range(30, 330, 50):
+        for y in (60, 180):
+            cv2.circle(ink, (x, y), 15, (255,), 10)
+    assert [len(line) for line in lefts(ink)] == [6, 6]

@@ -16,13 +16,13 @@ from tests.support.drawn_pages import bars, sheet
 from training.synthesis.displays import SEGMENT_ENDS, segment_outline
 
 
-def display(*digits: str, gap: float) -> Ink:
-    """Digits of these lit segments, 80 pixels high."""
+def display(*digits: str, gap: float, breadth: float = 10, point: float = 3) -> Ink:
+    """Digits of these lit segments, 80 pixels high. `point`: how far their ends are pointed."""
     ink = sheet()
     for place, lit in enumerate(digits):
         for name in lit:
             ends = np.array(SEGMENT_ENDS[name]) * 40.0 + np.array((40 + 70 * place, 60))
-            cv2.fillPoly(ink, [np.rint(segment_outline(ends, 10, gap, 3)).astype(np.int32)], (255,))
+            cv2.fillPoly(ink, [np.rint(segment_outline(ends, breadth, gap, point)).astype(np.int32)], (255,))
     return ink
 
 
@@ -68,6 +68,25 @@ def test_slanted_digits_are_made_upright() -> None:
     bottom = shown.to_page @ (one.left, one.bottom, 1)
     assert top[0] - bottom[0] == pytest.approx(0.2 * one.height, abs=2)
     assert bottom[1] == pytest.approx(136, abs=2)
+
+
+def test_short_broad_segments_are_joined_and_made_upright() -> None:
+    ink = display("abcdefg", "", "abdeg", gap=3, breadth=20, point=10)
+    leaning = cv2.warpAffine(ink, np.array([[1, -0.2, 30], [0, 1, 0]]), ink.shape[::-1])
+    shown = join_segments(np.asarray(leaning, np.uint8))
+    assert shown is not None
+    assert shown.to_page[0, 1] == pytest.approx(-0.2, abs=0.05)
+    (line,), _ = layout.find_lines(shown.ink)
+    assert [component.height >= 90 for component in line] == [True] * 2
+
+
+def test_points_between_narrow_segments_are_drawn_as_large_as_a_pen_makes_them() -> None:
+    ink = display("bc", "abdeg", gap=4, breadth=8)
+    cv2.circle(ink, (95, 138), 4, (255,), cv2.FILLED)
+    shown = join_segments(ink)
+    assert shown is not None
+    _, _, stats, _ = cv2.connectedComponentsWithStats(shown.ink)
+    assert min(stats[1:, cv2.CC_STAT_HEIGHT]) >= 11
 
 
 def test_glow_and_segments_that_are_not_lit_are_no_ink() -> None:
