@@ -27,6 +27,9 @@ HANGING = 0.12, 0.55  # of its neighbour's height: a comma begins and ends no fu
 FEW_POINTS = 12  # or as many as there are other components
 SMALL_REACH = 1.5  # of a small component or point to a member of its line: signs in boxes are as far apart
 MAX_COMPONENTS = 1000  # that are looked at, the largest: the smaller ones of more are noise
+BLOT = 3.0  # or higher: no digit of the others' size
+LEAST_BESIDE_BLOT = 4  # other components about as high as each other,
+LEAST_HEIGHT = 12  # and so many pixels at least: smaller ones may be noise beside a large digit
 LEAST_DOTS = 12  # of a dotted pen's stroke
 FILLED = 0.4  # of a dot's height, the pen's width: two thirds for a disc, a quarter for a broad digit
 
@@ -42,10 +45,13 @@ class Component(Box):
 def find_lines(page: Ink) -> tuple[list[list[Component]], Labels]:
     """The components of each line, from the top to the bottom, and the components' labels. No lines: no ink."""
     components, labels = connected_components(page)
+    blots = find_blots(components, page)
+    components = [component for component in components if component not in blots]
     large = without_dust(components)
     if not large:
         return [], labels
     lines = group_into_lines(join_broken_strokes(large, typical_height(large)))
+    lines = from_the_top([*lines, *([blot] for blot in blots)])
     points = possible_points(components, pen_width(page))
     if len(points) <= max(FEW_POINTS, len(large)):  # more are noise
         attach_points([point for point in points if not any(is_inside(point, one, labels) for one in large)], lines)
@@ -98,6 +104,23 @@ def typical_height(components: Sequence[Component]) -> float:
     return ordered[int(np.searchsorted(weights, weights[-1] / 2))].height
 
 
+def find_blots(components: Sequence[Component], page: Ink) -> list[Component]:
+    """What comes in from the page's edge and is much higher than what else is written: a shadow, a notebook's gutter.
+
+    Each is a line of its own: its height says nothing about the digits', and the digits in its rows are not part of it.
+    """
+    height, width = page.shape
+    at_edge = [one for one in components if min(one.left, one.top, width - one.right, height - one.bottom) <= 1]
+    others = [component for component in components if component not in at_edge]
+    if not at_edge or len(others) < LEAST_BESIDE_BLOT:
+        return []
+    typical = typical_height(others)
+    written = sum(component.height > SMALL * typical for component in others)
+    if typical < LEAST_HEIGHT or written < LEAST_BESIDE_BLOT:
+        return []
+    return [component for component in at_edge if component.height > BLOT * typical]
+
+
 def without_dust(components: Sequence[Component]) -> list[Component]:
     """Without specks, points and the remains of ruled lines."""
     if not components:
@@ -136,6 +159,10 @@ def group_into_lines(components: list[Component]) -> list[list[Component]]:
         new = chain_into_lines([component for component in components if component.height > LOW * height])
         components = attach_small([component for component in components if component.height <= LOW * height], new)
         lines += new
+    return from_the_top(lines)
+
+
+def from_the_top(lines: Sequence[list[Component]]) -> list[list[Component]]:
     return sorted(lines, key=lambda line: sum(component.middle for component in line) / len(line))
 
 

@@ -26,6 +26,7 @@ from app.preprocessing.ink import extract_ink, ink_on_uneven_background
 from app.preprocessing.ruled_lines import remove_ruled_lines
 from app.segmentation import layout
 from app.segmentation.decoding.reading import ReadLine
+from app.segmentation.decorations.shadows import without_shadows
 from app.segmentation.decorations.undecorated import without_enclosures, without_faint_lines
 from app.segmentation.document import Document, segment_ink
 from app.segmentation.sheet import Sheet, flatten
@@ -79,8 +80,8 @@ class PageReader:
                 pass
             else:
                 self.to_picture = self.to_picture @ sheet.to_picture
-                return ink, self.corners_on_picture(sheet)
-        return extract_ink(grayscale, is_page=True), None
+                return without_shadows(ink), self.corners_on_picture(sheet)
+        return without_shadows(extract_ink(grayscale, is_page=True)), None
 
     def corners_on_picture(self, sheet: Sheet) -> list[tuple[int, int]]:
         height, width = sheet.pixels.shape

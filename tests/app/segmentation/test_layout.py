@@ -127,3 +127,15 @@ def test_wide_digits_are_no_dots() -> None:
         for y in (60, 180):
             cv2.circle(ink, (x, y), 15, (255,), 10)
     assert [len(line) for line in lefts(ink)] == [6, 6]
+
+
+def test_a_gutter_across_the_page_does_not_make_dust_of_the_digits() -> None:
+    ink = bars(sheet(), *((x, y) for y in (40, 120, 200) for x in (40, 70, 100)))
+    ink[:, 200:240] = 255
+    assert lefts(ink) == [[40, 70, 100], [40, 70, 100], [200], [40, 70, 100]]
+
+
+def test_noise_beside_a_large_digit_does_not_make_a_blot_of_it() -> None:
+    ink = bars(sheet(), (150, 0), height=300)
+    ink[20:290:30, 40:350:40] = 255
+    assert lefts(ink) == [[150]]
