@@ -28,7 +28,7 @@ from app.segmentation.decoding.ones import ones_of
 from app.segmentation.decoding.reading import ReadLine
 from app.segmentation.decoding.writing import Writing, typical_slant
 from app.segmentation.decorations.undecorated import UndecoratedPage, without_lines
-from app.segmentation.layout import Component, Labels
+from app.segmentation.layout import Component
 from app.segmentation.line_strip import Placement, line_strip
 from app.segmentation.oversegmentation import (
     Cuts,
@@ -39,22 +39,21 @@ from app.segmentation.oversegmentation import (
     oversegment,
     too_many_digits,
 )
+from app.segmentation.trust import (
+    less_certain,
+    runs_through_feet,
+    trust_beside_others,
+    trust_in_heights,
+    trust_in_places,
+    trust_in_text,
+)
 
 SAME_PLACE: Homography = np.eye(3)
 TYPICAL = 0.5  # quantile; the lower one of two gaps
 LEAST_GAP = 0.05  # heights: a smaller one may be in a digit
 PITCH_GAP = 0.6  # heights: on a display a one has as much more room on its sides than other digits
-FEET = 0.06  # heights: an underline this near runs through the digits' feet,
-TRUST_IN_FEET = 0.75  # and of such lines with a 7 so many are read right: a 2 without its foot is one
-TRUST_IN_CUT = 0.5  # and of those with a digit at the edge of the page, which may be cut
-BESIDE = 1.5  # heights: what begins so near to the end of a line, higher or lower than it, may be one of its digits
-TRUST_BESIDE = 0.5  # and so many such lines are read right: a counter's last wheel stands between two digits
-FAINT = 0.55  # of the page's typical ink: a fainter component may be a part of a stain, a shadow or a print-through,
-TRUST_IN_FAINT = 0.5  # and of the lines with one so many are read right
 FEW_LINES = 3  # do not tell of what kind the page's lines are
 TELLING = "/.,"  # marks that all lines of a page have, or none
-EXPECTED = 1.5  # log odds: if a line lacks such a mark, it may be one with the digit before it,
-TRUST_WITHOUT_MARK = 0.75  # and so many such lines are read right
 MAX_STRIPS = 6  # areas of the page: 30 lines that slope by 5 degrees take 2.7
 
 
@@ -93,10 +92,8 @@ class Line(NamedTuple):
     def read(self, found: FoundPaths, alternatives: int, agreement: Agreement = NO_AGREEMENT) -> ReadLine:
         """Its likeliest reading."""
         line = found.read(self.placement, alternatives, agreement)
-        lacks_mark = any(more > EXPECTED and mark not in line.text for mark, more in agreement.items())
-        lacks_foot = self.lacks_feet and "7" in line.text
-        trust = self.trust * (TRUST_WITHOUT_MARK if lacks_mark else 1.0) * (TRUST_IN_FEET if lacks_foot else 1.0)
-        line = line if trust == 1 else less_certain(line, trust)
+        trust = trust_in_text(line.text, agreement, lacks_feet=self.lacks_feet)
+        line = less_certain(line, self.trust * trust * trust_in_heights(found.digit_heights(agreement)))
         return with_strikes(line, self.strikes, self.placement.to_picture) if self.strikes else line
 
 
@@ -127,7 +124,11 @@ class Document(NamedTuple):
             line.read(paths, alternatives, agreement) if agreement else alone
             for line, paths, alone, agreement in zip(self.lines, found, lines, agreements(lines), strict=True)
         ]
-        return [line for line in agreed if line.signs]
+        return [
+            less_certain(line, trust)
+            for line, trust in zip(agreed, trust_beside_others(agreed), strict=True)
+            if line.signs
+        ]
 
 
 def agreements(lines: Sequence[ReadLine]) -> list[Agreement]:
@@ -173,71 +174,22 @@ def segment_undecorated(page: UndecoratedPage, max_digits: int, to_picture: Homo
     strips = [line_strip(components, ink, labels, to_picture) for components in lines]
     slant = typical_slant([strip for strip, _ in strips])
     segmented = [Line.of(strip, placement, slant, budget) for strip, placement in strips]
-    is_faint = are_faint(lines, ink, labels)
+    trust = trust_in_places(lines, ink, labels, is_cut_out=page.is_cut_out)
     segmented = [
         line._replace(
             strikes=[strike for strike in page.strikes if crosses(strike, bounding_box(components))],
             lacks_feet=any(runs_through_feet(box, components) for box in page.underlines),
-            trust=min(
-                TRUST_IN_FAINT if faint else 1.0,
-                TRUST_IN_CUT if not page.is_cut_out and is_at_edge(components, ink) else 1.0,
-                TRUST_BESIDE if any(goes_on_in(other, components) for other in lines) else 1.0,
-            ),
+            trust=trust_in_place,
         )
-        for line, components, faint in zip(segmented, lines, is_faint, strict=True)
+        for line, components, trust_in_place in zip(segmented, lines, trust, strict=True)
     ]
     images = np.stack([centre(fit(segment.ink)) for line in segmented for segment in line.segments])
     return Document(segmented, images, page.is_display)
 
 
-def goes_on_in(one: Sequence[Component], other: Sequence[Component]) -> bool:
-    """Whether one of two lines begins beside the end of the other, and not quite in its rows."""
-    if one is other:
-        return False
-    first, second = (max(line, key=lambda part: part.right) for line in (one, other))
-    left, right = (one, other) if first.right < second.right else (other, one)
-    end, begin = max(left, key=lambda part: part.right), min(right, key=lambda part: part.left)
-    height = max(layout.typical_height(left), layout.typical_height(right))
-    is_near = -0.5 * height < begin.left - end.right < BESIDE * height
-    return is_near and min(end.bottom, begin.bottom) > max(end.top, begin.top)
-
-
-def is_at_edge(components: Sequence[Component], ink: Ink) -> bool:
-    """Whether a line reaches the edge of the page, which may cut one of its digits."""
-    bounds = bounding_box(components)
-    height, width = ink.shape
-    return bool(min(bounds.left, bounds.top, width - bounds.right, height - bounds.bottom) <= 1)
-
-
 def crosses(strike: Box, line: Box) -> bool:
     """Whether a strike's middle lies on a line."""
     return line.top < strike.middle < line.bottom and line.left < strike.right and strike.left < line.right
-
-
-def runs_through_feet(underline: Box, components: Sequence[Component]) -> bool:
-    """Whether it may have been taken for the feet of a line's digits, or these for a part of it."""
-    feet = float(np.median([component.bottom for component in components]))
-    reach = FEET * layout.typical_height(components)
-    bounds = bounding_box(components)
-    beside = bounds.left < underline.right and underline.left < bounds.right
-    return beside and underline.top - reach <= feet <= underline.bottom + reach
-
-
-def are_faint(lines: Sequence[Sequence[Component]], ink: Ink, labels: Labels) -> list[bool]:
-    """For each line whether one of its components is much fainter than the page's are."""
-    inked = np.flatnonzero(labels)  # a twentieth of the page
-    labelled = labels.ravel()[inked]
-    counts = np.bincount(labelled)
-    means = np.bincount(labelled, weights=ink.ravel()[inked]) / np.maximum(1, counts)
-    of_lines = [[max(means[label] for label in component.labels) for component in components] for components in lines]
-    typical_ink = np.median(np.concatenate(of_lines))
-    return [min(of_line) < FAINT * typical_ink for of_line in of_lines]
-
-
-def less_certain(line: ReadLine, trust: float) -> ReadLine:
-    """Its text, times `trust`; the signs tell which way up the page is, and stay as they are."""
-    alternatives = [reading._replace(probability=trust * reading.probability) for reading in line.alternatives]
-    return line._replace(confidence=trust * line.confidence, alternatives=alternatives)
 
 
 def with_strikes(line: ReadLine, strikes: Sequence[Box], to_picture: Homography) -> ReadLine:

@@ -25,7 +25,7 @@ from app.preprocessing.decode import Picture, decode
 from app.preprocessing.ink import extract_ink, ink_on_uneven_background
 from app.preprocessing.ruled_lines import remove_ruled_lines
 from app.segmentation import layout
-from app.segmentation.decoding.reading import ReadLine
+from app.segmentation.decoding.reading import SIGN_THRESHOLD, ReadLine
 from app.segmentation.decorations.shadows import without_shadows
 from app.segmentation.decorations.undecorated import without_enclosures, without_faint_lines
 from app.segmentation.document import Document, segment_ink
@@ -37,6 +37,8 @@ HOPELESS = 0.15  # and one that reads worse neither: sideways, digits still read
 MOST_COMPARED = 300  # components, the largest
 BETTER, MUCH_BETTER = 0.04, 0.2  # a turned page must read better by so much: one of many digits; of few, or a display
 MANY_DIGITS = 12
+UPRIGHT = "23457"  # read with certainty of half of MNIST's digits, upside down of one in 25
+MORE_UPRIGHT = 2  # of them, at least, on a page that was upside down: a letter may be one when it is turned
 ACROSS = 0.8  # of the components whose nearest neighbour is beside them: lines run across the picture
 
 
@@ -136,7 +138,8 @@ class PageReader:
         digits = sum(len(line.digits) for line in self.likeliest.lines)
         is_clear = self.runs_down or (digits >= MANY_DIGITS and not self.is_display)
         margin = BETTER if is_clear else MUCH_BETTER
-        if not quarters or certainty > self.best + margin:
+        is_upright = quarters != 2 or upright(lines) >= upright(self.likeliest.lines) + MORE_UPRIGHT
+        if not quarters or (certainty > self.best + margin and is_upright):
             self.best = certainty
             self.likeliest = ReadPage(lines, 90 * quarters, self.corners)
 
@@ -169,6 +172,11 @@ def typical_confidence(lines: Sequence[ReadLine]) -> float:
     signs = [signs for line in lines if (signs := [sign for sign in line.signs if sign.kind != "space"])]
     confidences = [np.mean([0.0 if sign.kind == "other" else sign.confidence for sign in line]) for line in signs]
     return float(np.median(confidences)) if confidences else 0.0
+
+
+def upright(lines: Sequence[ReadLine]) -> int:
+    """How many certain digits tell that the page is not upside down."""
+    return sum(digit.text in UPRIGHT and digit.confidence >= SIGN_THRESHOLD for line in lines for digit in line.digits)
 
 
 def turned_back(quarters: int, shape: tuple[int, ...]) -> Homography:

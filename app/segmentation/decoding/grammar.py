@@ -20,6 +20,7 @@ MISPLACED = {
     "two marks": re.compile(r"[.,:+=%/-][.,:+=%/]"),
     "space beside a mark": re.compile(r" (?=[.,:/%])|(?<=[.:/]) "),
 }
+STRAY_SLASH = re.compile(r"(?<!\d)/|/(?!\d)")  # rather a tick
 COUNTED = ("date", "fraction", "other slash", "pair of brackets", "bracket alone", *MISPLACED)
 
 

@@ -12,8 +12,10 @@ from app.arrays import Homography
 from app.inference.session import Model
 from app.preprocessing.decode import open_picture
 from app.repository.version_folders import newest_of
+from app.segmentation.decoding.reading import ReadLine, Sign
 from app.segmentation.page_reader import PageReader, ReadPage, turned_back
 from tests.support.digit_pages import MARGIN, digit_page
+from tests.support.drawn_pages import bars, sheet
 from tests.support.pictures import encode
 from training.datasets.mnist import Digits
 
@@ -52,6 +54,25 @@ def test_a_page_of_one_number_that_lies_on_its_side_is_turned(
     turned = read(encode(np.ascontiguousarray(np.rot90(page, -quarters))), model)
     assert [line.text for line in turned.lines] == ["".join(str(test_digits.labels[index]) for index in indices)]
     assert turned.turned == 90 * quarters
+
+
+def page_read_as(*turns: str) -> ReadPage:
+    """A line of digits that a model reads so in each turn, "?" for what it cannot read."""
+    reader = PageReader(open_picture(encode(255 - bars(sheet(), (40, 60), (80, 60))), 10**7), 10)
+    for text in turns:
+        assert reader.segment()
+        signs = [Sign("other" if sign == "?" else "digit", sign, 0.99, (0, 0, 9, 9)) for sign in text]
+        reader.add([ReadLine(signs, 0.9, [])])
+    return reader.page
+
+
+@pytest.mark.parametrize(
+    ("upright", "turned", "quarters"), [("788?", "8886", 0), ("88?", "388", 0), ("8?0??", "02468", 2)]
+)
+def test_a_letter_that_looks_like_a_digit_upside_down_does_not_turn_the_page(
+    upright: str, turned: str, quarters: int
+) -> None:
+    assert page_read_as(upright, turned).turned == 90 * quarters
 
 
 @pytest.mark.parametrize("quarters", range(4))
