@@ -146,7 +146,7 @@ class PageReader:
     @property
     def page(self) -> ReadPage:
         """What was read, lines of words told from numbers."""
-        return self.likeliest._replace(lines=[words_apart(line) for line in self.likeliest.lines])
+        return self.likeliest._replace(lines=[part for line in self.likeliest.lines for part in words_apart(line)])
 
 
 def ink_of_sheet(pixels: Grayscale) -> Ink:

@@ -82,7 +82,7 @@ def trust_beside_others(lines: Sequence[ReadLine]) -> list[float]:
 def less_certain(line: ReadLine, trust: float) -> ReadLine:
     """Its text, times `trust`; the signs tell which way up the page is, and stay as they are."""
     alternatives = [reading._replace(probability=trust * reading.probability) for reading in line.alternatives]
-    return line._replace(confidence=trust * line.confidence, alternatives=alternatives)
+    return line._replace(confidence=trust * line.confidence, alternatives=alternatives, trust=trust * line.trust)
 
 
 def goes_on_in(one: Sequence[Component], other: Sequence[Component]) -> bool:

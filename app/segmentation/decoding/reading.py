@@ -52,6 +52,7 @@ class ReadLine(NamedTuple):
     signs: list[Sign]  # from the left to the right
     confidence: float  # the probability of its text
     alternatives: list[Reading]  # the likeliest first, which is the signs' own
+    trust: float = 1.0  # by which its confidence was lowered: how many such lines are read right
     satisfies: bool = True  # the constraint that was searched under; if nothing does, the reading is the one without
 
     @property

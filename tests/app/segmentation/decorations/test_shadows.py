@@ -15,8 +15,8 @@ def shaded(ink: Ink, level: int) -> Ink:
     shadow = np.zeros_like(ink)
     height, width = ink.shape
     cv2.fillPoly(shadow, [np.array([(width // 2, 30), (width - 20, height), (width // 3, height)])], (255,))
-    shadow = cv2.GaussianBlur(shadow, (0, 0), 2)
-    return np.asarray(np.maximum(ink, cv2.convertScaleAbs(shadow, alpha=level / 255)), np.uint8)
+    soft = cv2.convertScaleAbs(cv2.GaussianBlur(shadow, (0, 0), 2), alpha=level / 255)
+    return np.asarray(np.maximum(ink, soft), np.uint8)
 
 
 def test_a_shadow_is_erased_and_what_is_written_on_it_stays_as_dark_as_it_was() -> None:
