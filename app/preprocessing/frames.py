@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Grayscale, Mask
-from app.preprocessing.background import MIN_CONTRAST, border, upper_median
+from app.preprocessing.background import MIN_CONTRAST, border, split_tones, upper_median
 from app.preprocessing.components import find_outlines, is_rectangular
 from app.preprocessing.constants import integer, number
 
+CARD_AT_BORDER = number("CARD_AT_BORDER")
 MIN_CARD_SIDE = integer("MIN_CARD_SIDE")
 CARD_SOLIDITY = number("CARD_SOLIDITY")
 MIN_WRITING = number("MIN_WRITING")
@@ -59,6 +60,12 @@ def find_card(picture: Grayscale, foreground: Mask) -> Region | None:
     pixels, inside, card = (array[y : y + height, x : x + width] for array in (picture[top:, left:], inside, card))
     background = np.uint8(np.median(pixels[cv2.bitwise_and(inside, card) > 0]))
     return Region(np.where(inside > 0, pixels, background), top + y, left + x)
+
+
+def find_card_by_tone(picture: Grayscale) -> Region | None:
+    """The same where a card lies on something uneven, of which `foreground` would be its rim alone."""
+    tone, _, _ = split_tones(picture)
+    return find_card(picture, tone) if border(tone).mean() <= CARD_AT_BORDER * 255 else None
 
 
 def card_outline(card: Mask) -> NDArray[np.int32] | None:

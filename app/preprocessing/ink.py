@@ -30,7 +30,7 @@ from app.preprocessing.components import (
 )
 from app.preprocessing.constants import integer, number
 from app.preprocessing.enclosures import remove_enclosure
-from app.preprocessing.frames import find_card, find_cell
+from app.preprocessing.frames import find_card, find_card_by_tone, find_cell
 from app.preprocessing.ruled_lines import remove_faint_lines, remove_ruled_lines
 
 MAX_REGIONS = integer("MAX_REGIONS")
@@ -62,8 +62,10 @@ def extract_ink(picture: Grayscale, max_regions: int = MAX_REGIONS, *, is_page: 
     check_deadline()
     region = find_cell(picture) if max_regions else None
     if region is None:
-        ink = separate_foreground(picture, is_page=is_page)
+        ink, is_uniform = separate_foreground(picture, is_page=is_page)
         region = find_card(picture, binarize(ink)) if max_regions else None
+        if region is None and max_regions and not is_uniform and not is_page:
+            region = find_card_by_tone(picture)
         if region is None or is_enclosed(ink):
             return ink
     written = extract_ink(region.pixels, max_regions - 1, is_page=is_page)
@@ -72,12 +74,15 @@ def extract_ink(picture: Grayscale, max_regions: int = MAX_REGIONS, *, is_page: 
     return ink
 
 
-def separate_foreground(picture: Grayscale, *, is_page: bool) -> Ink:
-    """The foreground, separated from the background and from ruled lines. Raises `BlankPicture`."""
+def separate_foreground(picture: Grayscale, *, is_page: bool) -> tuple[Ink, bool]:
+    """The foreground, separated from the background and from ruled lines, and whether the background is uniform.
+
+    Raises `BlankPicture`.
+    """
     edge = border(picture)
     background = upper_median(edge)
     if background - int(edge.min()) <= UNIFORM_BORDER and int(edge.max()) - background <= UNIFORM_BORDER:
-        return ink_on_uniform_background(picture, background)
+        return ink_on_uniform_background(picture, background), True
     uniform = None if is_page else uniform_background(picture)
     if uniform is None:
         ink = ink_on_uneven_background(picture, is_page=is_page)
@@ -88,7 +93,7 @@ def separate_foreground(picture: Grayscale, *, is_page: bool) -> Ink:
         ink = remove_faint_lines(ink)
     if int(ink.max()) <= FOREGROUND_LEVEL:  # all of it was ruled lines
         raise blank_picture()
-    return ink
+    return ink, uniform is not None
 
 
 def ink_on_uniform_background(picture: Grayscale, background: int) -> Ink:

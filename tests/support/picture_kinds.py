@@ -155,6 +155,14 @@ def on_a_table(index: int, rng: Generator) -> Pixels:
     return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
 
+def on_a_desk(index: int, rng: Generator) -> Pixels:
+    """The same on a darker surface that is nowhere of one grey level."""
+    picture = on_a_table(index, rng).astype(np.float32)
+    grain = cv2.resize(rng.normal(0, 18, (len(picture) // 4, 4)), picture.shape[::-1]).astype(np.float32)
+    light = np.linspace(1, rng.uniform(0.7, 0.9), len(picture), dtype=np.float32)
+    return np.asarray(np.clip((picture + grain * (picture < 110)) * light, 0, 255), np.uint8)
+
+
 def tight_crop(index: int, rng: Generator) -> Pixels:
     """Cropped to its ink and enlarged: its soft edges fill the picture."""
     digit = mnist_digit(index)[0]
@@ -226,6 +234,7 @@ PICTURE_KINDS: list[PictureKind] = [
     on_a_line,
     beside_a_neighbour,
     on_a_table,
+    on_a_desk,
     tight_crop,
     edge_to_edge,
     highlighted,

@@ -8,10 +8,12 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from app.arrays import Grayscale, Image
+from app.arrays import Grayscale, Image, Ink
+from app.preprocessing.frames import Region, find_card_by_tone
 from app.preprocessing.ink import extract_ink
 from app.segmentation import document
 from tests.app.preprocessing.conftest import NOT_BARS
+from tests.support.picture_kinds import on_a_desk
 from tests.support.pictures import assert_alike, drawing, image_of, sheet
 
 # --- a card on a table -----------------------------------------------------------------------------------------------
@@ -35,6 +37,30 @@ def test_a_card_on_a_table_is_read_as_paper(ground: int, degrees: float, one_of_
         assert_alike(
             image_of(on_a_table(paper, ground, degrees)), image_of(on_a_table(paper, 255, degrees)), tolerance=8
         )
+
+
+@pytest.mark.parametrize("index", range(5))
+def test_a_digit_on_a_sheet_on_a_grained_desk_is_cut_out_of_it(index: int) -> None:
+    """Of the sheet only the rim would be ink beside the digit."""
+    picture = on_a_desk(index, np.random.default_rng(index))
+    card = find_card_by_tone(picture)
+    assert card is not None
+    assert not boundary_of(extract_ink(picture), card).any()
+
+
+def boundary_of(ink: Ink, card: Region) -> Ink:
+    """What lies around a card, and its rim."""
+    height, width = card.pixels.shape
+    around = ink.copy()
+    around[card.top + 4 : card.top + height - 4, card.left + 4 : card.left + width - 4] = 0
+    return around
+
+
+def test_a_shadow_from_the_picture_s_edge_is_no_card() -> None:
+    picture = np.full((200, 200), 200, np.uint8)
+    picture[:, 90:] = 120
+    picture[60:140, 130:140] = 40
+    assert find_card_by_tone(picture) is None
 
 
 def test_a_box_whose_lines_are_the_pictures_border_is_read_as_paper(one_of_each: list[Image]) -> None:

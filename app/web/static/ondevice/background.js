@@ -51,7 +51,7 @@ export function uniformBackground(picture) {
 }
 
 /** The mask of the tone that covers less of the picture and its border. */
-function splitTones(picture) {
+export function splitTones(picture) {
   const bright = mats.threshold(picture, otsuLevel(sampledRows(picture)));
   const isMostlyBright = mean(bright.data) + mean(border(bright)) > 255;
   return isMostlyBright ? mats.invert(bright) : bright;

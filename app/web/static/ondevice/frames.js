@@ -1,8 +1,9 @@
 // app/preprocessing/frames.py: a card on a table, or a cell cut out of a form.
 
-import { border } from "./background.js";
+import { border, splitTones } from "./background.js";
 import { convexHull, isRectangular } from "./components.js";
 import {
+  CARD_AT_BORDER,
   CARD_RIM,
   CARD_SOLIDITY,
   HOLE_CONVEXITY,
@@ -17,7 +18,7 @@ import {
   SAMPLES,
 } from "./constants.js";
 import * as mats from "./mats.js";
-import { highest, median, round, upperMedian } from "./numbers.js";
+import { highest, mean, median, round, upperMedian } from "./numbers.js";
 
 // A region is a rectangle of a picture, cropped: { pixels, x, y }.
 
@@ -49,6 +50,12 @@ function cardPixels(pixels, inside, card) {
   const isInside = inside.data;
   const values = pixels.data.map((value, i) => (isInside[i] > 0 ? value : background));
   return mats.fromArray(pixels.rows, pixels.cols, values);
+}
+
+/** The same where a card lies on something uneven, of which `foreground` would be its rim alone. */
+export function findCardByTone(picture) {
+  const tone = splitTones(picture);
+  return mean(border(tone)) <= CARD_AT_BORDER * 255 ? findCard(picture, tone) : null;
 }
 
 /** The longest outline, if it is a rectangle and has holes that are writing. */

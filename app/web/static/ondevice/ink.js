@@ -26,7 +26,7 @@ import {
   UNIFORM_BORDER,
 } from "./constants.js";
 import { removeEnclosure } from "./enclosures.js";
-import { findCard, findCell } from "./frames.js";
+import { findCard, findCardByTone, findCell } from "./frames.js";
 import * as mats from "./mats.js";
 import { highest, lowest, median, quantile, round, upperMedian } from "./numbers.js";
 import { removeFaintLines, removeRuledLines } from "./ruled_lines.js";
@@ -38,8 +38,9 @@ export class BlankPicture extends Error {}
 export function extractInk(picture, maxRegions = MAX_REGIONS) {
   let region = maxRegions ? findCell(picture) : null;
   if (!region) {
-    const ink = separateForeground(picture);
+    const { ink, isUniform } = separateForeground(picture);
     region = maxRegions ? findCard(picture, binarize(ink)) : null;
+    if (!region && maxRegions && !isUniform) region = findCardByTone(picture);
     if (!region || isEnclosed(ink)) return ink;
   }
   const written = extractInk(region.pixels, maxRegions - 1);
@@ -49,20 +50,20 @@ export function extractInk(picture, maxRegions = MAX_REGIONS) {
   return mats.fromArray(picture.rows, cols, ink);
 }
 
-/** The foreground, separated from the background and from ruled lines. Throws `BlankPicture`. */
+/** The foreground, separated from the background and from ruled lines, and whether the background is uniform. Throws `BlankPicture`. */
 function separateForeground(picture) {
   const edge = border(picture);
   const background = upperMedian(edge);
   if (background - lowest(edge) <= UNIFORM_BORDER && highest(edge) - background <= UNIFORM_BORDER) {
-    return inkOnUniformBackground(picture, background);
+    return { ink: inkOnUniformBackground(picture, background), isUniform: true };
   }
   const uniform = uniformBackground(picture);
-  const rest =
+  const ink =
     uniform === null
       ? removeFaintLines(removeRuledLines(inkOnUnevenBackground(picture)))
       : removeRuledLines(inkOnUniformBackground(picture, uniform));
-  if (highest(rest.data) <= FOREGROUND_LEVEL) throw new BlankPicture(); // all of it was ruled lines
-  return rest;
+  if (highest(ink.data) <= FOREGROUND_LEVEL) throw new BlankPicture(); // all of it was ruled lines
+  return { ink, isUniform: uniform !== null };
 }
 
 /** The difference to the background, darker or lighter, whichever is greater. */
