@@ -85,6 +85,18 @@ def test_lit_part_of_a_page_is_no_sheet_if_there_is_writing_in_the_shadow() -> N
     assert find_sheet(picture) is None
 
 
+def test_none_of_two_written_sheets_is_found_alone() -> None:
+    """The other one's numbers would be lost."""
+    picture = np.full((800, 1400), 70, np.uint8)
+    for left, size in ((100, 480), (860, 440)):
+        cv2.rectangle(picture, (left, 100), (left + size, 700), (235,), cv2.FILLED)
+    assert find_sheet(picture) is not None
+    for x in (300, 1050):
+        for y in (200, 400, 600):
+            cv2.line(picture, (x, y), (x - 10, y + 60), (40,), 10)
+    assert find_sheet(picture) is None
+
+
 def test_frame_around_digits_is_no_sheet() -> None:
     picture = np.full((1000, 800), 220, np.uint8)
     cv2.rectangle(picture, (100, 100), (700, 800), (30,), 6)
