@@ -21,6 +21,7 @@ Lines = NDArray[np.float64]  # (n, 4): x and y of both ends, in pixels of the pa
 
 SEARCHED_SIDE = 512  # pixels, longer side: of the copy that edges are looked for on
 FAINTEST = 6  # of 255: between its pieces an edge has a trace of ink
+MOST_TRACES = 0.15  # of the copy: more are those of squared paper, which takes long to search
 SHORTEST = 3.0  # heights of the page's digits: a shorter line may be a stroke of a sign
 LEAST_PIXELS = 40  # of the copy: a shorter line's direction is not known well enough
 LARGEST_GAP = 0.25  # heights: lines of writing are further apart, so that ones below each other make no edge
@@ -44,11 +45,13 @@ def without_paper_edges(page: Ink) -> Ink:
     if not len(lines):
         return page
     is_upright = abs(lines[:, 3] - lines[:, 1]) > abs(lines[:, 2] - lines[:, 0])
+    inked = np.flatnonzero(labels)  # a twentieth of the page
+    labelled = labels.ravel()[inked]
     on_lines, on_uprights = (
-        np.bincount(labels[bands(page, chosen, BAND * height) > 0], minlength=int(labels.max()) + 1)
+        np.bincount(labelled, weights=bands(page, chosen, BAND * height).ravel()[inked] > 0)
         for chosen in (lines, lines[is_upright])
     )
-    sums = np.bincount(labels.ravel(), weights=page.ravel())
+    sums = np.bincount(labelled, weights=page.ravel()[inked])
     weak = WEAKER * pen_weight(page)
     is_edge = np.zeros(len(sums), np.bool_)
     for component in components:
@@ -63,6 +66,8 @@ def straight_lines(page: Ink, height: float) -> Lines:
     """Those that are longer than any stroke of digits of this height."""
     traces = np.where(page > FAINTEST, np.uint8(255), np.uint8(0))
     small = np.where(shrink(traces, SEARCHED_SIDE) > 0, np.uint8(255), np.uint8(0))
+    if cv2.countNonZero(small) > MOST_TRACES * small.size:
+        return np.zeros((0, 4))
     scale = max(page.shape) / max(small.shape)
     length, gap = max(LEAST_PIXELS, SHORTEST * height / scale), LARGEST_GAP * height / scale
     found = cv2.HoughLinesP(small, 1, ANGLE, round(VOTES * length), minLineLength=length, maxLineGap=gap)
