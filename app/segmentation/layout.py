@@ -137,6 +137,11 @@ def pen_width(page: Ink) -> float:
     return max(1.0, 4 * float(cv2.mean(distances, mask)[0]) - 2)
 
 
+def pen_weight(page: Ink) -> float:
+    """How much ink a stroke of the pen has for each pixel of its length."""
+    return pen_width(page) * float(cv2.mean(page, binarize(page))[0])
+
+
 def possible_points(components: Sequence[Component], pen: float) -> list[Component]:
     """Those that `without_dust` leaves out although they are about as wide as the pen."""
     limit = SPECK * typical_height(components)

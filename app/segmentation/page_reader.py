@@ -26,6 +26,7 @@ from app.preprocessing.ink import extract_ink, ink_on_uneven_background
 from app.preprocessing.ruled_lines import remove_ruled_lines
 from app.segmentation import layout
 from app.segmentation.decoding.reading import SIGN_THRESHOLD, ReadLine
+from app.segmentation.decorations.paper_edges import without_paper_edges
 from app.segmentation.decorations.shadows import without_shadows
 from app.segmentation.decorations.undecorated import without_enclosures, without_faint_lines
 from app.segmentation.document import Document, segment_ink
@@ -124,7 +125,7 @@ class PageReader:
         sideways = quarters % 2
         if sideways not in self.undecorated:
             whole = np.ascontiguousarray(np.rot90(self.ink, sideways))
-            self.undecorated[sideways] = without_faint_lines(without_enclosures(whole))
+            self.undecorated[sideways] = without_paper_edges(without_faint_lines(without_enclosures(whole)))
         page = np.ascontiguousarray(np.rot90(self.undecorated[sideways], quarters - sideways))
         document = segment_ink(page, self.max_digits, self.to_picture @ turned_back(quarters, self.ink.shape))
         self.is_display |= document.is_display

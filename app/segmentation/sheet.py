@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Grayscale, Homography, Mask
+from app.preprocessing.background import border
 from app.preprocessing.components import label_components
 from app.preprocessing.scaling import shrink
 
@@ -32,6 +33,9 @@ RIM = 0.012  # of the sheet's longer side: its edge is soft, and not quite strai
 WRITING_SIDE = 512  # pixels, longer side: of the copy that strokes are looked for on
 STROKE = 15  # pixels: no stroke is wider; it is darker than the paper
 STROKE_LEVELS, STROKE_SHARE = 25, 0.2  # by so many levels, and such a share
+TYPICAL_STROKE = 0.75  # quantile of how dark the sheet's strokes are: the pen's, where print and rules are fainter
+AS_DARK = 0.6  # of it: fainter strokes beside the sheet are a desk's grain; a shadow leaves ink's contrast as it is
+AS_BRIGHT = 0.8  # as the paper around the sheet's own strokes: another sheet that lies beside it
 BESIDE = 0.25  # of the longer side: this far on both sides together
 SOFT_SIDE = 5  # pixels: an edge is as wide
 LEFT_OUT = 0.1  # of the strokes on a sheet: if there are more beside it, it is a part of one
@@ -150,27 +154,53 @@ def sides_inside(corners: Corners, shape: tuple[int, ...]) -> list[tuple[NDArray
     return sides
 
 
-def strokes_on(picture: Grayscale) -> Mask:
-    """A mask of what is narrow and darker than its surroundings, on a smaller copy."""
+class Strokes(NamedTuple):
+    """Of what is narrow and darker than its surroundings, on a smaller copy of the picture."""
+
+    lost: Grayscale  # the share of light that is lost there, 255 for all; 0 where there is no stroke
+    paper: Grayscale  # how bright the surroundings are
+
+
+def strokes_on(picture: Grayscale) -> Strokes:
     small = shrink(picture, WRITING_SIDE)
-    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((STROKE, STROKE), np.uint8))
-    is_dark = cv2.subtract(paper, small) > np.maximum(STROKE_LEVELS, STROKE_SHARE * paper.astype(np.float32))
-    return np.asarray(is_dark, np.uint8)
+    paper = np.asarray(cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((STROKE, STROKE), np.uint8)), np.uint8)
+    lost = paper.astype(np.float32) - small
+    is_dark = lost > np.maximum(STROKE_LEVELS, STROKE_SHARE * paper.astype(np.float32))
+    return Strokes(np.where(is_dark, 255 * lost / np.maximum(1, paper), 0).astype(np.uint8), paper)
 
 
-def leaves_writing(strokes: Mask, corners: Corners, small: Grayscale) -> bool:
+def leaves_writing(strokes: Strokes, corners: Corners, small: Grayscale) -> bool:
     """Whether strokes are just beyond what may be the edge of a shadow, and not of the sheet. `corners`: on `small`.
 
-    Where the picture cuts the sheet on two sides or more, strokes anywhere beyond count.
+    Strokes anywhere beyond count where the picture cuts the sheet on two sides or more, and those on another sheet.
     """
-    on_copy = np.round(corners * (strokes.shape[1] / small.shape[1])).astype(np.int32)
-    sheet = cv2.fillConvexPoly(np.zeros_like(strokes), on_copy, (1,))
-    share = BESIDE if len(sides_inside(corners, small.shape)) > 2 else 2.0
-    near, with_edge = (
-        cv2.dilate(sheet, np.ones((side, side), np.uint8)) for side in (round(share * max(strokes.shape)), SOFT_SIDE)
+    lost, paper = strokes
+    on_copy = np.round(corners * (lost.shape[1] / small.shape[1])).astype(np.int32)
+    sheet = cv2.fillConvexPoly(np.zeros_like(lost), on_copy, (255,))
+    is_whole = len(sides_inside(corners, small.shape)) > 2
+    near, with_edge, within = (
+        cv2.dilate(sheet, np.ones((round((BESIDE if is_whole else 2.0) * max(lost.shape)),) * 2, np.uint8)),
+        cv2.dilate(sheet, np.ones((SOFT_SIDE, SOFT_SIDE), np.uint8)),
+        cv2.erode(sheet, np.ones((SOFT_SIDE, SOFT_SIDE), np.uint8)),
     )
-    beside = cv2.bitwise_and(strokes, cv2.subtract(near, with_edge))
-    return cv2.countNonZero(beside) > LEFT_OUT * cv2.countNonZero(cv2.bitwise_and(strokes, sheet))
+    is_written = (lost > 0) & (within > 0)
+    written, around = lost[is_written], paper[is_written]
+    least = AS_DARK * np.quantile(written, TYPICAL_STROKE) if len(written) else 0.0
+    brightness = AS_BRIGHT * np.median(around) if len(written) else 0.0
+    beyond = np.where((lost > least) & (with_edge == 0), np.uint8(255), np.uint8(0))
+    if is_whole:  # a board's joints run to the picture's edge; in the shadow on a page a table's lines do as well
+        beyond = without_cut(beyond)
+    counts = (beyond > 0) & ((near > 0) | (paper >= brightness))
+    return bool(np.count_nonzero(counts) > LEFT_OUT * len(written))
+
+
+def without_cut(mask: Mask) -> Mask:
+    """Without the components that the picture's edge cuts."""
+    count, labels = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
+    is_kept = np.full(count, 255, np.uint8)
+    is_kept[border(np.asarray(labels, np.int32))] = 0
+    is_kept[0] = 0
+    return np.asarray(is_kept[labels], np.uint8)
 
 
 def is_outside(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:

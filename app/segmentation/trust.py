@@ -23,6 +23,7 @@ TRUST_IN_CUT = 0.5  # with a digit at the edge of the page, which may be cut
 BESIDE = 1.5  # heights: what begins so near to the end of a line, higher or lower than it, may be one of its digits
 TRUST_BESIDE = 0.5  # a counter's last wheel stands between two digits
 FAINT = 0.55  # of the page's typical ink: a fainter component may be a part of a stain, a shadow or a print-through
+SLIGHT = 0.25  # of the ink of a stroke as long: a piece of a paper's edge has less
 TRUST_IN_FAINT = 0.5
 FEET = 0.06  # heights: an underline this near runs through the digits' feet
 TRUST_IN_FEET = 0.75  # with a 7: a 2 without its foot is one
@@ -114,11 +115,16 @@ def runs_through_feet(underline: Box, components: Sequence[Component]) -> bool:
 
 
 def are_faint(lines: Sequence[Sequence[Component]], ink: Ink, labels: Labels) -> list[bool]:
-    """For each line whether one of its components is much fainter than the page's are."""
+    """For each line whether one of its components is much fainter than the page's are, or much thinner than the pen."""
     inked = np.flatnonzero(labels)  # a twentieth of the page
     labelled = labels.ravel()[inked]
     counts = np.bincount(labelled)
-    means = np.bincount(labelled, weights=ink.ravel()[inked]) / np.maximum(1, counts)
+    sums = np.bincount(labelled, weights=ink.ravel()[inked])
+    means = sums / np.maximum(1, counts)
     of_lines = [[max(means[label] for label in component.labels) for component in components] for components in lines]
-    typical_ink = np.median(np.concatenate(of_lines))
-    return [min(of_line) < FAINT * typical_ink for of_line in of_lines]
+    typical_ink, slight = np.median(np.concatenate(of_lines)), SLIGHT * layout.pen_weight(ink)
+    return [
+        min(of_line) < FAINT * typical_ink
+        or any(sums[[*part.labels]].sum() < slight * max(part.width, part.height) for part in components)
+        for of_line, components in zip(of_lines, lines, strict=True)
+    ]

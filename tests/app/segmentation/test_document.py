@@ -31,6 +31,13 @@ def test_lines_may_slope() -> None:
         assert 65 <= rise <= 80
 
 
+def test_line_with_a_stroke_much_thinner_than_the_pen_is_less_certain() -> None:
+    """It may be a piece of a paper's edge."""
+    ink = bars(sheet(), (20, 20), (60, 20), (20, 120), (60, 120))
+    ink[120:150, 100] = 255
+    assert [line.trust for line in document.segment_ink(ink, 10).lines] == [1.0, document.TRUST_IN_FAINT]
+
+
 def test_empty_page_is_blank() -> None:
     with pytest.raises(BlankPicture):
         document.segment_ink(sheet(), 10)

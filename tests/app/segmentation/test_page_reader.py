@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from app.arrays import Homography
+from app.arrays import Grayscale, Homography
 from app.inference.session import Model
 from app.preprocessing.decode import open_picture
 from app.repository.version_folders import newest_of
 from app.segmentation.decoding.reading import ReadLine, Sign
 from app.segmentation.page_reader import PageReader, ReadPage, turned_back
+from app.segmentation.trust import TRUST_IN_FAINT
 from tests.support.digit_pages import MARGIN, digit_page
 from tests.support.drawn_pages import bars, sheet
 from tests.support.pictures import encode
@@ -73,6 +74,28 @@ def test_a_letter_that_looks_like_a_digit_upside_down_does_not_turn_the_page(
     upright: str, turned: str, quarters: int
 ) -> None:
     assert page_read_as(upright, turned).turned == 90 * quarters
+
+
+def on_white_desk(page: Grayscale, seed: int) -> Grayscale:
+    """A sheet hardly brighter than the desk, on which it casts a soft shadow."""
+    rng = np.random.default_rng(seed)
+    height, width = page.shape
+    lie = np.array([[1, -0.06, 160], [0.06, 1, 140]], np.float32)
+    desk = np.full((height + 300, width + 300), 226.0)
+    sheet = cv2.warpAffine(np.full_like(page, 255), lie, desk.shape[::-1])
+    shadow = cv2.GaussianBlur(np.roll(sheet, (6, 6), (0, 1)), (0, 0), 3) / 255
+    photo = np.where(sheet > 0, 0.97 * cv2.warpAffine(page, lie, desk.shape[::-1]), desk * (1 - 0.3 * shadow))
+    return np.clip(photo + rng.normal(0, 3, desk.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_edges_of_a_white_sheet_on_a_white_desk_are_no_signs(seed: int, test_digits: Digits, model: Model) -> None:
+    """A piece of one may be left beside a number, whose line is not certain then."""
+    photo = on_white_desk(digit_page(test_digits, [*ROWS, *ROWS], 60), seed)
+    true = ["".join(str(test_digits.labels[index]) for index in row) for row in ROWS]
+    certain = {line.text for line in read(encode(photo), model).lines if line.confidence > TRUST_IN_FAINT}
+    assert certain <= {*true}
+    assert len(certain) >= 2
 
 
 @pytest.mark.parametrize("quarters", range(4))

@@ -36,6 +36,34 @@ def test_sheet_is_found_although_light_falls_off_below_the_tables_own_brightness
     assert np.abs(found - CORNERS).max() < 12  # pixels
 
 
+def with_sheet(desk: Grayscale) -> Grayscale:
+    """A written sheet that lies on a desk of 1000 by 800 pixels."""
+    picture = desk.copy()
+    cv2.fillPoly(picture, [CORNERS.astype(np.int32)], (235,))
+    for y in (200, 400, 600, 800):
+        cv2.line(picture, (330, y), (320, y + 70), (40,), 10)
+    return picture
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_grain_of_a_wooden_desk_is_no_writing_beside_the_sheet(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    grain = cv2.GaussianBlur(rng.normal(0, 1, (250, 20)), (0, 0), 1.5)
+    wood = 110 * (1 + 0.6 * cv2.resize(grain, (800, 1000)))
+    found = find_sheet(with_sheet(np.clip(wood, 0, 255).astype(np.uint8)))
+    assert found is not None
+    assert np.abs(found - CORNERS).max() < 12  # pixels
+
+
+def test_joints_between_boards_are_no_writing_beside_the_sheet() -> None:
+    desk = np.full((1000, 800), 130, np.uint8)
+    for y in range(30, 1000, 150):
+        cv2.line(desk, (0, y), (800, y + 20), (40,), 8)
+    found = find_sheet(with_sheet(desk))
+    assert found is not None
+    assert np.abs(found - CORNERS).max() < 12  # pixels
+
+
 def test_picture_of_nothing_but_paper_has_no_sheet() -> None:
     assert flatten(np.full((400, 300), 220, np.uint8)) is None
 
@@ -54,6 +82,18 @@ def test_lit_part_of_a_page_is_no_sheet_if_there_is_writing_in_the_shadow() -> N
     assert find_sheet(picture) is not None
     for y in (100, 200, 600, 700):
         cv2.line(picture, (200, y), (190, y + 70), (20,), 10)
+    assert find_sheet(picture) is None
+
+
+def test_none_of_two_written_sheets_is_found_alone() -> None:
+    """The other one's numbers would be lost."""
+    picture = np.full((800, 1400), 70, np.uint8)
+    for left, size in ((100, 480), (860, 440)):
+        cv2.rectangle(picture, (left, 100), (left + size, 700), (235,), cv2.FILLED)
+    assert find_sheet(picture) is not None
+    for x in (300, 1050):
+        for y in (200, 400, 600):
+            cv2.line(picture, (x, y), (x - 10, y + 60), (40,), 10)
     assert find_sheet(picture) is None
 
 
