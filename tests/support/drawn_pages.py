@@ -13,10 +13,10 @@ def sheet(height: int = 300, width: int = 400) -> Ink:
     return np.zeros((height, width), np.uint8)
 
 
-def bars(ink: Ink, *places: tuple[int, int], height: int = 40) -> Ink:
+def bars(ink: Ink, *places: tuple[int, int], height: int = 40, width: int = 6) -> Ink:
     """Upright strokes with their upper left corners there (x, y)."""
     for x, y in places:
-        ink[y : y + height, x : x + 6] = 255
+        ink[y : y + height, x : x + width] = 255
     return ink
 
 

@@ -35,10 +35,17 @@ def without_decorations(page: Ink) -> UndecoratedPage:
 
 
 def without_enclosures(page: Ink) -> Ink:
-    """Without windows, rings, boxes and grids, which are the same upside down."""
+    """Without windows, rings, boxes, grids and combs, which are the same upside down."""
     page = invert_windows(page)
     enclosures = find_enclosures(binarize(page))
-    return page if enclosures is None else erase_outlines(page, enclosures)
+    return without_form_lines(page if enclosures is None else erase_outlines(page, enclosures))
+
+
+def without_form_lines(page: Ink) -> Ink:
+    """Without combs. The segments of a display are none."""
+    check_deadline()
+    lines = find_form_lines(binarize(page))
+    return page if lines is None or join_segments(page) else erase_lines(page, lines.level, lines.upright)
 
 
 def without_faint_lines(page: Ink) -> Ink:
@@ -48,13 +55,10 @@ def without_faint_lines(page: Ink) -> Ink:
 
 
 def without_lines(page: Ink) -> UndecoratedPage:
-    """Without combs, underlines and strikes. The digits of displays are joined and made upright."""
+    """Without underlines and strikes. The digits of displays are joined and made upright."""
     display = join_segments(page)
     if display is not None:
         return UndecoratedPage(display.ink, to_page=display.to_page, is_display=True)
-    check_deadline()
-    form_lines = find_form_lines(binarize(page))
-    page = erase_lines(page, form_lines.level, form_lines.upright) if form_lines else page
     check_deadline()
     components, _ = layout.largest_components(binarize(page))
     height = layout.typical_height(components) if components else 0

@@ -1,4 +1,4 @@
-"""Windows: solid rectangles in a row, each with a digit cut out of it, as those of a counter with dark numbers.
+"""Windows: solid rectangles that digits are cut out of, one in each of a row or several in one, as those of a counter.
 
 The page's ink is what differs from its ground, so the windows are ink, and the digits in them are holes.
 """
@@ -9,53 +9,112 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from app.arrays import Ink, Mask
-from app.preprocessing.components import Box, binarize, is_rectangular
+from app.preprocessing.components import Box, binarize, is_rectangular, label_components
+from app.preprocessing.ruled_lines import MAX_LINE_SLOPE
 from app.segmentation.decorations.regions import Region, Slices, components_of
 
 SMALLEST = 24  # pixels: a window's shorter side
-LEAST_WINDOWS = 2
+LEAST_WINDOWS = 2  # if each has a single digit
 SOLID = 0.72  # of a window is ink at least: of a block letter less
+UPRIGHT_SOLID = 0.5  # of the upright box around one that is tilted
 HOLE_HEIGHT = 0.3  # of a window: a digit in it is as high
-ALIKE = 1.25  # times as high as another: windows of one counter
+NARROW = 0.15  # heights: a hole that may be a line between digits
+ALIKE = 1.25  # times as high as another: windows of one counter, digits in one window
+LEAST_DIGITS = 2  # in a window that is alone
+OFF_LINE = 0.15  # of the digits' height: they end no further from one straight line
+PALE = 128  # of 255: what differs less from the ground is another shade of it, such as a red wheel
 RIM = 2  # pixels: a window's soft edge
 
 
 class Window(NamedTuple):
-    """A part of the page with a window, and a mask of the window with its digit."""
+    """A part of the page with a window, and a mask of the window with its digits."""
 
     within: Slices
     filled: Mask
     height: int  # pixels
+    digit_height: float  # pixels; 0 if it has no row of them
+
+    @property
+    def has_row(self) -> bool:
+        return self.digit_height > 0
 
 
 def invert_windows(page: Ink) -> Ink:
     """The page with the digits of its windows as ink, in place of the windows; as it is if there are none."""
     windows = [window for region in components_of(binarize(page), may_be_window) if (window := window_of(region))]
-    heights = [window.height for window in windows]
-    if len(windows) < LEAST_WINDOWS or max(heights) > ALIKE * min(heights):
+    if not are_alike(windows):
+        windows = [window for window in windows if window.has_row]
+    if not windows:
         return page
     inverted = page.copy()
-    soft_edge = np.ones((2 * RIM + 1,) * 2, np.uint8)
-    for within, filled, _ in windows:
-        inside = cv2.erode(filled, soft_edge, borderValue=(0,)) > 0
-        whole = cv2.dilate(filled, soft_edge) > 0
-        part = inverted[within]
-        part[:] = np.where(inside, 255 - part, np.where(whole, 0, part))
+    for window in windows:
+        inverted[window.within] = inverted_part(page[window.within], window)
     return inverted
 
 
+def are_alike(windows: list[Window]) -> bool:
+    heights = [window.height for window in windows]
+    return len(windows) >= LEAST_WINDOWS and max(heights) <= ALIKE * min(heights)
+
+
+def inverted_part(part: Ink, window: Window) -> Ink:
+    soft_edge = np.ones((2 * RIM + 1,) * 2, np.uint8)
+    inside = cv2.erode(window.filled, soft_edge, borderValue=(0,)) > 0
+    whole = cv2.dilate(window.filled, soft_edge) > 0
+    return np.where(inside, digits_as_ink(part, window), np.where(whole, np.uint8(0), part))
+
+
+def digits_as_ink(part: Ink, window: Window) -> Ink:
+    """In a window with a row of digits its ground may be of several shades, and lines may divide it."""
+    if not window.has_row:
+        return np.asarray(cv2.bitwise_not(part), np.uint8)
+    side = round(window.digit_height)
+    filled = cv2.max(part, cv2.bitwise_not(window.filled))
+    ground = np.maximum(cv2.morphologyEx(filled, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)), 1)
+    share = cv2.divide(cv2.subtract(ground, part), ground, scale=255)
+    ink = np.asarray(cv2.convertScaleAbs(cv2.subtract(share, np.full_like(share, PALE)), alpha=255 / (255 - PALE)))
+    _, labels, stats, _ = label_components(binarize(np.asarray(ink, np.uint8)))
+    is_line = stats[:, cv2.CC_STAT_HEIGHT] > ALIKE * window.digit_height
+    is_line &= stats[:, cv2.CC_STAT_WIDTH] < NARROW * stats[:, cv2.CC_STAT_HEIGHT]
+    is_line[0] = False
+    lines = cv2.dilate(np.where(is_line[labels], np.uint8(255), np.uint8(0)), np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.bitwise_and(ink, cv2.bitwise_not(lines)), np.uint8)
+
+
 def may_be_window(box: Box, area: int) -> bool:
-    return min(box.width, box.height) >= SMALLEST and area >= SOLID * box.width * box.height
+    return min(box.width, box.height) >= SMALLEST and area >= UPRIGHT_SOLID * box.width * box.height
 
 
 def window_of(region: Region) -> Window | None:
     """None if the component is no rectangle, or has no hole as high as a digit."""
     outlines, _ = cv2.findContours(region.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     filled = np.asarray(cv2.drawContours(np.zeros_like(region.mask), outlines, 0, (255,), cv2.FILLED), np.uint8)
+    sides = cv2.minAreaRect(outlines[0])[1]
+    if cv2.countNonZero(region.mask) < SOLID * sides[0] * sides[1] or not is_rectangular(outlines[0]):
+        return None
     holes = np.asarray(cv2.bitwise_and(filled, cv2.bitwise_not(region.mask)), np.uint8)
     height = cv2.boundingRect(filled)[3]
-    if cv2.boundingRect(holes)[3] < HOLE_HEIGHT * height or not is_rectangular(outlines[0]):
+    if cv2.boundingRect(holes)[3] < HOLE_HEIGHT * height:
         return None
-    return Window(region.within, filled, height)
+    return Window(region.within, filled, height, row_height(label_components(holes)[2][1:], min(sides)))
+
+
+def row_height(holes: NDArray[np.int32], height: float) -> float:
+    """How high the digits are whose holes are beside each other in a window of this height; 0 if there is no such row.
+
+    `holes`: (n, 5), the stats of each.
+    """
+    high = holes[holes[:, cv2.CC_STAT_HEIGHT] >= HOLE_HEIGHT * height]
+    left, top, width, tall, _ = high[high[:, cv2.CC_STAT_WIDTH] >= NARROW * high[:, cv2.CC_STAT_HEIGHT]].T
+    if len(tall) < LEAST_DIGITS or (width > ALIKE * tall).any() or tall.max() > ALIKE * tall.min():
+        return 0.0
+    order = np.argsort(left)
+    right, bottom = (left + width)[order], (top + tall)[order]
+    slope, start = np.polyfit(right, bottom, 1)
+    off = bottom - slope * right - start
+    typical = float(np.median(tall))
+    is_line = abs(slope) <= MAX_LINE_SLOPE and np.abs(off).max() <= OFF_LINE * typical
+    return typical if is_line and (left[order][1:] >= right[:-1] - OFF_LINE * typical).all() else 0.0

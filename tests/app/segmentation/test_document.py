@@ -9,7 +9,7 @@ import pytest
 from app.arrays import Ink
 from app.errors import BlankPicture, TooManyDigits
 from app.preprocessing.decode import open_picture
-from app.segmentation import document, layout
+from app.segmentation import document, layout, trust
 from app.segmentation.decoding.reading import ReadLine, Sign
 from app.segmentation.decorations.undecorated import UndecoratedPage
 from app.segmentation.oversegmentation import SEGMENTS_PER_DIGIT
@@ -35,7 +35,7 @@ def test_line_with_a_stroke_much_thinner_than_the_pen_is_less_certain() -> None:
     """It may be a piece of a paper's edge."""
     ink = bars(sheet(), (20, 20), (60, 20), (20, 120), (60, 120))
     ink[120:150, 100] = 255
-    assert [line.trust for line in document.segment_ink(ink, 10).lines] == [1.0, document.TRUST_IN_FAINT]
+    assert [line.trust for line in document.segment_ink(ink, 10).lines] == [1.0, trust.TRUST_IN_FAINT]
 
 
 def test_empty_page_is_blank() -> None:

@@ -99,4 +99,4 @@ def test_digits_of_straight_lines_are_no_forms(bars: list[float]) -> None:
 def test_empty_form_is_blank(test_digits: Digits) -> None:
     nothing = Digits(np.zeros((5, 28, 28), np.uint8), test_digits.labels[:5])
     with pytest.raises(BlankPicture):
-        document.segment_ink(field("comb", nothing), 64)
+        document.segment_undecorated(without_decorations(field("comb", nothing)), 64, document.SAME_PLACE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from app.arrays import Ink
+from app.preprocessing.components import FOREGROUND_LEVEL
 from app.segmentation.decorations.windows import invert_windows
 from tests.support.drawn_pages import bars, sheet
 
@@ -30,6 +31,36 @@ def test_solid_bars_and_block_letters_are_no_windows() -> None:
         block[75:125, left + 15 : left + 45] = 0  # a thick 0
     assert invert_windows(solid) is solid
     assert invert_windows(block) is block
+
+
+def wide_window(digits: Ink) -> Ink:
+    ink = sheet()
+    ink[60:140, 30:290] = 255
+    return np.minimum(ink, 255 - digits)
+
+
+def test_several_digits_that_are_cut_out_of_one_window_become_ink() -> None:
+    digits = bars(sheet(), *((left, 80) for left in PLACES), width=12)
+    assert np.array_equal(invert_windows(wide_window(digits)) > 0, digits > 0)
+
+
+def test_lines_between_the_digits_of_a_window_go_with_it() -> None:
+    digits = bars(sheet(), *((left, 80) for left in PLACES), width=12)
+    lines = bars(sheet(), (100, 66), (170, 66), height=68, width=2)
+    assert np.array_equal(invert_windows(wide_window(np.maximum(digits, lines))) > 0, digits > 0)
+
+
+def test_digits_on_a_paler_wheel_become_ink_without_it() -> None:
+    digits = bars(sheet(), *((left, 80) for left in PLACES), width=12)
+    window = wide_window(digits)
+    window[62:138, 180:230] = np.minimum(window[62:138, 180:230], 180)
+    assert np.array_equal(invert_windows(window) > FOREGROUND_LEVEL, digits > 0)
+
+
+def test_holes_that_are_no_row_stay_in_their_bar() -> None:
+    for places in ([(60, 70), (130, 95)], [(60, 80), (64, 100)], [(60, 80)]):
+        bar = wide_window(bars(sheet(), *places, width=12, height=34))
+        assert invert_windows(bar) is bar
 
 
 def test_a_single_window_stays() -> None:
