@@ -137,6 +137,6 @@ def test_other_routes_name_the_one_for_documents(client: TestClient, pdf: bytes)
 def test_photos_of_iphones_are_read(client: TestClient, sheets: list[PixelArray], test_digits: Digits) -> None:
     photo = heic_of(np.dstack([sheets[0]] * 3))
     assert answer(client, photo)["text"] == "7210\n41"
-    assert post(client, base64.b64encode(photo)).json() == answer(client, photo)
+    assert post(client, base64.b64encode(photo)).json()["text"] == "7210\n41"
     digit = answer(client, heic_of(255 - test_digits.images[0].repeat(8, 0).repeat(8, 1)), "/predict")
     assert digit["predictions"][0]["digit"] == 7
