@@ -63,7 +63,7 @@ def find_card(picture: Grayscale, foreground: Mask) -> Region | None:
 
 
 def find_card_by_tone(picture: Grayscale) -> Region | None:
-    """The same where a card lies on something uneven, of which `foreground` would be its rim alone."""
+    """A card on an uneven surface, found as one of the picture's two tones; None if there is none."""
     tone, _, _ = split_tones(picture)
     return find_card(picture, tone) if border(tone).mean() <= CARD_AT_BORDER * 255 else None
 

@@ -91,9 +91,10 @@ class Line(NamedTuple):
 
     def read(self, found: FoundPaths, alternatives: int, agreement: Agreement = NO_AGREEMENT) -> ReadLine:
         """Its likeliest reading."""
-        line = found.read(self.placement, alternatives, agreement)
+        ranked = found.ranked(agreement)
+        line = ranked.read(self.placement, alternatives)
         trust = trust_in_text(line.text, agreement, lacks_feet=self.lacks_feet)
-        line = less_certain(line, self.trust * trust * trust_in_heights(found.digit_heights(agreement)))
+        line = less_certain(line, self.trust * trust * trust_in_heights(ranked.digit_heights()))
         return with_strikes(line, self.strikes, self.placement.to_picture) if self.strikes else line
 
 

@@ -28,8 +28,8 @@ FEW_POINTS = 12  # or as many as there are other components
 SMALL_REACH = 1.5  # of a small component or point to a member of its line: signs in boxes are as far apart
 MAX_COMPONENTS = 1000  # that are looked at, the largest: the smaller ones of more are noise
 BLOT = 3.0  # or higher: no digit of the others' size
-LEAST_BESIDE_BLOT = 4  # other components about as high as each other,
-LEAST_HEIGHT = 12  # and so many pixels at least: smaller ones may be noise beside a large digit
+LEAST_BESIDE_BLOT = 4  # other components that are high enough to be digits: fewer do not tell how high digits are
+LEAST_HEIGHT = 12  # pixels: lower components may be noise beside a large digit
 LEAST_DOTS = 12  # of a dotted pen's stroke
 FILLED = 0.4  # of a dot's height, the pen's width: two thirds for a disc, a quarter for a broad digit
 
@@ -110,7 +110,7 @@ def find_blots(components: Sequence[Component], page: Ink) -> list[Component]:
     Each is a line of its own: its height says nothing about the digits', and the digits in its rows are not part of it.
     """
     height, width = page.shape
-    at_edge = [one for one in components if min(one.left, one.top, width - one.right, height - one.bottom) <= 1]
+    at_edge = [part for part in components if min(part.left, part.top, width - part.right, height - part.bottom) <= 1]
     others = [component for component in components if component not in at_edge]
     if not at_edge or len(others) < LEAST_BESIDE_BLOT:
         return []

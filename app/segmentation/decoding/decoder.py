@@ -40,26 +40,25 @@ class FoundPaths(NamedTuple):
         """On a page with such ones."""
         return type(self)(*([path._replace(score=path.score + ones.score(path)) for path in paths] for paths in self))
 
-    def read(self, placement: Placement, alternatives: int, agreement: Agreement = NO_AGREEMENT) -> ReadLine:
-        """The likeliest reading, and up to `alternatives` of the likeliest with their probabilities."""
-        likeliest, satisfying = self.ranked(agreement)
-        paths = satisfying or likeliest
-        trust = trust_in_constraint(satisfying, likeliest)
+    def read(self, placement: Placement, alternatives: int) -> ReadLine:
+        """Of ranked paths the likeliest reading, and up to `alternatives` of the likeliest with their probabilities."""
+        paths = self.satisfying or self.likeliest
+        trust = trust_in_constraint(self.satisfying, self.likeliest)
         shares = softmax([path.score for path in paths])
         readings = [Reading(path.text, trust * share) for path, share in zip(paths, shares, strict=True)]
         signs = list(signs_of(paths, shares, placement))
-        return ReadLine(signs, readings[0].probability, readings[:alternatives], satisfies=bool(satisfying))
+        return ReadLine(signs, readings[0].probability, readings[:alternatives], satisfies=bool(self.satisfying))
 
-    def ranked(self, agreement: Agreement) -> tuple[list[Path], list[Path]]:
-        """The likeliest, and those that satisfy what is said of the line: none if it cannot be what stands there."""
+    def ranked(self, agreement: Agreement) -> Self:
+        """Paths with the best first. Of those that satisfy the constraint none are left if the best is impossible."""
         likeliest, satisfying = best_first(self.likeliest, agreement), best_first(self.satisfying, agreement)
         is_possible = satisfying and satisfying[0].score >= likeliest[0].score - IMPOSSIBLE
-        return likeliest, satisfying if is_possible else []
+        return type(self)(likeliest, satisfying if is_possible else [])
 
-    def digit_heights(self, agreement: Agreement) -> list[float]:
-        """Of the digits of the likeliest reading, in heights of the line's digits."""
-        likeliest, satisfying = self.ranked(agreement)
-        return [edge.segment.height for edge in (satisfying or likeliest)[0].edges if edge.kind == "digit"]
+    def digit_heights(self) -> list[float]:
+        """Of ranked paths the heights of the likeliest reading's digits, in heights of the line's digits."""
+        path = (self.satisfying or self.likeliest)[0]
+        return [edge.segment.height for edge in path.edges if edge.kind == "digit"]
 
 
 def find_paths(lattice: Lattice, alternatives: int, automaton: Automaton | None) -> FoundPaths:

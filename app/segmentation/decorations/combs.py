@@ -124,14 +124,14 @@ def uprights_on(side: Side) -> Uprights:
         rows = slice(least, int(heights[place]) + SOFT)
         own, around = (
             side.form[rows, lefts[place] : rights[place]],
-            side.form[rows, lefts[place] - SOFT : rights[place] + SOFT],
+            side.form[rows, max(0, lefts[place] - SOFT) : rights[place] + SOFT],
         )
         is_upright[place] &= np.count_nonzero(around) - np.count_nonzero(own) <= 2 * (heights[place] - least)
     return Uprights((lefts + rights - 1)[is_upright] / 2, heights[is_upright])
 
 
 def evenly_spaced(uprights: Uprights, ends: tuple[float, float], end_height: float) -> Iterator[Teeth]:
-    """Those that are as high as each other and divide the way between two columns evenly, the most first.
+    """Uprights of one height that divide the room between two columns into cells of one width; most cells first.
 
     `end_height`: of the uprights at its ends, 0 where there are none.
     """

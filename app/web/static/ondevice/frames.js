@@ -52,7 +52,7 @@ function cardPixels(pixels, inside, card) {
   return mats.fromArray(pixels.rows, pixels.cols, values);
 }
 
-/** The same where a card lies on something uneven, of which `foreground` would be its rim alone. */
+/** A card on an uneven surface, found as one of the picture's two tones. */
 export function findCardByTone(picture) {
   const tone = splitTones(picture);
   return mean(border(tone)) <= CARD_AT_BORDER * 255 ? findCard(picture, tone) : null;
