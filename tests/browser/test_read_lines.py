@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.support.browser_actions import SEVEN, accessibility_violations, draw
+from tests.support.browser_actions import SEVEN, accessibility_violations, draw, expect_lines
 
 TEXTS = "summary .line-text"
 
@@ -24,7 +24,7 @@ def write_two_lines(page: Page) -> None:
     for left in (0.1, 0.3):
         for top in (0.0, 0.5):
             draw(page, [(left + x * 0.15, top + y * 0.5) for x, y in SEVEN])
-    expect(page.locator(TEXTS)).to_have_text(["77", "77"])
+    expect_lines(page, "77", "77")
 
 
 def write_doubtful_sevens(page: Page) -> None:
@@ -33,7 +33,7 @@ def write_doubtful_sevens(page: Page) -> None:
     page.get_by_text("Several").click()
     for left in (0.1, 0.3, 0.5):
         draw(page, [(left + x * 0.15, 0.25 + y * 0.5) for x, y in SEVEN])
-    page.wait_for_load_state("networkidle")  # the answer to the last stroke replaces the lines
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")  # the last answer replaces the lines
     expect(page.locator("mark")).to_have_count(2)
 
 

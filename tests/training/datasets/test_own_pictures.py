@@ -72,11 +72,13 @@ def test_contents_are_counted_from_what_is_there(source: Path, tmp_path: Path) -
 def test_bad_pictures_are_named_and_skipped(source: Path, tmp_path: Path) -> None:
     save(b"no picture", source / "3/bad.png")
     save(encode(np.full((50, 50), 255, np.uint8)), source / "4/blank.png")
-    save(next((source / "7").iterdir()).read_bytes(), source / "1/copy.png")
+    original = next((source / "7").iterdir())
+    save(original.read_bytes(), source / "1/copy.png")
     preparation = make_own_pictures(source, tmp_path / "mine", no_model)
     assert preparation.contents["not_used"] == 3
     bad, blank, copy = (
-        next(problem for problem in preparation.problems if name in problem) for name in ("bad", "blank", "7/")
+        next(problem for problem in preparation.problems if name in problem)
+        for name in ("3/bad.png", "4/blank.png", f"7/{original.name}")
     )
     assert "PNG, JPEG" in bad
     assert "no ink" in blank
