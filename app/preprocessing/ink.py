@@ -18,6 +18,7 @@ from app.preprocessing.background import (
     uniform_background,
     upper_median,
 )
+from app.preprocessing.bands import ink_on_bands
 from app.preprocessing.components import (
     EDGE_CUT_SIDE,
     FOREGROUND_LEVEL,
@@ -83,6 +84,9 @@ def separate_foreground(picture: Grayscale, *, is_page: bool) -> tuple[Ink, bool
     background = upper_median(edge)
     if background - int(edge.min()) <= UNIFORM_BORDER and int(edge.max()) - background <= UNIFORM_BORDER:
         return ink_on_uniform_background(picture, background), True
+    on_bands = None if is_page else ink_on_bands(picture)
+    if on_bands is not None:
+        return stretch_contrast(on_bands), True
     uniform = None if is_page else uniform_background(picture)
     if uniform is None:
         ink = ink_on_uneven_background(picture, is_page=is_page)

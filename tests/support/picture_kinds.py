@@ -163,6 +163,22 @@ def on_a_desk(index: int, rng: Generator) -> Pixels:
     return np.asarray(np.clip((picture + grain * (picture < 110)) * light, 0, 255), np.uint8)
 
 
+def on_bands(index: int, rng: Generator) -> Pixels:
+    """On a background in two or three bands, across whose borders the digit is inverted or not; sharp or soft."""
+    side = int(rng.integers(28, 300))
+    ink = np.pad(enlarged_digit(index, side), side // 4) / 255
+    bands = np.zeros(len(ink))
+    bands[: round(len(ink) * rng.uniform(0.15, 0.45))] = 1
+    bands[round(len(ink) * rng.uniform(0.55, 0.85)) if rng.random() < 0.5 else len(ink) :] = 1
+    if rng.random() < 0.5:
+        bands = cv2.blur(bands, (1, 3)).ravel()
+    tones = rng.uniform(0, 90), rng.uniform(165, 255)
+    background = tones[0] + (tones[1] - tones[0]) * bands
+    strokes = tones[0] + tones[1] - background if rng.random() < 0.5 else np.full_like(background, 128)
+    picture = np.asarray(np.clip(background * (1 - ink) + strokes * ink, 0, 255), np.uint8)
+    return picture if rng.random() < 0.5 else np.ascontiguousarray(picture.T)
+
+
 def tight_crop(index: int, rng: Generator) -> Pixels:
     """Cropped to its ink and enlarged: its soft edges fill the picture."""
     digit = mnist_digit(index)[0]
@@ -235,6 +251,7 @@ PICTURE_KINDS: list[PictureKind] = [
     beside_a_neighbour,
     on_a_table,
     on_a_desk,
+    on_bands,
     tight_crop,
     edge_to_edge,
     highlighted,

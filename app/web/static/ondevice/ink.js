@@ -1,6 +1,7 @@
 // app/preprocessing/ink.py: the foreground of a picture becomes ink, 0 to 255.
 
 import { border, estimateBackground, isLightOnDark, uniformBackground } from "./background.js";
+import { inkOnBands } from "./bands.js";
 import { binarize, findClutter, strokeWidth } from "./components.js";
 import {
   BLANK_NOISE,
@@ -57,6 +58,8 @@ function separateForeground(picture) {
   if (background - lowest(edge) <= UNIFORM_BORDER && highest(edge) - background <= UNIFORM_BORDER) {
     return { ink: inkOnUniformBackground(picture, background), isUniform: true };
   }
+  const onBands = inkOnBands(picture);
+  if (onBands) return { ink: stretchContrast(onBands), isUniform: true };
   const uniform = uniformBackground(picture);
   const ink =
     uniform === null

@@ -11,6 +11,8 @@ export function round(value) {
 
 export const lowest = (values) => values.reduce((a, b) => Math.min(a, b), 255);
 export const highest = (values) => values.reduce((a, b) => Math.max(a, b), 0);
+/** The difference between the highest and the lowest. */
+export const range = (values) => highest(values) - lowest(values);
 export const sum = (values) => values.reduce((a, b) => a + b, 0);
 export const mean = (values) => sum(values) / values.length;
 export const median = (values) => quantile(values, 0.5);
