@@ -37,11 +37,12 @@ export function border({ rows, cols, data: pixels }, data = pixels) {
 /** The grey level of the background where ink reaches the picture's edge; null if it is not uniform. */
 export function uniformBackground(picture) {
   const foreground = splitTones(picture);
-  if (cv.countNonZero(foreground) === 0) return null;
+  const inkTone = valuesWithin(picture, foreground);
+  if (inkTone.length === 0) return null;
   const backgroundTone = valuesWithin(picture, mats.invert(foreground));
   const background = median(backgroundTone);
   if (longerSide(picture) > EVENLY_LIT_SIDE) {
-    const ink = median(valuesWithin(picture, foreground));
+    const ink = median(inkTone);
     const tolerance = Math.max(UNIFORM_TOLERANCE, TOLERANCE_BY_CONTRAST * Math.abs(background - ink));
     const isEven = isUniform(backgroundTone, tolerance, UNIFORM_SHARE) && !hasShadow(picture, foreground, tolerance);
     const onLight = background > ink ? picture : mats.invert(picture);
