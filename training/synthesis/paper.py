@@ -25,7 +25,7 @@ def ruled_paper(size: Size, rng: Generator) -> FloatImage:
     """White paper: blank, ruled or squared."""
     paper = np.ones(size, np.float32)
     blank, squared = 0, 2
-    kind = rng.choice(3, p=(0.5, 0.25, 0.25))
+    kind = rng.choice(3, p=(0.4, 0.25, 0.35))
     spacing, brightness, thickness = int(rng.integers(9, 60)), rng.uniform(0.35, 0.92), int(rng.integers(1, 3))
     if kind != blank:
         for top in range(int(rng.integers(spacing)), size[0], spacing):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from app.arrays import Grayscale, Ink
 from training.synthesis.camera import FloatImage, as_float32, compress_as_jpeg, simulate_camera, to_grayscale
@@ -85,6 +86,60 @@ def form_field(glyph: Ink, rng: Generator) -> Grayscale:
         ink = ink[widen(rows, thickness), widen(columns, thickness)]
     picture = blend(ink, *random_tones(rng))
     return to_grayscale(simulate_camera(as_float32(picture / 255), rng)) if rng.random() < 0.3 else picture
+
+
+def enclosed(glyph: Ink, rng: Generator) -> Grayscale:
+    """In a ring or a box, or with a line below or above, drawn by hand with this or another pen.
+
+    The outline is apart from the glyph, touches it or crosses it: what preprocessing leaves of it is often damaged.
+    """
+    small = resize_ink(glyph, log_uniform(24, 180, rng))
+    height, width = small.shape
+    margin = round(0.7 * max(small.shape)) + 4
+    ink = np.pad(small, margin)
+    outline = np.zeros_like(to_grayscale(ink))
+    half_size = np.array([width / 2 + rng.uniform(-0.1, 0.5) * height, height * rng.uniform(0.42, 0.9)])
+    middle = margin + np.array([width, height]) / 2 + rng.normal(0, 0.05, 2) * height
+    points = outline_by_hand(rng) * half_size + middle
+    pen = int(max(1, height * rng.uniform(0.02, 0.1)))
+    cv2.polylines(outline, [np.rint(points * 16).astype(np.int32)], False, (255,), pen, cv2.LINE_AA, shift=4)
+    other_pen = rng.uniform(0.4, 1) if rng.random() < 0.5 else 1.0
+    ink = np.maximum(ink, as_float32(outline / 255 * other_pen))
+    picture = blend(ink, *random_tones(rng))
+    return to_grayscale(simulate_camera(as_float32(picture / 255), rng)) if rng.random() < 0.3 else picture
+
+
+def outline_by_hand(rng: Generator) -> NDArray[np.float64]:
+    """(n, 2): the points of a stroke around the square from -1, -1 to 1, 1, x and y; or along one side of it."""
+    if rng.random() < 0.2:
+        side, rise = rng.choice([-1, 1], p=(0.2, 0.8)), rng.normal(0, 0.04)
+        return np.array([(-rng.uniform(0.9, 1.6), side - rise), (rng.uniform(0.9, 1.6), side + rise)])
+    angles = np.linspace(0, 2 * math.pi * rng.uniform(0.93, 1.08), 100) + rng.uniform(0, 2 * math.pi)
+    squareness = 2 if rng.random() < 0.6 else rng.uniform(5, 40)  # the exponent of a superellipse: 2 is a circle
+    cosine, sine = np.cos(angles), np.sin(angles)
+    radius = (np.abs(cosine) ** squareness + np.abs(sine) ** squareness) ** (-1 / squareness)
+    radius *= np.linspace(1, rng.uniform(0.94, 1.06), 100)
+    radius += rng.uniform(0, 0.04) * np.sin(rng.integers(2, 5) * angles + rng.uniform(0, 2 * math.pi))
+    return np.stack([cosine * radius, sine * radius], axis=1)
+
+
+def on_card(glyph: Ink, rng: Generator) -> Grayscale:
+    """On a card or a sheet, straight or turned, that lies on something lighter or darker."""
+    ink = place(glyph, log_uniform(28, 150, rng), rng, room=1.2)
+    paper_size = np.array(ink.shape[::-1])
+    margin = round(0.35 * int(paper_size.max()))
+    size = tuple(int(side) + 2 * margin for side in paper_size[::-1])
+    tone, paper = random_tones(rng)
+    table = rng.uniform(0, 1)
+    while abs(table - paper) < 0.15:
+        table = rng.uniform(0, 1)
+    turn = cv2.getRotationMatrix2D(tuple((paper_size / 2).tolist()), rng.normal(0, 5), 1)
+    turn[:, 2] += margin + rng.uniform(-0.2, 0.2, 2) * margin
+    card = (paper + (tone - paper) * ink).astype(np.float32)
+    picture = cv2.warpAffine(card, turn, size[::-1], borderMode=cv2.BORDER_CONSTANT, borderValue=(table,))
+    if rng.random() < 0.5:
+        return to_grayscale(simulate_camera(as_float32(picture), rng))
+    return to_grayscale(as_float32(picture))
 
 
 def full_frame(glyph: Ink, rng: Generator) -> Grayscale:
@@ -203,4 +258,6 @@ SCENES: list[tuple[Scene, float]] = [
     (tiny, 0.16),
     (tight_crop, 0.05),
     (form_field, 0.06),
+    (enclosed, 0.08),
+    (on_card, 0.04),
 ]
