@@ -171,7 +171,7 @@ def on_bands(index: int, rng: Generator) -> Pixels:
     bands[: round(len(ink) * rng.uniform(0.15, 0.45))] = 1
     bands[round(len(ink) * rng.uniform(0.55, 0.85)) if rng.random() < 0.5 else len(ink) :] = 1
     if rng.random() < 0.5:
-        bands = cv2.blur(bands, (1, 3)).ravel()
+        bands = np.asarray(cv2.blur(bands, (1, 3)), np.float64).ravel()
     tones = rng.uniform(0, 90), rng.uniform(165, 255)
     background = tones[0] + (tones[1] - tones[0]) * bands
     strokes = tones[0] + tones[1] - background if rng.random() < 0.5 else np.full_like(background, 128)

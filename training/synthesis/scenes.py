@@ -119,7 +119,8 @@ def outline_by_hand(rng: Generator) -> NDArray[np.float64]:
     cosine, sine = np.cos(angles), np.sin(angles)
     radius = (np.abs(cosine) ** squareness + np.abs(sine) ** squareness) ** (-1 / squareness)
     radius *= np.linspace(1, rng.uniform(0.94, 1.06), 100)
-    radius += rng.uniform(0, 0.04) * np.sin(rng.integers(2, 5) * angles + rng.uniform(0, 2 * math.pi))
+    wobble = rng.uniform(0, 0.04) * np.sin(rng.integers(2, 5) * angles + rng.uniform(0, 2 * math.pi))
+    radius = radius + wobble
     return np.stack([cosine * radius, sine * radius], axis=1)
 
 
@@ -134,7 +135,7 @@ def on_card(glyph: Ink, rng: Generator) -> Grayscale:
     while abs(table - paper) < 0.15:
         table = rng.uniform(0, 1)
     turn = cv2.getRotationMatrix2D(tuple((paper_size / 2).tolist()), rng.normal(0, 5), 1)
-    turn[:, 2] += margin + rng.uniform(-0.2, 0.2, 2) * margin
+    turn[:, 2] = turn[:, 2] + margin * rng.uniform(0.8, 1.2, 2)
     card = (paper + (tone - paper) * ink).astype(np.float32)
     picture = cv2.warpAffine(card, turn, size[::-1], borderMode=cv2.BORDER_CONSTANT, borderValue=(table,))
     if rng.random() < 0.5:
