@@ -1,7 +1,8 @@
 """The sheet of paper on a photograph: found on what it lies on, and made flat.
 
 A sheet is a bright quadrilateral whose sides stand out from their surroundings all along. Candidates come from a series
-of brightness levels, since the light falls off across a photograph, and from the areas between edges.
+of brightness levels, since the light falls off across a photograph, from the areas between edges, and from the edges
+themselves (`sheet_edges`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from app.arrays import Grayscale, Homography, Mask
 from app.preprocessing.background import border
 from app.preprocessing.components import label_components
 from app.preprocessing.scaling import shrink
+from app.segmentation.sheet_edges import CONTRAST, FURTHER, REACH, levels_at, quadrilaterals
 
 Corners = NDArray[np.float32]  # (4, 2): x and y, clockwise from the upper left
 
@@ -25,10 +27,8 @@ LEVELS = 10  # of brightness
 SMALLEST = 0.05  # of the picture: a note on a desk
 LARGEST = 0.97
 SOLIDITY = 0.93  # of the quadrilateral: a sheet covers more of it
-STANDS_OUT = 0.85  # of a side's places: the sheet is brighter there than its surroundings,
-CONTRAST = 1.1  # so many times,
-REACH = 0.012  # of the longer side: to this distance on both sides of the edge
-FURTHER = 0.04  # and to this: the line of a printed frame has paper on both sides
+STANDS_OUT = 0.85  # of a side's places: the sheet is brighter there than its surroundings
+ALIKE = 0.05  # of a side's places
 RIM = 0.012  # of the sheet's longer side: its edge is soft, and not quite straight
 WRITING_SIDE = 512  # pixels, longer side: of the copy that strokes are looked for on
 STROKE = 15  # pixels: no stroke is wider; it is darker than the paper
@@ -73,17 +73,31 @@ def rim_of(sheet: NDArray[np.uint8]) -> float:
 def find_sheet(picture: Grayscale) -> Corners | None:
     """The corners of the sheet that stands out best."""
     small = np.asarray(cv2.GaussianBlur(np.ascontiguousarray(shrink(picture, SEARCHED_SIDE)), (3, 3), 0), np.uint8)
-    outlines = [corners for mask in candidates(small) if (corners := quadrilateral(mask)) is not None]
+    outlines = [*areas(small), *quadrilaterals(small)]
     shares = [share_that_stands_out(small, corners) for corners in outlines]
-    likeliest = [index for index in np.argsort(shares)[::-1].tolist() if shares[index] > STANDS_OUT]
-    if not likeliest:
+    found = [(share, corners) for share, corners in zip(shares, outlines, strict=True) if share > STANDS_OUT]
+    if not found:
         return None
     strokes = strokes_on(picture)
-    for corners in (outlines[index] for index in likeliest):
+    for _, corners in sorted(found, key=how_likely, reverse=True):
         if not leaves_writing(strokes, corners, small):
             height, width = picture.shape
             return np.asarray((corners + 0.5) * (width / small.shape[1], height / small.shape[0]) - 0.5, np.float32)
     return None
+
+
+def how_likely(candidate: tuple[float, Corners]) -> tuple[float, float]:
+    """Of those that stand out alike the larger one is more likely: the smaller is its lit part."""
+    share, corners = candidate
+    return round(share / ALIKE), float(cv2.contourArea(corners))
+
+
+def areas(picture: Grayscale) -> Iterator[Corners]:
+    """The outlines of bright areas, and of areas between edges."""
+    for mask in candidates(picture):
+        corners = quadrilateral(mask)
+        if corners is not None:
+            yield corners
 
 
 def candidates(picture: Grayscale) -> Iterator[Mask]:
@@ -206,10 +220,3 @@ def without_cut(mask: Mask) -> Mask:
 def is_outside(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     x, y = points.T
     return np.asarray((x < 1) | (y < 1) | (x > shape[1] - 2) | (y > shape[0] - 2))
-
-
-def levels_at(picture: Grayscale, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The grey levels at places, the nearest ones for places outside."""
-    x, y = np.round(points).astype(np.intp).T
-    height, width = picture.shape
-    return np.asarray(picture[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], np.float64)

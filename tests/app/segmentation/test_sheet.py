@@ -64,6 +64,33 @@ def test_joints_between_boards_are_no_writing_beside_the_sheet() -> None:
     assert np.abs(found - CORNERS).max() < 12  # pixels
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sheet_that_the_edge_of_a_shadow_crosses_is_found_whole(seed: int) -> None:
+    """In the shadow it is darker than the desk in the light."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:1000, :800]
+    angle = rng.uniform(0, 2 * np.pi)
+    in_shadow = (x - 400) * np.cos(angle) + (y - 500) * np.sin(angle) > rng.uniform(-60, 60)
+    picture = with_sheet(np.full((1000, 800), 150, np.uint8)) * np.where(in_shadow, 0.5, 1)
+    picture = cv2.GaussianBlur(picture, (0, 0), 2) + rng.normal(0, 3, picture.shape)
+    found = find_sheet(np.clip(picture, 0, 255).astype(np.uint8))
+    assert found is not None
+    assert np.abs(found - CORNERS).max() < 15  # pixels
+
+
+def test_edges_of_shadows_that_cross_are_no_sheet() -> None:
+    """Of the four sides of the lit part, two are the desk's shadows, and writing goes on in them."""
+    page = np.full((1000, 800), 220.0)
+    page[:, :200] *= 0.6
+    page[:, 600:] *= 0.6
+    page[:250] *= 0.6
+    page[750:] *= 0.6
+    for top in range(60, 960, 120):
+        for left in range(60, 760, 90):
+            page[top : top + 60, left : left + 8] *= 0.2
+    assert find_sheet(page.astype(np.uint8)) is None
+
+
 def test_picture_of_nothing_but_paper_has_no_sheet() -> None:
     assert flatten(np.full((400, 300), 220, np.uint8)) is None
 
