@@ -19,6 +19,7 @@ from app.codecs.form import media_type
 from app.codecs.parameters import SCALE
 from app.codecs.tensors import images_of, parse_csv
 from app.errors import InvalidRequest, Unavailable
+from app.http.accept import prefers
 from app.http.endpoint import Endpoint, HotRoute, RawResponse, fastapi_endpoint
 from app.http.large_bodies import off_the_loop
 
@@ -115,10 +116,10 @@ async def predict_numbers(request: ApiRequest, decode: Callable[[bytes], NDArray
     parameters, servable = admit(request)
     numbers = await off_the_loop(len(request.body), decode, request.body)
     probabilities = await servable.predict(await images_of(numbers, parameters.scale))
-    accept = request.headers.get(b"accept", b"").lower()
-    if npy.CONTENT_TYPE in accept:
+    accept = request.headers.get(b"accept", b"").decode("latin-1")
+    if prefers(accept, npy.CONTENT_TYPE.decode()):
         return RawResponse(npy.encode_npy(probabilities), npy.CONTENT_TYPE)
-    if CSV in accept:
+    if prefers(accept, CSV.decode()):
         rows = orjson.dumps(probabilities, option=orjson.OPT_SERIALIZE_NUMPY)
         return RawResponse(rows[2:-2].replace(b"],[", b"\n") + b"\n", CSV)
     return RawResponse(orjson.dumps({"predictions": probabilities}, option=orjson.OPT_SERIALIZE_NUMPY))

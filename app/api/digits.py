@@ -63,6 +63,7 @@ from app.errors import (
     TooManyPages,
     Unavailable,
 )
+from app.http.accept import prefers
 from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.inference.explanation import explain, overlay
 from app.preprocessing.decode import Picture
@@ -142,7 +143,7 @@ async def explain_picture(request: ApiRequest) -> RawResponse:
     limits = request.state.limits
     images = await preprocess_files([await parse_single_picture(request, limits)], limits.max_pixels)
     probabilities, (explanation,) = await explain(servable.run, images, parameters.digit)
-    if b"image/png" in request.headers.get(b"accept", b""):
+    if prefers(request.headers.get(b"accept", b"").decode("latin-1"), "image/png"):
         return RawResponse(overlay(images[0], explanation.attributions), b"image/png")
     shown = images if parameters.return_image else None
     return RawResponse(encode_explained(servable.manifest, probabilities, shown, explanation))

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest, openmetrics
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import REGISTRY
 
 from app.observability.buffers import MAX_BUFFERED, HistogramBuffer, StageBuffer, flush, register, take_all
@@ -223,11 +224,9 @@ def registry() -> CollectorRegistry:
 
 
 def exposition(accept: str = "") -> tuple[bytes, str]:
-    """The body of `GET /metrics` and its type: OpenMetrics where `accept` names it, else Prometheus's text format."""
-    if "application/openmetrics-text" in accept:
-        body: bytes = openmetrics.exposition.generate_latest(registry())  # type: ignore[no-untyped-call]
-        return body, openmetrics.exposition.CONTENT_TYPE_LATEST
-    return generate_latest(registry()), CONTENT_TYPE_LATEST
+    """The body of `GET /metrics` and its type: of the formats that `accept` names, else Prometheus's text 0.0.4."""
+    encode, content_type = choose_encoder(accept)
+    return encode(registry()), content_type
 
 
 def values(labels: Mapping[str, str]) -> dict[str, float]:

@@ -20,6 +20,7 @@ from app.segmentation.layout import Component, Labels
 
 # Each trust is the share of such lines that are read right.
 TRUST_IN_CUT = 0.5  # with a digit at the edge of the page, which may be cut
+SOFT_CUT = 0.03  # of its height: so near to the edge, its own soft edge is what is cut
 BESIDE = 1.5  # heights: what begins so near to the end of a line, higher or lower than it, may be one of its digits
 TRUST_BESIDE = 0.5  # a counter's last wheel stands between two digits
 FAINT = 0.55  # of the page's typical ink: a fainter component may be a part of a stain, a shadow or a print-through
@@ -102,7 +103,8 @@ def is_at_edge(components: Sequence[Component], ink: Ink) -> bool:
     """Whether a line reaches the edge of the page, which may cut one of its digits."""
     bounds = bounding_box(components)
     height, width = ink.shape
-    return bool(min(bounds.left, bounds.top, width - bounds.right, height - bounds.bottom) <= 1)
+    reach = max(1.0, SOFT_CUT * (bounds.bottom - bounds.top))
+    return bool(min(bounds.left, bounds.top, width - bounds.right, height - bounds.bottom) < reach)
 
 
 def runs_through_feet(underline: Box, components: Sequence[Component]) -> bool:

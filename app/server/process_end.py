@@ -24,7 +24,7 @@ from typing import NoReturn
 from app.server.early_signals import run_clean_ups
 
 LAST_RESORT_SECONDS = 0.3  # after the end's time: the clean-ups or the log are stuck
-IDLE_FUNCTIONS = frozenset({"_worker", "_wait", "get", "wait"})  # where threads wait for work
+IDLE_FUNCTIONS = frozenset({"_worker", "_wait", "_acquire_restore", "get", "wait"})  # where threads wait for work
 
 logger = logging.getLogger(__name__)
 

@@ -24,6 +24,7 @@ PROTOCOL = {
     "headers": "filled by on_header with (name in lower case, value); the scope shares the list",
     "loop": "the event loop",
     "on_body": "extended: collects the body for the fast path",
+    "on_header": "replaced: without the white space behind a value",
     "on_headers_complete": "extended: decides between the fast path and a cycle of uvicorn's",
     "on_message_begin": "postponed: it makes an ASGI scope, which the fast path does without",
     "on_message_complete": "extended: starts the fast path",

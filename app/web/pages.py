@@ -13,6 +13,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
 
+from app.http.accept import prefers
 from app.preprocessing.constants import as_es_module
 from app.web.offline_files import RUNTIME, STATIC, service_worker
 
@@ -44,7 +45,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 async def page(request: Request) -> Response:
     """The page for browsers; for other clients KServe's V1 liveness response."""
-    if "text/html" in request.headers.get("accept", ""):
+    if prefers(request.headers.get("accept", ""), "text/html"):
         headers = {"Vary": "Accept", "Content-Security-Policy": PAGE_POLICY}
         text = page_text(on_device=RUNTIME.is_dir())
         return HTMLResponse(with_links(text, link_prefix(request)), headers=headers)

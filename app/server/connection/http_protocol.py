@@ -21,6 +21,7 @@ from app.http.endpoint import RawResponse
 from app.http.fast_path import FastPath
 from app.http.problems import problem_response, record_request
 from app.http.security_headers import SECURITY_HEADERS
+from app.observability.request_context import REQUEST_ID, RequestContext
 from app.server.connection.clock import ConnectionClock
 from app.server.connection.fast_path_cycle import FastPathCycle, to_raw_response
 from app.server.connection.flow import CycleTransport, HoldableFlowControl
@@ -40,6 +41,7 @@ class HttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         app: Any = self.config.app
+        self.headers = []  # of the request that arrives
         self.fast_path: FastPath[object] = app.fast_path
         self.fast_cycle: FastPathCycle | None = None  # the latest one, in progress or complete
         self.receiving: FastPathCycle | None = None  # the same one while its body arrives
@@ -138,6 +140,13 @@ class HttpProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """In place of uvicorn's: white space behind a value is no part of it (RFC 9112, 5.1)."""
+        name, value = name.lower(), value.rstrip(b" \t")
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
     def on_headers_complete(self) -> None:
         parser = self.parser
         if parser.should_upgrade():
@@ -170,9 +179,10 @@ class HttpProtocol(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def hand_to_uvicorn(self) -> None:
-        url, headers, expect_100_continue = self.url, self.headers, self.expect_100_continue
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expect_100_continue
+        # An HTTP/1.0 client would take 100 for the answer: RFC 9110, 10.1.1.
+        self.url, self.expect_100_continue = url, expects and self.parser.get_http_version() != "1.0"
         self.headers.extend(headers)  # the scope holds this very list
         self.scope["state"]["began_at"] = self.clock.began_at
         super().on_headers_complete()
@@ -207,6 +217,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def end_request(self) -> None:
         self.clock.stop()
+        self.headers = []
         if self.clock.half_closed_at:
             self.transport.close()
         elif self.unread:
@@ -254,7 +265,8 @@ class HttpProtocol(HttpToolsProtocol):
                 self.transport.abort()
                 return
         record_request({"method": "-", "path": "-"}, "other", error.status, self.clock.seconds())
-        self.write(error.status, to_raw_response(problem_response(error, {"path": ""})), closing=True)
+        request_id = (REQUEST_ID, RequestContext(dict(self.headers)).request_id)
+        self.write(error.status, to_raw_response(problem_response(error, {"path": ""})), request_id, closing=True)
 
     def write(self, status: int, response: RawResponse, *headers: Header, closing: bool) -> None:
         """Writes head and body in one piece. `closing`: this response is the connection's last."""

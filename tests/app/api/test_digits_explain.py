@@ -49,6 +49,23 @@ def test_answer_is_a_coloured_picture_for_clients_that_accept_png(client: TestCl
     assert (picture.format, picture.size, picture.mode) == ("PNG", (280, 280), "RGB")
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("IMAGE/PNG", "image/png"),
+        ("image/png, application/json;q=0.9", "image/png"),
+        ("application/json, image/png;q=0.5", "application/json"),
+        ("image/png;q=0", "application/json"),
+        ("image/png;q=0, */*", "application/json"),
+        ("*/*", "application/json"),
+    ],
+)
+def test_answer_is_of_the_kind_that_the_client_prefers(
+    client: TestClient, seven_png: bytes, accept: str, kind: str
+) -> None:
+    assert client.post("/explain", content=seven_png, headers={"Accept": accept}).headers["content-type"] == kind
+
+
 @pytest.mark.parametrize("digit", ["10", "-1", "", "seven", "1.0", "\u0661"])
 def test_digit_parameter_must_be_0_to_9(client: TestClient, seven_png: bytes, digit: str) -> None:
     response = client.post("/explain", params={"digit": digit}, content=seven_png)

@@ -105,6 +105,22 @@ def test_explanations_do_not_count_as_predictions(sample: Sample, client: TestCl
     assert sample("digits_predicted_total") == before
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8"),
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8"),
+        ("text/plain;version=0.0.4", "text/plain; version=0.0.4; charset=utf-8"),
+        ("text/plain;version=1.0.0", "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"),
+        ("application/openmetrics-text;version=1.0.0", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        ("application/openmetrics-text;version=0.0.1,text/plain", "text/plain; version=0.0.4; charset=utf-8"),
+    ],
+)
+def test_figures_are_in_the_format_that_the_scraper_knows(client: TestClient, accept: str, kind: str) -> None:
+    response = client.get("/metrics", headers={"Accept": accept})
+    assert response.headers["content-type"].startswith(kind)
+
+
 def test_figures_of_several_workers_are_added_up() -> None:
     def exposition() -> str:
         return ask(service, "/metrics").decode()

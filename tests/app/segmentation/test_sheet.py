@@ -71,8 +71,8 @@ def test_a_sheet_that_the_edge_of_a_shadow_crosses_is_found_whole(seed: int) -> 
     y, x = np.mgrid[:1000, :800]
     angle = rng.uniform(0, 2 * np.pi)
     in_shadow = (x - 400) * np.cos(angle) + (y - 500) * np.sin(angle) > rng.uniform(-60, 60)
-    picture = with_sheet(np.full((1000, 800), 150, np.uint8)) * np.where(in_shadow, 0.5, 1)
-    picture = cv2.GaussianBlur(picture, (0, 0), 2) + rng.normal(0, 3, picture.shape)
+    light = cv2.GaussianBlur(np.where(in_shadow, 0.5, 1), (0, 0), 2)
+    picture = with_sheet(np.full((1000, 800), 150, np.uint8)) * light + rng.normal(0, 3, light.shape)
     found = find_sheet(np.clip(picture, 0, 255).astype(np.uint8))
     assert found is not None
     assert np.abs(found - CORNERS).max() < 15  # pixels

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import pytest
 
 from app.segmentation.decoding.reading import Reading, ReadLine, Sign
-from app.segmentation.trust import less_certain, trust_beside_others, trust_in_heights, trust_in_text
+from app.segmentation.layout import find_lines
+from app.segmentation.trust import less_certain, trust_beside_others, trust_in_heights, trust_in_places, trust_in_text
 
 
 def line_of(text: str, height: int = 40) -> ReadLine:
@@ -35,6 +38,20 @@ def test_a_digit_much_lower_or_higher_than_its_neighbours_is_doubtful(
     heights: list[float], *, is_doubtful: bool
 ) -> None:
     assert (trust_in_heights(heights) < 0.95) == is_doubtful
+
+
+@pytest.mark.parametrize(
+    ("height", "margin", "is_doubtful"),
+    [(20, 0, True), (20, 1, False), (150, 1, True), (150, 6, False)],
+    ids=["cut", "as MNIST has them", "a soft edge that is cut", "whole"],
+)
+def test_a_digit_that_the_edge_of_the_page_may_cut_is_doubtful(height: int, margin: int, *, is_doubtful: bool) -> None:
+    ink = np.zeros((400, 400), np.uint8)
+    cv2.rectangle(ink, (100, margin), (100 + height // 2, margin + height - 1), (255,), 3)
+    ink[:margin] = 0  # what a wide line adds
+    lines, labels = find_lines(ink)
+    (trust,) = trust_in_places(lines, ink, labels, is_cut_out=False)
+    assert (trust < 0.95) == is_doubtful
 
 
 def test_a_one_alone_that_is_much_longer_than_the_page_s_digits_is_doubtful() -> None:

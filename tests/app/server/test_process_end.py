@@ -31,6 +31,19 @@ def test_end_does_not_wait_for_a_thread_and_names_it() -> None:
     assert "reader in " in ended.stderr
 
 
+def test_threads_that_wait_for_work_are_not_named() -> None:
+    ended = run(
+        "import queue\n"
+        "threading.Thread(target=threading.Event().wait, name='waiting').start()\n"
+        "threading.Thread(target=queue.Queue().get, args=(True, 600), name='polling').start()\n"
+        "time.sleep(0.2)\n"
+        "end_process(0)"
+    )
+    assert "reader in " in ended.stderr
+    assert "waiting" not in ended.stderr
+    assert "polling" not in ended.stderr
+
+
 def test_timer_ends_a_process_whose_main_thread_is_stuck() -> None:
     ended = run("end_timer.set(0.1, 3)\ntime.sleep(600)")
     assert (ended.returncode, ended.stdout) == (3, "cleaned up\n")

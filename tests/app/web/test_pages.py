@@ -27,6 +27,11 @@ def test_root_is_the_page_for_browsers_and_a_liveness_probe_for_kserve(either_cl
         assert "Accept" in response.headers["vary"]
 
 
+def test_root_is_the_liveness_probe_for_clients_that_prefer_json(either_client: TestClient) -> None:
+    accept = "application/json;q=0.9, text/html;q=0.1"
+    assert either_client.get("/", headers={"Accept": accept}).json() == {"status": "alive"}
+
+
 @pytest.mark.parametrize(
     ("path", "prefix"),
     [

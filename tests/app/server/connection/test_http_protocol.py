@@ -71,6 +71,24 @@ def test_client_that_expects_100_continue_gets_it_before_its_body() -> None:
 # --- one connection, many requests ------------------------------------------------------------------------------------
 
 
+def test_client_of_http_1_0_that_expects_100_continue_gets_only_the_answer() -> None:
+    """It would take 100 for the answer: RFC 9110, 10.1.1."""
+    (written, *_) = exchange(HotApp(echo=echo), post("/echo", b"x", "Expect: 100-continue", version="1.0")).written
+    assert parse_response(written).status == 200
+
+
+@pytest.mark.parametrize("space", [b" ", b"\t", b" \t "])
+def test_white_space_behind_a_header_is_no_part_of_it(space: bytes) -> None:
+    """RFC 9112, 5.1. Microcontrollers and shell scripts send it."""
+    spaces = space.replace(b"\t", b" ")  # llhttp refuses a tab here
+    chunked = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked%b\r\n\r\n1\r\nx\r\n0\r\n\r\n"
+    assert b"asgi POST /echo x" in b"".join(exchange(HotApp(echo=echo), chunked % spaces).written)
+    head = post("/echo", b"x", f"Expect: 100-continue{space.decode()}")
+    assert exchange(HotApp(echo=echo), head).written[0] == b"HTTP/1.1 100 Continue\r\n\r\n"
+    (named,) = exchange(HotApp(echo=echo), post("/echo", b"x", f"X-Request-ID: mine{space.decode()}")).written
+    assert parse_response(named).getheader("x-request-id") == "mine"
+
+
 def test_connection_is_kept_for_the_next_request() -> None:
     async def scenario() -> bytes:
         wire = connect(echo=echo_later)
@@ -203,6 +221,7 @@ def test_refusal_of_a_malformed_request_is_a_problem() -> None:
     response = parse_response(written)
     assert (response.status, response.getheader("connection")) == (400, "close")
     assert response.getheader("content-type") == "application/problem+json"
+    assert response.getheader("x-request-id")
     assert b"Content-Length" in response.read()
 
 
