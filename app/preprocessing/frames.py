@@ -16,6 +16,8 @@ from app.preprocessing.constants import integer, number
 CARD_AT_BORDER = number("CARD_AT_BORDER")
 MIN_CARD_SIDE = integer("MIN_CARD_SIDE")
 CARD_SOLIDITY = number("CARD_SOLIDITY")
+CARD_FILLED = number("CARD_FILLED")
+CARD_ASPECT = number("CARD_ASPECT")
 MIN_WRITING = number("MIN_WRITING")
 HOLE_CONVEXITY = number("HOLE_CONVEXITY")
 CARD_RIM = number("CARD_RIM")
@@ -41,8 +43,8 @@ class Region(NamedTuple):
 def find_card(picture: Grayscale, foreground: Mask) -> Region | None:
     """The card or page that stands out as `foreground` from what it lies on, without its rim; None if there is none.
 
-    It is a rectangle, solid but for what is written on it. A printed box whose lines are the picture's border is such
-    a card too.
+    It is a rectangle, solid but for what is written on it; or solid throughout, and the writing is of another tone. A
+    printed box whose lines are the picture's border is such a card too.
     """
     if max(foreground.shape) < MIN_CARD_SIDE:
         return None
@@ -50,16 +52,27 @@ def find_card(picture: Grayscale, foreground: Mask) -> Region | None:
     card = foreground[top : top + height, left : left + width]
     if cv2.countNonZero(card) < CARD_SOLIDITY * card.size:
         return None
-    outline = card_outline(card)
+    outline, has_holes = card_outline(card)
     if outline is None:
         return None
     inside = without_rim(outline, card.shape)
-    if not cv2.countNonZero(cv2.bitwise_and(inside, card)):  # it is all rim
+    of_card = cv2.countNonZero(cv2.bitwise_and(inside, card))
+    if not of_card:  # it is all rim
+        return None
+    is_solid = of_card >= CARD_FILLED * cv2.countNonZero(inside)
+    if not has_holes and not (is_solid and is_broad(outline)):
         return None
     x, y, width, height = cv2.boundingRect(inside)
     pixels, inside, card = (array[y : y + height, x : x + width] for array in (picture[top:, left:], inside, card))
     background = np.uint8(np.median(pixels[cv2.bitwise_and(inside, card) > 0]))
-    return Region(np.where(inside > 0, pixels, background), top + y, left + x)
+    region = Region(np.where(inside > 0, pixels, background), top + y, left + x)
+    return region if has_holes or longest_writing(region.pixels, int(background)) is not None else None
+
+
+def is_broad(outline: NDArray[np.int32]) -> bool:
+    """Cards are; the stroke of a 1 is not."""
+    _, sides, _ = cv2.minAreaRect(outline)
+    return min(sides) >= CARD_ASPECT * max(sides)
 
 
 def find_card_by_tone(picture: Grayscale) -> Region | None:
@@ -68,23 +81,24 @@ def find_card_by_tone(picture: Grayscale) -> Region | None:
     return find_card(picture, tone) if border(tone).mean() <= CARD_AT_BORDER * 255 else None
 
 
-def card_outline(card: Mask) -> NDArray[np.int32] | None:
-    """The longest outline, if it is a rectangle and has holes that are writing."""
+def card_outline(card: Mask) -> tuple[NDArray[np.int32] | None, bool]:
+    """The longest outline, if it is a rectangle, and whether it has holes that are writing."""
     outlines, hierarchy = find_outlines(card, cv2.RETR_TREE)
     if not outlines:
-        return None
+        return None, False
     longest = max(range(len(outlines)), key=lambda i: len(outlines[i]))
     _, _, child, parent = hierarchy[longest]
     if parent >= 0 or not is_rectangular(outlines[longest]):
-        return None
+        return None, False
+    outline = np.asarray(outlines[longest], np.int32)
     while child >= 0:
         hole, (following, _, island, _) = outlines[child], hierarchy[child]
         is_long = max(cv2.boundingRect(hole)[2:]) > MIN_WRITING * max(card.shape)
         # The holes of a thick zero or eight are convex and empty.
         if is_long and (island >= 0 or not is_convex(hole)):
-            return np.asarray(outlines[longest], np.int32)
+            return outline, True
         child = following
-    return None
+    return outline, False
 
 
 def is_convex(hole: cv2.typing.MatLike) -> bool:
@@ -151,12 +165,16 @@ def is_open(inside: Mask) -> bool:
 
 
 def holds_writing(cell: Grayscale, background: int) -> bool:
+    longest = longest_writing(cell, background)
+    return longest is not None and not is_rectangular(longest)
+
+
+def longest_writing(cell: Grayscale, background: int) -> cv2.typing.MatLike | None:
+    """The longest outline of what differs from the background, if it is long enough."""
     contrast = np.asarray(cv2.absdiff(cell, np.full_like(cell, background)), np.uint8)
     if int(contrast.max()) < MIN_CONTRAST:
-        return False
+        return None
     foreground = cv2.threshold(contrast, int(contrast.max()) // 2, 255, cv2.THRESH_BINARY)[1]
     outlines, _ = find_outlines(np.asarray(foreground, np.uint8), cv2.RETR_EXTERNAL)
-    if not outlines:
-        return False
     longest = max(outlines, key=len)
-    return max(cv2.boundingRect(longest)[2:]) > MIN_WRITING * max(cell.shape) and not is_rectangular(longest)
+    return longest if max(cv2.boundingRect(longest)[2:]) > MIN_WRITING * max(cell.shape) else None

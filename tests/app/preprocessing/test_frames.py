@@ -10,7 +10,7 @@ from PIL import ImageDraw
 
 from app.arrays import Grayscale, Image, Ink
 from app.preprocessing.components import binarize
-from app.preprocessing.frames import Region, find_card_by_tone
+from app.preprocessing.frames import Region, find_card, find_card_by_tone
 from app.preprocessing.ink import extract_ink
 from app.segmentation import document
 from tests.app.preprocessing.conftest import NOT_BARS
@@ -38,6 +38,25 @@ def test_a_card_on_a_table_is_read_as_paper(ground: int, degrees: float, one_of_
         assert_alike(
             image_of(on_a_table(paper, ground, degrees)), image_of(on_a_table(paper, 255, degrees)), tolerance=8
         )
+
+
+@pytest.mark.parametrize("table", [20, 210, 250])
+def test_a_card_is_found_whatever_the_order_of_the_tones_of_table_card_and_ink(
+    table: int, one_of_each: list[Image]
+) -> None:
+    for digit in one_of_each:
+        card = np.interp(sheet(digit, 10), (0, 255), (60, 150)).astype(np.uint8)
+        margin = len(card) // 4
+        picture = np.pad(card, margin, constant_values=table)
+        assert_alike(image_of(picture), image_of(card), tolerance=8)
+
+
+def test_a_broad_stroke_is_no_card() -> None:
+    """It is a rectangle, and not of one tone."""
+    picture = np.full((200, 200), 255, np.uint8)
+    picture[20:180, 80:120] = 30
+    picture[40:160, 95:105] = 90
+    assert find_card(picture, binarize(~picture)) is None
 
 
 @pytest.mark.parametrize("index", range(5))

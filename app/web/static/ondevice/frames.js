@@ -3,7 +3,9 @@
 import { border, splitTones } from "./background.js";
 import { convexHull, isRectangular } from "./components.js";
 import {
+  CARD_ASPECT,
   CARD_AT_BORDER,
+  CARD_FILLED,
   CARD_RIM,
   CARD_SOLIDITY,
   HOLE_CONVEXITY,
@@ -30,17 +32,25 @@ export function findCard(picture, foreground) {
   const box = cv.boundingRect(foreground);
   const card = mats.crop(foreground, box);
   if (cv.countNonZero(card) < CARD_SOLIDITY * box.width * box.height) return null;
-  const outline = cardOutline(card);
-  if (!outline) return null;
+  const found = cardOutline(card);
+  if (!found) return null;
+  const { outline, hasHoles } = found;
   const inside = withoutRim(outline, card);
-  if (!cv.countNonZero(mats.bitwiseAnd(inside, card))) return null; // it is all rim
+  const ofCard = cv.countNonZero(mats.bitwiseAnd(inside, card));
+  if (!ofCard) return null; // it is all rim
+  const isSolid = ofCard >= CARD_FILLED * cv.countNonZero(inside);
+  if (!hasHoles && !(isSolid && isBroad(outline))) return null;
   const inner = cv.boundingRect(inside);
   const [x, y] = [box.x + inner.x, box.y + inner.y];
-  return {
-    pixels: cardPixels(mats.crop(picture, { ...inner, x, y }), mats.crop(inside, inner), mats.crop(card, inner)),
-    x,
-    y,
-  };
+  const cut = mats.crop(picture, { ...inner, x, y });
+  const { pixels, background } = cardPixels(cut, mats.crop(inside, inner), mats.crop(card, inner));
+  return hasHoles || longestWriting(pixels, background) ? { pixels, x, y } : null;
+}
+
+/** Cards are; the stroke of a 1 is not. */
+function isBroad(outline) {
+  const { width, height } = cv.minAreaRect(outline).size;
+  return Math.min(width, height) >= CARD_ASPECT * Math.max(width, height);
 }
 
 /** Within a card, and its background around that. */
@@ -49,7 +59,7 @@ function cardPixels(pixels, inside, card) {
   const background = Math.floor(median(pixels.data.filter((_, i) => isBackground[i] > 0)));
   const isInside = inside.data;
   const values = pixels.data.map((value, i) => (isInside[i] > 0 ? value : background));
-  return mats.fromArray(pixels.rows, pixels.cols, values);
+  return { pixels: mats.fromArray(pixels.rows, pixels.cols, values), background };
 }
 
 /** A card on an uneven surface, found as one of the picture's two tones. */
@@ -58,7 +68,7 @@ export function findCardByTone(picture) {
   return mean(border(tone)) <= CARD_AT_BORDER * 255 ? findCard(picture, tone) : null;
 }
 
-/** The longest outline, if it is a rectangle and has holes that are writing. */
+/** The longest outline, if it is a rectangle, and whether it has holes that are writing. */
 function cardOutline(card) {
   const outlines = mats.findOutlines(card, cv.RETR_TREE);
   if (!outlines.length) return null;
@@ -69,9 +79,9 @@ function cardOutline(card) {
     const { width, height } = cv.boundingRect(hole.outline);
     const isLong = Math.max(width, height) > shortest;
     // The holes of a thick zero or eight are convex and empty.
-    if (isLong && (hole.child >= 0 || !isConvex(hole.outline))) return longest.outline;
+    if (isLong && (hole.child >= 0 || !isConvex(hole.outline))) return { outline: longest.outline, hasHoles: true };
   }
-  return null;
+  return { outline: longest.outline, hasHoles: false };
 }
 
 function isConvex(hole) {
@@ -152,12 +162,17 @@ function share({ cols, data }, { x, y, width, height }, test) {
 
 /** Of more than a rectangle: a printed zero without a margin is a rim too, around a hole. */
 function holdsWriting(cell, background) {
+  const longest = longestWriting(cell, background);
+  return longest !== null && !isRectangular(longest);
+}
+
+/** The longest outline of what differs from the background, if it is long enough; null if not. */
+function longestWriting(cell, background) {
   const contrast = mats.mapValues(cell, (value) => Math.abs(value - background));
   const most = highest(contrast.data);
-  if (most < MIN_CONTRAST) return false;
+  if (most < MIN_CONTRAST) return null;
   const outlines = mats.findOutlines(mats.threshold(contrast, Math.floor(most / 2)), cv.RETR_EXTERNAL);
-  if (!outlines.length) return false;
   const { outline } = outlines.reduce((best, other) => (other.outline.rows > best.outline.rows ? other : best));
   const { width, height } = cv.boundingRect(outline);
-  return Math.max(width, height) > MIN_WRITING * Math.max(cell.rows, cell.cols) && !isRectangular(outline);
+  return Math.max(width, height) > MIN_WRITING * Math.max(cell.rows, cell.cols) ? outline : null;
 }
