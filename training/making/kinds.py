@@ -19,7 +19,7 @@ from training.config import Distortion, Options, TrainConfig
 from training.config_options import config_from
 from training.datasets.mnist import load_mnist
 from training.distillation.synthetic_dataset import Plan, load_validation
-from training.errors import ConfigError, DataError
+from training.errors import ConfigError
 from training.files import write_atomically
 from training.making.steps import Output, Step, Task
 from training.networks.checks import check_architecture
@@ -68,8 +68,6 @@ def check_train(step: Step) -> None:
             f"preset {step.settings['preset']}: no step trains privately: use python -m training train --private"
         )
     check_architecture(config)
-    if len(starting_points(step)) > 1:
-        raise ConfigError("from: a run starts from the weights of one run or one version")
     for source in step.inputs_that_are("run"):
         check_weights_fit(source.name, config_of(source), config, wider=True)
     for dataset in step.inputs_that_are("dataset"):
@@ -83,41 +81,17 @@ def config_of(step: Step) -> TrainConfig:
     """That of the run that a step makes; of a mean or a choice, that of its last run."""
     if step.kind != "train":
         return config_of(step.inputs_that_are("run")[-1])
-    sources, datasets = starting_points(step), step.inputs_that_are("dataset")
+    sources, datasets = step.inputs_that_are("run"), step.inputs_that_are("dataset")
     return run_config(step, sources[0].name if sources else "", datasets[0].name if datasets else "")
-
-
-def starting_points(step: Step) -> list[Step]:
-    return [*step.inputs_that_are("run"), *step.inputs_that_are("version")]
 
 
 def make_run(task: Task) -> Path:
     from training.networks.train import train
 
-    sources, datasets = [*task.folders("run"), *task.folders("version")], task.folders("dataset")
+    sources, datasets = task.folders("run"), task.folders("dataset")
     config = run_config(task.step, str(sources[0]) if sources else "", str(datasets[0]) if datasets else "")
     train(config, load_mnist(task.places.data_dir), task.out, resume=(task.out / CONFIG_FILE).exists())
     return task.out
-
-
-# --- published ---
-
-
-def check_published(step: Step) -> None:
-    if not is_version_name(step.settings.get("version")):
-        raise ConfigError(f"version {step.settings.get('version')!r}: name one, such as digits/8")
-
-
-def is_version_name(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[\w.-]+/[1-9]\d*", value) is not None
-
-
-def find_published(task: Task) -> Path:
-    """Raises `DataError` if it is not there."""
-    folder = Path(task.places.models, task.step.settings["version"])
-    if not (folder / GRAPH_FILE).exists():
-        raise DataError(f"{folder / GRAPH_FILE} is missing: git restores it, or git's history has it")
-    return folder
 
 
 # --- dataset ---
@@ -131,7 +105,7 @@ def plan_of(step: Step) -> Plan:
 def check_dataset(step: Step) -> None:
     plan_of(step)
     versions = step.settings.get(TEACHERS, [])
-    if not isinstance(versions, list) or not all(map(is_version_name, versions)):
+    if not isinstance(versions, list) or not all(re.fullmatch(r"[\w.-]+/[1-9]\d*", str(name)) for name in versions):
         raise ConfigError(f"{TEACHERS}: {versions!r} is no list of versions, such as [digits/8]")
     if not (versions or step.inputs):
         raise ConfigError(f"the dataset has no teacher: name runs with from, or versions with {TEACHERS}")
@@ -250,13 +224,8 @@ NO_SETTINGS: frozenset[str] = frozenset()
 
 KINDS: Mapping[str, Kind] = {
     "train": Kind(
-        "run",
-        {"run": (0, 1), "version": (0, 1), "dataset": (0, 1)},
-        TRAIN_SETTINGS - FROM_INPUTS | {"preset"},
-        check_train,
-        make_run,
+        "run", {"run": (0, 1), "dataset": (0, 1)}, TRAIN_SETTINGS - FROM_INPUTS | {"preset"}, check_train, make_run
     ),
-    "published": Kind("version", {}, frozenset({"version"}), check_published, find_published),
     "dataset": Kind(
         "dataset",
         {"run": (0, MANY)},

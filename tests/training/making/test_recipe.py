@@ -38,13 +38,6 @@ def test_settings_are_those_of_the_commands(recipe: Recipe) -> None:
     assert plan_of(pictures) == Plan((), 2, 2, 0, 1, 3, 1, shard_size=100, seed=5, judged=0)
 
 
-def test_a_run_starts_from_a_published_version() -> None:
-    recipe = read_recipe(RECIPES / "digits.yaml")
-    first = next(step for step in recipe.steps if step.name == "first")
-    assert config_of(first).start_from == "before"
-    assert [step.settings for step in first.inputs_that_are("version")] == [{"version": "digits/8"}]
-
-
 def test_only_what_a_step_needs_is_made_until_it(recipe: Recipe) -> None:
     assert [step.name for step in recipe.until("first")] == ["teacher", "pictures", "first"]
     with pytest.raises(ConfigError, match="--until last: the steps are teacher, pictures"):
@@ -81,19 +74,6 @@ WAYS = {
         "from: [pictures, first]",
         "from: [pictures, teacher]",
         "the weights of teacher do not",
-    ),
-    "two to start from": (
-        "  - name: further\n    train: {<<: *student, seed: 1, epochs: 2}\n    from: [pictures, first]",
-        (
-            "  - name: before\n    published: {version: small/1}\n"
-            "  - name: further\n    train: {<<: *student, seed: 1, epochs: 2}\n    from: [pictures, first, before]"
-        ),
-        "step further: from: a run starts from the weights of one run or one version",
-    ),
-    "a version that has no number": (
-        "average: {}\n    from: [first, further]",
-        "published: {version: digits}",
-        "step mean: version 'digits': name one",
     ),
     "a kind without shards": ("near: 2", "near: 0", "step first: bank_parts: pictures has no shards of the kind near"),
     "a name twice": ("name: further", "name: first", "step first: there is another step of this name"),
