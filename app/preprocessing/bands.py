@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from app.arrays import Grayscale, Ink
 from app.preprocessing.background import MIN_CONTRAST
+from app.preprocessing.components import find_outlines
 from app.preprocessing.constants import integer, number
+from app.preprocessing.frames import is_convex
 
 Levels = NDArray[np.int16]  # grey levels, and their differences
 
+MIN_BANDED_SIDE = integer("MIN_BANDED_SIDE")
 BAND_EVENNESS = integer("BAND_EVENNESS")
 BAND_CONTRAST = integer("BAND_CONTRAST")
 MIN_BAND = number("MIN_BAND")
@@ -19,11 +22,15 @@ MAX_BANDS = integer("MAX_BANDS")
 CROSSED_EDGE = number("CROSSED_EDGE")
 BAND_BORDER = number("BAND_BORDER")
 BAND_WRITING = number("BAND_WRITING")
+BORDER_SHARE = number("BORDER_SHARE")
+NARROW_WRITING = number("NARROW_WRITING")
 MIN_BACKGROUND = integer("MIN_BACKGROUND")
 
 
 def ink_on_bands(picture: Grayscale) -> Ink | None:
     """What differs from the background of its band, darker or lighter; None if there are no bands."""
+    if min(picture.shape) < MIN_BANDED_SIDE:
+        return None
     ink = ink_on_upright_bands(picture)
     if ink is None:
         across = ink_on_upright_bands(np.ascontiguousarray(picture.T))
@@ -43,7 +50,7 @@ def ink_on_upright_bands(picture: Grayscale) -> Ink | None:
     if boundaries is None:
         return None
     ink = contrast(picture, background)
-    return ink if holds_writing(ink, boundaries) else None
+    return ink if are_borders(picture, boundaries) and holds_writing(ink, boundaries) else None
 
 
 def contrast(picture: Grayscale, background: Levels) -> Ink:
@@ -79,15 +86,45 @@ def band_boundaries(background: Levels) -> NDArray[np.intp] | None:
 
 def away_from(boundaries: NDArray[np.intp], width: int) -> NDArray[np.bool_]:
     """(width,): the columns without the soft edges of the bands."""
-    reach = 1 + round(BAND_BORDER * width)
     is_away = np.ones(width, np.bool_)
     for boundary in boundaries:
-        is_away[boundary - reach : boundary + reach] = False
+        is_away[boundary - soft_edge(width) : boundary + soft_edge(width)] = False
     return is_away
 
 
+def soft_edge(width: int) -> int:
+    """The columns on each side of a boundary that may be between the tones of its bands."""
+    return 1 + round(BAND_BORDER * width)
+
+
+def are_borders(picture: Grayscale, boundaries: NDArray[np.intp]) -> bool:
+    """Whether the bands differ nearly all along each boundary. Between the strokes of a digit they do not."""
+    reach = soft_edge(picture.shape[1])
+    before, after = picture[:, boundaries - reach].astype(np.int16), picture[:, boundaries + reach - 1]
+    shares = (np.abs(before - after) >= BAND_CONTRAST / 2).mean(axis=0)
+    return bool(shares.min() >= BORDER_SHARE)
+
+
 def holds_writing(ink: Ink, boundaries: NDArray[np.intp]) -> bool:
-    """Whether there is more than the rough edges of the bands: of an upright stroke, such as a 1 from edge to edge."""
+    """Whether there is writing on the bands, on the inner one of three.
+
+    If not, they are strokes: that of a 1 from edge to edge has rough edges at most, and a thick digit convex holes.
+    """
     is_ink = (ink > MIN_CONTRAST) & away_from(boundaries, ink.shape[1])
+    if len(boundaries) > 1:
+        is_ink[:, : boundaries[0]] = is_ink[:, boundaries[1] :] = False
     _, _, _, height = cv2.boundingRect(is_ink.view(np.uint8))
-    return bool(height >= BAND_WRITING * len(ink))
+    return height >= BAND_WRITING * len(ink) and not is_hole(is_ink, boundaries)
+
+
+def is_hole(is_ink: NDArray[np.bool_], boundaries: NDArray[np.intp]) -> bool:
+    """Whether the longest piece is apart from the boundaries, convex, broad and empty."""
+    outlines, hierarchy = find_outlines(is_ink.view(np.uint8), cv2.RETR_TREE)
+    if not outlines:
+        return False
+    longest = max(range(len(outlines)), key=lambda i: len(outlines[i]))
+    outline, (_, _, child, _) = outlines[longest], hierarchy[longest]
+    left, _, width, height = cv2.boundingRect(outline)
+    reach = soft_edge(is_ink.shape[1])
+    is_apart = all(left > boundary + reach or left + width < boundary - reach for boundary in boundaries.tolist())
+    return is_apart and child < 0 and width >= NARROW_WRITING * height and is_convex(outline)

@@ -5,17 +5,22 @@ import {
   BAND_CONTRAST,
   BAND_EVENNESS,
   BAND_WRITING,
+  BORDER_SHARE,
   CROSSED_EDGE,
   MAX_BANDS,
   MIN_BACKGROUND,
   MIN_BAND,
+  MIN_BANDED_SIDE,
   MIN_CONTRAST,
+  NARROW_WRITING,
 } from "./constants.js";
+import { isConvex } from "./frames.js";
 import * as mats from "./mats.js";
 import { highest, lowest, range, round } from "./numbers.js";
 
 /** What differs from the background of its band, darker or lighter; null if there are no bands. */
 export function inkOnBands(picture) {
+  if (Math.min(picture.rows, picture.cols) < MIN_BANDED_SIDE) return null;
   const ink = inkOnUprightBands(picture);
   if (ink) return ink;
   const across = inkOnUprightBands(mats.transpose(picture));
@@ -31,7 +36,8 @@ function inkOnUprightBands(picture) {
   const boundaries = background && bandBoundaries(background);
   if (!boundaries) return null;
   const ink = data.map((value, i) => contrast(value, background[i % cols]));
-  return holdsWriting({ ink, rows, cols }, boundaries) ? mats.fromArray(rows, cols, ink) : null;
+  const isBanded = areBorders(picture, boundaries) && holdsWriting({ ink, rows, cols }, boundaries);
+  return isBanded ? mats.fromArray(rows, cols, ink) : null;
 }
 
 /** Of all that darker ink can absorb on the background, or lighter ink can add to it. */
@@ -71,19 +77,47 @@ function bandBoundaries(background) {
 
 /** The columns without the soft edges of the bands. */
 function awayFrom(boundaries, width) {
-  const reach = 1 + round(BAND_BORDER * width);
+  const reach = softEdge(width);
   const isAway = new Uint8Array(width).fill(1);
   for (const boundary of boundaries) isAway.fill(0, boundary - reach, boundary + reach);
   return isAway;
 }
 
-/** Whether there is more than the rough edges of the bands: of an upright stroke. */
+/** The columns on each side of a boundary that may be between the tones of its bands. */
+const softEdge = (width) => 1 + round(BAND_BORDER * width);
+
+/** Whether the bands differ nearly all along each boundary. */
+function areBorders({ rows, cols, data }, boundaries) {
+  const reach = softEdge(cols);
+  return boundaries.every((boundary) => {
+    let differing = 0;
+    for (let y = 0; y < rows; y++) {
+      const [before, after] = [data[y * cols + boundary - reach], data[y * cols + boundary + reach - 1]];
+      if (Math.abs(before - after) >= BAND_CONTRAST / 2) differing++;
+    }
+    return differing / rows >= BORDER_SHARE;
+  });
+}
+
+/** Whether there is writing on the bands, on the inner one of three. */
 function holdsWriting({ ink, rows, cols }, boundaries) {
   const isAway = awayFrom(boundaries, cols);
-  const hasInk = (y) => isAway.some((away, x) => away && ink[y * cols + x] > MIN_CONTRAST);
-  let top = 0;
-  while (top < rows && !hasInk(top)) top++;
-  let bottom = rows;
-  while (bottom > top && !hasInk(bottom - 1)) bottom--;
-  return bottom - top >= BAND_WRITING * rows;
+  if (boundaries.length > 1) isAway.fill(0, 0, boundaries[0]).fill(0, boundaries[1]);
+  const mask = mats.fromArray(
+    rows,
+    cols,
+    ink.map((value, i) => (isAway[i % cols] && value > MIN_CONTRAST ? 1 : 0)),
+  );
+  return cv.boundingRect(mask).height >= BAND_WRITING * rows && !isHole(mask, boundaries);
+}
+
+/** Whether the longest piece is apart from the boundaries, convex, broad and empty. */
+function isHole(mask, boundaries) {
+  const outlines = mats.findOutlines(mask, cv.RETR_TREE);
+  if (!outlines.length) return false;
+  const longest = outlines.reduce((best, other) => (other.outline.rows > best.outline.rows ? other : best));
+  const { x, width, height } = cv.boundingRect(longest.outline);
+  const reach = softEdge(mask.cols);
+  const isApart = boundaries.every((boundary) => x > boundary + reach || x + width < boundary - reach);
+  return isApart && longest.child < 0 && width >= NARROW_WRITING * height && isConvex(longest.outline);
 }

@@ -84,7 +84,7 @@ function cardOutline(card) {
   return { outline: longest.outline, hasHoles: false };
 }
 
-function isConvex(hole) {
+export function isConvex(hole) {
   return cv.contourArea(hole) >= HOLE_CONVEXITY * cv.contourArea(convexHull(hole));
 }
 
