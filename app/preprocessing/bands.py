@@ -127,4 +127,4 @@ def is_hole(is_ink: NDArray[np.bool_], boundaries: NDArray[np.intp]) -> bool:
     left, _, width, height = cv2.boundingRect(outline)
     reach = soft_edge(is_ink.shape[1])
     is_apart = all(left > boundary + reach or left + width < boundary - reach for boundary in boundaries.tolist())
-    return is_apart and child < 0 and width >= NARROW_WRITING * height and is_convex(outline)
+    return is_apart and child < 0 and min(width, height) >= NARROW_WRITING * max(width, height) and is_convex(outline)

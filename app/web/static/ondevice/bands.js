@@ -119,5 +119,6 @@ function isHole(mask, boundaries) {
   const { x, width, height } = cv.boundingRect(longest.outline);
   const reach = softEdge(mask.cols);
   const isApart = boundaries.every((boundary) => x > boundary + reach || x + width < boundary - reach);
-  return isApart && longest.child < 0 && width >= NARROW_WRITING * height && isConvex(longest.outline);
+  const isBroad = Math.min(width, height) >= NARROW_WRITING * Math.max(width, height);
+  return isApart && longest.child < 0 && isBroad && isConvex(longest.outline);
 }
