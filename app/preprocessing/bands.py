@@ -10,7 +10,7 @@ from app.arrays import Grayscale, Ink
 from app.preprocessing.background import MIN_CONTRAST
 from app.preprocessing.components import find_outlines
 from app.preprocessing.constants import integer, number
-from app.preprocessing.frames import is_convex
+from app.preprocessing.frames import is_broad, is_convex
 
 Levels = NDArray[np.int16]  # grey levels, and their differences
 
@@ -23,7 +23,6 @@ CROSSED_EDGE = number("CROSSED_EDGE")
 BAND_BORDER = number("BAND_BORDER")
 BAND_WRITING = number("BAND_WRITING")
 BORDER_SHARE = number("BORDER_SHARE")
-NARROW_WRITING = number("NARROW_WRITING")
 MIN_BACKGROUND = integer("MIN_BACKGROUND")
 
 
@@ -113,8 +112,8 @@ def holds_writing(ink: Ink, boundaries: NDArray[np.intp]) -> bool:
     is_ink = (ink > MIN_CONTRAST) & away_from(boundaries, ink.shape[1])
     if len(boundaries) > 1:
         is_ink[:, : boundaries[0]] = is_ink[:, boundaries[1] :] = False
-    _, _, _, height = cv2.boundingRect(is_ink.view(np.uint8))
-    return height >= BAND_WRITING * len(ink) and not is_hole(is_ink, boundaries)
+    _, _, *sides = cv2.boundingRect(is_ink.view(np.uint8))
+    return max(sides) >= BAND_WRITING * len(ink) and not is_hole(is_ink, boundaries)
 
 
 def is_hole(is_ink: NDArray[np.bool_], boundaries: NDArray[np.intp]) -> bool:
@@ -124,7 +123,7 @@ def is_hole(is_ink: NDArray[np.bool_], boundaries: NDArray[np.intp]) -> bool:
         return False
     longest = max(range(len(outlines)), key=lambda i: len(outlines[i]))
     outline, (_, _, child, _) = outlines[longest], hierarchy[longest]
-    left, _, width, height = cv2.boundingRect(outline)
+    left, _, width, _ = cv2.boundingRect(outline)
     reach = soft_edge(is_ink.shape[1])
     is_apart = all(left > boundary + reach or left + width < boundary - reach for boundary in boundaries.tolist())
-    return is_apart and child < 0 and min(width, height) >= NARROW_WRITING * max(width, height) and is_convex(outline)
+    return is_apart and child < 0 and is_broad(outline) and is_convex(outline)

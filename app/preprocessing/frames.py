@@ -69,7 +69,7 @@ def find_card(picture: Grayscale, foreground: Mask) -> Region | None:
     return region if has_holes or longest_writing(region.pixels, int(background)) is not None else None
 
 
-def is_broad(outline: NDArray[np.int32]) -> bool:
+def is_broad(outline: cv2.typing.MatLike) -> bool:
     """Cards are; the stroke of a 1 is not."""
     _, sides, _ = cv2.minAreaRect(outline)
     return min(sides) >= CARD_ASPECT * max(sides)

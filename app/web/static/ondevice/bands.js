@@ -12,9 +12,8 @@ import {
   MIN_BAND,
   MIN_BANDED_SIDE,
   MIN_CONTRAST,
-  NARROW_WRITING,
 } from "./constants.js";
-import { isConvex } from "./frames.js";
+import { isBroad, isConvex } from "./frames.js";
 import * as mats from "./mats.js";
 import { highest, lowest, range, round } from "./numbers.js";
 
@@ -108,7 +107,8 @@ function holdsWriting({ ink, rows, cols }, boundaries) {
     cols,
     ink.map((value, i) => (isAway[i % cols] && value > MIN_CONTRAST ? 1 : 0)),
   );
-  return cv.boundingRect(mask).height >= BAND_WRITING * rows && !isHole(mask, boundaries);
+  const { width, height } = cv.boundingRect(mask);
+  return Math.max(width, height) >= BAND_WRITING * rows && !isHole(mask, boundaries);
 }
 
 /** Whether the longest piece is apart from the boundaries, convex, broad and empty. */
@@ -116,9 +116,8 @@ function isHole(mask, boundaries) {
   const outlines = mats.findOutlines(mask, cv.RETR_TREE);
   if (!outlines.length) return false;
   const longest = outlines.reduce((best, other) => (other.outline.rows > best.outline.rows ? other : best));
-  const { x, width, height } = cv.boundingRect(longest.outline);
+  const { x, width } = cv.boundingRect(longest.outline);
   const reach = softEdge(mask.cols);
   const isApart = boundaries.every((boundary) => x > boundary + reach || x + width < boundary - reach);
-  const isBroad = Math.min(width, height) >= NARROW_WRITING * Math.max(width, height);
-  return isApart && longest.child < 0 && isBroad && isConvex(longest.outline);
+  return isApart && longest.child < 0 && isBroad(longest.outline) && isConvex(longest.outline);
 }

@@ -48,7 +48,7 @@ export function findCard(picture, foreground) {
 }
 
 /** Cards are; the stroke of a 1 is not. */
-function isBroad(outline) {
+export function isBroad(outline) {
   const { width, height } = cv.minAreaRect(outline).size;
   return Math.min(width, height) >= CARD_ASPECT * Math.max(width, height);
 }
