@@ -38,9 +38,11 @@ MARKUP = {
     b"<html": ("an HTML page", NOT_A_DOWNLOAD),
     b"{": ("a JSON document", "send it with Content-Type: application/json"),
 }
-# Of the supported formats, and of the containers of HEIF's kind
+# Of the supported formats, by their names, and of the containers of HEIF's kind
 PICTURE = re.compile(
-    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|BM.{4}\0{4}|II[*+]\0|MM\0[*+]|.{4}ftyp", re.DOTALL
+    rb"(?P<PNG>\x89PNG\r\n\x1a\n)|(?P<JPEG>\xff\xd8\xff)|(?P<GIF>GIF8)|(?P<WebP>RIFF.{4}WEBP)|(?P<BMP>BM.{4}\0{4})"
+    rb"|(?P<TIFF>II[*+]\0|MM\0[*+])|.{4}ftyp",
+    re.DOTALL,
 )
 FORM = ("a form", "send its Content-Type too, multipart/form-data with the boundary, as HTTP libraries do")
 NUMBERS = ("a list of numbers", "send it to /invocations as text/csv, or as JSON to /v1 or /v2")
@@ -55,7 +57,17 @@ def not_a_picture(content: bytes) -> ServiceError:
     name, advice = identify(content) or (None, None)
     if name:
         return UnsupportedPicture(f"The file is {name}, which is not supported: {advice}.")
+    if (found := PICTURE.match(content)) and found.lastgroup:
+        return undecodable(f"{found.lastgroup} picture")
     return UnsupportedPicture(f"The bytes are not a picture in a supported format: send {SUPPORTED}.")
+
+
+def undecodable(picture: str) -> UnsupportedPicture:
+    """The error for a file in a supported format that no decoder reads."""
+    return UnsupportedPicture(
+        f"The {picture} is damaged, incomplete or of a kind that is not supported: send it again, or save it anew with "
+        "8 bits a sample, or as PNG."
+    )
 
 
 def identify(content: bytes) -> tuple[str, str] | None:

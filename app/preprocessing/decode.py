@@ -21,9 +21,9 @@ from app.errors import ServiceError, TooManyPixels, UnsupportedPicture
 from app.formats import png
 from app.formats.heif import is_heif, open_heif
 from app.formats.opencv_files import OpenCvFile, parse_opencv_file
-from app.formats.pillow_pixels import orientation, parse_exif, turned, upright_pixels
+from app.formats.pillow_pixels import has_misread_planes, orientation, parse_exif, turned, upright_pixels
 from app.formats.png import PlainPng, parse_plain_png
-from app.formats.signatures import not_a_picture
+from app.formats.signatures import not_a_picture, undecodable
 from app.formats.structure import check_structure
 from app.preprocessing.background import energy
 from app.preprocessing.constants import integer, number
@@ -75,9 +75,12 @@ def open_with_pillow(content: bytes) -> Pillow.Image:
         return open_heif(content)
     check_structure(content)
     try:
-        return Pillow.open(io.BytesIO(content), formats=FORMATS)
+        picture = Pillow.open(io.BytesIO(content), formats=FORMATS)
     except Exception as error:  # a damaged file makes Pillow raise errors of any class
         raise not_a_picture(content) from error
+    if has_misread_planes(picture):
+        raise not_a_picture(content)
+    return picture
 
 
 def decode_mnist_sized_png(content: bytes) -> Grayscale | None:
@@ -118,7 +121,7 @@ def decode(picture: Picture) -> Grayscale:
     except ServiceError:
         raise
     except Exception as error:  # a damaged file makes Pillow raise errors of any class
-        raise UnsupportedPicture("The picture is damaged or incomplete: send it again, or save it anew.") from error
+        raise undecodable("picture") from error
 
 
 def decode_with_opencv(picture: OpenCvFile) -> Grayscale:
