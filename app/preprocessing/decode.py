@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from PIL import TiffImagePlugin, WebPImagePlugin
 
 from app.arrays import Grayscale
-from app.errors import ServiceError, TooManyPixels, UnsupportedPicture
+from app.errors import ServiceError, TooManyPixels
 from app.formats import png
 from app.formats.heif import is_heif, open_heif
 from app.formats.opencv_files import OpenCvFile, parse_opencv_file
@@ -140,7 +140,10 @@ def decode_with_pillow(picture: Pillow.Image) -> Grayscale:
         picture.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
         picture.load()
         pixels = upright_pixels(picture)
-    return pixels_to_grayscale(shrink(pixels, LONGEST_SIDE))
+    small = shrink(pixels, LONGEST_SIDE)
+    if picture.format == "BMP" and small.ndim == 3 and not small[:, :, 3:].any():
+        small = np.ascontiguousarray(small[:, :, :3])  # Windows leaves the alpha of a bitmap at 0, which means opaque
+    return pixels_to_grayscale(small)
 
 
 def pixels_to_grayscale(pixels: NDArray[np.uint8]) -> Grayscale:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 import zlib
 from typing import Any
 
@@ -290,5 +291,26 @@ def test_of_tiffs_with_separate_planes_those_that_pillow_misreads_are_refused(
     dtype: Any, compress: Any, is_read: bool
 ) -> None:
     content = tiff_file(np.ones((20, 30, 3), dtype), RGB, planar=True, compress=compress)
-    with contextlib.nullcontext() if is_read else pytest.raises(UnsupportedPicture, match="TIFF picture .* as PNG"):
+    with contextlib.nullcontext() if is_read else pytest.raises(UnsupportedPicture, match=r"TIFF picture .* as PNG"):
         open_picture(content, 1000)
+
+
+def bitmap_with_alpha(picture: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> bytes:
+    """A BMP with the header of Windows (V5), which says where the alpha of a pixel is."""
+    height, width = picture.shape
+    pixels = np.dstack([picture] * 3 + [alpha])[::-1].tobytes()
+    header = struct.pack("<IiiHHIIiiII4I4s", 124, width, height, 1, 32, 3, len(pixels), 0, 0, 0, 0, *MASKS, b"BGRs")
+    return b"BM" + struct.pack("<IHHI", 138 + len(pixels), 0, 0, 138) + header.ljust(124, b"\0") + pixels
+
+
+MASKS = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)  # red, green, blue, alpha
+
+
+def test_a_bitmap_whose_alpha_is_nowhere_set_is_opaque(seven: NDArray[np.uint8]) -> None:
+    page = enlarged(seven)
+    assert np.array_equal(image_of_file(bitmap_with_alpha(page, np.zeros_like(page))), image_of(page))
+
+
+def test_a_bitmap_with_alpha_is_transparent(seven: NDArray[np.uint8]) -> None:
+    page = enlarged(seven)
+    assert np.array_equal(image_of_file(bitmap_with_alpha(np.zeros_like(page), 255 - page)), image_of(page))
