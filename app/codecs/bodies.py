@@ -21,6 +21,7 @@ from app.errors import InvalidRequest, TooManyPictures
 from app.formats.heif import is_heif
 from app.http.endpoint import RawRequest
 from app.http.large_bodies import off_the_loop, pieces, translate
+from app.json_encoding import BYTE_ORDER_MARK
 from app.segmentation.fields.template import Template
 
 
@@ -79,7 +80,6 @@ PAGE_BODY["content"]["application/pdf"] = BINARY
 SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"%PDF-")
 JSON_STARTS = (b"{", b'"', b"\xff\xfe{", b"\xfe\xff\0{")  # the last two in UTF-16, which is refused
 JSON_TYPES = (b"application/json", b"text/json")
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # of UTF-8
 WAY_IN_JSON = 'send {"images": ["<picture file in base64, or a data URL>", ...]}, with at least one image'
 WAY_IN_FORM = "send each picture as a file (curl -F file=@digit.png), or as the base64 of one"
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidRequest
 from app.http.large_bodies import PIECE, SMALL_BODY, count, pieces, translate
+from app.json_encoding import utf8_json
 from app.observability.request_context import check_deadline
 
 MAX_TOKENS = 100_000  # commas, opening brackets and quotes, outside of long arrays of numbers
@@ -60,8 +61,10 @@ def parse_json(body: bytes) -> JsonBody:
     """
     if not body or body.isspace():
         raise InvalidRequest("JSON Parse error: The document is empty")
-    if b"\0" in body[:4] or body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InvalidRequest("The JSON is in UTF-16 or UTF-32, as PowerShell's > writes it: send it in UTF-8.")
+    try:
+        body = utf8_json(body)
+    except ValueError as error:
+        raise InvalidRequest(f"The JSON is {error}.") from error
     if len(body) <= SMALL_BODY:
         return JsonBody(parse_small(body), body)
     if count_tokens(body) <= MAX_TOKENS:

@@ -17,6 +17,7 @@ from app.arrays import IMAGE_SIZE, Images
 from app.codecs.json_body import LongArray
 from app.errors import BlankPicture, InvalidRequest
 from app.http.large_bodies import count, off_the_loop
+from app.json_encoding import BYTE_ORDER_MARK
 from app.observability.request_context import check_deadline
 
 SHAPES = "[n, 28, 28], [n, 28, 28, 1], [n, 1, 28, 28] or [n, 784]"
@@ -172,7 +173,7 @@ def parse_csv(body: bytes) -> NDArray[Any]:
 
     Integers if all are written as whole numbers, else floats. Raises `InvalidRequest`.
     """
-    lines = body.removeprefix(b"\xef\xbb\xbf").strip().replace(b"\r\n", b"\n")
+    lines = body.removeprefix(BYTE_ORDER_MARK).strip().replace(b"\r\n", b"\n")
     if count(lines, b",") < (PIXELS - 1) * count(lines, b"\n"):
         raise not_csv()
     rows = b"[[%b]]" % lines.replace(b"\n", b"],[")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from app.errors import InvalidRequest, ServiceError, UnsupportedPicture
+from app.json_encoding import BYTE_ORDER_MARK
 
 SUPPORTED = "PNG, JPEG, WebP, BMP, GIF or TIFF"
 CONVERT = f"convert it to {SUPPORTED}"
@@ -77,7 +78,7 @@ def identify(content: bytes) -> tuple[str, str] | None:
     for signature, found in SIGNATURES.items():
         if content.startswith(signature):
             return found
-    return identify_text(content[:SAMPLE].removeprefix(b"\xef\xbb\xbf").lstrip().lower())
+    return identify_text(content[:SAMPLE].removeprefix(BYTE_ORDER_MARK).lstrip().lower())
 
 
 def is_picture(content: bytes) -> bool:

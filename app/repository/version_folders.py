@@ -16,9 +16,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from app.errors import ModelRefused
+from app.json_encoding import utf8_json
 from app.repository.audit import AUDIT_FILE
 from app.repository.files import FileStates, file_states, read_file
 from app.repository.manifest import (
@@ -95,8 +96,8 @@ def holds_version(folder: Path) -> bool:
 def version_in(folder: Path) -> int:
     """As its manifest says; 1 if it cannot be read, for which it will be refused."""
     try:
-        return Manifest.model_validate_json(read_file(folder / MANIFEST_FILE)).version
-    except (OSError, ValidationError):
+        return Manifest.model_validate_json(utf8_json(read_file(folder / MANIFEST_FILE))).version
+    except (OSError, ValueError):
         return 1
 
 
@@ -119,8 +120,8 @@ def parse_labels(content: bytes | None, served: Container[int]) -> dict[str, int
     if content is None:
         return {}
     try:
-        labels = TypeAdapter(dict[str, int]).validate_json(content, strict=True)
-    except ValidationError as error:
+        labels = TypeAdapter(dict[str, int]).validate_json(utf8_json(content), strict=True)
+    except ValueError as error:
         raise ModelRefused(first_problem(error)) from error
     for label, version in labels.items():
         try:
