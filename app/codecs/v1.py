@@ -138,7 +138,7 @@ def check_signature_name(document: simdjson.Object) -> None:
     name = document.get("signature_name", SIGNATURE_NAME)
     if not isinstance(name, str):
         raise InvalidRequest("'signature_name' key must be a string value.")
-    if name != SIGNATURE_NAME:
+    if name not in ("", SIGNATURE_NAME):  # an empty name is the default, as in TensorFlow Serving
         raise InvalidRequest(f'Serving signature name: "{name[:80]}" not found in signature def')
 
 

@@ -60,6 +60,7 @@ def test_fractions_are_read_from_0_to_1(client: TestClient, seven: NDArray[np.ui
 def test_only_signature_is_the_default_one(client: TestClient) -> None:
     request = {"signature_name": "serving_default", "instances": [ONE], "parameters": {}}
     assert ask(client, request).status_code == 200
+    assert ask(client, request | {"signature_name": ""}).status_code == 200
     refused = assert_problem(ask(client, request | {"signature_name": "tpu"}), 400, "invalid-request")
     assert refused["error"] == 'Serving signature name: "tpu" not found in signature def'
     assert_problem(ask(client, request | {"signature_name": 1}), 400, "invalid-request")
