@@ -21,6 +21,7 @@ import simdjson
 from numpy.typing import NDArray
 
 from app.errors import InvalidRequest
+from app.formats.signatures import FILE_STARTS
 from app.http.large_bodies import PIECE, SMALL_BODY, count, pieces, translate
 from app.json_encoding import utf8_json
 from app.observability.request_context import check_deadline
@@ -61,6 +62,10 @@ def parse_json(body: bytes) -> JsonBody:
     """
     if not body or body.isspace():
         raise InvalidRequest("JSON Parse error: The document is empty")
+    if body.startswith(FILE_STARTS):
+        raise InvalidRequest(
+            "The body is a file, not JSON: send pictures as they are to /predict or /read, here in base64 inside JSON."
+        )
     try:
         body = utf8_json(body)
     except ValueError as error:
@@ -91,7 +96,8 @@ def parse_document(text: bytes) -> Any:
     try:
         return simdjson.Parser().parse(text)
     except (RuntimeError, ValueError) as error:
-        raise InvalidRequest(f"JSON Parse error: {str(error).split('  ')[0]}") from error
+        reason = "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).split("  ")[0]
+        raise InvalidRequest(f"JSON Parse error: {reason}") from error
 
 
 def too_many_values() -> InvalidRequest:

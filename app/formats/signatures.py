@@ -14,6 +14,8 @@ READ = "documents are read by /read and by python -m app read; or " + PAGES
 RENDER = "render it and send the picture, for example as PNG"
 NOT_A_DOWNLOAD = "send the picture itself; such a page is often a login or an error page in place of a download"
 
+# Of pictures and documents that are read. None of them can begin JSON.
+FILE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"%PDF-")
 # Of ISO/IEC 14496-12: at byte 8 of a file whose first box is "ftyp"
 BRANDS = {
     b"avif": ("an AVIF picture", CONVERT),
