@@ -35,10 +35,68 @@ LARGEST_BODIES = (
 )
 
 
-class Settings(BaseSettings):
-    """Read once, at the start, from DIGITS_<NAME>, and passed on as plain values."""
+class ReadingSettings(BaseSettings):
+    """What reading pictures takes, with a server or without one.
+
+    Read once, at the start, from DIGITS_<NAME>, and passed on as plain values.
+    """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    device: InAnyCase[DeviceChoice] = Field(
+        "auto",
+        description="cuda, tensorrt: a GPU, or the service does not start; cpu; auto: CUDA if available, else the CPU.",
+    )
+    precision: InAnyCase[PrecisionChoice] = Field(
+        "auto",
+        description="Precision of the graphs that run. float32; int8: on the CPU, versions without an int8 graph are "
+        "refused; auto: on the CPU the faster one, measured when it is loaded, on a GPU float32.",
+    )
+    models: Path = Field(
+        Path("models"),
+        description="Folder of the models, with a folder NAME/VERSION for each version; or the folder of the default "
+        "model alone, with its versions or the files of one.",
+    )
+    default_model: str = Field(
+        "digits", description="Model for requests that name none. If not set: MODEL_NAME, of TensorFlow Serving."
+    )
+    require_signature_by: Path | None = Field(
+        None, description="Public key (PEM, elliptic curve). Versions that its owner has not signed are refused."
+    )
+    max_batch_size: int = Field(64, ge=1, description="Maximum images in one run of a model.")
+    max_pictures: int = Field(
+        256, ge=1, description="Maximum pictures in one request, and digits on one page; beyond it: 413."
+    )
+    max_pages: int = Field(
+        100, ge=1, description="Maximum pages of a PDF or TIFF document that one request reads; beyond it: 413."
+    )
+    max_pixels: int = Field(
+        50_000_000, ge=784, description="Maximum pixels of one picture; beyond it: 413, before decoding."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """In order of precedence."""
+        origins = read_variables(cls.model_fields, known=Settings.model_fields)
+        variables = {name: origin.value for name, origin in origins.items()}
+        return init_settings, InitSettingsSource(settings_cls, variables)
+
+    @model_validator(mode="after")
+    def _check_precision(self) -> Self:
+        if self.precision == "int8" and self.device in ("cuda", "tensorrt"):
+            raise ValueError("DIGITS_PRECISION and DIGITS_DEVICE exclude each other: int8 graphs run on the CPU")
+        return self
+
+
+class Settings(ReadingSettings):
+    """All settings of the service."""
 
     host: str = Field(
         "127.0.0.1",
@@ -68,23 +126,6 @@ class Settings(BaseSettings):
         le=DAY_SECONDS,
         description="Seconds without a heartbeat after which one of several workers is replaced.",
     )
-    device: InAnyCase[DeviceChoice] = Field(
-        "auto",
-        description="cuda, tensorrt: a GPU, or the service does not start; cpu; auto: CUDA if available, else the CPU.",
-    )
-    precision: InAnyCase[PrecisionChoice] = Field(
-        "auto",
-        description="Precision of the graphs that run. float32; int8: on the CPU, versions without an int8 graph are "
-        "refused; auto: on the CPU the faster one, measured when it is loaded, on a GPU float32.",
-    )
-    models: Path = Field(
-        Path("models"),
-        description="Folder of the models, with a folder NAME/VERSION for each version; or the folder of the default "
-        "model alone, with its versions or the files of one.",
-    )
-    default_model: str = Field(
-        "digits", description="Model for requests that name none. If not set: MODEL_NAME, of TensorFlow Serving."
-    )
     version_policy: str = Field(
         "latest:1",
         pattern=f"^(all|latest:[1-9][0-9]{{0,8}}|specific:{VERSION}(,{VERSION})*)$",
@@ -102,9 +143,6 @@ class Settings(BaseSettings):
         le=DAY_SECONDS,
         description="Maximum seconds to read a version, and to load it and run it once; beyond it: it is refused.",
     )
-    require_signature_by: Path | None = Field(
-        None, description="Public key (PEM, elliptic curve). Versions that its owner has not signed are refused."
-    )
     api_keys: Digests = Field(
         (), description="SHA-256 digests of the API keys, separated by commas. If not set, everyone may call."
     )
@@ -120,7 +158,6 @@ class Settings(BaseSettings):
         description="File to which every administrative act is appended, and without which none is done: see "
         "python -m app verify-audit. If not set, there is none.",
     )
-    max_batch_size: int = Field(64, ge=1, description="Maximum images in one run of a model.")
     max_batch_delay_ms: float = Field(
         0, ge=0, description="Milliseconds that the first image of a batch waits for others; 0: it does not wait."
     )
@@ -138,15 +175,6 @@ class Settings(BaseSettings):
         le=DAY_SECONDS * 1000,
         description="Maximum milliseconds from the first byte of a request to its response; beyond it: 408 while the "
         "request arrives, 504 after that.",
-    )
-    max_pictures: int = Field(
-        256, ge=1, description="Maximum pictures in one request, and digits on one page; beyond it: 413."
-    )
-    max_pages: int = Field(
-        100, ge=1, description="Maximum pages of a PDF or TIFF document that one request reads; beyond it: 413."
-    )
-    max_pixels: int = Field(
-        50_000_000, ge=784, description="Maximum pixels of one picture; beyond it: 413, before decoding."
     )
     templates: OptionalPath = Field(
         None, description="Folder of templates of forms for /read, a file NAME.json each; read at the start."
@@ -223,19 +251,6 @@ class Settings(BaseSettings):
     )
     revision: str = Field("", description="Source revision that /metrics names. The images set it.")
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """In order of precedence."""
-        variables = {name: origin.value for name, origin in read_variables(cls.model_fields).items()}
-        return init_settings, InitSettingsSource(settings_cls, variables)
-
     @model_validator(mode="before")
     @classmethod
     def _read_key_files(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -269,8 +284,6 @@ class Settings(BaseSettings):
                 f"DIGITS_MAX_INFLIGHT_BYTES, shared by DIGITS_WORKERS, is less than {LARGEST_BODIES} times "
                 "DIGITS_MAX_BODY_BYTES: a body of that size, compressed, would never fit"
             )
-        if self.precision == "int8" and self.device in ("cuda", "tensorrt"):
-            raise ValueError("DIGITS_PRECISION and DIGITS_DEVICE exclude each other: int8 graphs run on the CPU")
         if self.admin_keys and self.workers > 1:
             raise ValueError(
                 "DIGITS_ADMIN_KEYS and DIGITS_WORKERS: a request to load a model would reach only one worker"
