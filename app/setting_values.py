@@ -25,6 +25,13 @@ def from_text(parse: Callable[[str], Any]) -> BeforeValidator:
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
 
+def without_exponent(text: str) -> str:
+    """1.6777216e+07 -> 16777216. Anything else as it is."""
+    number = float(text) if re.fullmatch(r"\d(\.\d+)?[eE]\+?\d{1,2}", text) else 0.5
+    return str(int(number)) if number.is_integer() else text
+
+
+WholeNumber = Annotated[int, from_text(without_exponent)]  # Helm writes a large one with an exponent
 InAnyCase = Annotated[T, from_text(str.lower)]
 OptionalPath = Annotated[Path | None, from_text(lambda text: text or None)]  # "" would be the working directory
 

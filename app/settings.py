@@ -21,6 +21,7 @@ from app.setting_values import (
     RootPath,
     Route,
     VersionLabels,
+    WholeNumber,
     read_digests,
 )
 
@@ -63,14 +64,14 @@ class ReadingSettings(BaseSettings):
     require_signature_by: Path | None = Field(
         None, description="Public key (PEM, elliptic curve). Versions that its owner has not signed are refused."
     )
-    max_batch_size: int = Field(64, ge=1, description="Maximum images in one run of a model.")
-    max_pictures: int = Field(
+    max_batch_size: WholeNumber = Field(64, ge=1, description="Maximum images in one run of a model.")
+    max_pictures: WholeNumber = Field(
         256, ge=1, description="Maximum pictures in one request, and digits on one page; beyond it: 413."
     )
-    max_pages: int = Field(
+    max_pages: WholeNumber = Field(
         100, ge=1, description="Maximum pages of a PDF or TIFF document that one request reads; beyond it: 413."
     )
-    max_pixels: int = Field(
+    max_pixels: WholeNumber = Field(
         50_000_000, ge=784, description="Maximum pixels of one picture; beyond it: 413, before decoding."
     )
 
@@ -103,7 +104,7 @@ class Settings(ReadingSettings):
         min_length=1,
         description="Address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6 and IPv4.",
     )
-    port: int = Field(
+    port: WholeNumber = Field(
         8000,
         ge=0,
         le=65535,
@@ -112,15 +113,15 @@ class Settings(ReadingSettings):
     uds: Path | None = Field(
         None, description="Path of a Unix socket to listen on instead of a port. Access to its folder is access to it."
     )
-    metrics_port: int | None = Field(
+    metrics_port: WholeNumber | None = Field(
         None,
         ge=0,
         le=65535,
         description="Additional port for /metrics, /health/live and /health/ready, without API keys. The main port "
         "has them too.",
     )
-    workers: int = Field(1, ge=1, description="Server processes. Without a GPU, up to one for each core.")
-    worker_timeout_seconds: int = Field(
+    workers: WholeNumber = Field(1, ge=1, description="Server processes. Without a GPU, up to one for each core.")
+    worker_timeout_seconds: WholeNumber = Field(
         10,
         ge=1,
         le=DAY_SECONDS,
@@ -161,7 +162,7 @@ class Settings(ReadingSettings):
     max_batch_delay_ms: float = Field(
         0, ge=0, description="Milliseconds that the first image of a batch waits for others; 0: it does not wait."
     )
-    max_queue_size: int = Field(
+    max_queue_size: WholeNumber = Field(
         1024,
         ge=1,
         description="Maximum images waiting for one model, and of small requests as many again; beyond it: 503.",
@@ -183,20 +184,20 @@ class Settings(ReadingSettings):
         None,
         description="Folder in which /corrections keeps pictures with their right digits; if not set, it keeps none.",
     )
-    corrections_bytes: int = Field(
+    corrections_bytes: WholeNumber = Field(
         256 * 2**20, ge=2**16, description="Maximum bytes of all files in that folder; beyond it: 507."
     )
     corrections_open: bool = Field(False, description="Keep corrections of everyone where there are no API keys.")
-    max_body_bytes: int = Field(
+    max_body_bytes: WholeNumber = Field(
         16 * 2**20, ge=1024, description="Maximum bytes of the body of a request; beyond it: 413."
     )
-    max_inflight_bytes: int | None = Field(
+    max_inflight_bytes: WholeNumber | None = Field(
         None,
         ge=2**20,
         description="Maximum bytes of all bodies under way; beyond it: 503. If not set: an eighth of memory_bytes, "
         "at most 96 MiB.",
     )
-    memory_bytes: int | None = Field(
+    memory_bytes: WholeNumber | None = Field(
         None,
         ge=2**27,
         description="Memory that the service may take, all workers together: large pictures wait until enough of it is "
@@ -226,7 +227,7 @@ class Settings(ReadingSettings):
         le=DAY_SECONDS,
         description="Graceful shutdown: seconds from SIGTERM, when readiness turns to 503, to the last new connection.",
     )
-    shutdown_seconds: int = Field(
+    shutdown_seconds: WholeNumber = Field(
         20,
         ge=1,
         le=DAY_SECONDS,
