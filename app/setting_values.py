@@ -33,7 +33,18 @@ def without_exponent(text: str) -> str:
 
 WholeNumber = Annotated[int, from_text(without_exponent)]  # Helm writes a large one with an exponent
 InAnyCase = Annotated[T, from_text(str.lower)]
-OptionalPath = Annotated[Path | None, from_text(lambda text: text or None)]  # "" would be the working directory
+
+
+def expand_home(path: Path) -> Path:
+    """~ is the home folder: a shell replaces it, but not in env files and after the = of an option."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"there is no home folder {path.parts[0]}") from error
+
+
+HomePath = Annotated[Path, AfterValidator(expand_home)]
+OptionalPath = Annotated[HomePath | None, from_text(lambda text: text or None)]  # "" would be the working directory
 
 
 def split_at_commas(text: str) -> tuple[str, ...]:
@@ -71,7 +82,7 @@ def refuse_blank(text: str) -> str:
     return text
 
 
-KeyFile = Annotated[Path, from_text(refuse_blank)]
+KeyFile = Annotated[HomePath, from_text(refuse_blank)]
 
 
 def read_digests(path: Path, variable: str) -> tuple[str, ...]:

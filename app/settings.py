@@ -15,6 +15,7 @@ from app.setting_values import (
     VERSION,
     CorsOrigins,
     Digests,
+    HomePath,
     InAnyCase,
     KeyFile,
     OptionalPath,
@@ -22,6 +23,7 @@ from app.setting_values import (
     Route,
     VersionLabels,
     WholeNumber,
+    expand_home,
     read_digests,
 )
 
@@ -53,7 +55,7 @@ class ReadingSettings(BaseSettings):
         description="Precision of the graphs that run. float32; int8: on the CPU, versions without an int8 graph are "
         "refused; auto: on the CPU the faster one, measured when it is loaded, on a GPU float32.",
     )
-    models: Path = Field(
+    models: HomePath = Field(
         Path("models"),
         description="Folder of the models, with a folder NAME/VERSION for each version; or the folder of the default "
         "model alone, with its versions or the files of one.",
@@ -61,7 +63,7 @@ class ReadingSettings(BaseSettings):
     default_model: str = Field(
         "digits", description="Model for requests that name none. If not set: MODEL_NAME, of TensorFlow Serving."
     )
-    require_signature_by: Path | None = Field(
+    require_signature_by: HomePath | None = Field(
         None, description="Public key (PEM, elliptic curve). Versions that its owner has not signed are refused."
     )
     max_batch_size: WholeNumber = Field(64, ge=1, description="Maximum images in one run of a model.")
@@ -110,7 +112,7 @@ class Settings(ReadingSettings):
         le=65535,
         description="Port to listen on. If not set: AIP_HTTP_PORT or SAGEMAKER_BIND_TO_PORT.",
     )
-    uds: Path | None = Field(
+    uds: HomePath | None = Field(
         None, description="Path of a Unix socket to listen on instead of a port. Access to its folder is access to it."
     )
     metrics_port: WholeNumber | None = Field(
@@ -260,7 +262,7 @@ class Settings(ReadingSettings):
             if path and values.get(name):
                 raise ValueError(f"{variable_of(name)} and {variable_of(name)}_FILE are both set: remove one of them")
             if path:
-                values = {**values, name: read_digests(Path(path), variable_of(f"{name}_file"))}
+                values = {**values, name: read_digests(expand_home(Path(path)), variable_of(f"{name}_file"))}
         return values
 
     @property

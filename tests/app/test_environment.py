@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -118,6 +119,31 @@ def test_a_fraction_or_a_number_out_of_range_is_refused_with_an_exponent_too(
     monkeypatch.setenv("DIGITS_PORT", text)
     with pytest.raises(ValidationError):
         Settings()
+
+
+PATHS = ["UDS", "MODELS", "REQUIRE_SIGNATURE_BY", "AUDIT_LOG", "TEMPLATES", "CORRECTIONS"]
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_tilde_is_the_home_folder_in_every_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DIGITS_CORRECTIONS_OPEN", "true")
+    monkeypatch.setenv(f"DIGITS_{name}", "~/here")
+    assert getattr(Settings(), name.lower()) == tmp_path / "here"
+    monkeypatch.setenv(f"DIGITS_{name}", "~nobody-at-all/here")
+    with pytest.raises(ValidationError, match="there is no home folder ~nobody-at-all"):
+        Settings()
+
+
+@pytest.mark.parametrize("name", ["API_KEYS", "ADMIN_KEYS"])
+def test_tilde_is_the_home_folder_in_the_path_of_a_key_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "keys").write_text("a" * 64)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(f"DIGITS_{name}_FILE", "~/keys")
+    assert getattr(Settings(), name.lower()) == ("a" * 64,)
+    assert getattr(Settings(), f"{name.lower()}_file") == tmp_path / "keys"
 
 
 @pytest.mark.parametrize("text", ["true", "True", "YES", "on", "1", '"yes"'])
