@@ -152,6 +152,16 @@ def parse_version(text: str) -> int | None:
     return int(text) if re.fullmatch(VERSION, text) and int(text) <= MAX_VERSION else None
 
 
+def check_model_name(name: str) -> str:
+    """It stands in addresses, where / and : separate it from what follows. Raises `ValueError`."""
+    if not name.isprintable() or not re.fullmatch(r"[^/:]+", name) or name in (".", ".."):
+        raise ValueError("no address can have this name: it must not be empty, . or .., nor have a / or :")
+    return name
+
+
+ModelName = Annotated[str, AfterValidator(check_model_name)]
+
+
 class VersionLabel(NamedTuple):
     model: str
     label: str

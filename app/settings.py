@@ -18,6 +18,7 @@ from app.setting_values import (
     HomePath,
     InAnyCase,
     KeyFile,
+    ModelName,
     OptionalPath,
     RootPath,
     Route,
@@ -60,7 +61,7 @@ class ReadingSettings(BaseSettings):
         description="Folder of the models, with a folder NAME/VERSION for each version; or the folder of the default "
         "model alone, with its versions or the files of one.",
     )
-    default_model: str = Field(
+    default_model: ModelName = Field(
         "digits", description="Model for requests that name none. If not set: MODEL_NAME, of TensorFlow Serving."
     )
     require_signature_by: HomePath | None = Field(
