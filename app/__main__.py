@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 
 from app import __version__, offline, result_output
 from app.audit.verify import BrokenLog, verify_log
@@ -49,7 +50,7 @@ from app.server.server import Server, run_server
 from app.server.startup import log_start, print_line, welcome
 from app.server.supervisor import supervise
 from app.server.worker import WorkerSpec
-from app.settings import SECRETS, Settings
+from app.settings import SECRETS, ReadingSettings, Settings
 
 # As the model servers of KServe and TensorFlow Serving call them.
 OTHER_OPTIONS = {
@@ -63,13 +64,14 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     arguments = build_parser().parse_args(argv)
     arguments.argv = argv
+    used = arguments.settings
     options = {
-        name: value for name, value in vars(arguments).items() if name in Settings.model_fields and value is not None
+        name: value for name, value in vars(arguments).items() if name in used.model_fields and value is not None
     }
     configure_runtime()
     try:
-        arguments.origins = origins_of(options)
-        settings = Settings(**options)
+        arguments.origins = origins_of(used, options)
+        settings = used(**options)
         return arguments.run_verb(settings, arguments)  # type: ignore[no-any-return]  # argparse's namespace is untyped
     except ValidationError as error:
         print(f"error: {explain(error, arguments.origins, SECRETS)}", file=sys.stderr)
@@ -80,9 +82,9 @@ def main(argv: list[str] | None = None) -> int:
     return 1
 
 
-def origins_of(options: Mapping[str, object]) -> dict[str, Origin]:
+def origins_of(settings: type[BaseSettings], options: Mapping[str, object]) -> dict[str, Origin]:
     """Where each setting that is not a default comes from."""
-    variables = read_variables(Settings.model_fields)
+    variables = read_variables(settings.model_fields, known=Settings.model_fields)
     return variables | {name: Origin(option_of(name), str(value)) for name, value in options.items()}
 
 
@@ -94,30 +96,30 @@ def build_parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("serve", help="start the service")
     add_settings(verb, *Settings.model_fields)
     verb.add_argument("--worker", type=WorkerSpec.parse, help=argparse.SUPPRESS)  # passed by the supervisor
-    verb.set_defaults(run_verb=serve)
+    verb.set_defaults(run_verb=serve, settings=Settings)
 
     verb = verbs.add_parser("predict", help="read pictures of one digit each, files and folders, without a server")
     add_files(verb)
-    verb.set_defaults(run_verb=predict)
+    verb.set_defaults(run_verb=predict, settings=ReadingSettings)
 
     verb = verbs.add_parser("read", help="read pictures of several digits, files and folders, without a server")
     add_files(verb)
     verb.add_argument("--template", type=file_argument, metavar="FILE", help="template of a form: reads its fields")
     add_settings(verb, "max_pictures")
-    verb.set_defaults(run_verb=read)
+    verb.set_defaults(run_verb=read, settings=ReadingSettings)
 
     verb = verbs.add_parser("template", help="propose a template from the boxes and corner marks of a blank form")
     verb.add_argument("form", type=file_argument, metavar="FILE", help="a picture of the blank form, upright")
     add_settings(verb, "max_pixels")
-    verb.set_defaults(run_verb=template)
+    verb.set_defaults(run_verb=template, settings=ReadingSettings)
 
     verb = verbs.add_parser("key", help="make a new API key, and its digest for the settings")
-    verb.set_defaults(run_verb=key)
+    verb.set_defaults(run_verb=key, settings=BaseSettings)
 
     verb = verbs.add_parser("verify-audit", help="check that no record of an audit log was changed, removed or moved")
     verb.add_argument("file", type=file_argument, metavar="FILE", help="the audit log (DIGITS_AUDIT_LOG)")
     verb.add_argument("--expect", type=hash_argument, metavar="HASH", help="last hash of an earlier check")
-    verb.set_defaults(run_verb=verify_audit)
+    verb.set_defaults(run_verb=verify_audit, settings=BaseSettings)
     return parser
 
 
@@ -191,7 +193,7 @@ def serve_as_worker(settings: Settings, spec: WorkerSpec) -> NoReturn:
         sys.exit(1)
 
 
-def predict(settings: Settings, arguments: argparse.Namespace) -> int:
+def predict(settings: ReadingSettings, arguments: argparse.Namespace) -> int:
     manifest, model = load_newest(settings)
     files = PictureSearch(arguments.paths, offline.optional_suffixes(documents=False))
     results = offline.read_files(
@@ -200,7 +202,7 @@ def predict(settings: Settings, arguments: argparse.Namespace) -> int:
     return result_output.write(results, offline.DIGIT_COLUMNS, arguments.format, files)
 
 
-def read(settings: Settings, arguments: argparse.Namespace) -> int:
+def read(settings: ReadingSettings, arguments: argparse.Namespace) -> int:
     manifest, model = load_newest(settings)
     files = PictureSearch(arguments.paths, offline.optional_suffixes(documents=True))
     if arguments.template is None:
@@ -214,19 +216,19 @@ def read(settings: Settings, arguments: argparse.Namespace) -> int:
     return result_output.write(forms, offline.columns_of_forms(form), arguments.format, files)
 
 
-def template(settings: Settings, arguments: argparse.Namespace) -> int:
+def template(settings: ReadingSettings, arguments: argparse.Namespace) -> int:
     print(offline.propose_template(arguments.form, settings.max_pixels).model_dump_json(exclude_none=True, indent=2))
     return 0
 
 
-def key(settings: Settings, arguments: argparse.Namespace) -> int:
+def key(settings: BaseSettings, arguments: argparse.Namespace) -> int:
     new_key = secrets.token_urlsafe(32)
     print(f"key     {new_key}  (for the client; it is not stored)")
     print(f"digest  {hashlib.sha256(new_key.encode()).hexdigest()}  (for DIGITS_API_KEYS or DIGITS_ADMIN_KEYS)")
     return 0
 
 
-def verify_audit(settings: Settings, arguments: argparse.Namespace) -> int:
+def verify_audit(settings: BaseSettings, arguments: argparse.Namespace) -> int:
     try:
         print(verify_log(arguments.file, arguments.expect))
     except BrokenLog as error:
@@ -237,7 +239,7 @@ def verify_audit(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def load_newest(settings: Settings) -> tuple[Manifest, Model]:
+def load_newest(settings: ReadingSettings) -> tuple[Manifest, Model]:
     signer = Signer.read(settings.require_signature_by) if settings.require_signature_by else None
     manifest, graphs = newest_of(settings.models, settings.default_model).read(signer)
     return manifest, load_model(graphs, settings.device, settings.precision, settings.max_batch_size)

@@ -61,25 +61,27 @@ def option_of(setting: str) -> str:
     return "--" + setting.replace("_", "-")
 
 
-def read_variables(settings: Collection[str]) -> dict[str, Origin]:
+def read_variables(settings: Collection[str], known: Collection[str] = ()) -> dict[str, Origin]:
     """The settings that variables give, by name. Our own variables go before a platform's; an empty one is unset.
 
-    Raises `StartupError` if a variable is unknown, set twice, or holds a placeholder.
+    Variables of other `known` settings are passed over, without any settings all. Raises `StartupError` if a variable
+    is unknown, set twice, or holds a placeholder.
     """
     found: dict[str, Origin] = {}
     unknown = []
     for setting, origin in own_variables():
         if setting not in settings:
-            unknown.append(f"{origin.source} is not a setting{nearest(setting, settings)}")
+            if setting not in known:
+                unknown.append(f"{origin.source} is not a setting{nearest(setting, known or settings)}")
         elif setting in found:
             raise StartupError(f"{origin.source} and {found[setting].source} are the same setting: remove one of them")
         elif origin.value.lower() in PLACEHOLDERS:
             raise StartupError(f"{origin}: leave the variable empty, or out, for the default")
         else:
             found[setting] = origin
-    if unknown:
+    if unknown and settings:
         raise StartupError(", ".join(unknown) + ": `python -m app serve --help` lists all settings")
-    return platform_variables() | found
+    return {name: origin for name, origin in platform_variables().items() if name in settings} | found
 
 
 def own_variables() -> Iterator[tuple[str, Origin]]:

@@ -17,6 +17,7 @@
     +-- TooManyDigits         413  on a picture of several
     +-- SeveralDigits         422  where one is to be read
     +-- TooManyPages          413  of a document
+    +-- UnsupportedCoding     415  a Content-Encoding that is not supported; with Accept-Encoding
     +-- UnsupportedPicture    415  not a picture, damaged, or of an unsupported format
     +-- BlankPicture          422  no ink on the picture
     +-- InternalError         500  unexpected: logged with its trace; the client gets a generic text
@@ -216,6 +217,16 @@ class SeveralDigits(ServiceError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     slug = "several-digits"
     title = "The picture shows several digits"
+
+
+class UnsupportedCoding(ServiceError):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    slug = "unsupported-coding"
+    title = "The request's Content-Encoding is not supported"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {"Accept-Encoding": "gzip, deflate"}  # RFC 9110, 15.5.16
 
 
 class UnsupportedPicture(ServiceError):

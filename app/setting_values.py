@@ -25,8 +25,26 @@ def from_text(parse: Callable[[str], Any]) -> BeforeValidator:
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
 
+def without_exponent(text: str) -> str:
+    """1.6777216e+07 -> 16777216. Anything else as it is."""
+    number = float(text) if re.fullmatch(r"\d(\.\d+)?[eE]\+?\d{1,2}", text) else 0.5
+    return str(int(number)) if number.is_integer() else text
+
+
+WholeNumber = Annotated[int, from_text(without_exponent)]  # Helm writes a large one with an exponent
 InAnyCase = Annotated[T, from_text(str.lower)]
-OptionalPath = Annotated[Path | None, from_text(lambda text: text or None)]  # "" would be the working directory
+
+
+def expand_home(path: Path) -> Path:
+    """~ is the home folder: a shell replaces it, but not in env files and after the = of an option."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"there is no home folder {path.parts[0]}") from error
+
+
+HomePath = Annotated[Path, AfterValidator(expand_home)]
+OptionalPath = Annotated[HomePath | None, from_text(lambda text: text or None)]  # "" would be the working directory
 
 
 def split_at_commas(text: str) -> tuple[str, ...]:
@@ -64,7 +82,7 @@ def refuse_blank(text: str) -> str:
     return text
 
 
-KeyFile = Annotated[Path, from_text(refuse_blank)]
+KeyFile = Annotated[HomePath, from_text(refuse_blank)]
 
 
 def read_digests(path: Path, variable: str) -> tuple[str, ...]:
@@ -132,6 +150,16 @@ MAX_VERSION = 2**63 - 1
 def parse_version(text: str) -> int | None:
     """None if the text is not a version."""
     return int(text) if re.fullmatch(VERSION, text) and int(text) <= MAX_VERSION else None
+
+
+def check_model_name(name: str) -> str:
+    """It stands in addresses, where / and : separate it from what follows. Raises `ValueError`."""
+    if not name.isprintable() or not re.fullmatch(r"[^/:]+", name) or name in (".", ".."):
+        raise ValueError("no address can have this name: it must not be empty, . or .., nor have a / or :")
+    return name
+
+
+ModelName = Annotated[str, AfterValidator(check_model_name)]
 
 
 class VersionLabel(NamedTuple):

@@ -15,12 +15,16 @@ from app.setting_values import (
     VERSION,
     CorsOrigins,
     Digests,
+    HomePath,
     InAnyCase,
     KeyFile,
+    ModelName,
     OptionalPath,
     RootPath,
     Route,
     VersionLabels,
+    WholeNumber,
+    expand_home,
     read_digests,
 )
 
@@ -35,39 +39,14 @@ LARGEST_BODIES = (
 )
 
 
-class Settings(BaseSettings):
-    """Read once, at the start, from DIGITS_<NAME>, and passed on as plain values."""
+class ReadingSettings(BaseSettings):
+    """What reading pictures takes, with a server or without one.
+
+    Read once, at the start, from DIGITS_<NAME>, and passed on as plain values.
+    """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
-    host: str = Field(
-        "127.0.0.1",
-        min_length=1,
-        description="Address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6 and IPv4.",
-    )
-    port: int = Field(
-        8000,
-        ge=0,
-        le=65535,
-        description="Port to listen on. If not set: AIP_HTTP_PORT or SAGEMAKER_BIND_TO_PORT.",
-    )
-    uds: Path | None = Field(
-        None, description="Path of a Unix socket to listen on instead of a port. Access to its folder is access to it."
-    )
-    metrics_port: int | None = Field(
-        None,
-        ge=0,
-        le=65535,
-        description="Additional port for /metrics, /health/live and /health/ready, without API keys. The main port "
-        "has them too.",
-    )
-    workers: int = Field(1, ge=1, description="Server processes. Without a GPU, up to one for each core.")
-    worker_timeout_seconds: int = Field(
-        10,
-        ge=1,
-        le=DAY_SECONDS,
-        description="Seconds without a heartbeat after which one of several workers is replaced.",
-    )
     device: InAnyCase[DeviceChoice] = Field(
         "auto",
         description="cuda, tensorrt: a GPU, or the service does not start; cpu; auto: CUDA if available, else the CPU.",
@@ -77,13 +56,79 @@ class Settings(BaseSettings):
         description="Precision of the graphs that run. float32; int8: on the CPU, versions without an int8 graph are "
         "refused; auto: on the CPU the faster one, measured when it is loaded, on a GPU float32.",
     )
-    models: Path = Field(
+    models: HomePath = Field(
         Path("models"),
         description="Folder of the models, with a folder NAME/VERSION for each version; or the folder of the default "
         "model alone, with its versions or the files of one.",
     )
-    default_model: str = Field(
+    default_model: ModelName = Field(
         "digits", description="Model for requests that name none. If not set: MODEL_NAME, of TensorFlow Serving."
+    )
+    require_signature_by: HomePath | None = Field(
+        None, description="Public key (PEM, elliptic curve). Versions that its owner has not signed are refused."
+    )
+    max_batch_size: WholeNumber = Field(64, ge=1, description="Maximum images in one run of a model.")
+    max_pictures: WholeNumber = Field(
+        256, ge=1, description="Maximum pictures in one request, and digits on one page; beyond it: 413."
+    )
+    max_pages: WholeNumber = Field(
+        100, ge=1, description="Maximum pages of a PDF or TIFF document that one request reads; beyond it: 413."
+    )
+    max_pixels: WholeNumber = Field(
+        50_000_000, ge=784, description="Maximum pixels of one picture; beyond it: 413, before decoding."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """In order of precedence."""
+        origins = read_variables(cls.model_fields, known=Settings.model_fields)
+        variables = {name: origin.value for name, origin in origins.items()}
+        return init_settings, InitSettingsSource(settings_cls, variables)
+
+    @model_validator(mode="after")
+    def _check_precision(self) -> Self:
+        if self.precision == "int8" and self.device in ("cuda", "tensorrt"):
+            raise ValueError("DIGITS_PRECISION and DIGITS_DEVICE exclude each other: int8 graphs run on the CPU")
+        return self
+
+
+class Settings(ReadingSettings):
+    """All settings of the service."""
+
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6 and IPv4.",
+    )
+    port: WholeNumber = Field(
+        8000,
+        ge=0,
+        le=65535,
+        description="Port to listen on. If not set: AIP_HTTP_PORT or SAGEMAKER_BIND_TO_PORT.",
+    )
+    uds: HomePath | None = Field(
+        None, description="Path of a Unix socket to listen on instead of a port. Access to its folder is access to it."
+    )
+    metrics_port: WholeNumber | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Additional port for /metrics, /health/live and /health/ready, without API keys. The main port "
+        "has them too.",
+    )
+    workers: WholeNumber = Field(1, ge=1, description="Server processes. Without a GPU, up to one for each core.")
+    worker_timeout_seconds: WholeNumber = Field(
+        10,
+        ge=1,
+        le=DAY_SECONDS,
+        description="Seconds without a heartbeat after which one of several workers is replaced.",
     )
     version_policy: str = Field(
         "latest:1",
@@ -102,9 +147,6 @@ class Settings(BaseSettings):
         le=DAY_SECONDS,
         description="Maximum seconds to read a version, and to load it and run it once; beyond it: it is refused.",
     )
-    require_signature_by: Path | None = Field(
-        None, description="Public key (PEM, elliptic curve). Versions that its owner has not signed are refused."
-    )
     api_keys: Digests = Field(
         (), description="SHA-256 digests of the API keys, separated by commas. If not set, everyone may call."
     )
@@ -120,11 +162,10 @@ class Settings(BaseSettings):
         description="File to which every administrative act is appended, and without which none is done: see "
         "python -m app verify-audit. If not set, there is none.",
     )
-    max_batch_size: int = Field(64, ge=1, description="Maximum images in one run of a model.")
     max_batch_delay_ms: float = Field(
         0, ge=0, description="Milliseconds that the first image of a batch waits for others; 0: it does not wait."
     )
-    max_queue_size: int = Field(
+    max_queue_size: WholeNumber = Field(
         1024,
         ge=1,
         description="Maximum images waiting for one model, and of small requests as many again; beyond it: 503.",
@@ -139,15 +180,6 @@ class Settings(BaseSettings):
         description="Maximum milliseconds from the first byte of a request to its response; beyond it: 408 while the "
         "request arrives, 504 after that.",
     )
-    max_pictures: int = Field(
-        256, ge=1, description="Maximum pictures in one request, and digits on one page; beyond it: 413."
-    )
-    max_pages: int = Field(
-        100, ge=1, description="Maximum pages of a PDF or TIFF document that one request reads; beyond it: 413."
-    )
-    max_pixels: int = Field(
-        50_000_000, ge=784, description="Maximum pixels of one picture; beyond it: 413, before decoding."
-    )
     templates: OptionalPath = Field(
         None, description="Folder of templates of forms for /read, a file NAME.json each; read at the start."
     )
@@ -155,20 +187,20 @@ class Settings(BaseSettings):
         None,
         description="Folder in which /corrections keeps pictures with their right digits; if not set, it keeps none.",
     )
-    corrections_bytes: int = Field(
+    corrections_bytes: WholeNumber = Field(
         256 * 2**20, ge=2**16, description="Maximum bytes of all files in that folder; beyond it: 507."
     )
     corrections_open: bool = Field(False, description="Keep corrections of everyone where there are no API keys.")
-    max_body_bytes: int = Field(
+    max_body_bytes: WholeNumber = Field(
         16 * 2**20, ge=1024, description="Maximum bytes of the body of a request; beyond it: 413."
     )
-    max_inflight_bytes: int | None = Field(
+    max_inflight_bytes: WholeNumber | None = Field(
         None,
         ge=2**20,
         description="Maximum bytes of all bodies under way; beyond it: 503. If not set: an eighth of memory_bytes, "
         "at most 96 MiB.",
     )
-    memory_bytes: int | None = Field(
+    memory_bytes: WholeNumber | None = Field(
         None,
         ge=2**27,
         description="Memory that the service may take, all workers together: large pictures wait until enough of it is "
@@ -198,7 +230,7 @@ class Settings(BaseSettings):
         le=DAY_SECONDS,
         description="Graceful shutdown: seconds from SIGTERM, when readiness turns to 503, to the last new connection.",
     )
-    shutdown_seconds: int = Field(
+    shutdown_seconds: WholeNumber = Field(
         20,
         ge=1,
         le=DAY_SECONDS,
@@ -223,19 +255,6 @@ class Settings(BaseSettings):
     )
     revision: str = Field("", description="Source revision that /metrics names. The images set it.")
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """In order of precedence."""
-        variables = {name: origin.value for name, origin in read_variables(cls.model_fields).items()}
-        return init_settings, InitSettingsSource(settings_cls, variables)
-
     @model_validator(mode="before")
     @classmethod
     def _read_key_files(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -244,7 +263,7 @@ class Settings(BaseSettings):
             if path and values.get(name):
                 raise ValueError(f"{variable_of(name)} and {variable_of(name)}_FILE are both set: remove one of them")
             if path:
-                values = {**values, name: read_digests(Path(path), variable_of(f"{name}_file"))}
+                values = {**values, name: read_digests(expand_home(Path(path)), variable_of(f"{name}_file"))}
         return values
 
     @property
@@ -269,8 +288,6 @@ class Settings(BaseSettings):
                 f"DIGITS_MAX_INFLIGHT_BYTES, shared by DIGITS_WORKERS, is less than {LARGEST_BODIES} times "
                 "DIGITS_MAX_BODY_BYTES: a body of that size, compressed, would never fit"
             )
-        if self.precision == "int8" and self.device in ("cuda", "tensorrt"):
-            raise ValueError("DIGITS_PRECISION and DIGITS_DEVICE exclude each other: int8 graphs run on the CPU")
         if self.admin_keys and self.workers > 1:
             raise ValueError(
                 "DIGITS_ADMIN_KEYS and DIGITS_WORKERS: a request to load a model would reach only one worker"

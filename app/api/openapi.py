@@ -20,6 +20,7 @@ from app.errors import (
     TooManyPictures,
     TooManyPixels,
     Unauthorized,
+    UnsupportedCoding,
     UnsupportedPicture,
 )
 from app.http.auth import PUBLIC_PATHS
@@ -126,6 +127,7 @@ def add_middleware_problems(path: str, operation: Document, responses: Document)
         add_problem(responses, Unauthorized)
     if "requestBody" in operation:
         add_problem(responses, BodyTooLarge)
+        add_problem(responses, UnsupportedCoding)
         if "503" in responses:
             add_problem(responses, DeadlineExceeded)
 

@@ -198,6 +198,7 @@ DETAILS = {
     "too-many-pictures": "One request may contain at most 256 pictures: send the rest in another.",
     "too-many-digits": "There is ink for more than the 256 digits we read at once: send a part of it.",
     "too-many-pages": "140 pages are too many: one request reads at most 100, chosen by ?pages=1-100.",
+    "unsupported-coding": "Content-Encoding 'br' is not supported: send gzip or deflate, or plain.",
     "unsupported-picture": "The bytes are not a picture in a supported format: send PNG, JPEG, WebP, BMP, GIF or TIFF.",
     "blank-picture": "The picture has no ink on it: send one with a digit drawn on it.",
     "several-digits": "The picture shows several digits: send it to /read, or crop it to one of them.",

@@ -19,8 +19,10 @@ from app.codecs.form import FormPart, media_type, parse_multipart, parse_urlenco
 from app.codecs.json_body import parse_json
 from app.errors import InvalidRequest, TooManyPictures
 from app.formats.heif import is_heif
+from app.formats.signatures import FILE_STARTS
 from app.http.endpoint import RawRequest
 from app.http.large_bodies import off_the_loop, pieces, translate
+from app.json_encoding import BYTE_ORDER_MARK
 from app.segmentation.fields.template import Template
 
 
@@ -76,10 +78,8 @@ PAGE_BODY = picture_body(PAGE_FORM) | {
 }
 PAGE_BODY["content"]["application/pdf"] = BINARY
 
-SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"%PDF-")
 JSON_STARTS = (b"{", b'"', b"\xff\xfe{", b"\xfe\xff\0{")  # the last two in UTF-16, which is refused
 JSON_TYPES = (b"application/json", b"text/json")
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # of UTF-8
 WAY_IN_JSON = 'send {"images": ["<picture file in base64, or a data URL>", ...]}, with at least one image'
 WAY_IN_FORM = "send each picture as a file (curl -F file=@digit.png), or as the base64 of one"
 
@@ -91,7 +91,7 @@ LINE_WIDTHS = (64, 76)  # of base64 in PEM and in MIME
 
 def is_picture(request: RawRequest[object]) -> bool:
     """Whether the body is one picture file, whatever its Content-Type says."""
-    return request.body.startswith(SIGNATURES)
+    return request.body.startswith(FILE_STARTS)
 
 
 class PageBody(NamedTuple):
@@ -227,7 +227,7 @@ def images_of(document: Any) -> Any:
 
 def unwrap(content: bytes, index: int = 0) -> File:
     """A picture file that was sent as the text of a data URL or in base64; everything else as it is."""
-    if content.startswith(SIGNATURES) or not (is_data_url(content) or is_base64_picture(content)):
+    if content.startswith(FILE_STARTS) or not (is_data_url(content) or is_base64_picture(content)):
         return content
     return decode(content.removeprefix(BYTE_ORDER_MARK).decode("latin-1"), index)
 
@@ -248,7 +248,7 @@ def is_base64_picture(content: bytes) -> bool:
     except binascii.Error:
         return False
     # Any text may begin as a bitmap's two letters do. The four bytes after a bitmap's size are 0.
-    return is_heif(decoded) or (decoded.startswith(SIGNATURES) and (decoded[:2] != b"BM" or decoded[6:10] == bytes(4)))
+    return is_heif(decoded) or (decoded.startswith(FILE_STARTS) and (decoded[:2] != b"BM" or decoded[6:10] == bytes(4)))
 
 
 def decode(text: object, index: int) -> File:

@@ -22,8 +22,7 @@ MAX_PARTS = 1000
 MAX_HEAD = 2**14  # bytes of a part's headers
 BOUNDARY_END = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 BOUNDARY = re.compile(rb'(?i);\s*boundary\s*=\s*(?:"([^"]+)"|([^";\s]+))')
-FILE_NAME = re.compile(rb'(?i);\s*filename[*\d]*\s*=\s*"?([^";]*)')
-FIELD_NAME = re.compile(rb'(?i);\s*name\s*=\s*"?([^";]*)')
+PARAMETER = re.compile(rb';\s*([\w*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"?|([^";]*))')  # of a header: quoted, or a token
 FOLD = re.compile(rb"\r?\n[ \t]+")
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 
@@ -102,10 +101,15 @@ def parse_part(part: bytes) -> FormPart:
         raise InvalidRequest("The form cannot be parsed: no empty line ends the headers of a part.")
     headers = parse_headers(part[: found.start()])
     content = decode_transfer_encoding(part[found.end() :], headers.get(b"content-transfer-encoding", b""))
-    disposition = headers.get(b"content-disposition", b"")
-    file_name, name = FILE_NAME.search(disposition), FIELD_NAME.search(disposition)
+    disposition = parameters(headers.get(b"content-disposition", b""))
+    file_name = next((value for name, value in disposition.items() if name.startswith(b"filename")), None)
     content_type = headers.get(b"content-type", b"text/plain")  # RFC 7578, 4.4: the default
-    return FormPart(content, file_name and file_name[1], media_type(content_type), name[1] if name else b"")
+    return FormPart(content, file_name, media_type(content_type), disposition.get(b"name", b""))
+
+
+def parameters(header: bytes) -> dict[bytes, bytes]:
+    """The parameters of a header's value, names in lower case. Escapes in quoted values are left as they are."""
+    return {found[1].lower(): found[2] or found[3] or b"" for found in PARAMETER.finditer(header)}
 
 
 def parse_headers(head: bytes) -> dict[bytes, bytes]:

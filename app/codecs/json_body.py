@@ -21,7 +21,9 @@ import simdjson
 from numpy.typing import NDArray
 
 from app.errors import InvalidRequest
+from app.formats.signatures import FILE_STARTS
 from app.http.large_bodies import PIECE, SMALL_BODY, count, pieces, translate
+from app.json_encoding import utf8_json
 from app.observability.request_context import check_deadline
 
 MAX_TOKENS = 100_000  # commas, opening brackets and quotes, outside of long arrays of numbers
@@ -60,8 +62,14 @@ def parse_json(body: bytes) -> JsonBody:
     """
     if not body or body.isspace():
         raise InvalidRequest("JSON Parse error: The document is empty")
-    if b"\0" in body[:4] or body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InvalidRequest("The JSON is in UTF-16 or UTF-32, as PowerShell's > writes it: send it in UTF-8.")
+    if body.startswith(FILE_STARTS):
+        raise InvalidRequest(
+            "The body is a file, not JSON: send pictures as they are to /predict or /read, here in base64 inside JSON."
+        )
+    try:
+        body = utf8_json(body)
+    except ValueError as error:
+        raise InvalidRequest(f"The JSON is {error}.") from error
     if len(body) <= SMALL_BODY:
         return JsonBody(parse_small(body), body)
     if count_tokens(body) <= MAX_TOKENS:
@@ -88,7 +96,8 @@ def parse_document(text: bytes) -> Any:
     try:
         return simdjson.Parser().parse(text)
     except (RuntimeError, ValueError) as error:
-        raise InvalidRequest(f"JSON Parse error: {str(error).split('  ')[0]}") from error
+        reason = "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).split("  ")[0]
+        raise InvalidRequest(f"JSON Parse error: {reason}") from error
 
 
 def too_many_values() -> InvalidRequest:

@@ -29,7 +29,7 @@ from app.inference.session import INPUT, OUTPUT
 
 SIGNATURE_NAME = "serving_default"
 PARAMETERS = Field(None, description="scale, unit or byte: what the numbers of a tensor are from 0 to.")
-VALUES = 'a tensor of numbers or {"b64": "<picture file>"}'
+VALUES = 'a tensor of numbers or {"b64": "<picture file in base64>"}'
 
 Tensor = NDArray[Any]  # of numbers
 Values = Images | list[bytes]  # images for the model as they are, or picture files to be preprocessed
@@ -138,7 +138,7 @@ def check_signature_name(document: simdjson.Object) -> None:
     name = document.get("signature_name", SIGNATURE_NAME)
     if not isinstance(name, str):
         raise InvalidRequest("'signature_name' key must be a string value.")
-    if name != SIGNATURE_NAME:
+    if name not in ("", SIGNATURE_NAME):  # an empty name is the default, as in TensorFlow Serving
         raise InvalidRequest(f'Serving signature name: "{name[:80]}" not found in signature def')
 
 
@@ -178,6 +178,8 @@ def input_value(instance: Any, index: int = 0) -> Any:
 
 
 def parse_tensor(json: JsonBody, array: Any, key: str) -> Tensor:
+    if isinstance(next(iter(array), None), str):
+        raise wrong_type(0)
     numbers = json.numbers(array, key)
     check_shape(numbers.shape)  # before anything that takes time with millions of rows
     return numbers.to_array()

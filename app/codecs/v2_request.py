@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from app.arrays import CLASSES
-from app.codecs.bodies import decode_base64, too_many_pictures
+from app.codecs.bodies import decode_base64, is_text, too_many_pictures
 from app.codecs.json_body import JsonBody, NumberArray, parse_json
 from app.codecs.tensors import SCALE_RULE, SHAPES, Scale, check_shape, parse_scale
 from app.errors import InvalidRequest
+from app.formats.signatures import FILE_STARTS
 from app.inference.session import INPUT, OUTPUT
 
 JSON_LENGTH_HEADER = b"inference-header-content-length"
@@ -119,9 +120,22 @@ def parse_request(body: bytes, size: int, max_pictures: int) -> ParsedRequest:
     if blob and size <= MAX_CACHED_JSON:
         json, header = None, parse_header_cached(text, len(blob))
     else:
-        json = parse_json(text)
+        json = parse_json(text) if blob else parse_json_alone(text)
         header = parse_header(json, len(blob))
     return ParsedRequest(header.id, decode_tensor(header, json, blob, max_pictures), header.output, header.scale)
+
+
+def parse_json_alone(body: bytes) -> JsonBody:
+    """Where no tensor follows. Raises `InvalidRequest`; for a body with a tensor it says how to send that."""
+    try:
+        return parse_json(body)
+    except InvalidRequest as error:
+        if is_text(body) or body.startswith(FILE_STARTS):
+            raise
+        raise InvalidRequest(
+            f"{error.detail.rstrip('.')}. For a tensor in binary send the header Inference-Header-Content-Length: the "
+            "length of the JSON before it in bytes, 0 without JSON."
+        ) from error
 
 
 # --- the JSON --------------------------------------------------------------------------------------------------------

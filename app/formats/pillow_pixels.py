@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags
+from PIL import ExifTags, TiffImagePlugin
 from PIL import Image as Pillow
 
 PIECE_PIXELS = 2**18
+TIFF_BITS, TIFF_COMPRESSION, TIFF_PLANES, TIFF_EXTRA_SAMPLES = 258, 259, 284, 338
+UNCOMPRESSED, SEPARATE = 1, 2
 PIXEL_SHAPES: dict[str, tuple[int, ...]] = {"L": (), "RGB": (3,), "RGBA": (4,)}
 Pixels = NDArray[np.uint8]  # (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA
 
@@ -29,6 +31,18 @@ def upright_pixels(picture: Pillow.Image) -> Pixels:
     for left, top, right, bottom in pieces(width, height):
         stored[top:bottom, left:right] = convert(picture.crop((left, top, right, bottom)))
     return pixels
+
+
+def has_misread_planes(picture: Pillow.Image) -> bool:
+    """Whether it is a TIFF with a plane for each channel that Pillow decodes wrongly, without an error."""
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile) or picture.tag_v2.get(TIFF_PLANES) != SEPARATE:
+        return False
+    if picture.tag_v2.get(TIFF_COMPRESSION, UNCOMPRESSED) == UNCOMPRESSED:
+        is_wide = max(picture.tag_v2.get(TIFF_BITS, (1,))) > 8
+        return picture.mode == "LAB" or (is_wide and picture.mode in ("RGB", "RGBA", "CMYK"))
+    return picture.mode in ("La", "LA", "PA", "LAB") or (
+        picture.mode == "RGBA" and TIFF_EXTRA_SAMPLES not in picture.tag_v2
+    )
 
 
 def target_mode(picture: Pillow.Image) -> str:

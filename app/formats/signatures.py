@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from app.errors import InvalidRequest, ServiceError, UnsupportedPicture
+from app.json_encoding import BYTE_ORDER_MARK
 
 SUPPORTED = "PNG, JPEG, WebP, BMP, GIF or TIFF"
 CONVERT = f"convert it to {SUPPORTED}"
@@ -13,6 +14,8 @@ READ = "documents are read by /read and by python -m app read; or " + PAGES
 RENDER = "render it and send the picture, for example as PNG"
 NOT_A_DOWNLOAD = "send the picture itself; such a page is often a login or an error page in place of a download"
 
+# Of pictures and documents that are read. None of them can begin JSON.
+FILE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"%PDF-")
 # Of ISO/IEC 14496-12: at byte 8 of a file whose first box is "ftyp"
 BRANDS = {
     b"avif": ("an AVIF picture", CONVERT),
@@ -38,9 +41,11 @@ MARKUP = {
     b"<html": ("an HTML page", NOT_A_DOWNLOAD),
     b"{": ("a JSON document", "send it with Content-Type: application/json"),
 }
-# Of the supported formats, and of the containers of HEIF's kind
+# Of the supported formats, by their names, and of the containers of HEIF's kind
 PICTURE = re.compile(
-    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8|RIFF.{4}WEBP|BM.{4}\0{4}|II[*+]\0|MM\0[*+]|.{4}ftyp", re.DOTALL
+    rb"(?P<PNG>\x89PNG\r\n\x1a\n)|(?P<JPEG>\xff\xd8\xff)|(?P<GIF>GIF8)|(?P<WebP>RIFF.{4}WEBP)|(?P<BMP>BM.{4}\0{4})"
+    rb"|(?P<TIFF>II[*+]\0|MM\0[*+])|.{4}ftyp",
+    re.DOTALL,
 )
 FORM = ("a form", "send its Content-Type too, multipart/form-data with the boundary, as HTTP libraries do")
 NUMBERS = ("a list of numbers", "send it to /invocations as text/csv, or as JSON to /v1 or /v2")
@@ -55,7 +60,17 @@ def not_a_picture(content: bytes) -> ServiceError:
     name, advice = identify(content) or (None, None)
     if name:
         return UnsupportedPicture(f"The file is {name}, which is not supported: {advice}.")
+    if (found := PICTURE.match(content)) and found.lastgroup:
+        return undecodable(f"{found.lastgroup} picture")
     return UnsupportedPicture(f"The bytes are not a picture in a supported format: send {SUPPORTED}.")
+
+
+def undecodable(picture: str) -> UnsupportedPicture:
+    """The error for a file in a supported format that no decoder reads."""
+    return UnsupportedPicture(
+        f"The {picture} is damaged, incomplete or of a kind that is not supported: send it again, or save it anew with "
+        "8 bits a sample, or as PNG."
+    )
 
 
 def identify(content: bytes) -> tuple[str, str] | None:
@@ -65,7 +80,7 @@ def identify(content: bytes) -> tuple[str, str] | None:
     for signature, found in SIGNATURES.items():
         if content.startswith(signature):
             return found
-    return identify_text(content[:SAMPLE].removeprefix(b"\xef\xbb\xbf").lstrip().lower())
+    return identify_text(content[:SAMPLE].removeprefix(BYTE_ORDER_MARK).lstrip().lower())
 
 
 def is_picture(content: bytes) -> bool:

@@ -11,7 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge, InvalidRequest, Overloaded
+from app.errors import BodyTooLarge, InvalidRequest, Overloaded, UnsupportedCoding
 
 SMALL_BODY = 2**16  # bytes
 SHARE_OF_LARGE = 7 / 8  # of the bytes under way; the rest is for small bodies
@@ -159,12 +159,12 @@ async def body_chunks(receive: Receive) -> AsyncIterator[bytes]:
 
 
 class Decompressor:
-    """gzip or deflate, to at most one byte more than `max_bytes`. Raises `InvalidRequest`."""
+    """gzip or deflate, to at most one byte more than `max_bytes`. Raises `InvalidRequest` or `UnsupportedCoding`."""
 
     def __init__(self, encoding: bytes, max_bytes: int) -> None:
         if encoding not in CODINGS:
             name = encoding.decode("latin-1")
-            raise InvalidRequest(f"Content-Encoding {name[:40]!r} is not supported: send gzip or deflate, or plain.")
+            raise UnsupportedCoding(f"Content-Encoding {name[:40]!r} is not supported: send gzip or deflate, or plain.")
         self.gzip = encoding != b"deflate"
         self.remaining_bytes = max_bytes
         self.exceeded = False

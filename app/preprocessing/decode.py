@@ -17,13 +17,13 @@ from PIL import Image as Pillow
 from PIL import TiffImagePlugin, WebPImagePlugin
 
 from app.arrays import Grayscale
-from app.errors import ServiceError, TooManyPixels, UnsupportedPicture
+from app.errors import ServiceError, TooManyPixels
 from app.formats import png
 from app.formats.heif import is_heif, open_heif
 from app.formats.opencv_files import OpenCvFile, parse_opencv_file
-from app.formats.pillow_pixels import orientation, parse_exif, turned, upright_pixels
+from app.formats.pillow_pixels import has_misread_planes, orientation, parse_exif, turned, upright_pixels
 from app.formats.png import PlainPng, parse_plain_png
-from app.formats.signatures import not_a_picture
+from app.formats.signatures import not_a_picture, undecodable
 from app.formats.structure import check_structure
 from app.preprocessing.background import energy
 from app.preprocessing.constants import integer, number
@@ -75,9 +75,12 @@ def open_with_pillow(content: bytes) -> Pillow.Image:
         return open_heif(content)
     check_structure(content)
     try:
-        return Pillow.open(io.BytesIO(content), formats=FORMATS)
+        picture = Pillow.open(io.BytesIO(content), formats=FORMATS)
     except Exception as error:  # a damaged file makes Pillow raise errors of any class
         raise not_a_picture(content) from error
+    if has_misread_planes(picture):
+        raise not_a_picture(content)
+    return picture
 
 
 def decode_mnist_sized_png(content: bytes) -> Grayscale | None:
@@ -118,7 +121,7 @@ def decode(picture: Picture) -> Grayscale:
     except ServiceError:
         raise
     except Exception as error:  # a damaged file makes Pillow raise errors of any class
-        raise UnsupportedPicture("The picture is damaged or incomplete: send it again, or save it anew.") from error
+        raise undecodable("picture") from error
 
 
 def decode_with_opencv(picture: OpenCvFile) -> Grayscale:
@@ -137,7 +140,10 @@ def decode_with_pillow(picture: Pillow.Image) -> Grayscale:
         picture.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
         picture.load()
         pixels = upright_pixels(picture)
-    return pixels_to_grayscale(shrink(pixels, LONGEST_SIDE))
+    small = shrink(pixels, LONGEST_SIDE)
+    if picture.format == "BMP" and small.ndim == 3 and not small[:, :, 3:].any():
+        small = np.ascontiguousarray(small[:, :, :3])  # Windows leaves the alpha of a bitmap at 0, which means opaque
+    return pixels_to_grayscale(small)
 
 
 def pixels_to_grayscale(pixels: NDArray[np.uint8]) -> Grayscale:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from app.json_encoding import utf8_json
 from app.repository.files import read_file
 from app.repository.manifest import Manifest, Metric, Timestamp, first_problem
 from app.repository.signature import SIGNATURE_FILE, SignatureRefused, Signer
@@ -44,14 +45,14 @@ def read_audit(folder: Path, manifest: Manifest, signer: Signer | None) -> Audit
         content = read_file(folder / AUDIT_FILE)
         if signer:
             signer.check(read_file(folder / SIGNATURE_FILE), {AUDIT_FILE: content})
-        audit = Audit.model_validate_json(content)
+        audit = Audit.model_validate_json(utf8_json(content))
     except FileNotFoundError:
         return None
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
     except SignatureRefused as error:
         problem = f"cannot be trusted: {SIGNATURE_FILE} {error}"
-    except ValidationError as error:
+    except ValueError as error:
         problem = f"is {first_problem(error)}"
     else:
         if audit.sha256 == manifest.sha256:

@@ -19,6 +19,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from app.errors import ModelRefused, ModelUnreadable
+from app.json_encoding import utf8_json
 from app.repository.files import read_file
 from app.repository.signature import SIGNATURE_FILE, SignatureRefused, Signer
 from app.runtime import memory_limit
@@ -158,7 +159,7 @@ def read_version(folder: Path, signer: Signer | None = None, *, version: int | N
     try:
         content = read_file(folder / MANIFEST_FILE)
         signature = read_file(folder / SIGNATURE_FILE) if signer else b""
-        manifest = Manifest.model_validate_json(content)
+        manifest = Manifest.model_validate_json(utf8_json(content))
         check_identity(manifest, folder, version)
         files = {GRAPH_FILE: read_graph(folder / GRAPH_FILE, manifest)}
         if manifest.int8:
@@ -169,7 +170,7 @@ def read_version(folder: Path, signer: Signer | None = None, *, version: int | N
         raise unreadable(where, error) from error
     except SignatureRefused as error:
         raise ModelRefused(f"{where}: {SIGNATURE_FILE} {error}") from error
-    except ValidationError as error:
+    except ValueError as error:
         raise ModelRefused(f"{where}: {MANIFEST_FILE} is {first_problem(error)}") from error
     except ModelRefused as error:
         raise ModelRefused(f"{where}: {error}") from error
@@ -204,7 +205,9 @@ def unreadable(where: str, error: OSError) -> ModelUnreadable:
     return ModelUnreadable(f"{where}: {file} cannot be read ({error.strerror})")
 
 
-def first_problem(error: ValidationError) -> str:
-    """One line; continues "<file> is"."""
+def first_problem(error: ValueError) -> str:
+    """Of a file's validation or encoding. One line; continues "<file> is"."""
+    if not isinstance(error, ValidationError):
+        return str(error)
     first = error.errors()[0]
     return f"wrong at {first['loc']}: {first['msg']}" if first["loc"] else f"wrong: {first['msg']}"

@@ -34,7 +34,7 @@ from app.repository.refusal import ALL_MODELS, WHOLE_FOLDER, Refusal, Refusals, 
 from app.repository.servable import Servable, retire
 from app.repository.served_models import ServedModels
 from app.repository.signature import Signer
-from app.repository.version_folders import LABELS_FILE, ModelFolder, VersionFolder, parse_labels
+from app.repository.version_folders import LABELS_FILE, ModelFolder, VersionFolder, describe_absence, parse_labels
 from app.repository.version_policy import VersionSettings
 from app.repository.version_states import VersionState, states_of
 from app.settings import DeviceChoice
@@ -107,7 +107,7 @@ class ModelRepository(ServedModels):
         if name in self.refusals:
             return f"the default model cannot be served: {reasons(self.refusals[name])}"
         if not any(folder.versions for folder in self._loader.on_disk.values()):
-            return f"{self.root} holds no models/<name>/<version>: publish one with python -m training publish"
+            return describe_absence(self.root, self._loader.on_disk)
         found = ", ".join(sorted(self.servables)) or "none"
         return f"{self.root} holds no version of the default model {name!r} that the policy serves (found: {found})"
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from app.errors import ModelRefused
+from app.json_encoding import utf8_json
 from app.repository.audit import AUDIT_FILE
 from app.repository.files import FileStates, file_states, read_file
 from app.repository.manifest import (
@@ -35,6 +36,8 @@ from app.setting_values import check_label, parse_version
 
 LABELS_FILE = "labels.json"
 VERSION_FILES = (MANIFEST_FILE, GRAPH_FILE, INT8_FILE, SIGNATURE_FILE, AUDIT_FILE)
+
+MAX_SHOWN = 5  # folders in a message
 
 # How names of folders begin that are no models: hidden ones, and those of file systems, archives and network storage
 # (.git, ..data, __MACOSX, @eaDir, #recycle, $RECYCLE.BIN, ~snapshot).
@@ -61,6 +64,7 @@ class ModelFolder(NamedTuple):
     versions: tuple[VersionFolder, ...] = ()  # the newest first
     labels: bytes | None = None  # the content of labels.json, if there is one
     problems: Mapping[str, str] = MappingProxyType({})  # why an entry is not served, by its name
+    passed_over: tuple[str, ...] = ()  # folders whose names are no versions
 
 
 # --- one model --------------------------------------------------------------------------------------------------------
@@ -85,7 +89,15 @@ def scan_model(folder: Path, served_as: str | None = None) -> ModelFolder:
         else:
             versions = [VersionFolder(folder, version_in(folder), file_states(folder, VERSION_FILES), served_as)]
     labels = read_labels(folder, problems)
-    return ModelFolder(tuple(sorted(versions, key=lambda found: -found.version)), labels, problems)
+    newest_first = tuple(sorted(versions, key=lambda found: -found.version))
+    return ModelFolder(newest_first, labels, problems, no_versions(folder))
+
+
+def no_versions(folder: Path) -> tuple[str, ...]:
+    """The folders in it that may have been meant as versions. Links are not followed: they may lead to a hung disk."""
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    return tuple(name for name in names if is_model_name(name) and not parse_version(name))
 
 
 def holds_version(folder: Path) -> bool:
@@ -95,8 +107,8 @@ def holds_version(folder: Path) -> bool:
 def version_in(folder: Path) -> int:
     """As its manifest says; 1 if it cannot be read, for which it will be refused."""
     try:
-        return Manifest.model_validate_json(read_file(folder / MANIFEST_FILE)).version
-    except (OSError, ValidationError):
+        return Manifest.model_validate_json(utf8_json(read_file(folder / MANIFEST_FILE))).version
+    except (OSError, ValueError):
         return 1
 
 
@@ -119,8 +131,8 @@ def parse_labels(content: bytes | None, served: Container[int]) -> dict[str, int
     if content is None:
         return {}
     try:
-        labels = TypeAdapter(dict[str, int]).validate_json(content, strict=True)
-    except ValidationError as error:
+        labels = TypeAdapter(dict[str, int]).validate_json(utf8_json(content), strict=True)
+    except ValueError as error:
         raise ModelRefused(first_problem(error)) from error
     for label, version in labels.items():
         try:
@@ -154,18 +166,27 @@ def is_model_name(name: str) -> bool:
 def all_versions(root: Path, default_model: str = "") -> list[VersionFolder]:
     """Of all models, by name, the oldest version first. Raises `ModelRefused` if there are none."""
     try:
-        found = [
-            version
-            for _, folder in sorted(find_models(root, default_model).items())
+        folders = {
+            name: scan_model(folder, default_model if folder == root else None)
+            for name, folder in sorted(find_models(root, default_model).items())
             if folder.is_dir()
-            for version in reversed(scan_model(folder, default_model if folder == root else None).versions)
-        ]
+        }
     except OSError as error:
         problem = f"the models folder {root} cannot be read ({error.strerror})"
         raise ModelRefused(f"{problem}: name another one with --models or DIGITS_MODELS") from error
+    found = [version for folder in folders.values() for version in reversed(folder.versions)]
     if not found:
-        raise ModelRefused(f"{root} holds no models/<name>/<version>: publish one with python -m training publish")
+        raise ModelRefused(describe_absence(root, folders))
     return found
+
+
+def describe_absence(root: Path, folders: Mapping[str, ModelFolder]) -> str:
+    """Why no version was found, by the folders of models that there are."""
+    passed_over = [f"{name}/{entry}" for name, folder in folders.items() for entry in folder.passed_over]
+    if not passed_over:
+        return f"there is no {root}/<name>/<version>: publish one with python -m training publish"
+    shown = ", ".join(passed_over[:MAX_SHOWN])
+    return f"there is no {root}/<name>/<version>, where the version is a whole number; passed over: {shown}"
 
 
 def newest_of(root: Path, name: str) -> VersionFolder:

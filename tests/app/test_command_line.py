@@ -87,6 +87,38 @@ def test_an_audit_log_is_checked_on_the_command_line(tmp_path: Path, capsys: pyt
     assert capsys.readouterr().out == f"{path}: line 1 is changed: it is not a record\n"
 
 
+@pytest.mark.parametrize("name", ["API_KEYS", "API_KEYS_FILE", "METRICS_PORT", "WORKERS", "UNKNOWN", "DEVICE"])
+def test_a_key_is_made_whatever_the_variables_of_the_service_say(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setenv(f"DIGITS_{name}", "null")
+    assert main(["key"]) == 0
+    assert "digest" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("API_KEYS", "bad"), ("API_KEYS_FILE", "/missing"), ("METRICS_PORT", "x"), ("CORS_ORIGINS", "null")),
+        *(("MAX_QUEUE_SIZE", "8"), ("CORRECTIONS", "/tmp")),
+    ],
+)
+def test_pictures_are_read_whatever_the_variables_of_the_server_say(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"DIGITS_{name}", value)
+    assert main(["predict", str(ROOT / "app/web/static/seven.png")]) == 0
+
+
+@pytest.mark.parametrize(("name", "value"), [("DEVICE", "gpu"), ("MAX_PIXLES", "1000"), ("MODELS", "null")])
+def test_pictures_are_not_read_with_wrong_variables_of_reading(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"DIGITS_{name}", value)
+    assert main(["predict", str(ROOT / "app/web/static/seven.png")]) == 1
+    assert f"DIGITS_{name}" in capsys.readouterr().err
+
+
 def test_an_audit_log_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify-audit", str(tmp_path / "none")]) == 1
     assert capsys.readouterr().err.count("\n") == 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from app.__main__ import main
 from app.environment import clean, service_links
@@ -93,6 +95,55 @@ def test_placeholder_of_a_template_is_refused(monkeypatch: pytest.MonkeyPatch, n
 @pytest.mark.parametrize("text", ["2", "2 ", " 2\r\n", '"2"', "'2'", '" 2 "'])
 def test_white_space_and_quotes_around_a_value_are_removed(text: str) -> None:
     assert clean(text) == "2"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "number"),
+    [
+        ("MAX_BODY_BYTES", "1.6777216e+07", 2**24),
+        ("MEMORY_BYTES", "1.073741824e+09", 2**30),
+        ("MAX_PIXELS", "5e+07", 50_000_000),
+    ],
+)
+def test_large_numbers_are_read_as_helm_writes_them(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, number: int
+) -> None:
+    monkeypatch.setenv(f"DIGITS_{name}", text)
+    assert getattr(Settings(), name.lower()) == number
+
+
+@pytest.mark.parametrize("text", ["1.5e+00", "1.23456789e+07x", "1e-3", "5e+99"])
+def test_a_fraction_or_a_number_out_of_range_is_refused_with_an_exponent_too(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("DIGITS_PORT", text)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+PATHS = ["UDS", "MODELS", "REQUIRE_SIGNATURE_BY", "AUDIT_LOG", "TEMPLATES", "CORRECTIONS"]
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_tilde_is_the_home_folder_in_every_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DIGITS_CORRECTIONS_OPEN", "true")
+    monkeypatch.setenv(f"DIGITS_{name}", "~/here")
+    assert getattr(Settings(), name.lower()) == tmp_path / "here"
+    monkeypatch.setenv(f"DIGITS_{name}", "~nobody-at-all/here")
+    with pytest.raises(ValidationError, match="there is no home folder ~nobody-at-all"):
+        Settings()
+
+
+@pytest.mark.parametrize("name", ["API_KEYS", "ADMIN_KEYS"])
+def test_tilde_is_the_home_folder_in_the_path_of_a_key_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "keys").write_text("a" * 64)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(f"DIGITS_{name}_FILE", "~/keys")
+    assert getattr(Settings(), name.lower()) == ("a" * 64,)
+    assert getattr(Settings(), f"{name.lower()}_file") == tmp_path / "keys"
 
 
 @pytest.mark.parametrize("text", ["true", "True", "YES", "on", "1", '"yes"'])

@@ -54,6 +54,17 @@ def test_malformed_version_policy_is_refused(policy: str) -> None:
         Settings(version_policy=policy)
 
 
+@pytest.mark.parametrize("name", ["a/b", "a:b", "", ".", "..", "a\n"])
+def test_model_name_that_no_address_can_have_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="no address can have this name"):
+        Settings(default_model=name)
+
+
+@pytest.mark.parametrize("name", ["digits", "digits-mlp", "my model", "数字", "v1.0_b"])
+def test_model_name_may_be_any_that_an_address_can_have(name: str) -> None:
+    assert Settings(default_model=name).default_model == name
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from app.arrays import Grayscale
 from app.errors import ServiceError
+from app.json_encoding import utf8_json
 from app.preprocessing.decode import decode, open_picture
 from app.segmentation.constraints.constraints import Constraints, message_of
 
@@ -149,10 +150,12 @@ def parse_template(content: bytes) -> Template:
     if len(content) > MAX_BYTES:
         raise TemplateError(f"has more than {MAX_BYTES:,} bytes")
     try:
-        return Template.model_validate_json(content)
+        return Template.model_validate_json(utf8_json(content))
     except ValidationError as error:
         first = error.errors()[0]
         raise TemplateError(f"is wrong{place(first['loc'])}: {message_of(first)}") from error
+    except ValueError as error:
+        raise TemplateError(f"is {error}") from error
 
 
 def place(loc: tuple[int | str, ...]) -> str:

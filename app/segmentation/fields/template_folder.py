@@ -15,12 +15,17 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 def read_templates(folder: Path) -> dict[str, Template]:
     """By name. Raises `StartupError`, which names the file and the field that is wrong."""
-    return {path.stem: read_template(path) for path in template_files(folder)}
+    templates: dict[str, Template] = {}
+    for path in template_files(folder):
+        if path.stem in templates:
+            raise StartupError(f"the folder of templates {folder} has several files named {path.stem}.json")
+        templates[path.stem] = read_template(path)
+    return templates
 
 
 def template_files(folder: Path) -> Iterator[Path]:
     try:
-        files = sorted(path for path in folder.iterdir() if path.suffix == ".json" and not path.name.startswith("."))
+        files = sorted(path for path in folder.iterdir() if is_template(path))
     except OSError as error:
         raise StartupError(f"the folder of templates {folder} cannot be listed: {error.strerror}") from error
     if len(files) > MAX_TEMPLATES:
@@ -29,6 +34,10 @@ def template_files(folder: Path) -> Iterator[Path]:
         if not NAME.fullmatch(path.stem):
             raise StartupError(f"the template {path} must be named with letters, digits, points, - and _")
         yield path
+
+
+def is_template(path: Path) -> bool:
+    return path.suffix.lower() == ".json" and not path.name.startswith(".")
 
 
 def read_template(path: Path) -> Template:

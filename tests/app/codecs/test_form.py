@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+import time
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -23,6 +24,19 @@ FILE = b'form-data; name="file"; filename="a.png"'
 def test_name_of_a_field_is_kept() -> None:
     body = part(b"7", b'form-data; filename="a.png"; name="b"') + part(b"8", b"form-data; name=c") + b"--XX--"
     assert [field.name for field in parse_multipart(FORM, body)] == [b"b", b"c"]
+
+
+@pytest.mark.parametrize("name", [b"x; filename=y", b'x\\"; filename=y', b"; Name=y; filename*=y"])
+def test_a_quoted_name_may_look_like_other_parameters(name: bytes) -> None:
+    (field,) = parse_multipart(FORM, part(b"7", b'form-data; name="%b"' % name) + b"--XX--")
+    assert (field.name, field.file_name) == (name, None)
+
+
+def test_a_quote_that_is_not_closed_takes_no_time() -> None:
+    disposition = b"form-data" + b';a="\\"' * 2500
+    started = time.perf_counter()
+    parse_multipart(FORM, part(b"7", disposition) * 100 + b"--XX--")
+    assert time.perf_counter() - started < 1
 
 
 def part(content: bytes, disposition: bytes = FILE, *headers: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import cv2
@@ -210,6 +211,47 @@ def test_csv_is_one_image_a_line(seven: NDArray[np.uint8]) -> None:
 def test_csv_of_another_form_is_refused(seven: NDArray[np.uint8], change: Any) -> None:
     with pytest.raises(InvalidRequest, match="784 numbers a line"):
         parse_csv(change(csv(seven[np.newaxis])))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda line: b"+" + line.replace(b",", b",+"),
+        lambda line: b"00" + line.replace(b",", b",00"),
+        lambda line: b'"' + line.replace(b",", b'","') + b'"',
+        lambda line: line + b",",
+        lambda line: b"\r\n" + line + b"\r\n\r\n" + line,
+    ],
+    ids=["signs", "leading zeros", "quotes", "a comma at the end", "blank lines"],
+)
+def test_csv_as_other_programs_write_it_is_read(seven: NDArray[np.uint8], change: Any) -> None:
+    read = parse_csv(change(csv(seven[np.newaxis])))
+    assert read.dtype.kind == "u"
+    assert np.array_equal(read, [seven.ravel()] * len(read))
+
+
+def test_csv_of_numbers_with_a_point_at_the_end_is_of_floats(seven: NDArray[np.uint8]) -> None:
+    read = parse_csv(csv(seven[np.newaxis]).replace(b",", b".,"))
+    assert read.dtype == np.float64
+    assert np.array_equal(read, [seven.ravel()])
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"0," * 6 + b"x" * 100 + b",0" * 777, f"Line 2, field 7 is '{'x' * 20}', which is no number"),
+        (b"0," * 6 + b"nan" + b",0" * 777, "Line 2, field 7 is 'nan'"),
+        (b"0" + b";0" * 783, "Line 2, field 1 is '0;0"),
+        (b"0" + b",0" * 784, "Line 2 has 785 numbers"),
+        (b"0" + b",0" * 5000, "Line 2, field 785 is '0,0"),
+        (b"0" + b",0" * 782, "Line 2 has 783 numbers"),
+        (b"9" * 10**7, "Line 2, field 1"),
+        (b"0" + b"," * 10**7 + b"0", "Line 2, field 2 is ''"),
+    ],
+)
+def test_csv_is_refused_with_the_line_and_the_field(seven: NDArray[np.uint8], line: bytes, reason: str) -> None:
+    with pytest.raises(InvalidRequest, match=re.escape(reason)):
+        parse_csv(csv(seven[np.newaxis]) + b"\n" + line)
 
 
 def test_csv_is_answered_as_json_or_csv(client: TestClient, images: Images, expected: NDArray[np.float32]) -> None:

@@ -60,6 +60,7 @@ def test_fractions_are_read_from_0_to_1(client: TestClient, seven: NDArray[np.ui
 def test_only_signature_is_the_default_one(client: TestClient) -> None:
     request = {"signature_name": "serving_default", "instances": [ONE], "parameters": {}}
     assert ask(client, request).status_code == 200
+    assert ask(client, request | {"signature_name": ""}).status_code == 200
     refused = assert_problem(ask(client, request | {"signature_name": "tpu"}), 400, "invalid-request")
     assert refused["error"] == 'Serving signature name: "tpu" not found in signature def'
     assert_problem(ask(client, request | {"signature_name": 1}), 400, "invalid-request")
@@ -87,6 +88,9 @@ BAD: list[tuple[Any, str]] = [
     ({"inputs": {"pixels": [IMAGE]}}, "has the wrong type"),
     ({"inputs": {"image": [IMAGE], "mask": [IMAGE]}}, "exactly one key, 'image'"),
     ({"inputs": {"image": {"image": [IMAGE]}}}, "has the wrong type"),
+    ({"inputs": ["iVBORw0K"]}, 'send a tensor of numbers or {"b64": "<picture file in base64>"}'),
+    ({"inputs": {"image": ["iVBORw0K"]}}, 'send a tensor of numbers or {"b64": "<picture file in base64>"}'),
+    ({"instances": ["iVBORw0K"]}, 'send a tensor of numbers or {"b64": "<picture file in base64>"}'),
     ({"instances": [1, 2, 3]}, "The shape [3]"),
     ({"instances": IMAGE}, "The shape [28, 28]"),
     ({"instances": [[IMAGE[:27]]]}, "The shape"),

@@ -152,3 +152,25 @@ def test_mutated_requests_are_answered_or_refused_and_never_fail(client: TestCli
 
 def test_service_works_after_all_bad_requests(client: TestClient, images: Images, expected: Probabilities) -> None:
     assert np.array_equal(probabilities_of(client.post(INFER, content=in_json(tensor(images.tolist())))), expected)
+
+
+@pytest.mark.parametrize("length", [0, 100, 784])
+def test_binary_tensor_without_its_header_is_answered_with_the_header(client: TestClient, length: int) -> None:
+    """`length`: of the JSON that is kept before it."""
+    content = in_binary(bytes(range(196)) * 4, (1, 28, 28))[0]
+    body = content[:-784][:length] + content[-784:]
+    refused = assert_problem(client.post(INFER, content=body), 400, "invalid-request")["detail"]
+    assert "Inference-Header-Content-Length: the length of the JSON" in refused
+    assert "codec" not in refused
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP"])
+@pytest.mark.parametrize("path", [INFER, "/v1/models/digits:predict"])
+def test_picture_in_place_of_json_is_answered_with_where_pictures_go(client: TestClient, kind: str, path: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)  # in a large body too
+    for picture in (noise[:28, :28], noise):
+        refused = client.post(path, content=encode(picture, kind))
+        assert (
+            "a file, not JSON: send pictures as they are to /predict"
+            in assert_problem(refused, 400, "invalid-request")["detail"]
+        )

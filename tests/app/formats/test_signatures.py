@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+
+import numpy as np
 import pytest
 
 from app.errors import InvalidRequest, UnsupportedPicture
-from app.preprocessing.decode import open_picture
+from app.preprocessing.decode import decode, open_picture
+from tests.support.pictures import encode
+from tests.support.tiff_files import GREY, RGB, tiff_file
 
 FILES = {
     "AVIF": (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "convert"),
@@ -46,3 +51,36 @@ def test_an_unknown_file_is_answered_with_the_formats_that_are_read(content: byt
 def test_an_empty_file_is_an_invalid_request() -> None:
     with pytest.raises(InvalidRequest, match="empty"):
         open_picture(b"", 1_000_000)
+
+
+def odd_jpeg(frame: bytes, precision: int = 8, height: int = 200) -> bytes:
+    """With another marker of its frame, bits of a sample, or height; 0: it follows the picture (DNL)."""
+    content = encode(np.full((200, 200), 255, np.uint8), "JPEG")
+    head = struct.pack(">BHH", 8, 200, 200)
+    assert head in content
+    return content.replace(b"\xff\xc0", frame).replace(head, struct.pack(">BHH", precision, height, 200))
+
+
+ODD_KINDS = {
+    "TIFF of float64": ("TIFF picture", tiff_file(np.ones((9, 9, 1)), GREY, planar=False)),
+    "TIFF of float16": ("TIFF picture", tiff_file(np.ones((9, 9, 1), np.float16), GREY, planar=False)),
+    "TIFF of RGB in floats": ("TIFF picture", tiff_file(np.ones((9, 9, 3), np.float32), RGB, planar=False)),
+    "TIFF of dark on light with alpha": (
+        "TIFF picture",
+        tiff_file(np.ones((9, 9, 2), np.uint8), 0, planar=False, extra_samples=(2,)),
+    ),
+    "JPEG of 12 bits": ("JPEG picture", odd_jpeg(b"\xff\xc1", precision=12)),
+    "JPEG without a height": ("JPEG picture", odd_jpeg(b"\xff\xc0", height=0)),
+    "lossless JPEG": ("picture", odd_jpeg(b"\xff\xc3")),  # known when it is decoded
+    "BMP around a JPEG": (
+        "BMP picture",
+        encode(np.zeros((9, 9, 3), np.uint8), "BMP").replace(b"\x18\0\0\0\0\0", b"\x18\0\4\0\0\0"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD_KINDS)
+def test_a_kind_that_no_decoder_reads_is_not_called_another_format(name: str) -> None:
+    named, content = ODD_KINDS[name]
+    with pytest.raises(UnsupportedPicture, match=f"The {named} is .* kind that is not supported: .* 8 bits .* PNG"):
+        decode(open_picture(content, 1_000_000))

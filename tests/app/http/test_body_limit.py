@@ -93,8 +93,6 @@ def test_compressed_body_over_the_limit_is_refused_though_it_is_small() -> None:
         ("gzip", b"no gzip"),
         ("deflate", b"\xff\xff"),
         ("gzip", gzip.compress(b"abc")[:-4]),
-        ("br", b"abc"),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"abc"))),
         ("gzip", b""),
         ("gzip", gzip.compress(b"abc") + b"garbage"),
         ("gzip", gzip.compress(b"abc") + gzip.compress(b"def")[:-4]),
@@ -106,8 +104,6 @@ def test_compressed_body_over_the_limit_is_refused_though_it_is_small() -> None:
         "gzip of something else",
         "deflate of something else",
         "cut off",
-        "unsupported encoding",
-        "two encodings",
         "empty",
         "garbage behind it",
         "second member cut off",
@@ -119,6 +115,14 @@ def test_body_that_does_not_match_its_encoding_is_refused(encoding: str, body: b
     response = echoing(100_000).post("/echo", content=body, headers={"Content-Encoding": encoding})
     assert response.status_code == 400
     assert response.json()["type"] == "urn:digits:problem:invalid-request"
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "utf-8"])
+def test_encoding_that_is_not_supported_is_answered_with_those_that_are(encoding: str) -> None:
+    response = echoing(100_000).post("/echo", content=b"abc", headers={"Content-Encoding": encoding})
+    assert response.status_code == 415
+    assert response.json()["type"] == "urn:digits:problem:unsupported-coding"
+    assert response.headers["Accept-Encoding"] == "gzip, deflate"
 
 
 # --- the bytes of all bodies under way -------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
+import zlib
 from typing import Any
 
 import cv2
@@ -14,7 +16,7 @@ from PIL import Image as Pillow
 
 from app.arrays import Image
 from app.errors import BlankPicture, InvalidRequest, TooManyPixels, UnsupportedPicture
-from app.preprocessing.decode import open_picture, open_with_pillow
+from app.preprocessing.decode import decode, open_picture, open_with_pillow
 from app.preprocessing.normalize import to_image
 from app.runtime import configure_runtime
 from tests.support.generated_pictures import MODES, damaged, picture_file
@@ -28,6 +30,7 @@ from tests.support.pictures import (
     png_of_size,
     sheet,
 )
+from tests.support.tiff_files import CMYK, GREY, LAB, RGB, tiff_file
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
@@ -256,3 +259,58 @@ def test_of_16_bits_those_in_use_are_read(bits: int, kind: str, one_of_each: lis
     file = io.BytesIO()
     Pillow.fromarray(values).save(file, kind)
     assert np.array_equal(image_of_file(file.getvalue()), image_of(sheet(one_of_each[2])))
+
+
+# --- kinds that Pillow does not write ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compress", [None, zlib.compress], ids=["raw", "deflate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    ("colours", "channels", "extra_samples"),
+    [(RGB, 3, ()), (RGB, 4, ()), (RGB, 4, (2,)), (CMYK, 4, ()), (LAB, 3, ()), (GREY, 2, (2,))],
+)
+def test_a_tiff_with_separate_planes_is_read_as_with_one_or_refused(
+    colours: int, channels: int, extra_samples: tuple[int, ...], dtype: Any, compress: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, np.iinfo(dtype).max, (20, 30, channels), dtype, endpoint=True)
+    planar, together = (
+        tiff_file(pixels, colours, planar=planar, compress=compress, extra_samples=extra_samples)
+        for planar in (True, False)
+    )
+    with contextlib.suppress(UnsupportedPicture):
+        assert np.array_equal(decode(open_picture(planar, 1000)), decode(open_picture(together, 1000)))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "compress", "is_read"),
+    [(np.uint8, None, True), (np.uint16, zlib.compress, True), (np.uint16, None, False)],
+)
+def test_of_tiffs_with_separate_planes_those_that_pillow_misreads_are_refused(
+    dtype: Any, compress: Any, is_read: bool
+) -> None:
+    content = tiff_file(np.ones((20, 30, 3), dtype), RGB, planar=True, compress=compress)
+    with contextlib.nullcontext() if is_read else pytest.raises(UnsupportedPicture, match=r"TIFF picture .* as PNG"):
+        open_picture(content, 1000)
+
+
+def bitmap_with_alpha(picture: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> bytes:
+    """A BMP with the header of Windows (V5), which says where the alpha of a pixel is."""
+    height, width = picture.shape
+    pixels = np.dstack([picture] * 3 + [alpha])[::-1].tobytes()
+    header = struct.pack("<IiiHHIIiiII4I4s", 124, width, height, 1, 32, 3, len(pixels), 0, 0, 0, 0, *MASKS, b"BGRs")
+    return b"BM" + struct.pack("<IHHI", 138 + len(pixels), 0, 0, 138) + header.ljust(124, b"\0") + pixels
+
+
+MASKS = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)  # red, green, blue, alpha
+
+
+def test_a_bitmap_whose_alpha_is_nowhere_set_is_opaque(seven: NDArray[np.uint8]) -> None:
+    page = enlarged(seven)
+    assert np.array_equal(image_of_file(bitmap_with_alpha(page, np.zeros_like(page))), image_of(page))
+
+
+def test_a_bitmap_with_alpha_is_transparent(seven: NDArray[np.uint8]) -> None:
+    page = enlarged(seven)
+    assert np.array_equal(image_of_file(bitmap_with_alpha(np.zeros_like(page), 255 - page)), image_of(page))

@@ -48,6 +48,16 @@ def test_malformed_or_foreign_manifest_is_refused(copied_models: Path, changes: 
         read_version(copied_models / "digits-mlp/1")
 
 
+def test_manifest_with_a_byte_order_mark_is_read_and_one_in_utf_16_is_named(copied_models: Path) -> None:
+    folder = copied_models / "digits-mlp/1"
+    manifest = (folder / MANIFEST_FILE).read_text()
+    (folder / MANIFEST_FILE).write_text(manifest, encoding="utf-8-sig")
+    assert read_version(folder)[0].version == 1
+    (folder / MANIFEST_FILE).write_text(manifest, encoding="utf-16")
+    with pytest.raises(ModelRefused, match=r"digits-mlp/1: manifest\.json is in UTF-16"):
+        read_version(folder)
+
+
 def test_int8_graph_is_read_where_the_manifest_describes_it(tmp_path: Path) -> None:
     folder = write_version(tmp_path / "m", 3)
     (folder / INT8_FILE).write_bytes(b"of another version")

@@ -38,6 +38,16 @@ def test_newest_version_is_the_default_and_any_can_be_named(copied_models: Path)
     asyncio.run(scenario())
 
 
+def test_models_folder_without_a_version_is_refused_with_what_was_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "digits-mlp/v8").mkdir(parents=True)
+
+    async def scenario() -> None:
+        with pytest.raises(ModelRefused, match=r"<name>/<version>, .* passed over: digits-mlp/v8"):
+            await repository(tmp_path).__aenter__()
+
+    asyncio.run(scenario())
+
+
 def test_load_serves_what_is_on_disk_now(copied_models: Path) -> None:
     async def scenario() -> None:
         async with repository(copied_models) as models:

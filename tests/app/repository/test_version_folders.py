@@ -44,6 +44,16 @@ def test_missing_or_empty_models_folder_is_refused(tmp_path: Path) -> None:
         list_versions(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["v8", "1.0.0", "digits"])
+def test_folders_that_were_passed_over_are_named_with_the_right_layout(tmp_path: Path, name: str) -> None:
+    (tmp_path / "digits" / name / "8").mkdir(parents=True)
+    (tmp_path / "digits/.git").mkdir()
+    with pytest.raises(ModelRefused) as refused:
+        list_versions(tmp_path)
+    assert f"there is no {tmp_path}/<name>/<version>" in str(refused.value)
+    assert str(refused.value).endswith(f"passed over: digits/{name}")
+
+
 def files(root: Path) -> FileStates:
     return scan_model(root / "digits-mlp").versions[0].files
 
