@@ -60,7 +60,7 @@ def find_card(picture: Grayscale, foreground: Mask) -> Region | None:
     if not of_card:  # it is all rim
         return None
     is_solid = of_card >= CARD_FILLED * cv2.countNonZero(inside)
-    if not has_holes and not (is_solid and is_broad(outline)):
+    if not has_holes and not (is_solid and is_broad(outline) and is_convex(outline)):
         return None
     x, y, width, height = cv2.boundingRect(inside)
     pixels, inside, card = (array[y : y + height, x : x + width] for array in (picture[top:, left:], inside, card))
@@ -101,8 +101,8 @@ def card_outline(card: Mask) -> tuple[NDArray[np.int32] | None, bool]:
     return outline, False
 
 
-def is_convex(hole: cv2.typing.MatLike) -> bool:
-    return cv2.contourArea(hole) >= HOLE_CONVEXITY * cv2.contourArea(cv2.convexHull(hole))
+def is_convex(outline: cv2.typing.MatLike) -> bool:
+    return cv2.contourArea(outline) >= HOLE_CONVEXITY * cv2.contourArea(cv2.convexHull(outline))
 
 
 def without_rim(outline: NDArray[np.int32], shape: tuple[int, ...]) -> Mask:

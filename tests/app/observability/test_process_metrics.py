@@ -81,7 +81,7 @@ def test_request_is_in_flight_from_its_head_to_its_response(service: Service) ->
 
 def test_scrape_is_openmetrics_where_prometheus_asks_for_it(service: Service) -> None:
     body, content_type = scrape(service, Accept=OPENMETRICS, **{"Accept-Encoding": "gzip"})
-    assert content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
     assert body.endswith("# EOF\n")
     families = list(parse_openmetrics(body))  # type: ignore[no-untyped-call]
     assert "digits_predicted" in {family.name for family in families}

@@ -51,6 +51,16 @@ def test_a_card_is_found_whatever_the_order_of_the_tones_of_table_card_and_ink(
         assert_alike(image_of(picture), image_of(card), tolerance=8)
 
 
+def test_a_soft_digit_as_wide_as_a_rectangle_is_no_card() -> None:
+    """Its outline has the corners of one, and its strokes are not of one tone."""
+    three = np.full((200, 200), 255, np.uint8)
+    for top in (40, 85, 130):
+        three[top : top + 25, 60:130] = 0
+    three[40:155, 105:130] = 0
+    soft = np.asarray(cv2.GaussianBlur(three, (0, 0), 4), np.uint8)
+    assert find_card(soft, binarize(~soft)) is None
+
+
 def test_a_broad_stroke_is_no_card() -> None:
     """It is a rectangle, and not of one tone."""
     picture = np.full((200, 200), 255, np.uint8)

@@ -25,7 +25,7 @@ def test_settings_in_force_are_logged_with_their_places(caplog: pytest.LogCaptur
     text = logged(
         caplog, Settings(workers=2, port=9000), workers=Origin("DIGITS_WORKERS", "2"), port=Origin("--port", "")
     )
-    assert "settings: port 9000 (--port), workers 2 (DIGITS_WORKERS)" in text
+    assert "port 9000 (--port), workers 2 (DIGITS_WORKERS)" in text
 
 
 def test_digests_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:

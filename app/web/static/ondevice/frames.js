@@ -39,7 +39,7 @@ export function findCard(picture, foreground) {
   const ofCard = cv.countNonZero(mats.bitwiseAnd(inside, card));
   if (!ofCard) return null; // it is all rim
   const isSolid = ofCard >= CARD_FILLED * cv.countNonZero(inside);
-  if (!hasHoles && !(isSolid && isBroad(outline))) return null;
+  if (!hasHoles && !(isSolid && isBroad(outline) && isConvex(outline))) return null;
   const inner = cv.boundingRect(inside);
   const [x, y] = [box.x + inner.x, box.y + inner.y];
   const cut = mats.crop(picture, { ...inner, x, y });
