@@ -32,7 +32,7 @@ def ink_on_bands(picture: Grayscale) -> Ink | None:
         return None
     ink = ink_on_upright_bands(picture)
     if ink is None:
-        across = ink_on_upright_bands(np.ascontiguousarray(picture.T))
+        across = ink_on_upright_bands(picture.T)
         ink = None if across is None else np.ascontiguousarray(across.T)
     return ink
 
@@ -48,6 +48,7 @@ def ink_on_upright_bands(picture: Grayscale) -> Ink | None:
     boundaries = band_boundaries(background)
     if boundaries is None:
         return None
+    picture = np.ascontiguousarray(picture)  # only now: most pictures have no bands
     ink = contrast(picture, background)
     return ink if are_borders(picture, boundaries) and holds_writing(ink, boundaries) else None
 

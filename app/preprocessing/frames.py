@@ -176,5 +176,7 @@ def longest_writing(cell: Grayscale, background: int) -> cv2.typing.MatLike | No
         return None
     foreground = cv2.threshold(contrast, int(contrast.max()) // 2, 255, cv2.THRESH_BINARY)[1]
     outlines, _ = find_outlines(np.asarray(foreground, np.uint8), cv2.RETR_EXTERNAL)
+    if not outlines:  # or too many to be traced
+        return None
     longest = max(outlines, key=len)
     return longest if max(cv2.boundingRect(longest)[2:]) > MIN_WRITING * max(cell.shape) else None

@@ -107,7 +107,7 @@ class ModelRepository(ServedModels):
         if name in self.refusals:
             return f"the default model cannot be served: {reasons(self.refusals[name])}"
         if not any(folder.versions for folder in self._loader.on_disk.values()):
-            return describe_absence(self.root, self._loader.on_disk)
+            return describe_absence(self.root, self.default_model)
         found = ", ".join(sorted(self.servables)) or "none"
         return f"{self.root} holds no version of the default model {name!r} that the policy serves (found: {found})"
 

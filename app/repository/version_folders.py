@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -64,7 +65,6 @@ class ModelFolder(NamedTuple):
     versions: tuple[VersionFolder, ...] = ()  # the newest first
     labels: bytes | None = None  # the content of labels.json, if there is one
     problems: Mapping[str, str] = MappingProxyType({})  # why an entry is not served, by its name
-    passed_over: tuple[str, ...] = ()  # folders whose names are no versions
 
 
 # --- one model --------------------------------------------------------------------------------------------------------
@@ -89,15 +89,7 @@ def scan_model(folder: Path, served_as: str | None = None) -> ModelFolder:
         else:
             versions = [VersionFolder(folder, version_in(folder), file_states(folder, VERSION_FILES), served_as)]
     labels = read_labels(folder, problems)
-    newest_first = tuple(sorted(versions, key=lambda found: -found.version))
-    return ModelFolder(newest_first, labels, problems, no_versions(folder))
-
-
-def no_versions(folder: Path) -> tuple[str, ...]:
-    """The folders in it that may have been meant as versions. Links are not followed: they may lead to a hung disk."""
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    return tuple(name for name in names if is_model_name(name) and not parse_version(name))
+    return ModelFolder(tuple(sorted(versions, key=lambda found: -found.version)), labels, problems)
 
 
 def holds_version(folder: Path) -> bool:
@@ -166,27 +158,39 @@ def is_model_name(name: str) -> bool:
 def all_versions(root: Path, default_model: str = "") -> list[VersionFolder]:
     """Of all models, by name, the oldest version first. Raises `ModelRefused` if there are none."""
     try:
-        folders = {
-            name: scan_model(folder, default_model if folder == root else None)
-            for name, folder in sorted(find_models(root, default_model).items())
+        found = [
+            version
+            for _, folder in sorted(find_models(root, default_model).items())
             if folder.is_dir()
-        }
+            for version in reversed(scan_model(folder, default_model if folder == root else None).versions)
+        ]
     except OSError as error:
         problem = f"the models folder {root} cannot be read ({error.strerror})"
         raise ModelRefused(f"{problem}: name another one with --models or DIGITS_MODELS") from error
-    found = [version for folder in folders.values() for version in reversed(folder.versions)]
     if not found:
-        raise ModelRefused(describe_absence(root, folders))
+        raise ModelRefused(describe_absence(root, default_model))
     return found
 
 
-def describe_absence(root: Path, folders: Mapping[str, ModelFolder]) -> str:
-    """Why no version was found, by the folders of models that there are."""
-    passed_over = [f"{name}/{entry}" for name, folder in folders.items() for entry in folder.passed_over]
+def describe_absence(root: Path, default_model: str) -> str:
+    """Why no version was found, with the folders that may have been meant as versions."""
+    passed_over: list[str] = []
+    with suppress(OSError):
+        for name, folder in find_models(root, default_model).items():
+            passed_over += [f"{name}/{entry}" for entry in folders_in(folder) if not parse_version(entry)]
     if not passed_over:
         return f"there is no {root}/<name>/<version>: publish one with python -m training publish"
     shown = ", ".join(passed_over[:MAX_SHOWN])
     return f"there is no {root}/<name>/<version>, where the version is a whole number; passed over: {shown}"
+
+
+def folders_in(folder: Path) -> list[str]:
+    """Links are not followed: they may lead to a disk that hangs."""
+    if folder.is_symlink():
+        return []
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    return [name for name in names if is_model_name(name)]
 
 
 def newest_of(root: Path, name: str) -> VersionFolder:

@@ -28,7 +28,6 @@ SMALLEST = 0.05  # of the picture: a note on a desk
 LARGEST = 0.97
 SOLIDITY = 0.93  # of the quadrilateral: a sheet covers more of it
 STANDS_OUT = 0.85  # of a side's places: the sheet is brighter there than its surroundings
-ALIKE = 0.05  # of a side's places
 RIM = 0.012  # of the sheet's longer side: its edge is soft, and not quite straight
 WRITING_SIDE = 512  # pixels, longer side: of the copy that strokes are looked for on
 STROKE = 15  # pixels: no stroke is wider; it is darker than the paper
@@ -75,21 +74,15 @@ def find_sheet(picture: Grayscale) -> Corners | None:
     small = np.asarray(cv2.GaussianBlur(np.ascontiguousarray(shrink(picture, SEARCHED_SIDE)), (3, 3), 0), np.uint8)
     outlines = [*areas(small), *quadrilaterals(small)]
     shares = [share_that_stands_out(small, corners) for corners in outlines]
-    found = [(share, corners) for share, corners in zip(shares, outlines, strict=True) if share > STANDS_OUT]
-    if not found:
+    likeliest = [index for index in np.argsort(shares)[::-1].tolist() if shares[index] > STANDS_OUT]
+    if not likeliest:
         return None
     strokes = strokes_on(picture)
-    for _, corners in sorted(found, key=how_likely, reverse=True):
+    for corners in (outlines[index] for index in likeliest):
         if not leaves_writing(strokes, corners, small):
             height, width = picture.shape
             return np.asarray((corners + 0.5) * (width / small.shape[1], height / small.shape[0]) - 0.5, np.float32)
     return None
-
-
-def how_likely(candidate: tuple[float, Corners]) -> tuple[float, float]:
-    """Of those that stand out alike the larger one is more likely: the smaller is its lit part."""
-    share, corners = candidate
-    return round(share / ALIKE), float(cv2.contourArea(corners))
 
 
 def areas(picture: Grayscale) -> Iterator[Corners]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
@@ -24,6 +23,8 @@ COVERED = 0.45  # of a side: its segments cover more of it
 SAME_ANGLE = 0.06  # radians: between segments of one side
 SAME_PLACE = 0.012  # of the longer side: their distance across
 MOST = 5  # edges that may be the left side, and so for each side
+MOST_OUTLINES = 8  # in frames within frames there are hundreds
+LEAST_SINE = 0.3  # of the angle at a corner
 SKEW = 0.6  # the sides are turned by so many radians at most
 PLACES = np.linspace(0.1, 0.9, 9)  # along a segment
 OF_PLACES = 0.75  # of them: the sheet is brighter there than its surroundings,
@@ -36,13 +37,13 @@ BEYOND = 0.02  # of the longer side: corners may lie as far outside of the pictu
 class Edge(NamedTuple):
     """Several segments on one straight line."""
 
-    place: Points  # (2,): on it
-    direction: Points  # (2,): of length 1
+    place: tuple[float, float]  # x and y, on it
+    direction: tuple[float, float]  # of length 1
     length: float  # of its segments together
 
 
-def quadrilaterals(picture: Grayscale) -> Iterator[NDArray[np.float32]]:
-    """Each as its corners (4, 2), clockwise from the upper left; the largest first."""
+def quadrilaterals(picture: Grayscale) -> list[NDArray[np.float32]]:
+    """Each as its corners (4, 2), clockwise from the upper left; the largest ones."""
     left, upper, right, lower = edges_by_side(picture)
     longer = max(picture.shape)
     found = []
@@ -58,7 +59,7 @@ def quadrilaterals(picture: Grayscale) -> Iterator[NDArray[np.float32]]:
         is_inside = low.min() >= -BEYOND * longer and (high <= np.array([width, height]) + BEYOND * longer).all()
         if is_covered and is_inside and cv2.isContourConvex(quadrilateral.astype(np.float32)):
             found.append(quadrilateral.astype(np.float32))
-    yield from sorted(found, key=lambda corners: -float(cv2.contourArea(corners)))
+    return sorted(found, key=lambda corners: -float(cv2.contourArea(corners)))[:MOST_OUTLINES]
 
 
 def edges_by_side(picture: Grayscale) -> tuple[list[Edge], list[Edge], list[Edge], list[Edge]]:
@@ -116,7 +117,7 @@ def merged(segments: list[Points], longer: int) -> list[Edge]:
         points = np.concatenate([ends for ends, is_alike in zip(rest, alike, strict=True) if is_alike])
         vx, vy, x, y = cv2.fitLine(points.astype(np.float32), cv2.DIST_L2, 0, 0.01, 0.01).ravel().tolist()
         length = sum(np.linalg.norm(ends[1] - ends[0]) for ends, is_alike in zip(rest, alike, strict=True) if is_alike)
-        edges.append(Edge(np.array([x, y]), np.array([vx, vy]), float(length)))
+        edges.append(Edge((x, y), (vx, vy), float(length)))
         rest = [ends for ends, is_alike in zip(rest, alike, strict=True) if not is_alike]
     long_enough = [edge for edge in edges if edge.length >= LONGEST_PART * longer]
     return sorted(long_enough, key=lambda edge: -edge.length)[:MOST]
@@ -130,10 +131,12 @@ def is_on_line(ends: Points, place: Points, along: Points, longer: int) -> bool:
     return bool(abs(direction @ across) < SAME_ANGLE and np.abs((ends - place) @ across).max() < tolerance)
 
 
-def crossing(one: Edge, other: Edge) -> Points | None:
-    """(2,): where two lines meet; None if they are nearly parallel."""
-    matrix = np.stack([one.direction, -other.direction], axis=1)
-    if abs(np.linalg.det(matrix)) < 0.3:
+def crossing(one: Edge, other: Edge) -> tuple[float, float] | None:
+    """Where two lines meet; None if they are nearly parallel. In plain numbers, which NumPy is slow with."""
+    (x, y), (along_x, along_y) = one.place, one.direction
+    across_x, across_y = other.direction
+    sine = along_x * across_y - along_y * across_x
+    if abs(sine) < LEAST_SINE:
         return None
-    steps = np.linalg.solve(matrix, other.place - one.place)
-    return np.asarray(one.place + steps[0] * one.direction)
+    steps = ((other.place[0] - x) * across_y - (other.place[1] - y) * across_x) / sine
+    return x + steps * along_x, y + steps * along_y

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import cv2
 import numpy as np
 import pytest
@@ -9,9 +11,11 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from app.arrays import Grayscale, Image, Ink
+from app.errors import BlankPicture
 from app.preprocessing.components import binarize
 from app.preprocessing.frames import Region, find_card, find_card_by_tone
 from app.preprocessing.ink import extract_ink
+from app.preprocessing.normalize import preprocess
 from app.segmentation import document
 from tests.app.preprocessing.conftest import NOT_BARS
 from tests.support.picture_kinds import on_a_desk
@@ -59,6 +63,15 @@ def test_a_soft_digit_as_wide_as_a_rectangle_is_no_card() -> None:
     three[40:155, 105:130] = 0
     soft = np.asarray(cv2.GaussianBlur(three, (0, 0), 4), np.uint8)
     assert find_card(soft, binarize(~soft)) is None
+
+
+def test_a_card_of_noise_with_more_outlines_than_are_traced_is_read_or_refused() -> None:
+    """No 500: it has no longest outline."""
+    picture = np.full((1000, 1000), 30, np.uint8)
+    picture[50:950, 50:950] = np.where(np.random.default_rng(0).random((900, 900)) < 0.5, 150, 230)
+    with contextlib.suppress(BlankPicture):
+        assert preprocess(picture).shape == (28, 28)
+    assert find_card(picture, binarize(picture)) is None
 
 
 def test_a_broad_stroke_is_no_card() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from app.arrays import Grayscale
 from app.segmentation.sheet import find_sheet, flatten
+from app.segmentation.sheet_edges import MOST_OUTLINES, quadrilaterals
 from training.evaluation.sheets.layouts import number, plain
 from training.evaluation.sheets.photographs import coloured, lit, on_desk
 
@@ -64,7 +65,7 @@ def test_joints_between_boards_are_no_writing_beside_the_sheet() -> None:
     assert np.abs(found - CORNERS).max() < 12  # pixels
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_sheet_that_the_edge_of_a_shadow_crosses_is_found_whole(seed: int) -> None:
     """In the shadow it is darker than the desk in the light."""
     rng = np.random.default_rng(seed)
@@ -89,6 +90,16 @@ def test_edges_of_shadows_that_cross_are_no_sheet() -> None:
         for left in range(60, 760, 90):
             page[top : top + 60, left : left + 8] *= 0.2
     assert find_sheet(page.astype(np.uint8)) is None
+
+
+def test_of_frames_within_frames_few_outlines_are_looked_at() -> None:
+    """They make hundreds, each of which would take milliseconds."""
+    picture = np.full((256, 205), 30, np.uint8)
+    for step in range(8):
+        cv2.rectangle(
+            picture, (8 + 10 * step, 8 + 10 * step), (197 - 10 * step, 248 - 10 * step), (55 + 25 * step,), -1
+        )
+    assert len(quadrilaterals(picture)) == MOST_OUTLINES
 
 
 def test_picture_of_nothing_but_paper_has_no_sheet() -> None:

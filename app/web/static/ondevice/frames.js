@@ -172,6 +172,7 @@ function longestWriting(cell, background) {
   const most = highest(contrast.data);
   if (most < MIN_CONTRAST) return null;
   const outlines = mats.findOutlines(mats.threshold(contrast, Math.floor(most / 2)), cv.RETR_EXTERNAL);
+  if (!outlines.length) return null; // or too many to be traced
   const { outline } = outlines.reduce((best, other) => (other.outline.rows > best.outline.rows ? other : best));
   const { width, height } = cv.boundingRect(outline);
   return Math.max(width, height) > MIN_WRITING * Math.max(cell.rows, cell.cols) ? outline : null;
