@@ -47,6 +47,7 @@ BEYOND_SHARE = number("BEYOND_SHARE")
 BOX_BEYOND_SHARE = number("BOX_BEYOND_SHARE")
 TOUCHING_WRITING = number("TOUCHING_WRITING")
 FREE_WRITING = number("FREE_WRITING")
+FREE_HEIGHT = number("FREE_HEIGHT")
 OFF_MIDDLE = number("OFF_MIDDLE")
 SLASH_WIDTH = number("SLASH_WIDTH")
 UPRIGHT_ASPECT = number("UPRIGHT_ASPECT")
@@ -237,20 +238,26 @@ def distances_within(mask: Mask) -> Distances:
 
 
 def has_digit(enclosure: Enclosure, foreground: Mask) -> bool:
-    """Whether ink well inside is as high as a digit and in the middle, and is no slash of a zero."""
+    """Whether ink well inside is as large as a digit and in the middle, and is no slash of a zero."""
     solid = mask_where(enclosure.depth > 0)
     edge = longest(outlines_of(solid))
     strokes = outlines_of(np.where(enclosure.depth > enclosure.least_depth, foreground, np.uint8(0)))
-    if not any(is_high(stroke, cv2.boundingRect(edge)[3], enclosure.component) for stroke in strokes):
+    if not are_large(strokes, cv2.boundingRect(edge)[3], enclosure.component):
         return False
     writing = np.asarray(np.concatenate(strokes), np.int32)
     return is_in_middle(writing, edge) and (is_box(solid) or not is_slash(writing, edge, enclosure))
 
 
-def is_high(stroke: cv2.typing.MatLike, height: int, component: Mask) -> bool:
-    """Whether a stroke, which may be of the outline's component, is as high as a digit in an enclosure that high."""
-    column, row = stroke[0, 0]
-    return cv2.boundingRect(stroke)[3] >= (TOUCHING_WRITING if component[row, column] else FREE_WRITING) * height
+def are_large(strokes: list[cv2.typing.MatLike], height: int, component: Mask) -> bool:
+    """Whether one stroke that touches an enclosure that high, or all others together, are as large as a digit."""
+    touching = [stroke for stroke in strokes if component[stroke[0, 0, 1], stroke[0, 0, 0]]]
+    if any(cv2.boundingRect(stroke)[3] >= TOUCHING_WRITING * height for stroke in touching):
+        return True
+    free = [stroke for stroke in strokes if not component[stroke[0, 0, 1], stroke[0, 0, 0]]]
+    if not free:
+        return False
+    across, down = cv2.boundingRect(np.concatenate(free))[2:]
+    return down >= FREE_HEIGHT * height and max(across, down) >= FREE_WRITING * height
 
 
 def is_in_middle(writing: Points, edge: Points) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -64,10 +64,16 @@ def oval(width: int) -> Ink:
     return np.asarray(cv2.ellipse(np.zeros((300, 300), np.uint8), (150, 150), (width // 2, 80), 0, 0, 360, (255,), PEN))
 
 
+Stroke = Sequence[tuple[float, float]]  # from point to point: x and y from the middle
+
+
 def with_stroke(ink: Ink, *points: tuple[float, float]) -> Ink:
-    """From point to point, each x and y from the middle."""
-    fixed = np.rint((np.array(points) + 150) * 16).astype(np.int32)
-    return crop(np.asarray(cv2.polylines(ink, [fixed], False, (255,), PEN, cv2.LINE_AA, 4), np.uint8))
+    return with_strokes(ink, points)
+
+
+def with_strokes(ink: Ink, *strokes: Stroke) -> Ink:
+    fixed = [np.rint((np.array(stroke) + 150) * 16).astype(np.int32) for stroke in strokes]
+    return crop(np.asarray(cv2.polylines(ink, fixed, False, (255,), PEN, cv2.LINE_AA, 4), np.uint8))
 
 
 @pytest.mark.parametrize("width", [70, 100, 130])
@@ -91,6 +97,26 @@ def test_a_one_in_a_ring_is_what_is_left(lean: float, reach: float) -> None:
 def test_a_digit_of_several_strokes_in_an_oval_ring_is_what_is_left() -> None:
     rest = remove_enclosure(with_stroke(oval(96), (-24, -66), (20, -62), (-20, 62), (24, 66)))
     assert cv2.boundingRect(rest)[2] < 70
+
+
+@pytest.mark.parametrize(
+    "strokes",
+    [
+        [[(-22, -18), (0, -25), (15, -12), (-20, 22), (30, 18)]],  # a wide and low two
+        [[(-10, -23), (-12, -6), (8, -2), (6, 22), (-14, 22)], [(-2, -26), (20, -32)]],  # a five whose bar is apart
+    ],
+)
+def test_a_digit_that_is_small_in_its_ring_is_what_is_left(strokes: list[Stroke]) -> None:
+    rest = remove_enclosure(with_strokes(oval(140), *strokes))
+    assert max(cv2.boundingRect(rest)[2:]) < 80
+
+
+@pytest.mark.parametrize(("across", "down"), [(18, 8), (50, 6), (12, 12)], ids=["dash", "bar", "dot"])
+def test_a_zero_with_a_mark_inside_keeps_its_oval(across: int, down: int) -> None:
+    ink = oval(110)
+    cv2.ellipse(ink, (150, 150), (across // 2, down // 2), 0, 0, 360, (255,), -1)
+    ink = crop(ink)
+    assert remove_enclosure(ink) is ink
 
 
 @pytest.mark.parametrize("width", [100, 140])

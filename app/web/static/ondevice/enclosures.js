@@ -14,6 +14,7 @@ import {
   ENCLOSURE_GAP,
   ENCLOSURE_SIDE,
   FOREGROUND_LEVEL,
+  FREE_HEIGHT,
   FREE_WRITING,
   LEAN_BY_ASPECT,
   OFF_MIDDLE,
@@ -222,7 +223,7 @@ function distancesWithin(mask) {
   return mats.crop(padded, { x: 1, y: 1, width: mask.cols, height: mask.rows }).data32F.slice();
 }
 
-/** Whether ink well inside is as high as a digit and in the middle, and is no slash of a zero. */
+/** Whether ink well inside is as large as a digit and in the middle, and is no slash of a zero. */
 function hasDigit(enclosure, foreground) {
   const { component, depth, width } = enclosure;
   const solid = maskWhere(foreground, (i) => depth[i] > 0);
@@ -230,16 +231,20 @@ function hasDigit(enclosure, foreground) {
   const wellInside = fround(leastDepth(width));
   const strokes = outlinesOf(maskWhere(foreground, (i) => depth[i] > wellInside && foreground.data[i] > 0));
   const { height } = cv.boundingRect(edge);
-  if (!strokes.some((stroke) => isHigh(stroke, height, component))) return false;
+  if (!areLarge(strokes, height, component)) return false;
   const writing = mats.fromPoints(strokes.flatMap(pointsOf));
   return isInMiddle(writing, edge) && (isBox(solid) || !isSlash(writing, edge, enclosure, solid.cols));
 }
 
-/** Whether a stroke, which may be of the outline's component, is as high as a digit in an enclosure that high. */
-function isHigh(stroke, height, component) {
-  const [column, row] = stroke.data32S;
-  const isTouching = component.data[row * component.cols + column] > 0;
-  return cv.boundingRect(stroke).height >= (isTouching ? TOUCHING_WRITING : FREE_WRITING) * height;
+/** Whether one stroke that touches an enclosure that high, or all others together, are as large as a digit. */
+function areLarge(strokes, height, component) {
+  const isTouching = ({ data32S: [column, row] }) => component.data[row * component.cols + column] > 0;
+  const touching = strokes.filter(isTouching);
+  if (touching.some((stroke) => cv.boundingRect(stroke).height >= TOUCHING_WRITING * height)) return true;
+  const free = strokes.filter((stroke) => !isTouching(stroke));
+  if (free.length === 0) return false;
+  const box = cv.boundingRect(mats.fromPoints(free.flatMap(pointsOf)));
+  return box.height >= FREE_HEIGHT * height && Math.max(box.width, box.height) >= FREE_WRITING * height;
 }
 
 /** Of ink that is well inside of an outline of a width. */
