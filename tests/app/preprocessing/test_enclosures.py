@@ -102,8 +102,8 @@ def test_a_digit_of_several_strokes_in_an_oval_ring_is_what_is_left() -> None:
 @pytest.mark.parametrize(
     "strokes",
     [
-        [[(-22, -18), (0, -25), (15, -12), (-20, 22), (30, 18)]],  # a wide and low two
-        [[(-10, -23), (-12, -6), (8, -2), (6, 22), (-14, 22)], [(-2, -26), (20, -32)]],  # a five whose bar is apart
+        [[(-22, -14), (0, -19), (15, -9), (-20, 17), (32, 14)]],  # a wide and low two
+        [[(-10, -18), (-12, -6), (8, -2), (6, 17), (-14, 17)], [(0, -30), (20, -36)]],  # a five whose bar is apart
     ],
 )
 def test_a_digit_that_is_small_in_its_ring_is_what_is_left(strokes: list[Stroke]) -> None:
