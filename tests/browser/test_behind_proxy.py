@@ -71,6 +71,7 @@ def test_links_of_the_page_stay_below_the_prefix(monitor: PageMonitor, nginx: Ng
         expect(page.locator("main, #docs").first).not_to_be_empty()
 
 
+@pytest.mark.slow
 def test_try_it_out_calls_the_service_below_the_prefix(monitor: PageMonitor, nginx: Nginx) -> None:
     """Also from /docs/, whose links go one level up."""
     page = monitor.page

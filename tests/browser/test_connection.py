@@ -14,6 +14,7 @@ UNREACHABLE = "The service cannot be reached"
 WAITS = "This page keeps asking for it, and reads your picture once it is back."
 
 
+@pytest.mark.slow
 def test_a_drawing_is_read_when_the_service_is_back(desktop: BrowserContext, tmp_path: Path) -> None:
     port = free_port()
     with serving(tmp_path, port=port) as address:

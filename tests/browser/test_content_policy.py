@@ -50,6 +50,7 @@ def test_the_api_documentation_needs_no_internet(desktop: BrowserContext, servic
     assert [url for url in monitor.requested_urls if not url.startswith((service, "data:"))] == []
 
 
+@pytest.mark.slow
 def test_an_operation_can_be_tried_in_the_api_documentation(desktop: BrowserContext, service: str) -> None:
     page = desktop.new_page()
     page.goto(service + "docs")

@@ -50,6 +50,7 @@ def expect_status(part: Locator, status: int) -> None:
     expect(part.locator(".live-responses-table .response-col_status").last).to_contain_text(str(status))
 
 
+@pytest.mark.slow
 def test_a_dark_system_gets_a_dark_page(monitor: PageMonitor) -> None:
     page = monitor.page
     expect(page.locator("html")).to_have_css("background-color", "rgb(28, 32, 34)")
@@ -57,6 +58,7 @@ def test_a_dark_system_gets_a_dark_page(monitor: PageMonitor) -> None:
     expect(page.locator("html")).not_to_have_class("dark-mode")
 
 
+@pytest.mark.slow
 def test_several_files_are_chosen_and_read(monitor: PageMonitor) -> None:
     part = open_form(monitor, "predict")
     for index in range(2):
@@ -67,6 +69,7 @@ def test_several_files_are_chosen_and_read(monitor: PageMonitor) -> None:
     expect(part.locator(".live-responses-table")).to_contain_text('"predictions"')
 
 
+@pytest.mark.slow
 def test_a_page_is_chosen_and_read_without_a_template(monitor: PageMonitor) -> None:
     part = open_form(monitor, "read")
     part.locator("input[type=file]").first.set_input_files(SEVEN)
@@ -80,6 +83,7 @@ def test_a_correction_needs_no_more_than_a_file_and_its_digits(monitor: PageMoni
     expect_status(part, 201)
 
 
+@pytest.mark.slow
 def test_each_status_of_a_problem_has_an_example_of_its_own(monitor: PageMonitor) -> None:
     part = monitor.page.locator("#operations-digits-predict")
     part.locator("button").first.click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 
@@ -42,6 +43,7 @@ def in_trouble(route: Route) -> None:
     route.fulfill(body=json.dumps(answer), content_type="application/json")
 
 
+@pytest.mark.slow
 def test_the_page_follows_the_service(desktop: BrowserContext, service: str) -> None:
     page = open_health(desktop, service)
     expect(page.locator(".headline strong")).to_have_text("Ready")

@@ -137,6 +137,7 @@ def test_programs_on_a_kept_page_get_the_services_own_answers(desktop: BrowserCo
     assert page.evaluate("fetch('./').then((response) => response.json())") == {"status": "alive"}
 
 
+@pytest.mark.slow
 def test_a_new_version_of_the_page_replaces_the_old_one(desktop: BrowserContext, tmp_path: Path, port: int) -> None:
     with serving(tmp_path, port=port) as address:
         page = open_page(desktop, address)

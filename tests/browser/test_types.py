@@ -132,6 +132,7 @@ def test_the_clients_types_accept_valid_code(project: Path) -> None:
     assert compile_errors(project, VALID_CLIENT_CODE) == ""
 
 
+@pytest.mark.slow
 def test_the_clients_types_reject_invalid_calls(project: Path) -> None:
     lines = [f"export const invalid{i} = (file: File) => {call};" for i, call in enumerate(INVALID_CLIENT_CALLS)]
     source = 'import { explain, predict, read, ready } from "./digits.js";\n' + "\n".join(lines)
@@ -150,6 +151,7 @@ def test_the_client_exports_what_its_types_declare(page: Page) -> None:
     assert sorted(names) == sorted(package) == sorted(set(declared))
 
 
+@pytest.mark.slow
 def test_the_clients_types_have_the_members_of_the_openapi_document(project: Path) -> None:
     lines = [
         f'export const same{schema}: Same<components["schemas"]["{schema}"], client.{name or schema}> = true;'
@@ -158,10 +160,12 @@ def test_the_clients_types_have_the_members_of_the_openapi_document(project: Pat
     assert compile_errors(project, SAME_KEYS + "\n".join(lines)) == ""
 
 
+@pytest.mark.slow
 def test_the_types_of_the_openapi_document_accept_valid_code(project: Path) -> None:
     assert compile_errors(project, VALID_API_CODE) == ""
 
 
+@pytest.mark.slow
 def test_the_types_of_the_openapi_document_reject_invalid_code(project: Path) -> None:
     source = 'import type { components, operations } from "./api";\n' + "\n".join(INVALID_API_CODE)
     assert lines_with_errors(compile_errors(project, source)) == list(range(len(INVALID_API_CODE)))

@@ -38,6 +38,7 @@ def worse(config: TrainConfig, data: Split, tmp_path: Path) -> Path:
     return tmp_path / "worse"
 
 
+@pytest.mark.slow
 def test_a_run_that_is_significantly_better_is_preferred(run: Path, worse: Path, data: Split) -> None:
     found = prefer([worse, run], data, None)
     assert found.preferred.run == run

@@ -216,6 +216,7 @@ def test_int8_graph_of_the_run_is_published_with_figures_of_that_very_file(
     assert manifest.int8.calibration == "1,000 MNIST training digits"
 
 
+@pytest.mark.slow
 def test_int8_graph_has_the_figures_of_the_float32_graph_and_its_speed(
     compressed_run: Path, data: Split, tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ def generated(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder / "client"
 
 
+@pytest.mark.slow
 def test_generated_client_reads_digits_and_parses_problems(service: Service, generated: Path, seven_png: bytes) -> None:
     picture = generated / "seven.png"
     picture.write_bytes(seven_png)

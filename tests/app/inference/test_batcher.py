@@ -309,6 +309,7 @@ def test_run_that_does_not_end_is_known_and_new_requests_are_refused_until_it_en
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_leaving_the_batcher_does_not_wait_for_a_run_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.inference.batcher.CLOSE_SECONDS", 0.01)
 

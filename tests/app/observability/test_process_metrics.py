@@ -97,6 +97,7 @@ def test_one_process_has_the_standard_metrics_without_labels(service: Service) -
     assert "digits_worker_pid" not in {sample.name for sample in found}
 
 
+@pytest.mark.slow
 def test_each_of_several_workers_has_its_process_metrics_and_a_dead_one_none() -> None:
     with serving(*TWO_WORKERS, "--model-poll-seconds", "0") as service:
         families = {family.name: family for family in parse_text(scrape(service)[0])}

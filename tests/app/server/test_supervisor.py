@@ -180,6 +180,7 @@ def test_worker_that_stops_alone_leaves_the_port_open_for_the_others(service: Se
     assert stopped not in service.wait_for_two_workers()
 
 
+@pytest.mark.slow
 def test_workers_drain_although_a_service_manager_signals_every_process() -> None:
     """As systemd does: the workers get SIGTERM from it, and from the supervisor once more."""
     with serving(*TWO_WORKERS, "--drain-seconds", "2") as service:
@@ -202,6 +203,7 @@ def test_second_signal_ends_supervisor_and_workers_at_once() -> None:
         assert not metrics.exists()
 
 
+@pytest.mark.slow
 def test_hung_worker_is_killed_when_the_service_has_to_end() -> None:
     with serving(*TWO_WORKERS, "--shutdown-seconds", "1") as service:
         hung = service.wait_for_two_workers().pop()
@@ -212,6 +214,7 @@ def test_hung_worker_is_killed_when_the_service_has_to_end() -> None:
         assert f"worker {hung} is killed" in log
 
 
+@pytest.mark.slow
 def test_sigterm_during_a_restart_ends_old_and_new_workers() -> None:
     with serving(*TWO_WORKERS) as service:
         children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")

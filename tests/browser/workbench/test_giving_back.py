@@ -68,6 +68,7 @@ def test_nothing_is_sent_while_the_switch_is_off(open_page: Page, kept: Path) ->
     assert list(kept.glob("*.json")) == []
 
 
+@pytest.mark.slow
 def test_undo_takes_a_correction_back_before_it_is_sent(open_page: Page, kept: Path) -> None:
     open_page.get_by_label("Give corrections to the service").check()
     requests = hold_requests(open_page, "**/corrections")
@@ -79,6 +80,7 @@ def test_undo_takes_a_correction_back_before_it_is_sent(open_page: Page, kept: P
     assert list(kept.glob("*.json")) == []
 
 
+@pytest.mark.slow
 def test_a_correction_undone_while_it_is_sent_is_none(open_page: Page) -> None:
     open_page.get_by_label("Give corrections to the service").check()
     held = hold_requests(open_page, "**/corrections")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 from playwright.sync_api import Page, Request, expect
 
@@ -27,6 +28,7 @@ def sent_bytes(request: Request) -> int:
     return int(request.header_value("content-length") or 0)
 
 
+@pytest.mark.slow
 def test_a_large_photo_is_shrunk_and_stays_upright(page: Page) -> None:
     with page.expect_request("**/read?*") as request:
         add_files(page, file_of("photo.jpg", "image/jpeg", photo(3300, UPRIGHT_AFTER_QUARTER_TURN)))

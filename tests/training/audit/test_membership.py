@@ -12,6 +12,7 @@ from training.datasets.mnist import Split
 RNG = np.random.default_rng(0)
 
 
+@pytest.mark.slow
 def test_model_that_memorised_its_digits_is_found_out(data: Split) -> None:
     """A network trained on 100 digits with random labels knows these labels, which nobody else could."""
     keras.utils.set_random_seed(0)

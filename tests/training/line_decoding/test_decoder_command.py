@@ -20,6 +20,7 @@ from training.line_decoding import decoder, fitting, samples
 from training.synthesis.glyphs import Sources
 
 
+@pytest.mark.slow
 def test_it_writes_what_the_service_loads(
     monkeypatch: pytest.MonkeyPatch, data: Split, sources: Sources, tmp_path: Path
 ) -> None:

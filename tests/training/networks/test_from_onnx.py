@@ -50,6 +50,7 @@ def test_a_version_of_an_older_architecture_is_refused(data: Split, tmp_path: Pa
         model_from_version(version, data.train.images[:500])
 
 
+@pytest.mark.slow
 def test_a_run_starts_with_the_weights_of_a_version(config: TrainConfig, data: Split, tmp_path: Path) -> None:
     """And ends with them, at a learning rate of 0."""
     start = MODELS / "digits-mlp/2"

@@ -72,6 +72,7 @@ def without_second(name: str, values: NDArray[np.float32]) -> NDArray[np.float32
     return values
 
 
+@pytest.mark.slow
 def test_a_channel_matters_as_much_as_the_loss_changes_without_it(data: Split) -> None:
     """Of a network that reads digits, for each channel of a layer: it is switched off, and the losses are compared."""
     images = data.train.images[:500]
@@ -133,6 +134,7 @@ def test_equal_widths_are_copied_as_they_are(data: Split) -> None:
         assert np.array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_pruned_network_is_a_run_that_reads_on(data: Split, tmp_path: Path) -> None:
     config = dataclasses.replace(config_of("cnn-small"), epochs=3, warmup_epochs=0, ema_momentum=0.0)
     train(config, data, tmp_path / "run", verbose=0)

@@ -23,6 +23,7 @@ def test_each_epoch_has_a_histogram_of_each_layers_weights_and_gradients(run: Pa
     assert [event.step for event in events.Tensors(f"gradients/{min(gradients)}")] == [0, 1]
 
 
+@pytest.mark.slow
 def test_histograms_do_not_change_the_weights(
     config: TrainConfig, data: Split, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def test_the_model_kept_is_the_epoch_of_least_validation_loss(run: Path, data: S
     assert validation_loss(run, data) == pytest.approx(min(losses), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_model_kept_is_the_last_epoch_where_the_config_says_so(
     config: TrainConfig, data: Split, tmp_path: Path
 ) -> None:

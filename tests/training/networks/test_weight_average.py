@@ -34,6 +34,7 @@ def runs(config: TrainConfig, small: Split, tmp_path_factory: pytest.TempPathFac
     return [folder / "first", folder / "second"]
 
 
+@pytest.mark.slow
 def test_the_weights_are_the_mean_and_the_statistics_are_measured(
     runs: list[Path], data: Split, tmp_path: Path
 ) -> None:

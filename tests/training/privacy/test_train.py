@@ -71,6 +71,7 @@ def test_it_is_exported_like_any_other(private_run: Path, data: Split) -> None:
     assert export(private_run, data).parity.equal_argmax
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_other_noise(private_run: Path, data: Split, tmp_path: Path) -> None:
     train_private(SMALL, data, tmp_path / "again", show_progress=False)
     first, second = (keras.models.load_model(run / "model.keras") for run in (private_run, tmp_path / "again"))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.training.evaluation.testsets.conftest import Samples, fetch
@@ -23,6 +24,7 @@ def test_the_small_scans_are_1797_digits_of_8_by_8(samples: Samples) -> None:
     assert pixels(inverted.file)[0, 0] == 255
 
 
+@pytest.mark.slow
 def test_clothing_is_alternately_light_on_black_and_dark_on_white(samples: Samples) -> None:
     made = samples(fetch(external.clothing), 2)
     assert len(made) == 10

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import string
 
+import pytest
 from PIL import Image
 
 from tests.training.evaluation.testsets.conftest import Samples, fetch, only
@@ -10,6 +11,7 @@ from training.evaluation.testsets import lettering
 from training.evaluation.testsets.lettering import LETTERS_LIKE_DIGITS
 
 
+@pytest.mark.slow
 def test_each_font_has_all_ten_digits_at_every_height(samples: Samples) -> None:
     printed = fetch(lettering.printed_digits)
     assert len(printed) == 1000
@@ -20,6 +22,7 @@ def test_each_font_has_all_ten_digits_at_every_height(samples: Samples) -> None:
     assert heights[-1] > 240
 
 
+@pytest.mark.slow
 def test_letters_and_letters_like_digits_are_the_whole_alphabet(samples: Samples) -> None:
     letters, like_digits = fetch(lettering.letters), fetch(lettering.letters_like_digits)
     assert set(letters.variants) | set(like_digits.variants) == set(string.ascii_letters)
