@@ -217,9 +217,11 @@ def files_of_json(body: bytes, limits: Limits) -> list[File]:
 
 
 def images_of(document: Any) -> Any:
-    if "images" in document and "image" in document:
+    """A member that is null is absent."""
+    images, image = document.get("images"), document.get("image")
+    if images is not None and image is not None:
         raise InvalidRequest("The JSON has both 'images' and 'image': send one of them.")
-    return document.get("images", document.get("image"))
+    return image if images is None else images
 
 
 # --- base64 and data URLs ---------------------------------------------------------------------------------------------

@@ -144,6 +144,13 @@ def test_json_with_both_members_is_refused(client: TestClient) -> None:
     assert "both" in problem["detail"]
 
 
+def test_member_that_is_null_is_absent(client: TestClient, seven_png: bytes) -> None:
+    """As clients send it that write every member of a class."""
+    text = base64.b64encode(seven_png).decode()
+    for document in ({"image": None, "images": [text]}, {"images": None, "image": text}):
+        assert digits_of(client.post("/predict", json=document)) == [7]
+
+
 def test_large_picture_in_base64_is_read(client: TestClient, seven: NDArray[np.uint8]) -> None:
     """Beside the event loop, and in pieces."""
     content = encode(np.asarray(cv2.resize(seven, (900, 900))), "BMP")
