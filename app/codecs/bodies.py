@@ -81,6 +81,7 @@ PAGE_BODY["content"]["application/pdf"] = BINARY
 JSON_STARTS = (b"{", b'"', b"\xff\xfe{", b"\xfe\xff\0{")  # the last two in UTF-16, which is refused
 JSON_TYPES = (b"application/json", b"text/json")
 WAY_IN_JSON = 'send {"images": ["<picture file in base64, or a data URL>", ...]}, with at least one image'
+A_STRING = "Each picture must be a string: a picture file in base64, or a data URL"
 WAY_IN_FORM = "send each picture as a file (curl -F file=@digit.png), or as the base64 of one"
 
 URLENCODED = re.compile(rb"[\w.%+*\[\]-]+=")  # the name of a first field
@@ -209,11 +210,13 @@ def files_of_json(body: bytes, limits: Limits) -> list[File]:
     texts = images_of(document) if isinstance(document, simdjson.Object) else document
     if isinstance(texts, str):
         return [decode(texts, 0)]
+    if isinstance(texts, simdjson.Object):  # as JavaScript writes a Uint8Array
+        raise not_a_string(0)
     if not isinstance(document, simdjson.Object) or not isinstance(texts, simdjson.Array) or not len(texts):
         raise InvalidRequest(f"The JSON must hold pictures: {WAY_IN_JSON}.")
     if len(texts) > limits.max_pictures:
-        raise too_many_pictures(limits.max_pictures)
-    return [decode(text, index) for index, text in enumerate(texts)]
+        raise too_many_pictures(limits.max_pictures) if isinstance(texts[0], str) else not_a_string(0)
+    return [decode(text, index) if isinstance(text, str) else not_a_string(index) for index, text in enumerate(texts)]
 
 
 def images_of(document: Any) -> Any:
@@ -222,6 +225,11 @@ def images_of(document: Any) -> Any:
     if images is not None and image is not None:
         raise InvalidRequest("The JSON has both 'images' and 'image': send one of them.")
     return image if images is None else images
+
+
+def not_a_string(index: int) -> InvalidRequest:
+    """For the bytes of a file, or the pixels of an image, as numbers."""
+    return InvalidRequest(f"{A_STRING}. Numbers of images go to /v1, /v2 or /invocations.", picture=index)
 
 
 # --- base64 and data URLs ---------------------------------------------------------------------------------------------
@@ -253,7 +261,7 @@ def is_base64_picture(content: bytes) -> bool:
     return is_heif(decoded) or (decoded.startswith(FILE_STARTS) and (decoded[:2] != b"BM" or decoded[6:10] == bytes(4)))
 
 
-def decode(text: object, index: int) -> File:
+def decode(text: str, index: int) -> File:
     """As `decode_base64`, with its error in place of a picture that cannot be decoded."""
     try:
         return decode_base64(text, index)
@@ -267,7 +275,7 @@ def decode_base64(text: object, index: int) -> bytes:
     Raises `InvalidRequest`.
     """
     if not isinstance(text, str):
-        raise InvalidRequest("Each picture must be a string: a picture file in base64, or a data URL.", picture=index)
+        raise InvalidRequest(f"{A_STRING}.", picture=index)
     try:
         encoded = text.strip().encode("ascii")
         if url := DATA_URL.match(encoded):

@@ -151,6 +151,22 @@ def test_member_that_is_null_is_absent(client: TestClient, seven_png: bytes) -> 
         assert digits_of(client.post("/predict", json=document)) == [7]
 
 
+NUMBERS = {
+    "the bytes of a file": {"image": [137, 80, 78, 71] * 100},
+    "the bytes of two files": {"images": [[137, 80, 78, 71] * 100] * 2},
+    "a Uint8Array": {"image": {"0": 137, "1": 80}},
+    "some of them": {"images": [{"0": 137, "1": 80}]},
+    "an image": {"images": [[[0] * 28] * 28]},
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_numbers_in_place_of_base64_are_refused_with_the_ways_for_both(client: TestClient, kind: str) -> None:
+    detail = assert_problem(client.post("/predict", json=NUMBERS[kind]), 400, "invalid-request")["detail"]
+    assert "must be a string: a picture file in base64" in detail
+    assert "Numbers of images go to /v1, /v2 or /invocations." in detail
+
+
 def test_large_picture_in_base64_is_read(client: TestClient, seven: NDArray[np.uint8]) -> None:
     """Beside the event loop, and in pieces."""
     content = encode(np.asarray(cv2.resize(seven, (900, 900))), "BMP")
