@@ -96,7 +96,7 @@ def test_base64_and_data_urls_are_read_in_json_in_forms_and_as_bodies(
         client.post("/predict", json=text),
         client.post("/predict", content=text),
         client.post("/predict", content=text, headers=form),
-        client.post("/predict", content="model=x&image=" + field, headers=form),
+        client.post("/predict", content="name=x&image=" + field, headers=form),
         client.post("/predict", files={"image": (None, text)}),
         client.post("/predict", files={"image": ("seven.txt", text)}),
         client.post("/invocations", content=text, headers={"Content-Type": "text/plain"}),
@@ -165,6 +165,32 @@ def test_numbers_in_place_of_base64_are_refused_with_the_ways_for_both(client: T
     detail = assert_problem(client.post("/predict", json=NUMBERS[kind]), 400, "invalid-request")["detail"]
     assert "must be a string: a picture file in base64" in detail
     assert "Numbers of images go to /v1, /v2 or /invocations." in detail
+
+
+def test_parameter_in_the_body_is_refused_with_its_place_in_the_query(client: TestClient, seven_png: bytes) -> None:
+    text = base64.b64encode(seven_png).decode()
+    file = {"image": ("seven.png", seven_png)}
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for response, name in (
+        (client.post("/predict", json={"images": [text], "model": "digits-mlp"}), "model"),
+        (client.post("/predict?on_error=each", json={"images": [text], "on_error": "each"}), "on_error"),
+        (client.post("/predict", files=file, data={"version": "1"}), "version"),
+        (client.post("/predict", content="return_image=true&image=" + quote(text), headers=form), "return_image"),
+        (client.post("/explain", json={"image": text, "digit": 7}), "digit"),
+        (client.post("/read", json={"image": text, "length": 1}), "length"),
+        (client.post("/read", files=file, data={"pages": "2"}), "pages"),
+        (client.post("/read", content="template=meter&image=" + quote(text), headers=form), "template"),
+    ):
+        assert f"in the query, as ?{name}=" in assert_problem(response, 400, "invalid-request")["detail"]
+
+
+def test_other_fields_and_those_that_are_empty_are_ignored(client: TestClient, seven_png: bytes) -> None:
+    """Those of another route too: a page may send its whole form."""
+    text = base64.b64encode(seven_png).decode()
+    document = {"images": [text], "digit": 7, "author": "me", "model": None}
+    assert digits_of(client.post("/predict", json=document)) == [7]
+    fields = {"digit": "7", "author": "me", "model": ""}
+    assert digits_of(client.post("/predict", files={"model": ("", seven_png)}, data=fields)) == [7]
 
 
 def test_large_picture_in_base64_is_read(client: TestClient, seven: NDArray[np.uint8]) -> None:
