@@ -162,9 +162,7 @@ class Decompressor:
     """gzip or deflate, to at most one byte more than `max_bytes`. Raises `InvalidRequest` or `UnsupportedCoding`."""
 
     def __init__(self, encoding: bytes, max_bytes: int) -> None:
-        if encoding not in CODINGS:
-            name = encoding.decode("latin-1")
-            raise UnsupportedCoding(f"Content-Encoding {name[:40]!r} is not supported: send gzip or deflate, or plain.")
+        self.encoding = encoding
         self.gzip = encoding != b"deflate"
         self.remaining_bytes = max_bytes
         self.exceeded = False
@@ -173,7 +171,8 @@ class Decompressor:
 
     @property
     def complete(self) -> bool:
-        return self.stream is not None and self.stream.eof
+        """Without content too, which the header describes (RFC 9110, 8.4): clients send it with GET as well."""
+        return self.stream is None or self.stream.eof
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """What the chunk decompresses to, in pieces."""
@@ -185,6 +184,9 @@ class Decompressor:
 
     def open_stream(self, chunk: bytes) -> zlib._Decompress:
         """The open stream, or one for the next member of a gzip file: RFC 1952, 2.2."""
+        if self.encoding not in CODINGS:
+            name = self.encoding.decode("latin-1")
+            raise UnsupportedCoding(f"Content-Encoding {name[:40]!r} is not supported: send gzip or deflate, or plain.")
         if self.stream is None or self.stream.eof:
             self.members += 1
             if self.members > (MAX_GZIP_MEMBERS if self.gzip else 1):
