@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import NamedTuple
 
 from starlette.datastructures import MutableHeaders
@@ -74,11 +74,16 @@ class BodyLimitMiddleware:
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length):
             body.declare(int(length))
-        encodings = [value.strip() for name, value in scope["headers"] if name == b"content-encoding"]
-        encoding = b",".join(encodings).lower()
-        if encoding in (b"", b"identity"):
-            return body.counting(receive)
-        return await body.decompressed(encoding, scope, receive)
+        encoding = b",".join(content_codings(scope["headers"]))
+        return await body.decompressed(encoding, scope, receive) if encoding else body.counting(receive)
+
+
+def content_codings(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """In lower case, without empty elements of the list (RFC 9110, 5.6.1) and identity, which is none."""
+    for name, value in headers:
+        for coding in value.lower().split(b",") if name == b"content-encoding" else ():
+            if coding.strip() not in (b"", b"identity"):
+                yield coding.strip()
 
 
 class BoundedBody:

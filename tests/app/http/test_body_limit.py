@@ -70,8 +70,23 @@ def raw_deflate(content: bytes) -> bytes:
         ("deflate", zlib.compress),
         ("Deflate", raw_deflate),
         ("identity", bytes),
+        ("gzip,", gzipped),
+        (", identity, gzip", gzipped),
+        (",", bytes),
     ],
-    ids=["gzip", "capitals", "x-gzip", "spaces", "two members", "deflate", "bare deflate", "identity"],
+    ids=[
+        "gzip",
+        "capitals",
+        "x-gzip",
+        "spaces",
+        "two members",
+        "deflate",
+        "bare deflate",
+        "identity",
+        "empty at the end",
+        "identity before it",
+        "empty",
+    ],
 )
 def test_compressed_body_is_decompressed(encoding: str, compress: Callable[[bytes], bytes]) -> None:
     response = echoing(100).post("/echo", content=compress(b"x" * 100), headers={"Content-Encoding": encoding})
