@@ -123,6 +123,13 @@ def test_utf_16_is_refused_by_its_name(encoding: str) -> None:
         parse_json('{"images": []}'.encode(encoding))
 
 
+@pytest.mark.parametrize("end", [b"\0", b"\r\n\0\0", b"\0\n"])
+def test_zeros_behind_the_json_are_ignored(end: bytes) -> None:
+    """Clients in C send the one at the end of a string."""
+    for body in (b'{"a": 1}', b'{"a": 1}' + FILL, json.dumps({"a": 1, "data": [ROWS]}).encode() + FILL):
+        assert parse_json(body + end).root["a"] == 1
+
+
 def test_byte_order_mark_of_utf_8_is_ignored() -> None:
     for body in (b'{"a": 1}', b'{"a": 1}' + FILL, json.dumps({"a": 1, "data": [ROWS]}).encode() + FILL):
         assert parse_json(b"\xef\xbb\xbf" + body).root["a"] == 1
