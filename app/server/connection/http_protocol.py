@@ -115,6 +115,10 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, ServiceError):
                 raise error.__context__ from None
+            if isinstance(error, httptools.HttpParserCallbackError):
+                raise InvalidRequest(
+                    "The address of the request cannot be parsed: send a path such as /predict."
+                ) from error
             raise InvalidRequest(f"The request is not valid HTTP/1.1: {error}.") from error
         if self.upgrade_offered:
             self.decline_upgrade(piece)

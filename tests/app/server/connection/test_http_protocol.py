@@ -225,6 +225,14 @@ def test_refusal_of_a_malformed_request_is_a_problem() -> None:
     assert b"Content-Length" in response.read()
 
 
+@pytest.mark.parametrize("target", ["http://x", "/%ff\xff", "http://:x:"])
+def test_address_that_cannot_be_parsed_is_refused_without_the_parsers_words(target: str) -> None:
+    request = f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode("latin-1")
+    response = parse_response(exchange(HotApp(echo=echo), request).written[0])
+    assert response.status == 400
+    assert b"callback" not in response.read()
+
+
 def test_body_is_what_its_length_says_and_the_rest_is_the_next_request() -> None:
     wire = exchange(HotApp(echo=echo), post("/echo", b"one") + post("/other", b"two"))
     assert bodies(b"".join(wire.written)) == [b"hot one", b"asgi POST /other two"]
