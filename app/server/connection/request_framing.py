@@ -24,6 +24,7 @@ OTHER_PROTOCOLS = {
     b"PROXY ": PROXY_PROTOCOL,
     b"\r\n\r\n\0\r\nQUIT\n": PROXY_PROTOCOL,
 }
+NOT_IN_A_HOST = re.compile(rb"""[^!-~]|[/?#@\\<>"^`{|}]""")  # RFC 3986, 3.2.2
 HEAD_END = re.compile(rb"\n\r?\n")
 
 
@@ -101,5 +102,7 @@ def check_head(lines: Sequence[tuple[bytes, bytes]], headers: Mapping[bytes, byt
         raise InvalidRequest("The header Host is missing: HTTP/1.1 requires it.")
     if len(headers) != len(lines) and sum(name == b"host" for name, _ in lines) > 1:
         raise InvalidRequest("The header Host is there more than once: send one.")
+    if NOT_IN_A_HOST.search(headers.get(b"host", b"")):
+        raise InvalidRequest("The header Host is not valid: it must be a host's name or address, and maybe a port.")
     if b"transfer-encoding" in headers and (version == "1.0" or headers[b"transfer-encoding"].lower() != b"chunked"):
         raise InvalidRequest("Transfer-Encoding must be chunked, in HTTP/1.1: compress with Content-Encoding instead.")
