@@ -94,7 +94,7 @@ TEMPLATE = {
 PAGES = {
     "name": "pages",
     "in": "query",
-    "description": "Which pages of a PDF or TIFF document to read, such as 2-5 or 1,4-6; all if absent.",
+    "description": "Which pages of a PDF or TIFF document to read, such as 2-5, 1,4-6 or 2-; all if absent.",
     "schema": {"type": "string"},
 }
 
@@ -125,13 +125,11 @@ class QueryParameters(NamedTuple):
 
 
 def parse_query(query: bytes) -> QueryParameters:
-    """Ignores parameters it does not know. Raises `InvalidRequest`."""
+    """Ignores parameters it does not know; one that is empty is absent. Raises `InvalidRequest`."""
     try:
-        values = {name: found[-1] for name, found in parse_qs(query.decode(), keep_blank_values=True).items()}
+        values = {name: found[-1] for name, found in parse_qs(query.decode()).items()}
     except ValueError as error:
         raise InvalidRequest("The query cannot be parsed: write it as name=value&name=value.") from error
-    if values.get("version") == "":
-        raise InvalidRequest("The parameter 'version' must be a version's number or one of its labels.")
     return QueryParameters(
         values.get("model"),
         values.get("version"),
