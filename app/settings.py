@@ -111,7 +111,7 @@ class Settings(ReadingSettings):
         8000,
         ge=0,
         le=65535,
-        description="Port to listen on. If not set: AIP_HTTP_PORT or SAGEMAKER_BIND_TO_PORT.",
+        description="Port to listen on. If not set: AIP_HTTP_PORT, SAGEMAKER_BIND_TO_PORT or PORT.",
     )
     uds: HomePath | None = Field(
         None, description="Path of a Unix socket to listen on instead of a port. Access to its folder is access to it."

@@ -112,6 +112,8 @@ def test_route_of_the_platform_must_be_a_plain_path(monkeypatch: pytest.MonkeyPa
 
 
 def test_our_own_port_takes_precedence_over_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "8080")  # of Cloud Run, Heroku, Render
+    assert Settings().port == 8080
     monkeypatch.setenv("SAGEMAKER_BIND_TO_PORT", "8081")
     assert Settings().port == 8081
     monkeypatch.setenv("AIP_HTTP_PORT", "8082")
