@@ -32,7 +32,6 @@ from pydantic_settings import BaseSettings
 
 from app import __version__, offline, result_output
 from app.audit.verify import BrokenLog, verify_log
-from app.codecs.bodies import Limits
 from app.environment import Origin, explain, option_of, read_variables, variable_of
 from app.errors import StartupError
 from app.inference.session import Model
@@ -211,7 +210,7 @@ def read(settings: ReadingSettings, arguments: argparse.Namespace) -> int:
         )
         return result_output.write(pages, offline.PAGE_COLUMNS, arguments.format, files)
     form = read_template(arguments.template)
-    limits = Limits(settings.max_pictures, settings.max_pixels, settings.max_pages)
+    limits = offline.Limits(settings.max_pictures, settings.max_pixels)
     forms = offline.read_forms(files, form, model, manifest, limits)
     return result_output.write(forms, offline.columns_of_forms(form), arguments.format, files)
 

@@ -9,13 +9,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import BinaryIO, ParamSpec, TypeVar
+from typing import BinaryIO, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
 from app.arrays import CLASSES, Image, Images, Probabilities
-from app.codecs.bodies import Limits
 from app.codecs.predictions import describe_prediction, full_text
 from app.documents.pages import open_document, pages_of
 from app.documents.pdf import can_render
@@ -271,6 +270,13 @@ def page_result(name: str, reader: PageReader | str, threshold: float) -> PageRe
 # --- forms -----------------------------------------------------------------------------------------------------------
 
 
+class Limits(NamedTuple):
+    """What one picture may have. A document may have any number of pages."""
+
+    max_digits: int
+    max_pixels: int
+
+
 def read_forms(
     files: Iterable[Path], template: Template, model: Model, manifest: Manifest, limits: Limits
 ) -> Iterator[FormResult]:
@@ -284,7 +290,7 @@ def read_forms(
 
 
 def read_form(picture: Picture, template: Template, model: Model, limits: Limits) -> Mapping[str, ReadField]:
-    reader = FormReader(picture, template, limits.max_pictures)
+    reader = FormReader(picture, template, limits.max_digits)
     while fields := reader.segment():
         reader.add(fields.decode(run_in_batches(fields.images, model)))
     return reader.fields
