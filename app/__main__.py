@@ -32,7 +32,6 @@ from pydantic_settings import BaseSettings
 
 from app import __version__, offline, result_output
 from app.audit.verify import BrokenLog, verify_log
-from app.codecs.bodies import Limits
 from app.environment import Origin, explain, option_of, read_variables, variable_of
 from app.errors import StartupError
 from app.inference.session import Model
@@ -47,7 +46,7 @@ from app.runtime import configure_runtime
 from app.segmentation.fields.template_folder import read_template
 from app.server.listeners import Listeners
 from app.server.server import Server, run_server
-from app.server.startup import log_start, print_line, welcome
+from app.server.startup import announce, log_start
 from app.server.supervisor import supervise
 from app.server.worker import WorkerSpec
 from app.settings import SECRETS, ReadingSettings, Settings
@@ -166,13 +165,13 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> NoReturn:
     log_start(settings, arguments.origins)
     listeners = Listeners.bind(settings)
 
-    def print_welcome(device: str) -> None:
-        print_line(welcome(listeners, device))
+    def announce_start(device: str) -> None:
+        announce(listeners, device, settings.log_format)
 
     try:
         if settings.workers > 1:
-            supervise(arguments.argv, listeners, settings, print_welcome)
-        run_server(settings, listeners, lambda server: print_welcome(server.device))
+            supervise(arguments.argv, listeners, settings, announce_start)
+        run_server(settings, listeners, lambda server: announce_start(server.device))
     finally:
         run_clean_ups()
 
@@ -211,7 +210,7 @@ def read(settings: ReadingSettings, arguments: argparse.Namespace) -> int:
         )
         return result_output.write(pages, offline.PAGE_COLUMNS, arguments.format, files)
     form = read_template(arguments.template)
-    limits = Limits(settings.max_pictures, settings.max_pixels, settings.max_pages)
+    limits = offline.Limits(settings.max_pictures, settings.max_pixels)
     forms = offline.read_forms(files, form, model, manifest, limits)
     return result_output.write(forms, offline.columns_of_forms(form), arguments.format, files)
 

@@ -15,10 +15,11 @@ from app.errors import StartupError
 
 PREFIX = "DIGITS_"
 
-# Variables of Vertex AI, SageMaker and TensorFlow Serving for settings which are not set. They have no prefix.
+# Variables of Vertex AI, SageMaker, TensorFlow Serving, and Cloud Run and others (PORT), for settings that are not set.
+# They have no prefix; the first that is set counts.
 PLATFORM_VARIABLES = {
     "default_model": ("MODEL_NAME",),
-    "port": ("AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT"),
+    "port": ("AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT", "PORT"),
     "health_route": ("AIP_HEALTH_ROUTE",),
     "predict_route": ("AIP_PREDICT_ROUTE",),
 }

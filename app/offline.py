@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import itertools
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import BinaryIO, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
 from app.arrays import CLASSES, Image, Images, Probabilities
-from app.codecs.bodies import Limits
 from app.codecs.predictions import describe_prediction, full_text
 from app.documents.pages import open_document, pages_of
 from app.documents.pdf import can_render
-from app.errors import BodyTooLarge, ServiceError, StartupError
+from app.errors import BodyTooLarge, InvalidRequest, ServiceError, StartupError
 from app.formats.heif import can_read_heif
 from app.inference.session import Model
 from app.picture_search import STANDARD_INPUT
@@ -162,14 +162,31 @@ def image_of(content: bytes, max_pixels: int) -> Image:
 
 
 def read_content(file: Path, max_pixels: int) -> bytes:
-    """Raises `OSError`, and `BodyTooLarge` for more bytes than a picture of so many pixels has."""
+    """Raises `OSError`, `InvalidRequest`, and `BodyTooLarge` for more bytes than a picture of so many pixels has."""
     max_bytes = FILE_BYTES_PER_PIXEL * max_pixels + FILE_BYTES_BESIDE_PIXELS
-    with open(0, "rb", closefd=False) if file == STANDARD_INPUT else file.open("rb") as opened:
-        size = os.fstat(opened.fileno()).st_size
-        content = opened.read() if 0 < size <= max_bytes else opened.read(max_bytes + 1)  # a pipe has no size
+    with open_file(file) as opened:
+        status = os.fstat(opened.fileno())
+        content = opened.read() if 0 < status.st_size <= max_bytes else opened.read(max_bytes + 1)  # a pipe has no size
+    if not content and stat.S_ISFIFO(status.st_mode) and file != STANDARD_INPUT:
+        raise InvalidRequest("The file is a pipe into which no program writes: name a file.")
     if len(content) > max_bytes:
         raise BodyTooLarge(f"The file has more than {max_bytes:,} bytes: save the picture in a smaller file.")
     return content
+
+
+def open_file(file: Path) -> BinaryIO:
+    if file == STANDARD_INPUT:
+        return open(0, "rb", closefd=False)
+    return open(file, "rb", opener=open_at_once)
+
+
+def open_at_once(path: str, flags: int) -> int:
+    """In place of `os.open`, which waits until a named pipe has a writer."""
+    if not hasattr(os, "O_NONBLOCK"):  # Windows has no such pipes among its files
+        return os.open(path, flags)
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def unicode_name(file: Path) -> str:
@@ -253,6 +270,13 @@ def page_result(name: str, reader: PageReader | str, threshold: float) -> PageRe
 # --- forms -----------------------------------------------------------------------------------------------------------
 
 
+class Limits(NamedTuple):
+    """What one picture may have. A document may have any number of pages."""
+
+    max_digits: int
+    max_pixels: int
+
+
 def read_forms(
     files: Iterable[Path], template: Template, model: Model, manifest: Manifest, limits: Limits
 ) -> Iterator[FormResult]:
@@ -266,7 +290,7 @@ def read_forms(
 
 
 def read_form(picture: Picture, template: Template, model: Model, limits: Limits) -> Mapping[str, ReadField]:
-    reader = FormReader(picture, template, limits.max_pictures)
+    reader = FormReader(picture, template, limits.max_digits)
     while fields := reader.segment():
         reader.add(fields.decode(run_in_batches(fields.images, model)))
     return reader.fields

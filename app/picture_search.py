@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import itertools
 import os
 import stat
 from collections import Counter
@@ -57,7 +59,7 @@ class PictureSearch:
         self.unsupported: Counter[str] = Counter()  # files in folders, by suffix
 
     def __iter__(self) -> Iterator[Path]:
-        for path in self.paths:
+        for path in itertools.chain.from_iterable(map(expand, self.paths)):
             mode = file_mode(path)
             if stat.S_ISDIR(mode):
                 yield from self.search(path)
@@ -108,6 +110,14 @@ class PictureSearch:
                 pictures.append(entry.name)
         elif suffix in UNSUPPORTED_SUFFIXES:
             self.unsupported[suffix] += 1
+
+
+def expand(path: Path) -> list[Path]:
+    """The files and folders of a pattern that no shell has expanded, as on Windows; the path itself if it is none."""
+    if file_mode(path) or not glob.has_magic(str(path)):
+        return [path]
+    found = sorted(glob.glob(str(path)))  # noqa: PTH207  # Path.glob takes the pattern without its folder
+    return list(map(Path, found)) or [path]
 
 
 def is_hidden(name: str) -> bool:

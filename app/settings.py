@@ -71,9 +71,6 @@ class ReadingSettings(BaseSettings):
     max_pictures: WholeNumber = Field(
         256, ge=1, description="Maximum pictures in one request, and digits on one page; beyond it: 413."
     )
-    max_pages: WholeNumber = Field(
-        100, ge=1, description="Maximum pages of a PDF or TIFF document that one request reads; beyond it: 413."
-    )
     max_pixels: WholeNumber = Field(
         50_000_000, ge=784, description="Maximum pixels of one picture; beyond it: 413, before decoding."
     )
@@ -102,6 +99,9 @@ class ReadingSettings(BaseSettings):
 class Settings(ReadingSettings):
     """All settings of the service."""
 
+    max_pages: WholeNumber = Field(
+        100, ge=1, description="Maximum pages of a PDF or TIFF document that one request reads; beyond it: 413."
+    )
     host: str = Field(
         "127.0.0.1",
         min_length=1,
@@ -111,7 +111,7 @@ class Settings(ReadingSettings):
         8000,
         ge=0,
         le=65535,
-        description="Port to listen on. If not set: AIP_HTTP_PORT or SAGEMAKER_BIND_TO_PORT.",
+        description="Port to listen on. If not set: AIP_HTTP_PORT, SAGEMAKER_BIND_TO_PORT or PORT.",
     )
     uds: HomePath | None = Field(
         None, description="Path of a Unix socket to listen on instead of a port. Access to its folder is access to it."

@@ -12,7 +12,7 @@ import socket
 import sys
 
 TIMEOUT_S = 4
-PORT_VARIABLES = ("DIGITS_PORT", "AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT")
+PORT_VARIABLES = ("DIGITS_PORT", "AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT", "PORT")
 LOCAL = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "localhost"}  # noqa: S104  # only compared
 
 

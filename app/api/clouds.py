@@ -16,17 +16,22 @@ from app.api.state import ApiRequest, AppState
 from app.codecs import npy
 from app.codecs.bodies import BINARY, is_json
 from app.codecs.form import media_type
+from app.codecs.json_body import BEHIND_JSON
 from app.codecs.parameters import SCALE
 from app.codecs.tensors import images_of, parse_csv
 from app.errors import InvalidRequest, Unavailable
 from app.http.accept import prefers
 from app.http.endpoint import Endpoint, HotRoute, RawResponse, fastapi_endpoint
 from app.http.large_bodies import off_the_loop
+from app.json_encoding import BYTE_ORDER_MARK
 
 CSV = b"text/csv"
+JSON_LINES = (b"application/jsonlines", b"application/x-jsonlines", b"application/jsonl", b"application/x-ndjson")
 
 # The JSON of `/predict`, which has one member or is a string.
 IMAGES_JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:{\s*"images?"\s*:|")')
+
+LIST = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 
 # A platform may name one of these as its route. They are served already, each in its own protocol.
 PROTOCOL_PREFIXES = ("/v1/models", "/v2")
@@ -46,12 +51,18 @@ def routes(
     """
 
     async def invocations(request: ApiRequest) -> RawResponse:
-        """Accepts a picture, JSON (`instances`, `inputs` or `images`), a NumPy array file, or numbers as CSV."""
+        """Accepts a picture, JSON (`instances`, `inputs` or `images`), a NumPy array file, or numbers as CSV.
+
+        A list, or JSON Lines, is one of instances.
+        """
         content_type = request.headers.get(b"content-type", b"")
         if npy.is_npy(content_type, request.body):
             return await predict_numbers(request, npy.decode_npy)
         if media_type(content_type) == CSV:
             return await predict_numbers(request, parse_csv)
+        if media_type(content_type) in JSON_LINES or LIST.match(request.body):
+            body = await off_the_loop(len(request.body), instances_of, content_type, request.body)
+            return await v1_predict(request._replace(body=body))
         if is_json(content_type, request.body):
             return await (predict if IMAGES_JSON.match(request.body) else v1_predict)(request)
         return await predict(request)
@@ -66,6 +77,14 @@ def routes(
         if path not in ("/", health_route):  # FastAPI answers GET there, which the fast path would refuse
             hot_routes.append(HotRoute(path, invocations))
     return CloudRoutes(router, hot_routes)
+
+
+def instances_of(content_type: bytes, body: bytes) -> bytes:
+    """The V1 protocol's JSON of a list, or of lines with an instance each."""
+    body = body.removeprefix(BYTE_ORDER_MARK).rstrip(BEHIND_JSON)
+    if media_type(content_type) in JSON_LINES:
+        body = b"[%b]" % b",".join(line for line in body.splitlines() if line.strip())
+    return b'{"instances":%b}' % body
 
 
 def paths(platform_path: str, own_path: str) -> list[str]:
@@ -91,6 +110,7 @@ def add_invocations(router: APIRouter, path: str, invocations: Endpoint[AppState
         "image/*": BINARY,
         npy.CONTENT_TYPE.decode(): BINARY,
         CSV.decode(): BINARY,  # 784 numbers a line
+        JSON_LINES[0].decode(): {"schema": {"type": "string"}},
         "application/json": {"schema": {"type": "object"}},
     }
     router.add_api_route(

@@ -35,7 +35,9 @@ from app.codecs.parameters import (
     PAGES,
     RETURN_IMAGE,
     TEMPLATE,
+    Parameters,
     QueryParameters,
+    names_of,
     parse_query,
     parse_query_cached,
 )
@@ -77,6 +79,12 @@ from app.segmentation.page_reader import ReadPage as Page
 
 router = APIRouter(tags=["digits"])
 
+PREDICT_PARAMETERS: Parameters = [*MODEL_PARAMETERS, RETURN_IMAGE, ON_ERROR]
+EXPLAIN_PARAMETERS: Parameters = [*MODEL_PARAMETERS, RETURN_IMAGE, DIGIT]
+READ_PARAMETERS: Parameters = [*MODEL_PARAMETERS, ALTERNATIVES, *CONSTRAINT_PARAMETERS, TEMPLATE, PAGES]
+PREDICT_NAMES = names_of(PREDICT_PARAMETERS)
+EXPLAIN_NAMES = names_of(EXPLAIN_PARAMETERS)
+READ_NAMES = names_of(READ_PARAMETERS)
 PROBLEMS = problems(InvalidRequest, ModelNotFound, *PICTURE_ERRORS, Unavailable)
 
 
@@ -100,7 +108,7 @@ async def predict(request: ApiRequest) -> RawResponse:
     limits = request.state.limits
     images = preprocess_small(request.body, limits.max_pixels) if is_picture(request) else None
     if images is None:
-        pictures = await parse_pictures(request, limits)
+        pictures = await parse_pictures(request, limits, PREDICT_NAMES)
         images = await preprocess_files(pictures, limits.max_pixels)
     probabilities = await servable.predict(images)
     shown = images if parameters.return_image else None
@@ -112,7 +120,7 @@ async def predict_each(request: ApiRequest, parameters: QueryParameters, servabl
     max_pixels = request.state.limits.max_pixels
     images: list[Images] = []
     errors: dict[int, ServiceError] = {}
-    for index, file in enumerate(await parse_files(request, request.state.limits)):
+    for index, file in enumerate(await parse_files(request, request.state.limits, PREDICT_NAMES)):
         try:
             images.append(await preprocess_file(file, max_pixels))
         except ServiceError as error:
@@ -141,7 +149,8 @@ async def explain_picture(request: ApiRequest) -> RawResponse:
     """
     parameters, servable = admit(request)
     limits = request.state.limits
-    images = await preprocess_files([await parse_single_picture(request, limits)], limits.max_pixels)
+    picture = await parse_single_picture(request, limits, EXPLAIN_NAMES)
+    images = await preprocess_files([picture], limits.max_pixels)
     probabilities, (explanation,) = await explain(servable.run, images, parameters.digit)
     if prefers(request.headers.get(b"accept", b"").decode("latin-1"), "image/png"):
         return RawResponse(overlay(images[0], explanation.attributions), b"image/png")
@@ -159,7 +168,7 @@ async def read(request: ApiRequest) -> RawResponse:
     """
     parameters, servable = admit(request)
     limits = request.state.limits
-    body = await parse_page(request, limits)
+    body = await parse_page(request, limits, READ_NAMES)
     template = await template_of(request, parameters, body.template)
     reading = Reading(servable, parameters, template, limits)
     document = open_document(body.picture, limits.max_pixels)
@@ -219,14 +228,14 @@ async def read_document(file: DocumentFile, reading: Reading) -> list[NumberedPa
 
 
 async def template_of(request: ApiRequest, parameters: QueryParameters, part: bytes | None) -> Template | None:
-    """The template in the form, or the one that is named. Raises `InvalidRequest` or `TemplateNotFound`."""
+    """The template in the body, or the one that is named. Raises `InvalidRequest` or `TemplateNotFound`."""
     name, kept = parameters.template, request.state.templates
     if part is None:
         if name is not None and name not in kept:
             raise TemplateNotFound(f"There is no template {name!r}: choose from {', '.join(kept) or 'none'}.")
         return kept[name] if name is not None else None
     if name is not None:
-        raise InvalidRequest("The request has a template in its form and the parameter 'template': send one of them.")
+        raise InvalidRequest("The request has a template in its body and the parameter 'template': send one of them.")
     try:
         return await thread_pool.run(parse_template, part)
     except TemplateError as error:
@@ -242,7 +251,7 @@ router.add_api_route(
     operation_id="predict",
     response_model=Predictions,
     responses=PROBLEMS,
-    openapi_extra={"requestBody": PICTURES_BODY, "parameters": [*MODEL_PARAMETERS, RETURN_IMAGE, ON_ERROR]},
+    openapi_extra={"requestBody": PICTURES_BODY, "parameters": PREDICT_PARAMETERS},
 )
 router.add_api_route(
     "/explain",
@@ -252,7 +261,7 @@ router.add_api_route(
     summary="Explain",
     response_model=ExplainedPrediction,
     responses=PROBLEMS | {200: {"content": {"image/png": BINARY}}},
-    openapi_extra={"requestBody": PICTURE_BODY, "parameters": [*MODEL_PARAMETERS, RETURN_IMAGE, DIGIT]},
+    openapi_extra={"requestBody": PICTURE_BODY, "parameters": EXPLAIN_PARAMETERS},
 )
 router.add_api_route(
     "/read",
@@ -263,8 +272,5 @@ router.add_api_route(
     responses=problems(
         InvalidRequest, ModelNotFound, TemplateNotFound, *PICTURE_ERRORS, TooManyDigits, TooManyPages, Unavailable
     ),
-    openapi_extra={
-        "requestBody": PAGE_BODY,
-        "parameters": [*MODEL_PARAMETERS, ALTERNATIVES, *CONSTRAINT_PARAMETERS, TEMPLATE, PAGES],
-    },
+    openapi_extra={"requestBody": PAGE_BODY, "parameters": READ_PARAMETERS},
 )

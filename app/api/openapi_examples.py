@@ -153,6 +153,7 @@ RESPONSES: dict[str, Any] = {
     "v1_predict": {"predictions": [PROBABILITIES]},
     "v1_explain": {"predictions": [PROBABILITIES], "explanations": [EXPLANATION]},
     "v1_list_models": {"models": ["digits", "digits-mlp"]},
+    "v2_list_models": {"models": ["digits", "digits-mlp"]},
     "v1_status": {
         "name": "digits",
         "ready": True,

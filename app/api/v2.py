@@ -18,6 +18,7 @@ from app.api.openapi import PICTURE_ERRORS, problems
 from app.api.state import ApiRequest, AppState, state_of
 from app.codecs.parameters import JSON_LENGTH_PARAMETER, SCALE, scale_of
 from app.codecs.tensors import images_of
+from app.codecs.v1 import ModelNames
 from app.codecs.v2_request import JSON_LENGTH_HEADER, REQUEST_BODY, json_size, parse_request
 from app.codecs.v2_response import (
     EXTENSIONS,
@@ -69,6 +70,12 @@ router.get("/v2/health/ready", operation_id="v2_ready", response_model=ServerRea
 async def server(request: Request) -> ServerMetadata:
     """The server's name and version, and the extensions of the protocol it supports."""
     return ServerMetadata(name="digits", version=request.app.version, extensions=EXTENSIONS)
+
+
+@router.get("/v2/models", operation_id="v2_list_models")
+async def list_models(request: Request) -> ModelNames:
+    """The names of all models, as KServe lists them."""
+    return ModelNames(models=sorted({servable.manifest.name for servable in state_of(request).repository}))
 
 
 async def model_ready(request: Request) -> ModelReady:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,6 +34,7 @@ class Limits:
     max_pages: int  # of one document
 
 
+Names = Collection[str]  # of parameters in the query
 File = bytes | InvalidRequest  # a picture file, or why its text cannot be decoded
 
 
@@ -42,9 +44,16 @@ class Pictures(BaseModel):
     images: list[str] = Field(description="Picture files, each in base64 or as a data URL.", min_length=1)
 
 
+class PagePicture(Pictures):
+    """The JSON form of a request to read a page."""
+
+    images: list[str] = Field(description="The picture or document, in base64 or as a data URL.", max_length=1)
+    template: Template | None = Field(None, description="The fields of a form.")
+
+
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "image/tiff", "image/heic")
 BINARY = {"schema": {"type": "string", "format": "binary"}}
-TEMPLATE_PART = b"template"
+TEMPLATE_NAME = "template"  # of a part of a form, or of a member in JSON
 
 
 def form_of(title: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -52,14 +61,14 @@ def form_of(title: str, properties: dict[str, Any]) -> dict[str, Any]:
     return {"schema": {"type": "object", "title": title, "properties": properties}}
 
 
-def picture_body(form: dict[str, Any]) -> dict[str, Any]:
+def picture_body(form: dict[str, Any], json: type[BaseModel] = Pictures) -> dict[str, Any]:
     return {
         "required": True,
         "description": "The bytes of one picture file; or files as multipart/form-data; or base64 in JSON.",
         "content": {
             **dict.fromkeys((*PICTURE_TYPES, "application/octet-stream"), BINARY),  # the last from generated clients
             "multipart/form-data": form,
-            "application/json": {"schema": Pictures.model_json_schema()},
+            "application/json": {"schema": json.model_json_schema()},
         },
     }
 
@@ -73,14 +82,15 @@ TEMPLATE = {
     "contentSchema": Template.model_json_schema(),
 }
 PAGE_FORM = form_of("PageForm", {"picture": BINARY["schema"], "template": TEMPLATE})
-PAGE_BODY = picture_body(PAGE_FORM) | {
-    "description": "The bytes of a picture or document; base64 in JSON; multipart/form-data, maybe with a template.",
+PAGE_BODY = picture_body(PAGE_FORM, PagePicture) | {
+    "description": "The bytes of a picture or document; base64 in JSON, or multipart/form-data, maybe with a template.",
 }
 PAGE_BODY["content"]["application/pdf"] = BINARY
 
 JSON_STARTS = (b"{", b'"', b"\xff\xfe{", b"\xfe\xff\0{")  # the last two in UTF-16, which is refused
 JSON_TYPES = (b"application/json", b"text/json")
 WAY_IN_JSON = 'send {"images": ["<picture file in base64, or a data URL>", ...]}, with at least one image'
+A_STRING = "Each picture must be a string: a picture file in base64, or a data URL"
 WAY_IN_FORM = "send each picture as a file (curl -F file=@digit.png), or as the base64 of one"
 
 URLENCODED = re.compile(rb"[\w.%+*\[\]-]+=")  # the name of a first field
@@ -98,34 +108,60 @@ class PageBody(NamedTuple):
     """The body of a request to read a page."""
 
     picture: bytes
-    template: bytes | None  # the part `template` of a multipart form
+    template: bytes | None  # the part `template` of a multipart form, or that member of the JSON
 
 
-async def parse_pictures(request: RawRequest[object], limits: Limits) -> list[bytes]:
-    """The picture files of a request, whatever holds them. Raises `InvalidRequest` or `TooManyPictures`."""
-    return pictures_of(await parse_files(request, limits))
+async def parse_pictures(request: RawRequest[object], limits: Limits, parameters: Names = ()) -> list[bytes]:
+    """The picture files of a request, whatever holds them.
+
+    `parameters`: what the route takes in its query alone. Raises `InvalidRequest` or `TooManyPictures`.
+    """
+    return pictures_of(await parse_files(request, limits, parameters))
 
 
-async def parse_single_picture(request: RawRequest[object], limits: Limits) -> bytes:
+async def parse_single_picture(request: RawRequest[object], limits: Limits, parameters: Names = ()) -> bytes:
     """As `parse_pictures`, for routes that take one picture."""
-    return single(await parse_files(request, limits))
+    return single(await parse_files(request, limits, parameters))
 
 
-async def parse_page(request: RawRequest[object], limits: Limits) -> PageBody:
+async def parse_page(request: RawRequest[object], limits: Limits, parameters: Names = ()) -> PageBody:
     """As `parse_single_picture`, and the template of a form's fields, if there is one."""
-    return await off_the_loop(len(request.body), find_page, request, limits)
+    return await off_the_loop(len(request.body), find_page, request, limits, parameters)
 
 
-def find_page(request: RawRequest[object], limits: Limits) -> PageBody:
+def find_page(request: RawRequest[object], limits: Limits, parameters: Names) -> PageBody:
     content_type = request.headers.get(b"content-type", b"")
-    if is_picture(request) or not media_type(content_type).startswith(b"multipart/"):
-        return PageBody(single(find_files(request, limits)), None)
-    parts = parse_multipart(content_type, request.body)
-    templates = [part.content for part in parts if part.name == TEMPLATE_PART and part.content]  # empty: not filled in
+    others = [name for name in parameters if name != TEMPLATE_NAME]
+    if is_picture(request):
+        return PageBody(request.body, None)
+    if media_type(content_type).startswith(b"multipart/"):
+        return page_of_form(parse_multipart(content_type, request.body), limits, others)
+    if is_json(content_type, request.body):
+        return page_of_json(request.body, limits, others)
+    return PageBody(single(find_files(request, limits, parameters)), None)
+
+
+def page_of_form(parts: list[FormPart], limits: Limits, parameters: Names) -> PageBody:
+    name = TEMPLATE_NAME.encode()
+    templates = [part.content for part in parts if part.name == name and part.content]  # empty: not filled in
     if len(templates) > 1:
         raise InvalidRequest("The form has several parts named template: send one.")
-    files = files_of_form([part for part in parts if part.name != TEMPLATE_PART], limits)
+    files = files_of_form([part for part in parts if part.name != name], limits, parameters)
     return PageBody(single(files), templates[0] if templates else None)
+
+
+def page_of_json(body: bytes, limits: Limits, parameters: Names) -> PageBody:
+    """The template may be an object, or its text as in a form."""
+    document = parse_json(body).root
+    picture = single(files_of_document(document, limits, parameters))
+    template = document.get(TEMPLATE_NAME) if isinstance(document, simdjson.Object) else None
+    if template is None or template == "":
+        return PageBody(picture, None)
+    if isinstance(template, simdjson.Object):
+        return PageBody(picture, template.mini)  # type: ignore[arg-type]  # its stub says str
+    if not isinstance(template, str):
+        raise InvalidRequest("The member 'template' must be an object, or its text; a kept one stands in the query.")
+    return PageBody(picture, template.encode())
 
 
 def pictures_of(files: list[File]) -> list[bytes]:
@@ -143,32 +179,42 @@ def single(files: list[File]) -> bytes:
     return pictures[0]
 
 
-async def parse_files(request: RawRequest[object], limits: Limits) -> list[File]:
+async def parse_files(request: RawRequest[object], limits: Limits, parameters: Names = ()) -> list[File]:
     """As `parse_pictures`, with the error of each picture that cannot be decoded in its place."""
-    return await off_the_loop(len(request.body), find_files, request, limits)
+    return await off_the_loop(len(request.body), find_files, request, limits, parameters)
 
 
-def find_files(request: RawRequest[object], limits: Limits) -> list[File]:
+def find_files(request: RawRequest[object], limits: Limits, parameters: Names) -> list[File]:
     body, content_type = request.body, request.headers.get(b"content-type", b"")
     kind = media_type(content_type)
     if is_picture(request):
         return [body]
     if kind.startswith(b"multipart/"):
-        return files_of_form(parse_multipart(content_type, body), limits)
+        return files_of_form(parse_multipart(content_type, body), limits, parameters)
     if is_json(content_type, body):
-        return files_of_json(body, limits)
+        return files_of_json(body, limits, parameters)
     file = unwrap(body)
     if kind == b"application/x-www-form-urlencoded" and file is body and URLENCODED.match(body):
-        return files_of_form(parse_urlencoded(body), limits)
+        return files_of_form(parse_urlencoded(body), limits, parameters)
     return [file]
+
+
+def misplaced(name: str) -> InvalidRequest:
+    """Of a field or a member: ignored, it would not do what the client expects."""
+    return InvalidRequest(f"The parameter {name!r} stands in the body: send it in the query, as ?{name}=...")
 
 
 # --- forms ------------------------------------------------------------------------------------------------------------
 
 
-def files_of_form(parts: list[FormPart], limits: Limits) -> list[File]:
+def files_of_form(parts: list[FormPart], limits: Limits, parameters: Names = ()) -> list[File]:
     """Raises `InvalidRequest` if no part is a picture, or `TooManyPictures`."""
-    pictures = [part.content for part in parts if is_picture_part(part)]
+    pictures = []
+    for part in parts:
+        if is_picture_part(part):
+            pictures.append(part.content)
+        elif part.content and (name := part.name.decode(errors="replace")) in parameters:  # empty: not filled in
+            raise misplaced(name)
     if not pictures:
         raise InvalidRequest(f"The form contains no picture: {WAY_IN_FORM}.")
     if len(pictures) > limits.max_pictures:
@@ -203,23 +249,39 @@ def is_json(content_type: bytes, body: bytes) -> bool:
     return kind in JSON_TYPES or kind.endswith(b"+json") or start.startswith(JSON_STARTS)
 
 
-def files_of_json(body: bytes, limits: Limits) -> list[File]:
+def files_of_json(body: bytes, limits: Limits, parameters: Names = ()) -> list[File]:
     """Of `{"images": [...]}`, `{"image": "..."}` or one string. Raises `InvalidRequest` or `TooManyPictures`."""
-    document = parse_json(body).root
+    return files_of_document(parse_json(body).root, limits, parameters)
+
+
+def files_of_document(document: Any, limits: Limits, parameters: Names) -> list[File]:
+    for name in parameters if isinstance(document, simdjson.Object) else ():
+        if document.get(name) is not None:
+            raise misplaced(name)
     texts = images_of(document) if isinstance(document, simdjson.Object) else document
     if isinstance(texts, str):
         return [decode(texts, 0)]
+    if isinstance(texts, simdjson.Object):  # as JavaScript writes a Uint8Array
+        raise not_a_string(0)
     if not isinstance(document, simdjson.Object) or not isinstance(texts, simdjson.Array) or not len(texts):
         raise InvalidRequest(f"The JSON must hold pictures: {WAY_IN_JSON}.")
     if len(texts) > limits.max_pictures:
-        raise too_many_pictures(limits.max_pictures)
-    return [decode(text, index) for index, text in enumerate(texts)]
+        first: Any = texts[0]
+        raise too_many_pictures(limits.max_pictures) if isinstance(first, str) else not_a_string(0)
+    return [decode(text, index) if isinstance(text, str) else not_a_string(index) for index, text in enumerate(texts)]
 
 
 def images_of(document: Any) -> Any:
-    if "images" in document and "image" in document:
+    """A member that is null is absent."""
+    images, image = document.get("images"), document.get("image")
+    if images is not None and image is not None:
         raise InvalidRequest("The JSON has both 'images' and 'image': send one of them.")
-    return document.get("images", document.get("image"))
+    return image if images is None else images
+
+
+def not_a_string(index: int) -> InvalidRequest:
+    """For the bytes of a file, or the pixels of an image, as numbers."""
+    return InvalidRequest(f"{A_STRING}. Numbers of images go to /v1, /v2 or /invocations.", picture=index)
 
 
 # --- base64 and data URLs ---------------------------------------------------------------------------------------------
@@ -251,7 +313,7 @@ def is_base64_picture(content: bytes) -> bool:
     return is_heif(decoded) or (decoded.startswith(FILE_STARTS) and (decoded[:2] != b"BM" or decoded[6:10] == bytes(4)))
 
 
-def decode(text: object, index: int) -> File:
+def decode(text: str, index: int) -> File:
     """As `decode_base64`, with its error in place of a picture that cannot be decoded."""
     try:
         return decode_base64(text, index)
@@ -265,7 +327,7 @@ def decode_base64(text: object, index: int) -> bytes:
     Raises `InvalidRequest`.
     """
     if not isinstance(text, str):
-        raise InvalidRequest("Each picture must be a string: a picture file in base64, or a data URL.", picture=index)
+        raise InvalidRequest(f"{A_STRING}.", picture=index)
     try:
         encoded = text.strip().encode("ascii")
         if url := DATA_URL.match(encoded):

@@ -145,8 +145,8 @@ def parse_urlencoded(body: bytes) -> list[FormPart]:
     """
     if body.count(b"&") >= MAX_PARTS:
         raise InvalidRequest(f"The form has more than {MAX_PARTS:,} fields: send fewer in one request.")
-    values = [field.partition(b"=")[2] for field in body.split(b"&")]
-    return [FormPart(percent_decode(value)) for value in values]
+    fields = [field.partition(b"=") for field in body.split(b"&")]
+    return [FormPart(percent_decode(value), name=percent_decode(name)) for name, _, value in fields]
 
 
 def percent_decode(text: bytes) -> bytes:

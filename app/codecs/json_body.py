@@ -21,7 +21,7 @@ import simdjson
 from numpy.typing import NDArray
 
 from app.errors import InvalidRequest
-from app.formats.signatures import FILE_STARTS
+from app.formats.signatures import FILE_STARTS, identify
 from app.http.large_bodies import PIECE, SMALL_BODY, count, pieces, translate
 from app.json_encoding import utf8_json
 from app.observability.request_context import check_deadline
@@ -34,6 +34,17 @@ MAX_DIMENSIONS = 4
 NUMBERS_AND_SPACE = b"0123456789.eE+- \t\r\n"
 NUMERIC = NUMBERS_AND_SPACE + b"[],"
 NUMERIC_OR_BAR = bytes(byte if byte in NUMERIC else ord("|") for byte in range(256))
+BEHIND_JSON = b"\0 \t\r\n"  # that means nothing: programs in C send the zero at the end of their strings too
+JSON_STARTS = (b"{", b"[", b'"')
+MALFORMED = "it is cut off, or a comma, colon, quote, brace or bracket is missing or superfluous"
+REASONS = {
+    "UNCLOSED_STRING": "a string has no closing quote",
+    "UNESCAPED_CHARS": "a string has a line break or another control character that is not escaped",
+    "STRING_ERROR": "a string has a backslash that escapes nothing",
+    "NUMBER_ERROR": "a number is malformed or too large",
+    "BIGINT_ERROR": "a whole number has more than 64 bits",
+    "DEPTH_ERROR": "it is nested too deeply",
+}
 WITHOUT_BRACKETS = bytes.maketrans(b"[]", b"  ")
 CUT_OUT = secrets.token_hex(16)  # marks the place of a long array: no client knows it
 
@@ -60,7 +71,8 @@ def parse_json(body: bytes) -> JsonBody:
 
     Takes long for large bodies: see `off_the_loop`.
     """
-    if not body or body.isspace():
+    body = body.rstrip(BEHIND_JSON)
+    if not body:
         raise InvalidRequest("JSON Parse error: The document is empty")
     if body.startswith(FILE_STARTS):
         raise InvalidRequest(
@@ -92,12 +104,22 @@ _parser = simdjson.Parser()  # reused, for small bodies alone: it keeps its buff
 
 
 def parse_document(text: bytes) -> Any:
-    """With a parser of its own. Raises `InvalidRequest` in TensorFlow Serving's words."""
+    """With a parser of its own. Raises `InvalidRequest`, which begins as TensorFlow Serving's does."""
     try:
         return simdjson.Parser().parse(text)
     except (RuntimeError, ValueError) as error:
-        reason = "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).split("  ")[0]
-        raise InvalidRequest(f"JSON Parse error: {reason}") from error
+        raise InvalidRequest(f"JSON Parse error: {reason_of(error, text)}.") from error
+
+
+def reason_of(error: Exception, text: bytes) -> str:
+    """Why it is no JSON, in words; simdjson's begin with the name of a constant."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"
+    if not text.lstrip().startswith(JSON_STARTS):
+        name, _ = identify(text) or ("something else", "")
+        return f"the body is {name}, and must be JSON, which begins with {{ or ["
+    name = str(error).partition(":")[0]
+    return REASONS.get(name, "a word other than true, false and null" if name.endswith("_ATOM_ERROR") else MALFORMED)
 
 
 def too_many_values() -> InvalidRequest:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import NamedTuple, TypeVar, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, get_args
 from urllib.parse import parse_qs
 
 from pydantic import ValidationError
@@ -15,6 +15,7 @@ from app.errors import InvalidRequest
 from app.segmentation.constraints.constraints import MAX_DIGITS, Check, Constraints, message_of
 
 T = TypeVar("T")
+Parameters = Sequence[Mapping[str, Any]]  # as OpenAPI describes them
 
 MODEL_PARAMETERS = [
     {
@@ -93,9 +94,14 @@ TEMPLATE = {
 PAGES = {
     "name": "pages",
     "in": "query",
-    "description": "Which pages of a PDF or TIFF document to read, such as 2-5 or 1,4-6; all if absent.",
+    "description": "Which pages of a PDF or TIFF document to read, such as 2-5, 1,4-6 or 2-; all if absent.",
     "schema": {"type": "string"},
 }
+
+
+def names_of(parameters: Parameters) -> tuple[str, ...]:
+    return tuple(parameter["name"] for parameter in parameters)
+
 
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 NO_CONSTRAINTS = Constraints()
@@ -119,13 +125,11 @@ class QueryParameters(NamedTuple):
 
 
 def parse_query(query: bytes) -> QueryParameters:
-    """Ignores parameters it does not know. Raises `InvalidRequest`."""
+    """Ignores parameters it does not know; one that is empty is absent. Raises `InvalidRequest`."""
     try:
-        values = {name: found[-1] for name, found in parse_qs(query.decode(), keep_blank_values=True).items()}
+        values = {name: found[-1] for name, found in parse_qs(query.decode()).items()}
     except ValueError as error:
         raise InvalidRequest("The query cannot be parsed: write it as name=value&name=value.") from error
-    if values.get("version") == "":
-        raise InvalidRequest("The parameter 'version' must be a version's number or one of its labels.")
     return QueryParameters(
         values.get("model"),
         values.get("version"),

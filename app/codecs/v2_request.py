@@ -116,7 +116,7 @@ def parse_request(body: bytes, size: int, max_pictures: int) -> ParsedRequest:
     """
     text, blob = body[:size], memoryview(body)[size:]
     if not text:
-        return ParsedRequest(None, decode_binary(blob, (len(blob) // 784, 784), "UINT8"), RequestedOutput(binary=True))
+        return ParsedRequest(None, decode_raw(blob), RequestedOutput(binary=True))
     if blob and size <= MAX_CACHED_JSON:
         json, header = None, parse_header_cached(text, len(blob))
     else:
@@ -257,6 +257,16 @@ def decode_tensor(
         return decode_binary(blob, shape, datatype)
     check_shape(shape)
     return decode_numbers(json.numbers(data, "data"), shape, datatype)
+
+
+def decode_raw(blob: memoryview) -> NDArray[Any]:
+    """Without JSON: images of bytes, (n, 784)."""
+    if len(blob) % 784 and bytes(blob[:8]).startswith(FILE_STARTS):
+        raise InvalidRequest(
+            "The body is a file, and with Inference-Header-Content-Length: 0 it must be a tensor, of 784 bytes for "
+            "each image: send pictures as they are to /predict or /read, here in a tensor of BYTES behind JSON."
+        )
+    return decode_binary(blob, (len(blob) // 784, 784), "UINT8")
 
 
 def decode_binary(blob: memoryview, shape: tuple[int, ...], datatype: str) -> NDArray[Any]:

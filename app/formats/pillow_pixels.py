@@ -12,8 +12,8 @@ from PIL import ExifTags, TiffImagePlugin
 from PIL import Image as Pillow
 
 PIECE_PIXELS = 2**18
-TIFF_BITS, TIFF_COMPRESSION, TIFF_PLANES, TIFF_EXTRA_SAMPLES = 258, 259, 284, 338
-UNCOMPRESSED, SEPARATE = 1, 2
+TIFF_BITS, TIFF_COMPRESSION, TIFF_COLOURS, TIFF_PLANES, TIFF_EXTRA_SAMPLES = 258, 259, 262, 284, 338
+UNCOMPRESSED, SEPARATE, WHITE_IS_ZERO = 1, 2, 0
 PIXEL_SHAPES: dict[str, tuple[int, ...]] = {"L": (), "RGB": (3,), "RGBA": (4,)}
 Pixels = NDArray[np.uint8]  # (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA
 
@@ -45,6 +45,15 @@ def has_misread_planes(picture: Pillow.Image) -> bool:
     )
 
 
+def is_negative(picture: Pillow.Image) -> bool:
+    """Whether it is a TIFF of which Pillow forgets that white is 0: one whose only plane is called separate."""
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile) or picture.mode not in ("1", "L"):
+        return False
+    tags = picture.tag_v2
+    is_raw = tags.get(TIFF_COMPRESSION, UNCOMPRESSED) == UNCOMPRESSED
+    return is_raw and tags.get(TIFF_PLANES) == SEPARATE and tags.get(TIFF_COLOURS) == WHITE_IS_ZERO
+
+
 def target_mode(picture: Pillow.Image) -> str:
     """L, RGB or RGBA."""
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
@@ -59,6 +68,8 @@ def conversion(picture: Pillow.Image) -> Callable[[Pillow.Image], Pixels]:
     if picture.mode in ("I", "F"):
         return stretched_range(picture)
     mode = target_mode(picture)
+    if is_negative(picture):
+        return lambda piece: np.invert(np.asarray(piece.convert(mode)))
     return lambda piece: np.asarray(piece if piece.mode == mode else piece.convert(mode))
 
 

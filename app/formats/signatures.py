@@ -47,6 +47,13 @@ PICTURE = re.compile(
     rb"|(?P<TIFF>II[*+]\0|MM\0[*+])|.{4}ftyp",
     re.DOTALL,
 )
+# PNG's signature has what such changes damage: a byte that is not ASCII, both line ends. In a file of another format no
+# zero and no line end is left, as curl -d sends it, or its first bytes were decoded as UTF-8, ASCII or Latin-1.
+CHANGED_AS_TEXT = re.compile(
+    rb"(?!\x89PNG\r\n\x1a\n).{0,3}PNG[\r\n]*\x1a|(?:\xff\xd8\xff|GIF8|RIFF.{1,4}WEBP)[^\0\r\n]*\Z"
+    rb"|(?:\xef\xbf\xbd){3}|\?{4}\0|\xc3\xbf\xc3\x98\xc3\xbf",
+    re.DOTALL,
+)
 FORM = ("a form", "send its Content-Type too, multipart/form-data with the boundary, as HTTP libraries do")
 NUMBERS = ("a list of numbers", "send it to /invocations as text/csv, or as JSON to /v1 or /v2")
 LIST_OF_NUMBERS = re.compile(rb"[-\d.e]+(?:\s*[,;]\s*[-\d.e]+){9}")
@@ -63,6 +70,15 @@ def not_a_picture(content: bytes) -> ServiceError:
     if (found := PICTURE.match(content)) and found.lastgroup:
         return undecodable(f"{found.lastgroup} picture")
     return UnsupportedPicture(f"The bytes are not a picture in a supported format: send {SUPPORTED}.")
+
+
+def check_unchanged(content: bytes) -> None:
+    """Raises `UnsupportedPicture` for a picture that a client took for text."""
+    if CHANGED_AS_TEXT.match(content):
+        raise UnsupportedPicture(
+            "The picture was changed on its way as if it were text: send the bytes of its file as they are, such as by "
+            "curl --data-binary @digit.png in place of -d @digit.png."
+        )
 
 
 def undecodable(picture: str) -> UnsupportedPicture:

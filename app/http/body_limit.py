@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import NamedTuple
 
 from starlette.datastructures import MutableHeaders
@@ -74,11 +74,16 @@ class BodyLimitMiddleware:
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length):
             body.declare(int(length))
-        encodings = [value.strip() for name, value in scope["headers"] if name == b"content-encoding"]
-        encoding = b",".join(encodings).lower()
-        if encoding in (b"", b"identity"):
-            return body.counting(receive)
-        return await body.decompressed(encoding, scope, receive)
+        encoding = b",".join(content_codings(scope["headers"]))
+        return await body.decompressed(encoding, scope, receive) if encoding else body.counting(receive)
+
+
+def content_codings(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """In lower case, without empty elements of the list (RFC 9110, 5.6.1) and identity, which is none."""
+    for name, value in headers:
+        for coding in value.lower().split(b",") if name == b"content-encoding" else ():
+            if coding.strip() not in (b"", b"identity"):
+                yield coding.strip()
 
 
 class BoundedBody:
@@ -162,9 +167,7 @@ class Decompressor:
     """gzip or deflate, to at most one byte more than `max_bytes`. Raises `InvalidRequest` or `UnsupportedCoding`."""
 
     def __init__(self, encoding: bytes, max_bytes: int) -> None:
-        if encoding not in CODINGS:
-            name = encoding.decode("latin-1")
-            raise UnsupportedCoding(f"Content-Encoding {name[:40]!r} is not supported: send gzip or deflate, or plain.")
+        self.encoding = encoding
         self.gzip = encoding != b"deflate"
         self.remaining_bytes = max_bytes
         self.exceeded = False
@@ -173,7 +176,8 @@ class Decompressor:
 
     @property
     def complete(self) -> bool:
-        return self.stream is not None and self.stream.eof
+        """Without content too, which the header describes (RFC 9110, 8.4): clients send it with GET as well."""
+        return self.stream is None or self.stream.eof
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """What the chunk decompresses to, in pieces."""
@@ -185,6 +189,9 @@ class Decompressor:
 
     def open_stream(self, chunk: bytes) -> zlib._Decompress:
         """The open stream, or one for the next member of a gzip file: RFC 1952, 2.2."""
+        if self.encoding not in CODINGS:
+            name = self.encoding.decode("latin-1")
+            raise UnsupportedCoding(f"Content-Encoding {name[:40]!r} is not supported: send gzip or deflate, or plain.")
         if self.stream is None or self.stream.eof:
             self.members += 1
             if self.members > (MAX_GZIP_MEMBERS if self.gzip else 1):

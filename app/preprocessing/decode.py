@@ -23,7 +23,7 @@ from app.formats.heif import is_heif, open_heif
 from app.formats.opencv_files import OpenCvFile, parse_opencv_file
 from app.formats.pillow_pixels import has_misread_planes, orientation, parse_exif, turned, upright_pixels
 from app.formats.png import PlainPng, parse_plain_png
-from app.formats.signatures import not_a_picture, undecodable
+from app.formats.signatures import check_unchanged, not_a_picture, undecodable
 from app.formats.structure import check_structure
 from app.preprocessing.background import energy
 from app.preprocessing.constants import integer, number
@@ -73,6 +73,7 @@ def open_with_pillow(content: bytes) -> Pillow.Image:
     """Raises `InvalidRequest` or `UnsupportedPicture`."""
     if is_heif(content):
         return open_heif(content)
+    check_unchanged(content)
     check_structure(content)
     try:
         picture = Pillow.open(io.BytesIO(content), formats=FORMATS)

@@ -55,7 +55,7 @@ def test_operations_have_names_that_stay(client: TestClient) -> None:
         *(f"v1_{verb}{kind}" for verb in ("predict", "explain", "status", "metadata") for kind in kinds),
     }
     assert {name for name in operations.values() if name.startswith("v2")} == {
-        *("v2_live", "v2_ready", "v2_server", "v2_statistics"),
+        *("v2_live", "v2_ready", "v2_server", "v2_list_models", "v2_statistics"),
         *("v2_repository_index", "v2_load_model", "v2_unload_model"),
         *(f"v2_{verb}{kind}" for verb in ("model", "model_ready", "model_statistics", "infer") for kind in kinds[:2]),
     }

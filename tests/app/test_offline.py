@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from app.__main__ import main
+from app.errors import InvalidRequest
+from app.offline import read_content
 from tests.support.digit_pages import digit_page
 from tests.support.document_files import encrypted, heic_of, pdf_of, tiff_of
 from tests.support.pictures import encode
@@ -67,6 +71,18 @@ def test_bad_file_is_reported_and_its_neighbours_are_read(
     assert "not a picture" in text["error"]
     assert "cannot be read" in missing["error"]
     assert "2 could not be read" in printed.err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipe_without_a_writer_is_not_waited_for_and_one_with_a_writer_is_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    with pytest.raises(InvalidRequest, match="a pipe into which no program writes"):
+        read_content(pipe, 1000)
+    writer = os.open(pipe, os.O_RDWR)
+    os.write(writer, b"a picture")
+    threading.Timer(0.1, os.close, [writer]).start()
+    assert read_content(pipe, 1000) == b"a picture"
 
 
 def test_unknown_model_is_an_error_of_one_line(models: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,20 @@ def test_hidden_files_and_folders_are_read_if_they_are_named(tmp_path: Path) -> 
     assert found(tmp_path, search) == [".scans/1.png", "._3.png"]
 
 
+def test_pattern_that_no_shell_has_expanded_is_expanded(tmp_path: Path) -> None:
+    """Windows leaves that to the programs."""
+    fill(tmp_path, "a/1.png", "a/2.png", "a/.3.png", "a/notes.txt", "b/4.png")
+    search = PictureSearch([tmp_path / "a" / "*.png", tmp_path / "?", tmp_path / "*.gif"])
+    assert found(tmp_path, search) == ["a/1.png", "a/2.png", "a/1.png", "a/2.png", "b/4.png", "*.gif"]
+    assert search.missing == [tmp_path / "*.gif"]
+
+
+@pytest.mark.skipif(ON_WINDOWS, reason="no file has such a name there")
+def test_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> None:
+    fill(tmp_path, "[1].png", "1.png")
+    assert found(tmp_path, PictureSearch([tmp_path / "[1].png"])) == ["[1].png"]
+
+
 def test_suffixes_are_those_of_the_formats_that_are_decoded() -> None:
     Image.init()
     registered = {suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS}

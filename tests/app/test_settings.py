@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.__main__ import build_parser, main
-from app.settings import Settings
+from app.settings import ReadingSettings, Settings
 from tests.conftest import ROOT
 from tests.support import settings_table
 from tests.support.api_keys import digest_of
@@ -112,6 +112,8 @@ def test_route_of_the_platform_must_be_a_plain_path(monkeypatch: pytest.MonkeyPa
 
 
 def test_our_own_port_takes_precedence_over_the_platforms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "8080")  # of Cloud Run, Heroku, Render
+    assert Settings().port == 8080
     monkeypatch.setenv("SAGEMAKER_BIND_TO_PORT", "8081")
     assert Settings().port == 8081
     monkeypatch.setenv("AIP_HTTP_PORT", "8082")
@@ -172,3 +174,9 @@ def test_switch_without_a_value_is_on() -> None:
 def test_metrics_port_is_another_port() -> None:
     with pytest.raises(ValidationError, match="are the same"):
         Settings(port=9000, metrics_port=9000)
+
+
+def test_command_line_takes_no_setting_that_it_does_not_use() -> None:
+    """It reads documents of any length: nobody else waits meanwhile."""
+    assert "max_pages" not in ReadingSettings.model_fields
+    assert "max_pages" in Settings.model_fields

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.support.service import CANNOT_WRITE, TIMEOUT_S, Service, serving
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-ADDRESS_VARIABLES = ("DIGITS_HOST", "DIGITS_PORT", "DIGITS_UDS", "AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT")
+ADDRESS_VARIABLES = ("DIGITS_HOST", "DIGITS_PORT", "DIGITS_UDS", "AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT", "PORT")
 BLOCKED = "1"  # a port on which nothing listens
 
 
@@ -49,6 +49,8 @@ def test_image_leaves_the_port_open_and_checks_its_health_without_further_progra
         {"DIGITS_PORT": "PORT"},
         {"AIP_HTTP_PORT": "PORT"},
         {"SAGEMAKER_BIND_TO_PORT": "PORT"},
+        {"PORT": "PORT"},
+        {"AIP_HTTP_PORT": "PORT", "PORT": BLOCKED},
         {"DIGITS_PORT": "PORT", "AIP_HTTP_PORT": BLOCKED},
         {"DIGITS_PORT": "", "AIP_HTTP_PORT": "PORT"},
         {"DIGITS_PORT": "tcp://10.0.0.1:80", "AIP_HTTP_PORT": "PORT"},

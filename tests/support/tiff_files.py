@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
-GREY, RGB, CMYK, LAB = 1, 2, 5, 8  # photometric interpretations
+WHITE_IS_ZERO, GREY, RGB, CMYK, LAB = 0, 1, 2, 5, 8  # photometric interpretations
 
 
 def tiff_file(

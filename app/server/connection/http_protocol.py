@@ -26,7 +26,7 @@ from app.server.connection.clock import ConnectionClock
 from app.server.connection.fast_path_cycle import FastPathCycle, to_raw_response
 from app.server.connection.flow import CycleTransport, HoldableFlowControl
 from app.server.connection.request_framing import RequestFraming, check_head
-from app.server.connection.response import CONNECTION_CLOSE, Header, response_bytes
+from app.server.connection.response import CONNECTION_CLOSE, CONNECTION_KEEP_ALIVE, Header, response_bytes
 from app.server.uvicorn_internals import HttpToolsProtocol
 
 UPGRADE_LINE = re.compile(rb"^upgrade:.*\r\n", re.IGNORECASE | re.MULTILINE)
@@ -115,6 +115,10 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, ServiceError):
                 raise error.__context__ from None
+            if isinstance(error, httptools.HttpParserCallbackError):
+                raise InvalidRequest(
+                    "The address of the request cannot be parsed: send a path such as /predict."
+                ) from error
             raise InvalidRequest(f"The request is not valid HTTP/1.1: {error}.") from error
         if self.upgrade_offered:
             self.decline_upgrade(piece)
@@ -155,8 +159,7 @@ class HttpProtocol(HttpToolsProtocol):
         headers, version = dict(self.headers), parser.get_http_version()
         check_head(self.headers, headers, version)
         self.framing.begin_body(headers)
-        cycle = self.fast_path_cycle(headers) if version == "1.1" else None
-        if cycle:
+        if cycle := self.fast_path_cycle(headers):
             self.cycle = cycle  # type: ignore[assignment]  # it has the attributes that uvicorn uses
             self.fast_cycle = self.receiving = cycle
         else:
@@ -275,6 +278,8 @@ class HttpProtocol(HttpToolsProtocol):
         closes = CONNECTION_CLOSE in common or CONNECTION_CLOSE in headers
         if closing and not closes:
             headers += (CONNECTION_CLOSE,)
+        elif not closes and self.parser.get_http_version() == "1.0":
+            headers += (CONNECTION_KEEP_ALIVE,)  # else its client waits for the end of the connection
         self.transport.write(response_bytes(status, response, common, headers))
         if closing or closes:
             self.close_after_response()

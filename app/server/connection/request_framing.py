@@ -14,6 +14,17 @@ from app.errors import InvalidRequest
 MAX_HEAD_BYTES = 2**16  # of a head, of the trailers, or of a chunk's size and extensions: llhttp has no limit
 MAX_CHUNK_SIZE_DIGITS = 15
 HEAD_START = re.compile(rb"[A-Z\r\n]")  # of a method, or of a blank line before it
+PROXY_PROTOCOL = (
+    "The connection begins with the PROXY protocol, which is not supported: turn it off for this port in the load "
+    "balancer (send-proxy of HAProxy, proxy_protocol of nginx)."
+)
+# RFC 9113, 3.4; https://www.haproxy.org/download/1.8/doc/proxy-protocol.txt
+OTHER_PROTOCOLS = {
+    b"PRI ": "The connection begins as HTTP/2: send HTTP/1.1, or put a proxy in front that speaks HTTP/2.",
+    b"PROXY ": PROXY_PROTOCOL,
+    b"\r\n\r\n\0\r\nQUIT\n": PROXY_PROTOCOL,
+}
+NOT_IN_A_HOST = re.compile(rb"""[^!-~]|[/?#@\\<>"^`{|}]""")  # RFC 3986, 3.2.2
 HEAD_END = re.compile(rb"\n\r?\n")
 
 
@@ -50,6 +61,8 @@ class RequestFraming:
         return self.line_piece(data) if self.chunked else len(data)
 
     def head_piece(self, data: bytes) -> int:
+        if refusal := next((refusal for start, refusal in OTHER_PROTOCOLS.items() if data.startswith(start)), None):
+            raise InvalidRequest(refusal)
         end = data.find(b"\r\n\r\n") + 4
         if end < 4:  # incomplete, or with line ends that llhttp will refuse
             if not HEAD_START.match(data):
@@ -89,5 +102,7 @@ def check_head(lines: Sequence[tuple[bytes, bytes]], headers: Mapping[bytes, byt
         raise InvalidRequest("The header Host is missing: HTTP/1.1 requires it.")
     if len(headers) != len(lines) and sum(name == b"host" for name, _ in lines) > 1:
         raise InvalidRequest("The header Host is there more than once: send one.")
+    if NOT_IN_A_HOST.search(headers.get(b"host", b"")):
+        raise InvalidRequest("The header Host is not valid: it must be a host's name or address, and maybe a port.")
     if b"transfer-encoding" in headers and (version == "1.0" or headers[b"transfer-encoding"].lower() != b"chunked"):
         raise InvalidRequest("Transfer-Encoding must be chunked, in HTTP/1.1: compress with Content-Encoding instead.")

@@ -11,6 +11,7 @@ from app.http.endpoint import RawResponse
 Header = tuple[bytes, bytes]
 
 CONNECTION_CLOSE = (b"connection", b"close")
+CONNECTION_KEEP_ALIVE = (b"connection", b"keep-alive")
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 

@@ -51,6 +51,27 @@ def test_json_is_read_by_its_members(client: TestClient, seven: NDArray[np.uint8
     assert prediction["predictions"][0]["digit"] == 7
 
 
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+def test_list_is_one_of_instances(client: TestClient, seven: NDArray[np.uint8], seven_png: bytes, kind: str) -> None:
+    """As SageMaker's SDK writes an array."""
+    for body in (json.dumps([seven.tolist()]), "\ufeff " + json.dumps([seven.ravel().tolist()]) + "\n"):
+        assert argmax(invoke(client, body.encode(), kind)) == [7]
+    pictures = [{"b64": base64.b64encode(seven_png).decode()}] * 2
+    assert argmax(invoke(client, json.dumps(pictures).encode(), kind)) == [7, 7]
+
+
+@pytest.mark.parametrize("kind", ["application/jsonlines", "application/x-ndjson; charset=utf-8"])
+def test_line_of_json_lines_is_an_instance(
+    client: TestClient, seven: NDArray[np.uint8], seven_png: bytes, kind: str
+) -> None:
+    """As SageMaker's batch transform sends them."""
+    picture, image = {"b64": base64.b64encode(seven_png).decode()}, {"image": seven.tolist()}
+    for line in (picture, image, seven.tolist()):
+        assert argmax(invoke(client, (json.dumps(line) + "\r\n\n" + json.dumps(line)).encode(), kind)) == [7, 7]
+    for body in (b"", b"{}\n{", b"1]\n"):
+        assert_problem(invoke(client, body, kind), 400, "invalid-request")
+
+
 def test_array_is_answered_with_an_array_if_accepted(client: TestClient, seven: NDArray[np.uint8]) -> None:
     body = npy(np.stack([seven, seven]))
     in_json = invoke(client, body)  # recognized by its first bytes
@@ -76,7 +97,7 @@ def test_fast_path_and_fastapi_respond_alike(
 
 
 def test_json_of_no_known_form_is_refused_with_the_members_it_may_have(client: TestClient) -> None:
-    problem = assert_problem(invoke(client, b"[1]", "application/json"), 400, "invalid-request")
+    problem = assert_problem(invoke(client, b"1", "application/json"), 400, "invalid-request")
     assert "'instances' or 'inputs'" in problem["detail"]
 
 

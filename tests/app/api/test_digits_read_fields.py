@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -137,6 +138,26 @@ def test_template_may_be_text_without_a_file_name(client: TestClient, form: NDAr
     data = {"template": json.dumps({"fields": TEMPLATE})}
     response = client.post("/read", data=data, files={"page": ("page.png", encode(form))})
     assert fields(response)["meter"]["text"] == "7210"
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_template_may_be_a_member_of_the_json(client: TestClient, form: NDArray[np.uint8], *, as_text: bool) -> None:
+    template: Any = {"fields": TEMPLATE}
+    image = base64.b64encode(encode(form)).decode()
+    response = client.post("/read", json={"image": image, "template": json.dumps(template) if as_text else template})
+    assert fields(response)["meter"]["text"] == "7210"
+
+
+def test_template_in_json_that_is_empty_is_absent_and_that_is_no_object_is_refused(
+    client: TestClient, form: NDArray[np.uint8]
+) -> None:
+    image = base64.b64encode(encode(form)).decode()
+    for absent in (None, ""):
+        assert "fields" not in client.post("/read", json={"image": image, "template": absent}).json()
+    assert (
+        "'template'"
+        in assert_problem(client.post("/read", json={"image": image, "template": 5}), 400, "invalid-request")["detail"]
+    )
 
 
 def test_page_without_a_template_has_no_fields(client: TestClient, form: NDArray[np.uint8]) -> None:

@@ -37,6 +37,11 @@ def test_server_describes_itself_with_and_without_a_slash(client: TestClient, pa
     assert server["extensions"] == ["binary_tensor_data", "classification", "model_repository", "statistics"]
 
 
+def test_models_are_listed_as_by_kserve(client: TestClient) -> None:
+    for path in ("/v2/models", "/v2/models/"):
+        assert client.get(path).json() == {"models": ["digits", "digits-mlp"]}
+
+
 def test_live_and_ready_have_bodies(client: TestClient) -> None:
     assert client.get("/v2/health/live").json() == {"live": True}
     assert client.get("/v2/health/ready").json() == {"ready": True}

@@ -96,7 +96,7 @@ def test_base64_and_data_urls_are_read_in_json_in_forms_and_as_bodies(
         client.post("/predict", json=text),
         client.post("/predict", content=text),
         client.post("/predict", content=text, headers=form),
-        client.post("/predict", content="model=x&image=" + field, headers=form),
+        client.post("/predict", content="name=x&image=" + field, headers=form),
         client.post("/predict", files={"image": (None, text)}),
         client.post("/predict", files={"image": ("seven.txt", text)}),
         client.post("/invocations", content=text, headers={"Content-Type": "text/plain"}),
@@ -142,6 +142,55 @@ def test_json_in_utf_16_is_refused_by_its_name_on_every_route(client: TestClient
 def test_json_with_both_members_is_refused(client: TestClient) -> None:
     problem = assert_problem(client.post("/predict", json={"images": ["x"], "image": "x"}), 400, "invalid-request")
     assert "both" in problem["detail"]
+
+
+def test_member_that_is_null_is_absent(client: TestClient, seven_png: bytes) -> None:
+    """As clients send it that write every member of a class."""
+    text = base64.b64encode(seven_png).decode()
+    for document in ({"image": None, "images": [text]}, {"images": None, "image": text}):
+        assert digits_of(client.post("/predict", json=document)) == [7]
+
+
+NUMBERS = {
+    "the bytes of a file": {"image": [137, 80, 78, 71] * 100},
+    "the bytes of two files": {"images": [[137, 80, 78, 71] * 100] * 2},
+    "a Uint8Array": {"image": {"0": 137, "1": 80}},
+    "some of them": {"images": [{"0": 137, "1": 80}]},
+    "an image": {"images": [[[0] * 28] * 28]},
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_numbers_in_place_of_base64_are_refused_with_the_ways_for_both(client: TestClient, kind: str) -> None:
+    detail = assert_problem(client.post("/predict", json=NUMBERS[kind]), 400, "invalid-request")["detail"]
+    assert "must be a string: a picture file in base64" in detail
+    assert "Numbers of images go to /v1, /v2 or /invocations." in detail
+
+
+def test_parameter_in_the_body_is_refused_with_its_place_in_the_query(client: TestClient, seven_png: bytes) -> None:
+    text = base64.b64encode(seven_png).decode()
+    file = {"image": ("seven.png", seven_png)}
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for response, name in (
+        (client.post("/predict", json={"images": [text], "model": "digits-mlp"}), "model"),
+        (client.post("/predict?on_error=each", json={"images": [text], "on_error": "each"}), "on_error"),
+        (client.post("/predict", files=file, data={"version": "1"}), "version"),
+        (client.post("/predict", content="return_image=true&image=" + quote(text), headers=form), "return_image"),
+        (client.post("/explain", json={"image": text, "digit": 7}), "digit"),
+        (client.post("/read", json={"image": text, "length": 1}), "length"),
+        (client.post("/read", files=file, data={"pages": "2"}), "pages"),
+        (client.post("/read", content="template=meter&image=" + quote(text), headers=form), "template"),
+    ):
+        assert f"in the query, as ?{name}=" in assert_problem(response, 400, "invalid-request")["detail"]
+
+
+def test_other_fields_and_those_that_are_empty_are_ignored(client: TestClient, seven_png: bytes) -> None:
+    """Those of another route too: a page may send its whole form."""
+    text = base64.b64encode(seven_png).decode()
+    document = {"images": [text], "digit": 7, "author": "me", "model": None}
+    assert digits_of(client.post("/predict", json=document)) == [7]
+    fields = {"digit": "7", "author": "me", "model": ""}
+    assert digits_of(client.post("/predict", files={"model": ("", seven_png)}, data=fields)) == [7]
 
 
 def test_large_picture_in_base64_is_read(client: TestClient, seven: NDArray[np.uint8]) -> None:

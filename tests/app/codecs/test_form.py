@@ -117,7 +117,7 @@ def test_part_may_be_encoded(seven_png: bytes) -> None:
 
 def test_several_files_in_one_field_and_fields_beside_them(client: TestClient, seven_png: bytes) -> None:
     """Other fields, and a file input in which nothing was chosen, are no pictures."""
-    fields = part(b"digits", b'form-data; name="model"') + part(b"", b'form-data; name="other"; filename=""')
+    fields = part(b"digits", b'form-data; name="author"') + part(b"", b'form-data; name="other"; filename=""')
     body = fields + part(seven_png) + part(b"caf\xc3\xa9", b'form-data; name="note"') + part(seven_png) + b"--XX--"
     assert digits_of(post(client, body)) == [7, 7]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from typing import Any
 
 import numpy as np
@@ -117,10 +118,40 @@ def test_broken_json_is_refused(body: bytes) -> None:
             parse_json(padded)
 
 
+REASONS = [
+    (b'{"a": [1, 2', "cut off"),
+    (b'{"a": 1,}', "superfluous"),
+    (b'{"a": "b}', "no closing quote"),
+    (b'{"a": "\n"}', "line break"),
+    (rb'{"a": "\x"}', "backslash"),
+    (b'{"a": 1.2.3}', "a number is malformed"),
+    (b'{"a": 100000000000000000000}', "64 bits"),
+    (b'{"a": nil}', "true, false and null"),
+    (b"NaN", "begins with { or ["),
+    (b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx', "the body is a form, and must be JSON"),
+    (b"<html>", "the body is an HTML page, and must be JSON"),
+    (b"instances=1", "the body is something else, and must be JSON"),
+]
+
+
+@pytest.mark.parametrize(("body", "reason"), REASONS, ids=[reason for _, reason in REASONS])
+def test_what_is_wrong_with_json_is_said_in_words(body: bytes, reason: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"^JSON Parse error: .*{re.escape(reason)}") as refused:
+        parse_json(body)
+    assert not re.search("[A-Z]_|[A-Z]{6}", refused.value.detail)  # no name of a constant
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_utf_16_is_refused_by_its_name(encoding: str) -> None:
     with pytest.raises(InvalidRequest, match="UTF-16"):
         parse_json('{"images": []}'.encode(encoding))
+
+
+@pytest.mark.parametrize("end", [b"\0", b"\r\n\0\0", b"\0\n"])
+def test_zeros_behind_the_json_are_ignored(end: bytes) -> None:
+    """Clients in C send the one at the end of a string."""
+    for body in (b'{"a": 1}', b'{"a": 1}' + FILL, json.dumps({"a": 1, "data": [ROWS]}).encode() + FILL):
+        assert parse_json(body + end).root["a"] == 1
 
 
 def test_byte_order_mark_of_utf_8_is_ignored() -> None:

@@ -174,3 +174,11 @@ def test_picture_in_place_of_json_is_answered_with_where_pictures_go(client: Tes
             "a file, not JSON: send pictures as they are to /predict"
             in assert_problem(refused, 400, "invalid-request")["detail"]
         )
+
+
+def test_picture_in_place_of_a_tensor_without_json_is_answered_with_what_is_taken(
+    client: TestClient, seven_png: bytes
+) -> None:
+    response = client.post(INFER, content=seven_png, headers={"Inference-Header-Content-Length": "0"})
+    detail = assert_problem(response, 400, "invalid-request")["detail"]
+    assert "must be a tensor, of 784 bytes for each image: send pictures as they are to /predict" in detail

@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 
 from app.documents import pdf
+from app.documents.page_numbers import PageNumbers, parse_page_numbers
 from app.documents.pages import open_document, pages_of
 from app.documents.pdf import PAGES_PER_PROCESS, PdfFile, is_pdf
 from app.errors import DeadlineExceeded, ServiceError, TooManyPages, TooManyPixels, UnsupportedPicture
@@ -31,7 +32,7 @@ MAX_PIXELS = 50_000_000
 FIVE_PAGES = pdf_of(*(np.full((400, 300), 50 * index, np.uint8) for index in range(PAGES_PER_PROCESS + 1)))
 
 
-def means(content: bytes, named: tuple[int, ...] | None = None) -> dict[int, int]:
+def means(content: bytes, named: PageNumbers | None = None) -> dict[int, int]:
     """The mean grey level of each page."""
     document = open_document(content, MAX_PIXELS)
     assert document
@@ -50,6 +51,7 @@ def test_pages_come_in_order_from_several_processes() -> None:
 
 def test_named_pages_alone_are_rendered() -> None:
     assert means(FIVE_PAGES, (2, 5)) == {2: 50, 5: 200}
+    assert means(FIVE_PAGES, parse_page_numbers("4-")) == {4: 150, 5: 200}
 
 
 def test_a_document_with_more_pages_than_allowed_is_refused() -> None:

@@ -48,6 +48,38 @@ def test_an_unknown_file_is_answered_with_the_formats_that_are_read(content: byt
         open_picture(content, 1_000_000)
 
 
+PICTURE = np.arange(400, dtype=np.uint8).reshape(20, 20)
+CHANGES = {
+    "curl -d": lambda content: content.translate(None, b"\0\r\n"),
+    "decoded as UTF-8": lambda content: content.decode(errors="replace").encode(),
+    "decoded as Latin-1": lambda content: content.decode("latin-1").encode(),
+    "decoded as ASCII": lambda content: (
+        content.decode("ascii", "replace").replace("\N{REPLACEMENT CHARACTER}", "?").encode()
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_picture_that_was_sent_as_text_is_told_from_a_damaged_one(kind: str, change: str) -> None:
+    with pytest.raises(UnsupportedPicture, match=r"changed on its way as if it were text: .* --data-binary @"):
+        open_picture(CHANGES[change](encode(PICTURE, kind)), 1_000_000)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WebP"])
+def test_without_line_ends_and_zeros_every_picture_was_sent_as_text(kind: str) -> None:
+    with pytest.raises(UnsupportedPicture, match="as if it were text"):
+        open_picture(CHANGES["curl -d"](encode(PICTURE, kind)), 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"\r\n", b"\n"), (b"\n", b"\r\n"), (b"\x89", b""), (b"\x89", b"\xe2\x80\xb0")]
+)
+def test_a_png_shows_by_its_signature_that_line_ends_or_its_first_byte_were_changed(old: bytes, new: bytes) -> None:
+    with pytest.raises(UnsupportedPicture, match="as if it were text"):
+        open_picture(encode(PICTURE).replace(old, new), 1_000_000)
+
+
 def test_an_empty_file_is_an_invalid_request() -> None:
     with pytest.raises(InvalidRequest, match="empty"):
         open_picture(b"", 1_000_000)

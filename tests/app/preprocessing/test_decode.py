@@ -30,7 +30,7 @@ from tests.support.pictures import (
     png_of_size,
     sheet,
 )
-from tests.support.tiff_files import CMYK, GREY, LAB, RGB, tiff_file
+from tests.support.tiff_files import CMYK, GREY, LAB, RGB, WHITE_IS_ZERO, tiff_file
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
@@ -293,6 +293,25 @@ def test_of_tiffs_with_separate_planes_those_that_pillow_misreads_are_refused(
     content = tiff_file(np.ones((20, 30, 3), dtype), RGB, planar=True, compress=compress)
     with contextlib.nullcontext() if is_read else pytest.raises(UnsupportedPicture, match=r"TIFF picture .* as PNG"):
         open_picture(content, 1000)
+
+
+@pytest.mark.parametrize("compress", [None, zlib.compress], ids=["raw", "deflate"])
+@pytest.mark.parametrize("planar", [False, True], ids=["together", "separate"])
+@pytest.mark.parametrize("width", [30, 1000])  # converted in pieces too
+def test_a_tiff_whose_white_is_0_is_read_as_one_whose_black_is(compress: Any, width: int, *, planar: bool) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, width, 1), np.uint8)
+    negative = tiff_file(255 - pixels, WHITE_IS_ZERO, planar=planar, compress=compress)
+    positive = tiff_file(pixels, GREY, planar=planar, compress=compress)
+    assert np.array_equal(decode(open_picture(negative, 10**6)), decode(open_picture(positive, 10**6)))
+
+
+def test_a_bilevel_tiff_whose_white_is_0_is_read_alike_with_its_plane_separate() -> None:
+    ink = Pillow.effect_noise((40, 30), 90).point(lambda value: 255 * (value > 128), "1")
+    together, separate = io.BytesIO(), io.BytesIO()
+    ink.save(together, "TIFF", tiffinfo={262: WHITE_IS_ZERO, 284: 1})
+    ink.save(separate, "TIFF", tiffinfo={262: WHITE_IS_ZERO, 284: 2})
+    expected, read = (decode(open_picture(file.getvalue(), 10**6)) for file in (together, separate))
+    assert np.array_equal(read, expected)
 
 
 def bitmap_with_alpha(picture: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> bytes:

@@ -41,7 +41,6 @@ def test_request_may_come_in_any_pieces() -> None:
         post("/other"),
         post("/echo", b"x", version="1.0"),
         post("/echo", b"x", "Connection: close"),
-        post("/echo", b"x", "Connection: keep-alive", version="1.0"),
         post("/echo", b"x", "Origin: https://app.example"),
         post("/echo", b"x", "Content-Encoding: gzip"),
         post("/echo", bytes(200_001)),
@@ -75,6 +74,32 @@ def test_client_of_http_1_0_that_expects_100_continue_gets_only_the_answer() -> 
     """It would take 100 for the answer: RFC 9110, 10.1.1."""
     (written, *_) = exchange(HotApp(echo=echo), post("/echo", b"x", "Expect: 100-continue", version="1.0")).written
     assert parse_response(written).status == 200
+
+
+def test_client_of_http_1_0_that_asks_for_it_keeps_its_connection_on_hot_routes() -> None:
+    """As ab -k and HAProxy do; uvicorn closes the connection of every other request of HTTP/1.0."""
+
+    async def scenario() -> Wire:
+        wire = connect(echo=echo_later)
+        for body in (b"1", b"2"):
+            wire.protocol.data_received(post("/echo", body, "Connection: Keep-Alive", version="1.0"))
+            await wire.responses()
+        assert not wire.closed
+        wire.protocol.data_received(post("/echo", b"3", version="1.0"))
+        await wire.responses()
+        return wire
+
+    wire = asyncio.run(scenario())
+    responses = [parse_response(written) for written in wire.written[:2]]
+    assert [response.getheader("connection") for response in responses] == ["keep-alive", "keep-alive"]
+    assert [response.read() for response in responses] == [b"later 1", b"later 2"]
+    assert b"asgi POST /echo 3" in b"".join(wire.written[2:])
+    assert wire.ended
+
+
+def test_response_to_http_1_1_says_nothing_of_the_connection_that_is_kept() -> None:
+    (written,) = exchange(HotApp(echo=echo), post("/echo", b"x", "Connection: keep-alive")).written
+    assert parse_response(written).getheader("connection") is None
 
 
 @pytest.mark.parametrize("space", [b" ", b"\t", b" \t "])
@@ -223,6 +248,14 @@ def test_refusal_of_a_malformed_request_is_a_problem() -> None:
     assert response.getheader("content-type") == "application/problem+json"
     assert response.getheader("x-request-id")
     assert b"Content-Length" in response.read()
+
+
+@pytest.mark.parametrize("target", ["http://x", "/%ff\xff", "http://:x:"])
+def test_address_that_cannot_be_parsed_is_refused_without_the_parsers_words(target: str) -> None:
+    request = f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode("latin-1")
+    response = parse_response(exchange(HotApp(echo=echo), request).written[0])
+    assert response.status == 400
+    assert b"callback" not in response.read()
 
 
 def test_body_is_what_its_length_says_and_the_rest_is_the_next_request() -> None:

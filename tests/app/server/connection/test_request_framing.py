@@ -103,6 +103,14 @@ FRAMINGS: dict[str, tuple[bytes, list[int]]] = {
     "no host in HTTP/1.0": (b"GET /x HTTP/1.0\r\n\r\n", [200]),
     "two hosts": (HEAD + b"Host: y\r\n\r\n", [400]),
     "the same host twice": (HEAD + b"host: x\r\n\r\n", [400]),
+    "host with a space": (START + b"Host: a b\r\n\r\n", [400]),
+    "host with a path": (START + b"Host: a/b\r\n\r\n", [400]),
+    "host with a user": (START + b"Host: a@b\r\n\r\n", [400]),
+    "host that is not ASCII": (START + b"Host: \xc3\xa9\r\n\r\n", [400]),
+    "host with a space in HTTP/1.0": (b"GET /x HTTP/1.0\r\nHost: a b\r\n\r\n", [400]),
+    "host with a port": (START + b"Host: a_b-c.example:8000\r\n\r\n", [200]),
+    "host by its address": (START + b"Host: [fe80::1%25eth0]:80\r\n\r\n", [200]),
+    "empty host": (START + b"Host:\r\n\r\n", [200]),
     "absolute target": (b"GET http://x/y HTTP/1.1\r\nHost: x\r\n\r\n", [200]),
     "two spaces in the request line": (b"GET  /x HTTP/1.1\r\nHost: x\r\n\r\n", [200]),
     "space in the target": (b"GET /x y HTTP/1.1\r\nHost: x\r\n\r\n", [400]),
@@ -165,6 +173,22 @@ def test_request_is_answered_once_or_refused_and_its_connection_closed(
     found, ended = statuses(sent.replace(b"/echo", path), size)
     assert found == expected
     assert ended == (expected[-1] in (400, 405) or b"HTTP/1.0" in sent)
+
+
+ADDRESS = b"TCP4 192.0.2.1 192.0.2.2 51000 8000\r\n"
+OTHER_PROTOCOLS = {
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "put a proxy in front that speaks HTTP/2"),
+    "PROXY protocol, version 1": (b"PROXY " + ADDRESS + NEXT, "send-proxy"),
+    "PROXY protocol, version 2": (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12) + NEXT, "send-proxy"),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "without TLS"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_PROTOCOLS)
+def test_other_protocol_is_named_with_what_to_do(name: str) -> None:
+    sent, advice = OTHER_PROTOCOLS[name]
+    with pytest.raises(InvalidRequest, match=advice):
+        RequestFraming().next_piece(sent)
 
 
 def test_pieces_end_with_the_request() -> None:
