@@ -66,7 +66,7 @@ def test_answer_is_of_the_kind_that_the_client_prefers(
     assert client.post("/explain", content=seven_png, headers={"Accept": accept}).headers["content-type"] == kind
 
 
-@pytest.mark.parametrize("digit", ["10", "-1", "", "seven", "1.0", "\u0661"])
+@pytest.mark.parametrize("digit", ["10", "-1", "seven", "1.0", "\u0661"])
 def test_digit_parameter_must_be_0_to_9(client: TestClient, seven_png: bytes, digit: str) -> None:
     response = client.post("/explain", params={"digit": digit}, content=seven_png)
     assert "0 to 9" in assert_problem(response, 400, "invalid-request")["detail"]
