@@ -187,18 +187,20 @@ async def read_picture(picture: Picture, reading: Reading) -> tuple[Page, Mappin
         return await read_form(picture, template, reading)
     automaton = parameters.constraints.automaton()
     reader = await thread_pool.run_with_memory(memory_of(picture), PageReader, picture, limits.max_pictures)
-    while document := await thread_pool.run(reader.segment):
-        probabilities = await servable.predict(document.images)
-        reader.add(await thread_pool.run(document.decode, probabilities, parameters.alternatives, automaton))
+    document = await thread_pool.run(reader.segment)
+    while document:
+        rows = await servable.predict(document.images)
+        document = await thread_pool.run(reader.decode_and_segment, document, rows, parameters.alternatives, automaton)
     return reader.page, None
 
 
 async def read_form(picture: Picture, template: Template, reading: Reading) -> tuple[Page, Mapping[str, ReadField]]:
     servable, max_digits = reading.servable, reading.limits.max_pictures
     reader = await thread_pool.run_with_memory(memory_of(picture), FormReader, picture, template, max_digits)
-    while fields := await thread_pool.run(reader.segment):
+    fields = await thread_pool.run(reader.segment)
+    while fields:
         rows = await servable.predict(fields.images) if len(fields.images) else np.empty((0, CLASSES), np.float32)
-        reader.add(await thread_pool.run(fields.decode, rows, reading.parameters.alternatives))
+        fields = await thread_pool.run(reader.decode_and_segment, fields, rows, reading.parameters.alternatives)
     return reader.page, reader.fields
 
 
