@@ -271,6 +271,9 @@ def is_beside(small: NDArray[np.intp], members: NDArray[np.intp]) -> NDArray[np.
 
 def is_inside(point: Box, component: Component, labels: Labels) -> bool:
     """Whether a component has ink on both sides of a point, in its rows."""
+    within = component.left < point.left and point.right < component.right
+    if not (within and component.top < point.bottom and point.top < component.bottom):
+        return False  # as for most of a page: the pixels, which take long to look at, cannot tell otherwise
     rows = labels[point.top : point.bottom, component.left : component.right]
     columns = np.flatnonzero(np.isin(rows, component.labels).any(axis=0)) + component.left
     return len(columns) > 0 and columns[0] < point.left and point.right <= columns[-1]

@@ -18,13 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.arrays import Grayscale, Homography, Ink
+from app.arrays import Grayscale, Homography, Ink, Probabilities
 from app.errors import BlankPicture, TooManyDigits
 from app.observability.request_context import check_deadline
 from app.preprocessing.decode import Picture, decode
 from app.preprocessing.ink import extract_ink, ink_on_uneven_background
 from app.preprocessing.ruled_lines import remove_ruled_lines
 from app.segmentation import layout
+from app.segmentation.constraints.automaton import Automaton
 from app.segmentation.decoding.reading import SIGN_THRESHOLD, ReadLine
 from app.segmentation.decorations.paper_edges import without_paper_edges
 from app.segmentation.decorations.shadows import without_shadows
@@ -143,6 +144,13 @@ class PageReader:
         if not quarters or (certainty > self.best + margin and is_upright):
             self.best = certainty
             self.likeliest = ReadPage(lines, 90 * quarters, self.corners)
+
+    def decode_and_segment(
+        self, document: Document, probabilities: Probabilities, alternatives: int, automaton: Automaton | None
+    ) -> Document | None:
+        """Adds what `Document.decode` reads in this turn, and segments the next; None once the page is read."""
+        self.add(document.decode(probabilities, alternatives, automaton))
+        return self.segment()
 
     @property
     def page(self) -> ReadPage:

@@ -17,7 +17,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from app.arrays import Grayscale, Homography, Ink
+from app.arrays import Grayscale, Homography, Ink, Probabilities
 from app.errors import BlankPicture, TooManyDigits
 from app.observability.request_context import check_deadline
 from app.preprocessing.decode import Picture, decode
@@ -110,6 +110,13 @@ class FormReader:
             self.best, self.fields = certainty, fields
             lines = [line for field in fields.values() for line in field.lines]
             self.page = ReadPage(lines, 90 * placement.quarters, self.sheet(placement))
+
+    def decode_and_segment(
+        self, fields: FieldReader, probabilities: Probabilities, alternatives: int
+    ) -> FieldReader | None:
+        """Adds what is read in this placement, and segments the next; None once the fields are read."""
+        self.add(fields.decode(probabilities, alternatives))
+        return self.segment()
 
     def sheet(self, placement: Placement) -> list[tuple[int, int]] | None:
         """The form's corners, clockwise from the one that is the upper left one on the picture."""

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from app.segmentation.layout import Component, is_inside
 from tests.support.drawn_pages import bars, lefts, sheet
 
 
@@ -68,6 +69,15 @@ def test_point_below_the_bar_of_a_seven_stays_on_the_line_and_one_within_a_zero_
     cv2.ellipse(ink, (130, 40), (16, 20), 0, 0, 360, (255,), 6)
     ink[46:52, 128:134] = 255
     assert lefts(ink) == [[20, 47, 78, 111]]
+
+
+def test_pixels_are_looked_at_only_where_a_point_may_be_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of noise has a hundred thousand pairs of a speck and a larger component."""
+    unseen = np.zeros((0, 0), np.int32)
+    monkeypatch.setattr(np, "isin", None)
+    component = Component(10, 10, 30, 50, 100, (1,))
+    for left, top in ((8, 20), (10, 20), (28, 20), (40, 20), (15, 8), (15, 50)):
+        assert not is_inside(Component(left, top, left + 2, top + 2, 4, (2,)), component, unseen)
 
 
 def test_what_is_left_of_a_ruled_line_is_left_out() -> None:
