@@ -136,20 +136,6 @@ def count_outlines(mask: Mask) -> int:
     return holes + cv2.connectedComponents(mask, connectivity=8)[0] - 1
 
 
-def find_clutter(foreground: Mask) -> Mask | None:
-    """The mask of all components that are not part of the digit; None if there are none."""
-    components = connected_components(foreground)
-    clutter = cut_by_edge(components, *foreground.shape)
-    clutter += find_printed_frame([component for component in components if component not in clutter])
-    clutter += find_guide_lines([component for component in components if component not in clutter])
-    if not clutter:
-        return None
-    mask = np.zeros_like(foreground)
-    for component in clutter:
-        cv2.drawContours(mask, component.outlines, -1, (255,), cv2.FILLED)
-    return mask
-
-
 def connected_components(foreground: Mask) -> list[Component]:
     """All of them; none where there are so many that most are noise."""
     outlines, hierarchy = find_outlines(foreground, cv2.RETR_CCOMP)

@@ -19,12 +19,12 @@ from app.preprocessing.background import (
     upper_median,
 )
 from app.preprocessing.bands import ink_on_bands
+from app.preprocessing.clutter import erase
 from app.preprocessing.components import (
     EDGE_CUT_SIDE,
     FOREGROUND_LEVEL,
     INSIDE_SHARE,
     binarize,
-    find_clutter,
     foreground_box,
     label_components,
     stroke_width,
@@ -194,19 +194,6 @@ def are_like_digits(stats: NDArray[np.int32], is_cut: NDArray[np.bool_]) -> NDAr
         return np.zeros(len(stats), np.bool_)
     typical = np.median(height[is_inside])
     return np.asarray((height >= LOWEST_CUT * typical) & (np.maximum(width, height) <= LARGEST_CUT * typical), np.bool_)
-
-
-def remove_clutter(ink: Ink) -> Ink:
-    """Without the box, ring or lines around the digit, and without what the picture's edge cuts beside it."""
-    clutter = find_clutter(binarize(ink))
-    return ink if clutter is None else erase(ink, clutter)
-
-
-def erase(ink: Ink, mask: Mask) -> Ink:
-    """Without the ink within a mask and its soft edges. If no foreground would be left, nothing is erased."""
-    kept = cv2.bitwise_not(cv2.dilate(mask, SOFT_EDGE))
-    rest = np.asarray(cv2.bitwise_and(ink, kept), np.uint8)
-    return rest if int(rest.max()) > FOREGROUND_LEVEL else ink
 
 
 def is_enclosed(ink: Ink) -> bool:

@@ -188,6 +188,25 @@ def fill_polygon(picture: NDArray[np.float64], turns: NDArray[np.float64], radiu
     cv2.fillConvexPoly(picture, np.rint(corners).astype(np.int32), (tone,))
 
 
+def beside_punched_holes(index: int, rng: Generator) -> Pixels:
+    """On a leaf with holes along one edge, a spiral's among them, on white paper or on ruled paper."""
+    sheet = np.full((int(rng.integers(260, 480)), int(rng.integers(260, 480))), 235, np.uint8)
+    if rng.random() < 0.4:
+        sheet[int(rng.integers(30)) :: int(rng.integers(30, 50))] = 190
+    radius, count = int(rng.integers(5, 12)), int(rng.choice([2, 3, 4, 9]))
+    for along in np.linspace(3 * radius, len(sheet) - 3 * radius, count).astype(int).tolist():
+        cv2.circle(sheet, (2 * radius + 3, along), radius, (60,), cv2.FILLED if rng.random() < 0.8 else 2, cv2.LINE_AA)
+        if count > 4:
+            cv2.line(sheet, (2 * radius + 3, along), (0, along + 2), (150,), 3, cv2.LINE_AA)
+    side = int(rng.integers(60, 180))
+    ink = enlarged_digit(index, side) / 255
+    top, left = (len(sheet) - side) // 2, (sheet.shape[1] - side) // 2
+    part = sheet[top : top + side, left : left + side]
+    part[:] = part * (1 - ink) + 40 * ink
+    sheet = np.clip(sheet + rng.normal(0, 2, sheet.shape), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(sheet if rng.random() < 0.5 else sheet.T)
+
+
 def on_bands(index: int, rng: Generator) -> Pixels:
     """On a background in two or three bands, across whose borders the digit is inverted or not; sharp or soft."""
     side = int(rng.integers(28, 300))
@@ -277,6 +296,7 @@ PICTURE_KINDS: list[PictureKind] = [
     on_a_table,
     on_a_desk,
     on_a_label,
+    beside_punched_holes,
     on_bands,
     tight_crop,
     edge_to_edge,

@@ -8,8 +8,15 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from app.arrays import Image
-from app.preprocessing.components import Box, bounding_box, connected_components, gap, stroke_width
-from app.preprocessing.ink import extract_ink, remove_clutter
+from app.preprocessing.clutter import remove_clutter
+from app.preprocessing.components import (
+    Box,
+    bounding_box,
+    connected_components,
+    gap,
+    stroke_width,
+)
+from app.preprocessing.ink import extract_ink
 from tests.support.pictures import assert_alike, drawing, image_of, sheet
 
 

@@ -35,19 +35,8 @@ export function strokeWidth(ink) {
   return Math.min(width, ink.rows, ink.cols);
 }
 
-/** The mask of all components that are not part of the digit; null if there are none. */
-export function findClutter(foreground) {
-  const components = connectedComponents(foreground);
-  const clutter = new Set(cutByEdge(components, foreground));
-  for (const find of [findPrintedFrame, findGuideLines]) {
-    for (const component of find(components.filter((other) => !clutter.has(other)))) clutter.add(component);
-  }
-  if (clutter.size === 0) return null;
-  return [...clutter].map(({ outlines }) => mats.fillOutlines(foreground, outlines)).reduce(mats.bitwiseOr);
-}
-
 /** All of them, each as a box with its area and outlines; none where there are so many that most are noise. */
-function connectedComponents(foreground) {
+export function connectedComponents(foreground) {
   const outlines = mats.findOutlines(foreground, cv.RETR_CCOMP);
   if (outlines.length < 2 || outlines.length > MAX_OUTLINES) return [];
   const outlinesOf = new Map(); // each component's, by the index of the outer one
@@ -88,7 +77,7 @@ function isWithin(inner, outer) {
 // --- what the picture's edge cuts ---
 
 /** A neighbour of the digit or the lines of a table, where a digit lies inside a picture of this size. */
-function cutByEdge(components, { rows: height, cols: width }) {
+export function cutByEdge(components, { rows: height, cols: width }) {
   const isCut = ({ x, y, width: w, height: h }) => x === 0 || y === 0 || x + w === width || y + h === height;
   const cut = components.filter(isCut);
   const whole = components.filter((component) => !isCut(component));
@@ -102,7 +91,7 @@ function cutByEdge(components, { rows: height, cols: width }) {
 // --- a printed box or ring ---
 
 /** The box or ring that the other components stand in, alone in an array; an empty array if there is none. */
-function findPrintedFrame(components) {
+export function findPrintedFrame(components) {
   if (components.length === 0) return [];
   const frame = components.reduce((best, box) => (box.width * box.height > best.width * best.height ? box : best));
   const framed = components.filter((component) => isWithin(component, frame));
@@ -132,7 +121,7 @@ function isRing(outline) {
 // --- lines to write on ---
 
 /** The lines that a digit was written on or between: level or upright, and extending beyond both of its ends. */
-function findGuideLines(components) {
+export function findGuideLines(components) {
   const lines = components.filter(isLine);
   const largest = Math.max(0, ...components.map(({ area }) => area)); // of a one with a speck beside it, the one
   const others = components.filter((component) => !lines.includes(component) && component.area > CRUMB_SHARE * largest);
@@ -141,7 +130,7 @@ function findGuideLines(components) {
   return lines.filter((line) => isGuideLine(line, digit));
 }
 
-function isLine({ width, height }) {
+export function isLine({ width, height }) {
   return Math.min(width, height) < LINE_ASPECT * Math.max(width, height);
 }
 
