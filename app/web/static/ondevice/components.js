@@ -1,6 +1,8 @@
 // app/preprocessing/components.py: the ink is binarized, and its connected components are told apart.
 
 import {
+  BORDER_COVERAGE,
+  BORDERED_DIGIT,
   CRUMB_SHARE,
   EDGE_CUT_SIDE,
   FOREGROUND_LEVEL,
@@ -83,9 +85,26 @@ export function cutByEdge(components, { rows: height, cols: width }) {
   const whole = components.filter((component) => !isCut(component));
   if (Math.max(height, width) < EDGE_CUT_SIDE || cut.length === 0 || whole.length === 0) return [];
   const digit = whole.reduce((best, component) => (component.area > best.area ? component : best));
-  if (digit.area < INSIDE_SHARE * Math.max(...cut.map(({ area }) => area))) return [];
+  const isLong = Math.max(digit.width, digit.height) >= BORDERED_DIGIT * Math.max(height, width);
+  const others = cut.filter((component) => !(isLong && isBorder(component, height, width)));
+  if (digit.area < INSIDE_SHARE * Math.max(0, ...others.map(({ area }) => area))) return [];
   const near = NEAR_DISTANCE * Math.max(digit.width, digit.height);
   return cut.filter((box) => box.width === width || box.height === height || gap(box, digit) > near);
+}
+
+/** Whether it lies along a whole edge, as the black border of a scan, and may have far more ink than the digit. */
+function isBorder({ outlines: [outline] }, height, width) {
+  const points = outline.data32S;
+  const along = { top: 0, bottom: 0, left: 0, right: 0 };
+  for (let i = 0; i < points.length; i += 2) {
+    const [x, y] = [points[i], points[i + 1]];
+    if (y === 0) along.top++;
+    if (y === height - 1) along.bottom++;
+    if (x === 0) along.left++;
+    if (x === width - 1) along.right++;
+  }
+  const [level, upright] = [Math.max(along.top, along.bottom), Math.max(along.left, along.right)];
+  return level >= BORDER_COVERAGE * width || upright >= BORDER_COVERAGE * height;
 }
 
 // --- a printed box or ring ---
