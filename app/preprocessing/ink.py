@@ -125,7 +125,7 @@ def ink_on_uneven_background(picture: Grayscale, *, is_page: bool) -> Ink:
     if is_page and full < least:
         full = little_ink(absorption)
     if full < least:
-        raise blank_picture()
+        raise blank_picture(has_little_ink=not is_page and little_ink(absorption) >= least)
     weakest = min(max(MIN_INK * full, MIN_INK_NOISE * noise), MIN_INK_LIMIT * full)
     gain = 255 / max(1.0, SATURATED_INK * full - weakest)
     ink = np.clip((absorption.astype(np.float32) - weakest) * gain, 0, 255).astype(np.uint8)
@@ -145,7 +145,9 @@ def absorbed_light(picture: Grayscale, background: Grayscale) -> Grayscale:
     return np.asarray(cv2.divide(difference, np.maximum(background, MIN_BACKGROUND), scale=255), np.uint8)
 
 
-def blank_picture() -> BlankPicture:
+def blank_picture(*, has_little_ink: bool = False) -> BlankPicture:
+    if has_little_ink:
+        return BlankPicture("The picture has hardly any ink on it: crop it to its digit, or send it to /read.")
     return BlankPicture("The picture has no ink on it: send one with a digit drawn on it.")
 
 
