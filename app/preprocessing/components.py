@@ -187,7 +187,7 @@ def is_border(component: Component, height: int, width: int) -> bool:
     x, y = component.outlines[0][:, 0].T
     level, upright = BORDER_COVERAGE * width, BORDER_COVERAGE * height
     along = [np.count_nonzero(places) for places in (y == 0, y == height - 1, x == 0, x == width - 1)]
-    return max(along[:2]) >= level or max(along[2:]) >= upright
+    return bool(max(along[:2]) >= level or max(along[2:]) >= upright)
 
 
 # --- a printed box or ring -------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def test_the_black_borders_of_a_scan_are_not_ink_though_a_thin_digit_has_far_les
     pen.polygon([(400, 0), (400, 500), (360 + slant, 500), (360, 0)], fill=10)
     pen.polygon([(0, 500), (400, 500), (400, 470), (0, 470 + slant)], fill=10)
     noise = np.random.default_rng(0).normal(0, 2, (500, 400))
-    assert_alike(image_of(np.asarray(np.clip(scan + noise, 0, 255), np.uint8)), seven)
+    assert_alike(image_of(np.asarray(np.clip(np.asarray(scan) + noise, 0, 255), np.uint8)), seven)
 
 
 @pytest.mark.parametrize(("length", "is_cut"), [(12, False), (60, True)])

@@ -56,9 +56,7 @@ def test_the_holes_and_wires_of_a_spiral_are_not_several_digits(one_of_each: lis
     [leaf_with_holes(1), leaf_with_holes(3, at=80), leaf_with_holes(13), leaf_with_holes(3, radius=24, at=30)],
     ids=["one", "inside", "dense", "large"],
 )
-def test_one_hole_and_a_row_inside_or_dense_or_large_are_kept(
-    leaf: Grayscale, one_of_each: list[Image]
-) -> None:
+def test_one_hole_and_a_row_inside_or_dense_or_large_are_kept(leaf: Grayscale, one_of_each: list[Image]) -> None:
     leaf[110:290, 210:390] = sheet(one_of_each[3])
     ink = extract_ink(leaf)
     assert remove_clutter(ink) is ink
