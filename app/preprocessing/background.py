@@ -107,6 +107,14 @@ def histogram_median(counts: Histogram) -> float:
     return float(np.searchsorted(cumulative, middle, side="right").mean())
 
 
+def other_tone(picture: Grayscale, background: int) -> Mask:
+    """What differs from the background by more than half as much as anything; nothing where all are alike."""
+    contrast = np.asarray(cv2.absdiff(picture, np.full_like(picture, background)), np.uint8)
+    most = int(contrast.max())
+    level = 255 if most < MIN_CONTRAST else most // 2
+    return np.asarray(cv2.threshold(contrast, level, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
 def is_uniform(counts: Histogram, tolerance: float, share: float) -> bool:
     """Whether this share of the pixels is within `tolerance` grey levels of their median."""
     near = counts[np.abs(np.arange(256) - histogram_median(counts)) < tolerance]

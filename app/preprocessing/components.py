@@ -25,6 +25,8 @@ ROUNDNESS = number("ROUNDNESS")
 RING_ASPECT = number("RING_ASPECT")
 EDGE_CUT_SIDE = integer("EDGE_CUT_SIDE")
 INSIDE_SHARE = number("INSIDE_SHARE")
+BORDERED_DIGIT = number("BORDERED_DIGIT")
+BORDER_COVERAGE = number("BORDER_COVERAGE")
 NEAR_DISTANCE = number("NEAR_DISTANCE")
 FRAMED_INK = number("FRAMED_INK")
 FRAMED_LENGTH = number("FRAMED_LENGTH")
@@ -136,20 +138,6 @@ def count_outlines(mask: Mask) -> int:
     return holes + cv2.connectedComponents(mask, connectivity=8)[0] - 1
 
 
-def find_clutter(foreground: Mask) -> Mask | None:
-    """The mask of all components that are not part of the digit; None if there are none."""
-    components = connected_components(foreground)
-    clutter = cut_by_edge(components, *foreground.shape)
-    clutter += find_printed_frame([component for component in components if component not in clutter])
-    clutter += find_guide_lines([component for component in components if component not in clutter])
-    if not clutter:
-        return None
-    mask = np.zeros_like(foreground)
-    for component in clutter:
-        cv2.drawContours(mask, component.outlines, -1, (255,), cv2.FILLED)
-    return mask
-
-
 def connected_components(foreground: Mask) -> list[Component]:
     """All of them; none where there are so many that most are noise."""
     outlines, hierarchy = find_outlines(foreground, cv2.RETR_CCOMP)
@@ -178,7 +166,9 @@ def cut_by_edge(components: list[Component], height: int, width: int) -> list[Co
     if max(height, width) < EDGE_CUT_SIDE or not cut or not whole:
         return []
     digit = max(whole, key=lambda component: component.area)
-    if digit.area < INSIDE_SHARE * max(component.area for component in cut):
+    is_long = max(digit.width, digit.height) >= BORDERED_DIGIT * max(height, width)
+    others = [component.area for component in cut if not (is_long and is_border(component, height, width))]
+    if digit.area < INSIDE_SHARE * max(others, default=0):
         return []
     near = NEAR_DISTANCE * max(digit.width, digit.height)
     return [
@@ -190,6 +180,14 @@ def cut_by_edge(components: list[Component], height: int, width: int) -> list[Co
 
 def touches_edge(box: Box, height: int, width: int) -> bool:
     return box.left == 0 or box.top == 0 or box.right == width or box.bottom == height
+
+
+def is_border(component: Component, height: int, width: int) -> bool:
+    """Whether it lies along a whole edge, as the black border of a scan, and may have far more ink than the digit."""
+    x, y = component.outlines[0][:, 0].T
+    level, upright = BORDER_COVERAGE * width, BORDER_COVERAGE * height
+    along = [np.count_nonzero(places) for places in (y == 0, y == height - 1, x == 0, x == width - 1)]
+    return bool(max(along[:2]) >= level or max(along[2:]) >= upright)
 
 
 # --- a printed box or ring -------------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.arrays import Grayscale, Mask
-from app.preprocessing.background import MIN_CONTRAST, border, split_tones, upper_median
+from app.preprocessing.background import MIN_CONTRAST, border, other_tone, split_tones, upper_median
 from app.preprocessing.components import find_outlines, is_rectangular
 from app.preprocessing.constants import integer, number
+from app.preprocessing.labels import extend_rows, is_label, is_written_on, without_rim
 
 CARD_AT_BORDER = number("CARD_AT_BORDER")
 MIN_CARD_SIDE = integer("MIN_CARD_SIDE")
@@ -20,7 +21,6 @@ CARD_FILLED = number("CARD_FILLED")
 CARD_ASPECT = number("CARD_ASPECT")
 MIN_WRITING = number("MIN_WRITING")
 HOLE_CONVEXITY = number("HOLE_CONVEXITY")
-CARD_RIM = number("CARD_RIM")
 MIN_CELL_SIDE = integer("MIN_CELL_SIDE")
 MAX_RIM = number("MAX_RIM")
 RIM_SHARE = number("RIM_SHARE")
@@ -44,13 +44,11 @@ def find_card(picture: Grayscale, foreground: Mask) -> Region | None:
     """The card or page that stands out as `foreground` from what it lies on, without its rim; None if there is none.
 
     It is a rectangle, solid but for what is written on it; or solid throughout, and the writing is of another tone. A
-    printed box whose lines are the picture's border is such a card too.
+    printed box whose lines are the picture's border is such a card too, and so is a label of another convex shape.
     """
-    if max(foreground.shape) < MIN_CARD_SIDE:
-        return None
     left, top, width, height = cv2.boundingRect(foreground)
     card = foreground[top : top + height, left : left + width]
-    if cv2.countNonZero(card) < CARD_SOLIDITY * card.size:
+    if max(foreground.shape) < MIN_CARD_SIDE or cv2.countNonZero(card) < CARD_SOLIDITY * card.size:
         return None
     outline, has_holes = card_outline(card)
     if outline is None:
@@ -60,13 +58,15 @@ def find_card(picture: Grayscale, foreground: Mask) -> Region | None:
     if not of_card:  # it is all rim
         return None
     is_solid = of_card >= CARD_FILLED * cv2.countNonZero(inside)
-    if not has_holes and not (is_solid and is_broad(outline) and is_convex(outline)):
-        return None
     x, y, width, height = cv2.boundingRect(inside)
     pixels, inside, card = (array[y : y + height, x : x + width] for array in (picture[top:, left:], inside, card))
-    background = np.uint8(np.median(pixels[cv2.bitwise_and(inside, card) > 0]))
-    region = Region(np.where(inside > 0, pixels, background), top + y, left + x)
-    return region if has_holes or longest_writing(region.pixels, int(background)) is not None else None
+    background = int(np.median(pixels[cv2.bitwise_and(inside, card) > 0]))
+    if not is_rectangular(outline):
+        return Region(extend_rows(pixels, inside), top + y, left + x) if is_written_on(pixels, inside) else None
+    if not has_holes and not (is_solid and is_broad(outline) and is_convex(outline)):
+        return None
+    region = Region(np.where(inside > 0, pixels, np.uint8(background)), top + y, left + x)
+    return region if has_holes or longest_writing(region.pixels, background) is not None else None
 
 
 def is_broad(outline: cv2.typing.MatLike) -> bool:
@@ -82,13 +82,13 @@ def find_card_by_tone(picture: Grayscale) -> Region | None:
 
 
 def card_outline(card: Mask) -> tuple[NDArray[np.int32] | None, bool]:
-    """The longest outline, if it is a rectangle, and whether it has holes that are writing."""
+    """The longest outline, if it is one of a card or a label, and whether it has holes that are a card's writing."""
     outlines, hierarchy = find_outlines(card, cv2.RETR_TREE)
     if not outlines:
         return None, False
     longest = max(range(len(outlines)), key=lambda i: len(outlines[i]))
     _, _, child, parent = hierarchy[longest]
-    if parent >= 0 or not is_rectangular(outlines[longest]):
+    if parent >= 0 or not (is_rectangular(outlines[longest]) or is_label(outlines[longest])):
         return None, False
     outline = np.asarray(outlines[longest], np.int32)
     while child >= 0:
@@ -103,14 +103,6 @@ def card_outline(card: Mask) -> tuple[NDArray[np.int32] | None, bool]:
 
 def is_convex(outline: cv2.typing.MatLike) -> bool:
     return cv2.contourArea(outline) >= HOLE_CONVEXITY * cv2.contourArea(cv2.convexHull(outline))
-
-
-def without_rim(outline: NDArray[np.int32], shape: tuple[int, ...]) -> Mask:
-    """The mask of what an outline encloses, eroded by the width of a card's rim."""
-    filled = cv2.drawContours(np.zeros(shape, np.uint8), [outline], 0, (255,), cv2.FILLED)
-    rim = 3 + 2 * round(CARD_RIM * max(shape))
-    padded = cv2.copyMakeBorder(filled, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    return np.asarray(cv2.erode(padded, np.ones((rim, rim), np.uint8))[1:-1, 1:-1], np.uint8)
 
 
 # --- a cell cut out of a form ----------------------------------------------------------------------------------------
@@ -171,11 +163,7 @@ def holds_writing(cell: Grayscale, background: int) -> bool:
 
 def longest_writing(cell: Grayscale, background: int) -> cv2.typing.MatLike | None:
     """The longest outline of what differs from the background, if it is long enough."""
-    contrast = np.asarray(cv2.absdiff(cell, np.full_like(cell, background)), np.uint8)
-    if int(contrast.max()) < MIN_CONTRAST:
-        return None
-    foreground = cv2.threshold(contrast, int(contrast.max()) // 2, 255, cv2.THRESH_BINARY)[1]
-    outlines, _ = find_outlines(np.asarray(foreground, np.uint8), cv2.RETR_EXTERNAL)
+    outlines, _ = find_outlines(other_tone(cell, background), cv2.RETR_EXTERNAL)
     if not outlines:  # or too many to be traced
         return None
     longest = max(outlines, key=len)

@@ -19,12 +19,12 @@ from app.preprocessing.background import (
     upper_median,
 )
 from app.preprocessing.bands import ink_on_bands
+from app.preprocessing.clutter import erase
 from app.preprocessing.components import (
     EDGE_CUT_SIDE,
     FOREGROUND_LEVEL,
     INSIDE_SHARE,
     binarize,
-    find_clutter,
     foreground_box,
     label_components,
     stroke_width,
@@ -125,7 +125,7 @@ def ink_on_uneven_background(picture: Grayscale, *, is_page: bool) -> Ink:
     if is_page and full < least:
         full = little_ink(absorption)
     if full < least:
-        raise blank_picture()
+        raise blank_picture(has_little_ink=not is_page and little_ink(absorption) >= least)
     weakest = min(max(MIN_INK * full, MIN_INK_NOISE * noise), MIN_INK_LIMIT * full)
     gain = 255 / max(1.0, SATURATED_INK * full - weakest)
     ink = np.clip((absorption.astype(np.float32) - weakest) * gain, 0, 255).astype(np.uint8)
@@ -145,7 +145,9 @@ def absorbed_light(picture: Grayscale, background: Grayscale) -> Grayscale:
     return np.asarray(cv2.divide(difference, np.maximum(background, MIN_BACKGROUND), scale=255), np.uint8)
 
 
-def blank_picture() -> BlankPicture:
+def blank_picture(*, has_little_ink: bool = False) -> BlankPicture:
+    if has_little_ink:
+        return BlankPicture("The picture has hardly any ink on it: crop it to its digit, or send it to /read.")
     return BlankPicture("The picture has no ink on it: send one with a digit drawn on it.")
 
 
@@ -194,19 +196,6 @@ def are_like_digits(stats: NDArray[np.int32], is_cut: NDArray[np.bool_]) -> NDAr
         return np.zeros(len(stats), np.bool_)
     typical = np.median(height[is_inside])
     return np.asarray((height >= LOWEST_CUT * typical) & (np.maximum(width, height) <= LARGEST_CUT * typical), np.bool_)
-
-
-def remove_clutter(ink: Ink) -> Ink:
-    """Without the box, ring or lines around the digit, and without what the picture's edge cuts beside it."""
-    clutter = find_clutter(binarize(ink))
-    return ink if clutter is None else erase(ink, clutter)
-
-
-def erase(ink: Ink, mask: Mask) -> Ink:
-    """Without the ink within a mask and its soft edges. If no foreground would be left, nothing is erased."""
-    kept = cv2.bitwise_not(cv2.dilate(mask, SOFT_EDGE))
-    rest = np.asarray(cv2.bitwise_and(ink, kept), np.uint8)
-    return rest if int(rest.max()) > FOREGROUND_LEVEL else ink
 
 
 def is_enclosed(ink: Ink) -> bool:

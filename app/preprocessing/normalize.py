@@ -16,6 +16,7 @@ import numpy as np
 from app.arrays import IMAGE_SIZE, Grayscale, Image, Ink, Mask
 from app.errors import SeveralDigits
 from app.observability.request_context import check_deadline
+from app.preprocessing.clutter import remove_clutter
 from app.preprocessing.components import binarize, label_components, stroke_width
 from app.preprocessing.constants import integer, number
 from app.preprocessing.decode import Picture, decode, decode_mnist_sized_png
@@ -24,7 +25,6 @@ from app.preprocessing.ink import (
     DIGIT_SIDE,
     crop,
     extract_ink,
-    remove_clutter,
     remove_specks,
     stretch_contrast,
     thicken,
@@ -74,9 +74,10 @@ def preprocess(picture: Grayscale, max_digits: float = math.inf) -> Image:
     ink = extract_ink(picture)
     if is_mnist(ink):
         return ink
-    if max(picture.shape) >= DOCUMENT_SIDE and max_digits < count_alike(binarize(ink)):
+    cleared = remove_clutter(ink)
+    if max(picture.shape) >= DOCUMENT_SIDE and all(max_digits < count_alike(binarize(each)) for each in (ink, cleared)):
         raise SeveralDigits("The picture shows several digits: send it to /read, or crop it to one of them.")
-    return centre(fit(thicken(crop(remove_specks(remove_enclosure(reduce(remove_clutter(ink))))))))
+    return centre(fit(thicken(crop(remove_specks(remove_enclosure(reduce(cleared)))))))
 
 
 def reduce(ink: Ink) -> Ink:

@@ -163,6 +163,50 @@ def on_a_desk(index: int, rng: Generator) -> Pixels:
     return np.asarray(np.clip((picture + grain * (picture < 110)) * light, 0, 255), np.uint8)
 
 
+def on_a_label(index: int, rng: Generator) -> Pixels:
+    """On a disc or a polygon, or on such a label in the middle of another, as on a billiard ball."""
+    side = int(rng.integers(120, 400))
+    table, ball, label, ink = (float(tone) for tone in rng.permutation([20, 90, 160, 240]))
+    picture = np.full((side, side), table)
+    turns = np.linspace(0, 2 * np.pi, int(rng.choice([5, 6, 8, 200])), endpoint=False) + rng.uniform(0, 1)
+    radius = side * float(rng.uniform(0.36, 0.46))
+    if rng.random() < 0.3:
+        fill_polygon(picture, turns, radius, ball)
+        radius *= 0.55
+    fill_polygon(picture, turns, radius, label)
+    height = round(radius * float(rng.uniform(0.75, 1.1)))
+    digit = cv2.resize(mnist_digit(index)[0][4:24, 4:24], (height, height), interpolation=cv2.INTER_CUBIC) / 255
+    top = (side - height) // 2
+    part = picture[top : top + height, top : top + height]
+    part[:] = part * (1 - digit) + ink * digit
+    return np.asarray(np.clip(picture + rng.normal(0, rng.uniform(0, 3), picture.shape), 0, 255), np.uint8)
+
+
+def fill_polygon(picture: NDArray[np.float64], turns: NDArray[np.float64], radius: float, tone: float) -> None:
+    """Around the picture's middle, with corners at these turns in radians."""
+    corners = len(picture) / 2 + radius * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    cv2.fillConvexPoly(picture, np.rint(corners).astype(np.int32), (tone,))
+
+
+def beside_punched_holes(index: int, rng: Generator) -> Pixels:
+    """On a leaf with holes along one edge, a spiral's among them, on white paper or on ruled paper."""
+    sheet = np.full((int(rng.integers(260, 480)), int(rng.integers(260, 480))), 235, np.uint8)
+    if rng.random() < 0.4:
+        sheet[int(rng.integers(30)) :: int(rng.integers(30, 50))] = 190
+    radius, count = int(rng.integers(5, 12)), int(rng.choice([2, 3, 4, 9]))
+    for along in np.linspace(3 * radius, len(sheet) - 3 * radius, count).astype(int).tolist():
+        cv2.circle(sheet, (2 * radius + 3, along), radius, (60,), cv2.FILLED if rng.random() < 0.8 else 2, cv2.LINE_AA)
+        if count > 4:
+            cv2.line(sheet, (2 * radius + 3, along), (0, along + 2), (150,), 3, cv2.LINE_AA)
+    side = int(rng.integers(60, 180))
+    ink = enlarged_digit(index, side) / 255
+    top, left = (len(sheet) - side) // 2, (sheet.shape[1] - side) // 2
+    part = sheet[top : top + side, left : left + side]
+    part[:] = part * (1 - ink) + 40 * ink
+    sheet = np.clip(sheet + rng.normal(0, 2, sheet.shape), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(sheet if rng.random() < 0.5 else sheet.T)
+
+
 def on_bands(index: int, rng: Generator) -> Pixels:
     """On a background in two or three bands, across whose borders the digit is inverted or not; sharp or soft."""
     side = int(rng.integers(28, 300))
@@ -251,6 +295,8 @@ PICTURE_KINDS: list[PictureKind] = [
     beside_a_neighbour,
     on_a_table,
     on_a_desk,
+    on_a_label,
+    beside_punched_holes,
     on_bands,
     tight_crop,
     edge_to_edge,

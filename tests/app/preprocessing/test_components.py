@@ -8,8 +8,16 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from app.arrays import Image
-from app.preprocessing.components import Box, bounding_box, connected_components, gap, stroke_width
-from app.preprocessing.ink import extract_ink, remove_clutter
+from app.preprocessing.clutter import remove_clutter
+from app.preprocessing.components import (
+    Box,
+    bounding_box,
+    connected_components,
+    cut_by_edge,
+    gap,
+    stroke_width,
+)
+from app.preprocessing.ink import extract_ink
 from tests.support.pictures import assert_alike, drawing, image_of, sheet
 
 
@@ -92,6 +100,27 @@ def test_a_neighbour_that_the_edge_cuts_is_not_ink(one_of_each: list[Image]) -> 
     for digit, other in zip(one_of_each, one_of_each[1:] + one_of_each[:1], strict=True):
         picture = np.hstack([sheet(other)[:, 90:], sheet(digit)])
         assert_alike(image_of(picture), image_of(sheet(digit)))
+
+
+@pytest.mark.parametrize("slant", [-6, 0, 6])
+def test_the_black_borders_of_a_scan_are_not_ink_though_a_thin_digit_has_far_less(slant: int) -> None:
+    scan = Pillow.new("L", (400, 500), 255)
+    pen = ImageDraw.Draw(scan)
+    pen.line([(180, 180), (220, 180), (195, 300)], fill=40, width=6)
+    seven = image_of(np.asarray(scan, np.uint8))
+    pen.polygon([(0, 0), (400, 0), (400, 40 + slant), (0, 40)], fill=10)
+    pen.polygon([(400, 0), (400, 500), (360 + slant, 500), (360, 0)], fill=10)
+    pen.polygon([(0, 500), (400, 500), (400, 470), (0, 470 + slant)], fill=10)
+    noise = np.random.default_rng(0).normal(0, 2, (500, 400))
+    assert_alike(image_of(np.asarray(np.clip(np.asarray(scan) + noise, 0, 255), np.uint8)), seven)
+
+
+@pytest.mark.parametrize(("length", "is_cut"), [(12, False), (60, True)])
+def test_a_stroke_along_a_whole_edge_stays_where_only_a_speck_is_inside(length: int, is_cut: bool) -> None:
+    foreground = np.zeros((240, 200), np.uint8)
+    foreground[:40] = foreground[:, 150:] = 255
+    foreground[120 : 120 + length, 60:68] = 255
+    assert bool(cut_by_edge(connected_components(foreground), 240, 200)) is is_cut
 
 
 def test_a_piece_of_the_digit_that_the_edge_cuts_stays() -> None:

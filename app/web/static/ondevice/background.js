@@ -11,6 +11,7 @@ import {
   HISTOGRAM_PIXELS,
   LIGHT_INK_RATIO,
   MAX_STROKE,
+  MIN_CONTRAST,
   MIN_STROKE_KERNEL,
   POLARITY_STROKE,
   POSSIBLE_SHADOW,
@@ -49,6 +50,13 @@ export function uniformBackground(picture) {
     if (!isEven && !hasSoftEdges(onLight, foreground, tolerance)) return null;
   }
   return round(background);
+}
+
+/** What differs from the background by more than half as much as anything; nothing where all are alike. */
+export function otherTone(picture, background) {
+  const contrast = mats.mapValues(picture, (value) => Math.abs(value - background));
+  const most = highest(contrast.data);
+  return mats.threshold(contrast, most < MIN_CONTRAST ? 255 : Math.floor(most / 2));
 }
 
 /** The mask of the tone that covers less of the picture and its border. */

@@ -1,6 +1,8 @@
 // app/preprocessing/components.py: the ink is binarized, and its connected components are told apart.
 
 import {
+  BORDER_COVERAGE,
+  BORDERED_DIGIT,
   CRUMB_SHARE,
   EDGE_CUT_SIDE,
   FOREGROUND_LEVEL,
@@ -35,19 +37,8 @@ export function strokeWidth(ink) {
   return Math.min(width, ink.rows, ink.cols);
 }
 
-/** The mask of all components that are not part of the digit; null if there are none. */
-export function findClutter(foreground) {
-  const components = connectedComponents(foreground);
-  const clutter = new Set(cutByEdge(components, foreground));
-  for (const find of [findPrintedFrame, findGuideLines]) {
-    for (const component of find(components.filter((other) => !clutter.has(other)))) clutter.add(component);
-  }
-  if (clutter.size === 0) return null;
-  return [...clutter].map(({ outlines }) => mats.fillOutlines(foreground, outlines)).reduce(mats.bitwiseOr);
-}
-
 /** All of them, each as a box with its area and outlines; none where there are so many that most are noise. */
-function connectedComponents(foreground) {
+export function connectedComponents(foreground) {
   const outlines = mats.findOutlines(foreground, cv.RETR_CCOMP);
   if (outlines.length < 2 || outlines.length > MAX_OUTLINES) return [];
   const outlinesOf = new Map(); // each component's, by the index of the outer one
@@ -88,21 +79,38 @@ function isWithin(inner, outer) {
 // --- what the picture's edge cuts ---
 
 /** A neighbour of the digit or the lines of a table, where a digit lies inside a picture of this size. */
-function cutByEdge(components, { rows: height, cols: width }) {
+export function cutByEdge(components, { rows: height, cols: width }) {
   const isCut = ({ x, y, width: w, height: h }) => x === 0 || y === 0 || x + w === width || y + h === height;
   const cut = components.filter(isCut);
   const whole = components.filter((component) => !isCut(component));
   if (Math.max(height, width) < EDGE_CUT_SIDE || cut.length === 0 || whole.length === 0) return [];
   const digit = whole.reduce((best, component) => (component.area > best.area ? component : best));
-  if (digit.area < INSIDE_SHARE * Math.max(...cut.map(({ area }) => area))) return [];
+  const isLong = Math.max(digit.width, digit.height) >= BORDERED_DIGIT * Math.max(height, width);
+  const others = cut.filter((component) => !(isLong && isBorder(component, height, width)));
+  if (digit.area < INSIDE_SHARE * Math.max(0, ...others.map(({ area }) => area))) return [];
   const near = NEAR_DISTANCE * Math.max(digit.width, digit.height);
   return cut.filter((box) => box.width === width || box.height === height || gap(box, digit) > near);
+}
+
+/** Whether it lies along a whole edge, as the black border of a scan, and may have far more ink than the digit. */
+function isBorder({ outlines: [outline] }, height, width) {
+  const points = outline.data32S;
+  const along = { top: 0, bottom: 0, left: 0, right: 0 };
+  for (let i = 0; i < points.length; i += 2) {
+    const [x, y] = [points[i], points[i + 1]];
+    if (y === 0) along.top++;
+    if (y === height - 1) along.bottom++;
+    if (x === 0) along.left++;
+    if (x === width - 1) along.right++;
+  }
+  const [level, upright] = [Math.max(along.top, along.bottom), Math.max(along.left, along.right)];
+  return level >= BORDER_COVERAGE * width || upright >= BORDER_COVERAGE * height;
 }
 
 // --- a printed box or ring ---
 
 /** The box or ring that the other components stand in, alone in an array; an empty array if there is none. */
-function findPrintedFrame(components) {
+export function findPrintedFrame(components) {
   if (components.length === 0) return [];
   const frame = components.reduce((best, box) => (box.width * box.height > best.width * best.height ? box : best));
   const framed = components.filter((component) => isWithin(component, frame));
@@ -132,7 +140,7 @@ function isRing(outline) {
 // --- lines to write on ---
 
 /** The lines that a digit was written on or between: level or upright, and extending beyond both of its ends. */
-function findGuideLines(components) {
+export function findGuideLines(components) {
   const lines = components.filter(isLine);
   const largest = Math.max(0, ...components.map(({ area }) => area)); // of a one with a speck beside it, the one
   const others = components.filter((component) => !lines.includes(component) && component.area > CRUMB_SHARE * largest);
@@ -141,7 +149,7 @@ function findGuideLines(components) {
   return lines.filter((line) => isGuideLine(line, digit));
 }
 
-function isLine({ width, height }) {
+export function isLine({ width, height }) {
   return Math.min(width, height) < LINE_ASPECT * Math.max(width, height);
 }
 

@@ -108,11 +108,11 @@ function morphology(mask, operation, radius) {
   return mats.crop(result, { x: radius + 1, y: radius + 1, width: mask.cols, height: mask.rows });
 }
 
-function outlinesOf(mask) {
+export function outlinesOf(mask) {
   return mats.findOutlines(mask, cv.RETR_EXTERNAL).map(({ outline }) => outline);
 }
 
-function longest(outlines) {
+export function longest(outlines) {
   return outlines.reduce((best, outline) => (outline.rows > best.rows ? outline : best));
 }
 
@@ -165,7 +165,7 @@ function ellipseAlong(outline, { rows, cols }) {
   });
 }
 
-function pointsOf({ rows, data32S }) {
+export function pointsOf({ rows, data32S }) {
   return Array.from({ length: rows }, (_, i) => [data32S[2 * i], data32S[2 * i + 1]]);
 }
 
@@ -214,11 +214,11 @@ function measureEnclosure(solid, component) {
   return isLine.length / edge.length >= OUTLINE_SHARE ? { component, depth, width } : null;
 }
 
-function distancesTo(mask) {
+export function distancesTo(mask) {
   return mats.output((out) => cv.distanceTransform(mats.invert(mask), out, cv.DIST_L2, 3)).data32F.slice();
 }
 
-function distancesWithin(mask) {
+export function distancesWithin(mask) {
   const padded = mats.output((out) => cv.distanceTransform(mats.pad(mask, 1), out, cv.DIST_L2, 3));
   return mats.crop(padded, { x: 1, y: 1, width: mask.cols, height: mask.rows }).data32F.slice();
 }
@@ -253,7 +253,7 @@ function leastDepth(width) {
 }
 
 /** Of the smallest rotated box around an outline, the shorter one first. */
-function sidesOf(outline) {
+export function sidesOf(outline) {
   const { width, height } = cv.minAreaRect(outline).size;
   return [Math.min(width, height), Math.max(width, height)];
 }

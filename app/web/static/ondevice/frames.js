@@ -1,12 +1,11 @@
 // app/preprocessing/frames.py: a card on a table, or a cell cut out of a form.
 
-import { border, splitTones } from "./background.js";
+import { border, otherTone, splitTones } from "./background.js";
 import { convexHull, isRectangular } from "./components.js";
 import {
   CARD_ASPECT,
   CARD_AT_BORDER,
   CARD_FILLED,
-  CARD_RIM,
   CARD_SOLIDITY,
   HOLE_CONVEXITY,
   INNER_RIM_SHARE,
@@ -19,8 +18,9 @@ import {
   SAMPLE_MARGIN,
   SAMPLES,
 } from "./constants.js";
+import { backgroundOf, extendRows, fillAround, isLabel, isWrittenOn, withoutRim } from "./labels.js";
 import * as mats from "./mats.js";
-import { highest, mean, median, round, upperMedian } from "./numbers.js";
+import { mean, upperMedian } from "./numbers.js";
 
 // A region is a rectangle of a picture, cropped: { pixels, x, y }.
 
@@ -39,11 +39,13 @@ export function findCard(picture, foreground) {
   const ofCard = cv.countNonZero(mats.bitwiseAnd(inside, card));
   if (!ofCard) return null; // it is all rim
   const isSolid = ofCard >= CARD_FILLED * cv.countNonZero(inside);
-  if (!hasHoles && !(isSolid && isBroad(outline) && isConvex(outline))) return null;
   const inner = cv.boundingRect(inside);
   const [x, y] = [box.x + inner.x, box.y + inner.y];
-  const cut = mats.crop(picture, { ...inner, x, y });
-  const { pixels, background } = cardPixels(cut, mats.crop(inside, inner), mats.crop(card, inner));
+  const [cut, within] = [mats.crop(picture, { ...inner, x, y }), mats.crop(inside, inner)];
+  const background = backgroundOf(cut, mats.bitwiseAnd(within, mats.crop(card, inner)));
+  if (!isRectangular(outline)) return isWrittenOn(cut, within) ? { pixels: extendRows(cut, within), x, y } : null;
+  if (!hasHoles && !(isSolid && isBroad(outline) && isConvex(outline))) return null;
+  const pixels = fillAround(cut, within, background);
   return hasHoles || longestWriting(pixels, background) ? { pixels, x, y } : null;
 }
 
@@ -53,27 +55,18 @@ export function isBroad(outline) {
   return Math.min(width, height) >= CARD_ASPECT * Math.max(width, height);
 }
 
-/** Within a card, and its background around that. */
-function cardPixels(pixels, inside, card) {
-  const isBackground = mats.bitwiseAnd(inside, card).data;
-  const background = Math.floor(median(pixels.data.filter((_, i) => isBackground[i] > 0)));
-  const isInside = inside.data;
-  const values = pixels.data.map((value, i) => (isInside[i] > 0 ? value : background));
-  return { pixels: mats.fromArray(pixels.rows, pixels.cols, values), background };
-}
-
 /** A card on an uneven surface, found as one of the picture's two tones. */
 export function findCardByTone(picture) {
   const tone = splitTones(picture);
   return mean(border(tone)) <= CARD_AT_BORDER * 255 ? findCard(picture, tone) : null;
 }
 
-/** The longest outline, if it is a rectangle, and whether it has holes that are writing. */
+/** The longest outline, if it is one of a card or a label, and whether it has holes that are a card's writing. */
 function cardOutline(card) {
   const outlines = mats.findOutlines(card, cv.RETR_TREE);
   if (!outlines.length) return null;
   const longest = outlines.reduce((best, other) => (other.outline.rows > best.outline.rows ? other : best));
-  if (longest.parent >= 0 || !isRectangular(longest.outline)) return null;
+  if (longest.parent >= 0 || !(isRectangular(longest.outline) || isLabel(longest.outline))) return null;
   const shortest = MIN_WRITING * Math.max(card.rows, card.cols);
   for (let hole = outlines[longest.child]; hole; hole = outlines[hole.next]) {
     const { width, height } = cv.boundingRect(hole.outline);
@@ -86,13 +79,6 @@ function cardOutline(card) {
 
 export function isConvex(hole) {
   return cv.contourArea(hole) >= HOLE_CONVEXITY * cv.contourArea(convexHull(hole));
-}
-
-/** The mask of what an outline encloses, eroded by the width of a card's rim. */
-function withoutRim(outline, card) {
-  const rim = 3 + 2 * round(CARD_RIM * Math.max(card.rows, card.cols));
-  const eroded = mats.erode(mats.pad(mats.fillOutlines(card, [outline]), 1), mats.ones(rim, rim));
-  return mats.crop(eroded, { x: 1, y: 1, width: card.cols, height: card.rows });
 }
 
 // --- a cell cut out of a form ---
@@ -168,10 +154,7 @@ function holdsWriting(cell, background) {
 
 /** The longest outline of what differs from the background, if it is long enough; null if not. */
 function longestWriting(cell, background) {
-  const contrast = mats.mapValues(cell, (value) => Math.abs(value - background));
-  const most = highest(contrast.data);
-  if (most < MIN_CONTRAST) return null;
-  const outlines = mats.findOutlines(mats.threshold(contrast, Math.floor(most / 2)), cv.RETR_EXTERNAL);
+  const outlines = mats.findOutlines(otherTone(cell, background), cv.RETR_EXTERNAL);
   if (!outlines.length) return null; // or too many to be traced
   const { outline } = outlines.reduce((best, other) => (other.outline.rows > best.outline.rows ? other : best));
   const { width, height } = cv.boundingRect(outline);

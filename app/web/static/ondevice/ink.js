@@ -2,7 +2,8 @@
 
 import { border, estimateBackground, isLightOnDark, uniformBackground } from "./background.js";
 import { inkOnBands } from "./bands.js";
-import { binarize, findClutter, strokeWidth } from "./components.js";
+import { erase, withSoftEdges } from "./clutter.js";
+import { binarize, strokeWidth } from "./components.js";
 import {
   BLANK_NOISE,
   DIGIT_SIDE,
@@ -20,7 +21,6 @@ import {
   MIN_STROKE,
   NOISE_PER_MEDIAN,
   SATURATED_INK,
-  SOFT_EDGE_KERNEL,
   SPECK_SHARE,
   STRONG_INK,
   THICKEN_BELOW,
@@ -122,22 +122,6 @@ function removeEdgeComponents(ink) {
     ink,
     maskOfComponents(ink, labels, (label) => cut.has(label)),
   );
-}
-
-/** Without the box, ring or lines around the digit, and without what the picture's edge cuts beside it. */
-export function removeClutter(ink) {
-  const clutter = findClutter(binarize(ink));
-  return clutter ? erase(ink, clutter) : ink;
-}
-
-/** Without the ink within a mask and its soft edges. If no foreground would be left, nothing is erased. */
-function erase(ink, mask) {
-  const rest = mats.bitwiseAnd(ink, mats.invert(withSoftEdges(mask)));
-  return highest(rest.data) > FOREGROUND_LEVEL ? rest : ink;
-}
-
-function withSoftEdges(mask) {
-  return mats.dilate(mask, mats.ones(SOFT_EDGE_KERNEL, SOFT_EDGE_KERNEL));
 }
 
 /** Whether a ring or box is around the digit. A thick box with a digit in it is as solid as a card. */

@@ -4,6 +4,7 @@
 // becomes the same image in the browser and in the service. The reasons for each step are given there. constants.js is
 // made of the constants.json that they read; a test compares the images of both.
 
+import { removeClutter } from "./clutter.js";
 import { strokeWidth } from "./components.js";
 import {
   CENTRE_OF_MASS,
@@ -16,7 +17,7 @@ import {
 } from "./constants.js";
 import { toGrayscale } from "./decode.js";
 import { removeEnclosure } from "./enclosures.js";
-import { crop, extractInk, removeClutter, removeSpecks, stretchContrast, thicken } from "./ink.js";
+import { crop, extractInk, removeSpecks, stretchContrast, thicken } from "./ink.js";
 import * as mats from "./mats.js";
 import { highest, round } from "./numbers.js";
 import { halved, scaledSize } from "./scaling.js";
