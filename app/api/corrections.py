@@ -27,7 +27,7 @@ from app.http.cors import is_same_origin
 from app.http.endpoint import read_body
 from app.http.large_bodies import off_the_loop
 from app.observability.metrics import observe_correction
-from app.preprocessing.pool import memory_of, open_pictures, thread_pool
+from app.preprocessing.pool import lane_of, memory_of, open_pictures
 from app.repository.served_models import ServedModels
 
 router = APIRouter(tags=["digits"])
@@ -66,7 +66,7 @@ async def correct(request: Request) -> KeptCorrection:
     content_type = combine(request.scope["headers"]).get(b"content-type", b"")
     content, correction = await off_the_loop(len(body), parse_correction, content_type, body, state.limits)
     (picture,) = await open_pictures([content], state.limits.max_pixels)
-    png = await thread_pool.run_with_memory(memory_of(picture), cut_out, picture, correction.region)
+    png = await lane_of(picture).run_with_memory(memory_of(picture), cut_out, picture, correction.region)
     kept = KeptCorrection(id=await folder.keep(png, correction))
     count_changes(correction, state.repository)
     return kept

@@ -67,7 +67,7 @@ from app.http.accept import prefers
 from app.http.endpoint import HotRoute, RawResponse, fastapi_endpoint
 from app.inference.explanation import explain, overlay
 from app.preprocessing.decode import Picture
-from app.preprocessing.pool import memory_of, open_pictures, preprocess_files, preprocess_small, thread_pool
+from app.preprocessing.pool import lane_of, memory_of, open_pictures, preprocess_files, preprocess_small, thread_pool
 from app.repository.servable import Servable
 from app.segmentation.fields.form_reader import FormReader
 from app.segmentation.fields.reader import ReadField
@@ -130,7 +130,7 @@ async def preprocess_file(file: File, max_pixels: int) -> Images:
     """(1, 28, 28), made in a thread: many small pictures would keep the event loop as long as one large one."""
     if isinstance(file, ServiceError):
         raise file
-    images = await thread_pool.run(preprocess_small, file, max_pixels)
+    images = await thread_pool.small.run(preprocess_small, file, max_pixels)
     return await preprocess_files([file], max_pixels) if images is None else images
 
 
@@ -186,21 +186,22 @@ async def read_picture(picture: Picture, reading: Reading) -> tuple[Page, Mappin
     if template:
         return await read_form(picture, template, reading)
     automaton = parameters.constraints.automaton()
-    reader = await thread_pool.run_with_memory(memory_of(picture), PageReader, picture, limits.max_pictures)
-    document = await thread_pool.run(reader.segment)
+    lane = lane_of(picture)
+    reader = await lane.run_with_memory(memory_of(picture), PageReader, picture, limits.max_pictures)
+    document = await lane.run(reader.segment)
     while document:
         rows = await servable.predict(document.images)
-        document = await thread_pool.run(reader.decode_and_segment, document, rows, parameters.alternatives, automaton)
+        document = await lane.run(reader.decode_and_segment, document, rows, parameters.alternatives, automaton)
     return reader.page, None
 
 
 async def read_form(picture: Picture, template: Template, reading: Reading) -> tuple[Page, Mapping[str, ReadField]]:
-    servable, max_digits = reading.servable, reading.limits.max_pictures
-    reader = await thread_pool.run_with_memory(memory_of(picture), FormReader, picture, template, max_digits)
-    fields = await thread_pool.run(reader.segment)
+    servable, max_digits, lane = reading.servable, reading.limits.max_pictures, lane_of(picture)
+    reader = await lane.run_with_memory(memory_of(picture), FormReader, picture, template, max_digits)
+    fields = await lane.run(reader.segment)
     while fields:
         rows = await servable.predict(fields.images) if len(fields.images) else np.empty((0, CLASSES), np.float32)
-        fields = await thread_pool.run(reader.decode_and_segment, fields, rows, reading.parameters.alternatives)
+        fields = await lane.run(reader.decode_and_segment, fields, rows, reading.parameters.alternatives)
     return reader.page, reader.fields
 
 
@@ -230,7 +231,7 @@ async def template_of(request: ApiRequest, parameters: QueryParameters, part: by
     if name is not None:
         raise InvalidRequest("The request has a template in its form and the parameter 'template': send one of them.")
     try:
-        return await thread_pool.run(parse_template, part)
+        return await thread_pool.small.run(parse_template, part)
     except TemplateError as error:
         raise InvalidRequest(f"The template {error}.") from error
 

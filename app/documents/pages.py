@@ -66,7 +66,7 @@ async def pages_in_turn(file: DocumentFile, named: PageNumbers | None, max_pages
     """
     done, count = 0, 1
     while done < count:
-        count, pages = await thread_pool.run_with_memory(file.memory, file.pages, named, done, max_pages)
+        count, pages = await thread_pool.large.run_with_memory(file.memory, file.pages, named, done, max_pages)
         done += len(pages)
         while pages:
             yield pages.pop(0)

@@ -1,7 +1,8 @@
 """The picture files of one request become images: small ones at once, large ones in a bounded pool of threads.
 
 A large picture first takes the memory that decoding it needs from the process's budget. So many of them are decoded one
-after the other and not all at once.
+after the other and not all at once. Work on small pictures that takes a thread too, such as reading a page, waits for
+none on large ones.
 """
 
 from __future__ import annotations
@@ -43,40 +44,21 @@ T = TypeVar("T")
 class Job(NamedTuple):
     """Work that waits for a thread and for memory, or has both."""
 
+    lane: Lane
     future: Future[Any]
     memory: int  # bytes
     work: Callable[[], Any]
 
 
-class BoundedThreadPool:
-    """A thread for each core, a bound on the memory of the jobs that run, and a bound on those that wait.
+class Lane:
+    """The jobs of one kind, small or large, of a pool. They start in the order in which they came."""
 
-    Jobs start in the order in which they came; no thread is blocked meanwhile. A job that is refused at once takes no
-    memory. Queued without a bound, it would miss its deadline. Threads and event loops may share one pool.
-    """
-
-    def __init__(self, threads: int, max_waiting: int, jobs: str = "large pictures") -> None:
+    def __init__(self, pool: BoundedThreadPool, jobs: str) -> None:
         """`jobs`: what waits, in the words of a refusal."""
-        self.max_waiting = max_waiting
+        self.pool = pool
         self.jobs = jobs
-        self._memory_limit = 2**63  # bytes of the process, without the bodies of requests
-        self._resident = 2**63  # bytes of the process when no job ran, the least that were seen
-        self._memory_taken = 0  # bytes by the jobs that run
-        self._idle_threads = threads
-        self._waiting: deque[Job] = deque()
-        self._lock = threading.Lock()
-        self._executor = ThreadPoolExecutor(threads, "pictures")
-
-    def limit_memory(self, process_bytes: int) -> None:
-        """The memory of the process, pictures included and the bodies of requests not."""
-        self._memory_limit = round(process_bytes * (1 - UNCOUNTED_SHARE))
-
-    @property
-    def memory_budget(self) -> int:
-        """Bytes that all jobs together may take."""
-        if not self._memory_taken:
-            self._resident = min(self._resident, resident_bytes())
-        return max(MIN_BUDGET, self._memory_limit - self._resident)
+        self.waiting: deque[Job] = deque()
+        self.running = 0
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Calls `work` in a thread. Raises `Overloaded`, and what `work` raises."""
@@ -89,12 +71,8 @@ class BoundedThreadPool:
         """
         request = CURRENT_REQUEST.get()  # now, since the caller may be cancelled in the context of another request
         context = contextvars.copy_context()  # lines that are logged in the thread have the request's ids
-        job = Job(Future(), memory, functools.partial(context.run, functools.partial(work, *args, **kwargs)))
-        with self._lock:
-            if len(self._waiting) >= self.max_waiting:
-                raise Overloaded(f"{len(self._waiting)} {self.jobs} are waiting already: send yours again later.")
-            self._waiting.append(job)
-            self._start_jobs()
+        job = Job(self, Future(), memory, functools.partial(context.run, functools.partial(work, *args, **kwargs)))
+        self.pool.submit(job)
         try:
             result: T = await asyncio.wrap_future(job.future)
             return result
@@ -102,24 +80,77 @@ class BoundedThreadPool:
             if not job.future.done() or job.future.cancelled():
                 if request:
                     request.abandon()
-                self._remove(job)
+                self.pool.remove(job)
             del job  # its future has the error, whose trace has this frame: a cycle that would keep the picture
 
-    def _remove(self, job: Job) -> None:
-        with self._lock, suppress(ValueError):  # it has a thread already
-            self._waiting.remove(job)
+
+class BoundedThreadPool:
+    """A thread for each core and one more, a bound on the memory of the jobs that run, and bounds on those that wait.
+
+    Small jobs start before large ones, and each kind leaves a thread to the other: a job never waits for a thread while
+    none of its kind runs. So large ones go on beside any number of small ones, one at a time.
+
+    No thread is blocked by a job that waits. A job that is refused at once takes no memory. Queued without a bound, it
+    would miss its deadline. Threads and event loops may share one pool.
+    """
+
+    def __init__(self, threads: int, max_waiting: int, jobs: str = "large pictures") -> None:
+        """`threads`, `max_waiting`: jobs of each kind that may run at once, and wait. `jobs`: the large ones."""
+        self.threads = threads
+        self.max_waiting = max_waiting
+        self.small = Lane(self, "small pictures")
+        self.large = Lane(self, jobs)
+        self._memory_limit = 2**63  # bytes of the process, without the bodies of requests
+        self._resident = 2**63  # bytes of the process when no job ran, the least that were seen
+        self._memory_taken = 0  # bytes by the jobs that run
+        self._lock = threading.Lock()
+        self._executor = ThreadPoolExecutor(threads + 1, "pictures")
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `Lane.run`, where all jobs are of one kind."""
+        return await self.large.run(work, *args, **kwargs)
+
+    def limit_memory(self, process_bytes: int) -> None:
+        """The memory of the process, pictures included and the bodies of requests not."""
+        self._memory_limit = round(process_bytes * (1 - UNCOUNTED_SHARE))
+
+    @property
+    def memory_budget(self) -> int:
+        """Bytes that all jobs together may take."""
+        if not self._memory_taken:
+            self._resident = min(self._resident, resident_bytes())
+        return max(MIN_BUDGET, self._memory_limit - self._resident)
+
+    def submit(self, job: Job) -> None:
+        """Raises `Overloaded`."""
+        waiting, jobs = job.lane.waiting, job.lane.jobs
+        with self._lock:
+            if len(waiting) >= self.max_waiting:
+                raise Overloaded(f"{len(waiting)} {jobs} are waiting already: send yours again later.")
+            waiting.append(job)
+            self._start_jobs()
+
+    def remove(self, job: Job) -> None:
+        """A job that waits; does nothing if it has a thread already."""
+        with self._lock, suppress(ValueError):
+            job.lane.waiting.remove(job)
 
     def _start_jobs(self) -> None:
-        while self._waiting and self._idle_threads and self._has_memory(self._waiting[0].memory):
-            job = self._waiting.popleft()
-            if job.future.set_running_or_notify_cancel():
-                self._idle_threads -= 1
-                self._memory_taken += job.memory
-                self._executor.submit(self._run, job)
+        for lane in (self.small, self.large):
+            while self._has_thread(lane) and lane.waiting and self._has_memory(lane.waiting[0].memory):
+                job = lane.waiting.popleft()
+                if job.future.set_running_or_notify_cancel():
+                    lane.running += 1
+                    self._memory_taken += job.memory
+                    self._executor.submit(self._run, job)
+
+    def _has_thread(self, lane: Lane) -> bool:
+        """The last of the threads is for the other kind."""
+        return lane.running < self.threads and self.small.running + self.large.running <= self.threads
 
     def _has_memory(self, memory: int) -> bool:
-        """Always where no other job has any: then waiting would not help."""
-        return not self._memory_taken or self._memory_taken + memory <= self.memory_budget
+        """Always for a job that takes none, and where no other job has any: then waiting would not help."""
+        return not (memory and self._memory_taken) or self._memory_taken + memory <= self.memory_budget
 
     def _run(self, job: Job) -> None:
         """In a thread."""
@@ -131,7 +162,7 @@ class BoundedThreadPool:
         except BaseException as error:  # noqa: BLE001  # it is raised where the result is awaited
             job.future.set_exception(error)
         with self._lock:
-            self._idle_threads += 1
+            job.lane.running -= 1
             self._memory_taken -= job.memory
             self._start_jobs()
         del job  # as above
@@ -168,20 +199,20 @@ async def preprocess_files(contents: Sequence[bytes], max_pixels: int) -> Images
     if sum(map(len, contents)) <= INLINE_BYTES and sum(map(pixels, pictures)) <= INLINE_PIXELS:
         return to_images(pictures)
     images = [
-        await thread_pool.run_with_memory(max(map(memory_of, turn)), to_images, turn, first)
+        await lane_of(*turn).run_with_memory(max(map(memory_of, turn)), to_images, turn, first)
         for first, turn in turns(pictures)
     ]
     return np.concatenate(images)
 
 
 async def open_pictures(contents: Sequence[bytes], max_pixels: int) -> list[Picture]:
-    """The files' headers, read in a thread where the files are large.
+    """The files' headers, read in a thread where the files are large: as a small job, of 50 ms at most for 15 MB.
 
     Raises `Overloaded`, and the errors of `open_picture` and `memory_of` with the index of the picture they are about.
     """
     note_preparing()
     if sum(map(len, contents)) > INLINE_BYTES:
-        return await thread_pool.run(open_all, contents, max_pixels)
+        return await thread_pool.small.run(open_all, contents, max_pixels)
     return open_all(contents, max_pixels)
 
 
@@ -211,6 +242,11 @@ def memory_of(picture: Picture) -> int:
             f"service has {available >> 20} MiB for pictures: send at most {accepted:,} pixels, or a baseline JPEG."
         )
     return needed
+
+
+def lane_of(*pictures: Picture) -> Lane:
+    """Where work on these pictures waits for a thread. Raises `TooManyPixels` as `memory_of`."""
+    return thread_pool.large if any(map(memory_of, pictures)) else thread_pool.small
 
 
 def pixels(picture: Picture) -> int:

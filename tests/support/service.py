@@ -106,6 +106,17 @@ def serving(
 
 
 @contextmanager
+def serving_stuck(part: str, *options: str) -> Iterator[Service]:
+    """The service with a part that never returns: one of those in `stuck_service`."""
+    command = [sys.executable, "-m", "tests.support.stuck_service", part, "serve", "--port", "0", "--device", "cpu"]
+    process = subprocess.Popen(
+        [*command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with running(process) as service:
+        yield service
+
+
+@contextmanager
 def running(process: subprocess.Popen[str]) -> Iterator[Service]:
     """A service that was started, once it is ready."""
     try:

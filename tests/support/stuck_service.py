@@ -10,6 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from app.api import health
+from app.arrays import Grayscale
+from app.preprocessing.decode import Picture, decode
+from app.preprocessing.pool import INLINE_PIXELS, pixels
+from app.segmentation import page_reader
 
 FOREVER_S = 600.0
 
@@ -33,7 +37,18 @@ def stick_event_loop() -> None:
     stick_in_health(lambda: time.sleep(FOREVER_S))
 
 
-PARTS = {"thread": stick_thread, "event loop": stick_event_loop}
+def stick_large_pages() -> None:
+    """The decoding of a large page never ends."""
+
+    def stuck_decode(picture: Picture) -> Grayscale:
+        if pixels(picture) > INLINE_PIXELS:
+            time.sleep(FOREVER_S)
+        return decode(picture)
+
+    page_reader.decode = stuck_decode  # type: ignore[attr-defined]
+
+
+PARTS = {"thread": stick_thread, "event loop": stick_event_loop, "large pages": stick_large_pages}
 
 if __name__ == "__main__":
     PARTS[sys.argv[1]]()

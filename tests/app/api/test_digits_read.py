@@ -14,6 +14,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from app.main import create_app
+from app.preprocessing.pool import Job, thread_pool
 from app.segmentation.decoding.reading import SIGN_THRESHOLD
 from app.settings import Settings
 from tests.conftest import NEWEST
@@ -65,6 +66,22 @@ def test_page_is_answered_as_documented(client: TestClient, page: NDArray[np.uin
         assert digit.keys() == {"digit", "confidence", "accepted", "box"}
         assert 0.9 < digit["confidence"] <= 1
         assert digit["accepted"] is True
+
+
+def test_page_that_is_upright_takes_three_turns_of_a_thread(
+    client: TestClient, page: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before each of them it waits for the jobs of others."""
+    turns: list[Job] = []
+    submit = thread_pool.submit
+
+    def counted(job: Job) -> None:
+        turns.append(job)
+        submit(job)
+
+    monkeypatch.setattr(thread_pool, "submit", counted)
+    read(client, encode(page))
+    assert len(turns) == 3
 
 
 def test_boxes_are_around_the_ink_of_their_digits(client: TestClient, page: NDArray[np.uint8]) -> None:

@@ -1,4 +1,4 @@
-"""Large pictures wait for a thread and for memory, in the order in which they came; what is beyond that is refused."""
+"""Work on pictures waits for a thread and for memory, small before large; what is beyond that is refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,16 @@ from app.formats.memory import FIXED_BYTES
 from app.observability.request_context import check_deadline, enter_request
 from app.preprocessing import pool
 from app.preprocessing.decode import open_picture
-from app.preprocessing.pool import INLINE_PIXELS, BoundedThreadPool, memory_of, open_all, to_images, turns
+from app.preprocessing.pool import (
+    INLINE_PIXELS,
+    BoundedThreadPool,
+    Lane,
+    lane_of,
+    memory_of,
+    open_all,
+    to_images,
+    turns,
+)
 from tests.support.pictures import encode
 
 
@@ -57,6 +66,90 @@ def test_a_call_that_fails_makes_room_for_the_next() -> None:
                 await threads.run(divmod, 1, 0)
 
     run(fail_twice)
+
+
+# --- small before large -----------------------------------------------------------------------------------------------
+
+
+class BlockedJobs:
+    """Jobs that run until they are told to end."""
+
+    def __init__(self) -> None:
+        self.begun: set[str] = set()
+        self.may_end: dict[str, threading.Event] = {}
+        self.calls: list[asyncio.Future[None]] = []
+
+    async def put(self, lane: Lane, *names: str) -> None:
+        self.may_end |= {name: threading.Event() for name in names}
+        self.calls += [asyncio.ensure_future(lane.run(self.work, name)) for name in names]
+        await asyncio.sleep(0)  # now each of them waits or has a thread
+
+    def work(self, name: str) -> None:
+        self.begun.add(name)
+        self.may_end[name].wait()
+
+    async def end_all(self) -> None:
+        for may_end in self.may_end.values():
+            may_end.set()
+        await asyncio.gather(*self.calls)
+
+
+def test_a_small_job_does_not_wait_for_large_ones_however_many_there_are() -> None:
+    async def scenario() -> None:
+        threads, jobs = BoundedThreadPool(threads=2, max_waiting=9), BlockedJobs()
+        await jobs.put(threads.large, "first", "second", "third", "fourth")
+        assert await threads.small.run(str) == ""
+        assert len(threads.large.waiting) == 2
+        await jobs.end_all()
+
+    run(scenario)
+
+
+def test_a_large_job_does_not_wait_for_small_ones_however_many_there_are() -> None:
+    async def scenario() -> None:
+        threads, jobs = BoundedThreadPool(threads=2, max_waiting=9), BlockedJobs()
+        await jobs.put(threads.small, "first", "second", "third", "fourth")
+        assert await threads.large.run(str) == ""
+        assert len(threads.small.waiting) == 2
+        await jobs.end_all()
+
+    run(scenario)
+
+
+def test_a_thread_that_gets_free_takes_a_small_job_first_but_the_last_one_a_large_job() -> None:
+    async def scenario() -> None:
+        threads, jobs = BoundedThreadPool(threads=2, max_waiting=9), BlockedJobs()
+        await jobs.put(threads.large, "large 1", "large 2", "large 3")
+        await jobs.put(threads.small, "small 1", "small 2", "small 3")
+        jobs.may_end["large 1"].set()
+        await until(lambda: "small 2" in jobs.begun)
+        assert (len(threads.small.waiting), len(threads.large.waiting)) == (1, 1)
+        jobs.may_end["large 2"].set()
+        await until(lambda: "large 3" in jobs.begun)
+        assert len(threads.small.waiting) == 1
+        await jobs.end_all()
+
+    run(scenario)
+
+
+def test_each_kind_of_job_has_a_bound_of_its_own() -> None:
+    async def scenario() -> None:
+        threads, jobs = BoundedThreadPool(threads=1, max_waiting=1), BlockedJobs()
+        await jobs.put(threads.large, "runs", "waits")
+        with pytest.raises(Overloaded, match="1 large pictures are waiting"):
+            await threads.large.run(str)
+        await jobs.put(threads.small, "runs beside it", "waits beside it")
+        with pytest.raises(Overloaded, match="1 small pictures are waiting"):
+            await threads.small.run(str)
+        await jobs.end_all()
+
+    run(scenario)
+
+
+def test_work_is_small_if_all_its_pictures_are() -> None:
+    small, large = (open_picture(encode(np.zeros((side, side), np.uint8)), 10**8) for side in (300, 301))
+    assert lane_of(small, small) is pool.thread_pool.small
+    assert lane_of(small, large) is pool.thread_pool.large
 
 
 # --- callers who leave ------------------------------------------------------------------------------------------------
@@ -166,7 +259,7 @@ def test_calls_wait_until_their_memory_is_free_in_the_order_in_which_they_came(m
             go_on.wait()
 
         calls = [
-            asyncio.ensure_future(threads.run_with_memory(memory, work, name))
+            asyncio.ensure_future(threads.large.run_with_memory(memory, work, name))
             for name, memory in (("first", 60), ("second", 60), ("third", 10), ("fourth", 40))
         ]
         await until(lambda: bool(began))
@@ -183,9 +276,23 @@ def test_a_call_that_is_alone_gets_its_memory(monkeypatch: pytest.MonkeyPatch) -
     """The process may have grown since its picture was admitted."""
 
     async def alone() -> None:
-        assert await with_budget(10, monkeypatch).run_with_memory(1000, str) == ""
+        assert await with_budget(10, monkeypatch).large.run_with_memory(1000, str) == ""
 
     run(alone)
+
+
+def test_a_small_job_does_not_wait_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even while a job that is alone takes more than there is."""
+
+    async def scenario() -> None:
+        threads, go_on = with_budget(10, monkeypatch), threading.Event()
+        large = asyncio.ensure_future(threads.large.run_with_memory(1000, go_on.wait))
+        await asyncio.sleep(0)
+        assert await threads.small.run(str) == ""
+        go_on.set()
+        assert await large
+
+    run(scenario)
 
 
 def test_what_the_process_takes_is_no_memory_for_pictures(monkeypatch: pytest.MonkeyPatch) -> None:

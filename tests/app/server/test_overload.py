@@ -1,8 +1,10 @@
-"""Load shedding at ten times the capacity, and a long run at seven tenths of it."""
+"""Load shedding at ten times the capacity, a long run at seven tenths of it, and large pages beside small ones."""
 
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.runtime import usable_cores
 from tests.conftest import ROOT
 from tests.support.pictures import encode
-from tests.support.service import Service, serving
+from tests.support.service import Service, serving, serving_stuck, wait_until
 from tests.support.traffic import Response, during, get, post, send
 
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
@@ -124,3 +127,28 @@ def test_long_run_at_seven_tenths_of_the_capacity_takes_no_more_memory_and_no_mo
     assert not unexpected, unexpected[0]
     assert resident[3] < resident[0] + 10_000
     assert files[3] <= files[0] + 8
+
+
+# --- large pages beside small ones ------------------------------------------------------------------------------------
+
+
+def fetch(connection: http.client.HTTPConnection, path: str, body: bytes) -> tuple[int, str]:
+    connection.request("POST", path, body)
+    response = connection.getresponse()
+    return response.status, response.read().decode()
+
+
+def test_small_pictures_are_read_while_large_pages_take_every_thread_that_they_may_have() -> None:
+    large_page = encode(np.zeros((600, 600), np.uint8))
+    with serving_stuck("large pages") as service:
+        connections = [service.connect() for _ in range(usable_cores() + 4)]
+        for connection in connections:
+            connection.request("POST", "/read", large_page)
+        wait_until(lambda: service.metric("digits_requests_in_flight") >= len(connections))
+        beside = service.connect()
+        for path in ("/read", "/predict?on_error=each"):
+            status, answer = fetch(beside, path, SEVEN)
+            assert status == 200, answer
+            assert "7" in json.dumps(json.loads(answer))
+        for connection in (*connections, beside):
+            connection.close()

@@ -9,20 +9,18 @@ import shlex
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from tests.conftest import NEWEST, ROOT
 from tests.support.api_keys import digest_of
-from tests.support.service import TIMEOUT_S, Service, running, serving, wait_until
+from tests.support.service import TIMEOUT_S, Service, serving, serving_stuck, wait_until
 from tests.support.service_process import free_port
 
 SEVEN = (ROOT / "app/web/static/seven.png").read_bytes()
+QUICK_END = ("--drain-seconds", "0.5", "--shutdown-seconds", "1")
 
 
 # --- responses --------------------------------------------------------------------------------------------------------
@@ -141,18 +139,8 @@ def test_request_in_progress_is_answered_before_the_exit() -> None:
 # --- the end, whatever happens ----------------------------------------------------------------------------------------
 
 
-@contextmanager
-def serving_stuck(part: str) -> Iterator[Service]:
-    """The service with a part that never returns once /health is asked, half a second to drain and one to end."""
-    options = ("--device", "cpu", "--port", "0", "--drain-seconds", "0.5", "--shutdown-seconds", "1")
-    command = [sys.executable, "-m", "tests.support.stuck_service", part, "serve", *options]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    with running(process) as service:
-        yield service
-
-
 def test_thread_that_never_returns_does_not_keep_the_process() -> None:
-    with serving_stuck("thread") as service:
+    with serving_stuck("thread", *QUICK_END) as service:
         assert service.get("/health")[0] == 200
         service.process.terminate()
         _, log = service.process.communicate(timeout=TIMEOUT_S)
@@ -161,7 +149,7 @@ def test_thread_that_never_returns_does_not_keep_the_process() -> None:
 
 
 def test_event_loop_that_never_returns_does_not_keep_the_process() -> None:
-    with serving_stuck("event loop") as service:
+    with serving_stuck("event loop", *QUICK_END) as service:
         connection = service.connect()
         connection.request("GET", "/health")
         time.sleep(0.5)
