@@ -26,6 +26,7 @@ LEAST_KIND = 1e-3  # nor one that the network has never seen
 POSSIBLE_MARK = 1e-3  # less likely marks are no edges,
 POSSIBLE_DIGIT = 3e-5  # nor are digits so much less likely than the likeliest: under no constraint are they read
 CROSSED = 0.02  # heights: a cut that crosses less ink runs between two digits
+SPECK = 0.2  # heights: a lower segment that is no mark is dust
 SMALL = 0.45  # heights: a lower segment that is no sign may be dust
 LOW = 0.92  # heights: of a low digit
 
@@ -64,10 +65,6 @@ class Edge(NamedTuple):
     score: float
     space: float = 0.0  # the probability of the space before it, if it is read with one
     number: int = 0  # of its lattice's, from 0
-
-    @property
-    def characters(self) -> str:
-        return f" {self.text}" if self.space else self.text
 
 
 class Candidates(NamedTuple):
@@ -153,7 +150,7 @@ def lattice_of(height: float, cuts: Cuts, candidates: Candidates, spacing: Spaci
     space = spacing.space_probabilities(cuts.clearances)[starts[index]]
     spaced = np.flatnonzero((space > LEAST_SPACE) & (signs != OTHER))  # as they are, and with a space before them
     all_edges = np.concatenate([np.arange(len(index)), spaced])
-    measures[:, PLACE["no space"]] = np.log1p(-space)
+    measures[:, PLACE["no space"]] = np.where(signs == OTHER, 0, np.log1p(-space))  # before ink that is no sign both
     with_space = measures[spaced]
     with_space[:, PLACE["no space"]], with_space[:, PLACE["space"]] = 0, np.log(space[spaced])
     with_space[:, PLACE["spaces"]] = 1
