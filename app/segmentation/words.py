@@ -20,6 +20,7 @@ APART = 0.7  # heights of a number: its label is as far away,
 LONG = 1.5  # heights of a number: and as long. What is shorter may be a digit that cannot be read
 CERTAIN = 0.9  # a number beside such a word is as certain, and not of one sign that
 LIKE_LETTERS = "10"  # may be a letter
+POINTS = ("point", "comma", "colon", "space")  # alone they are holes, dirt, or what a pen left
 
 
 def words_apart(line: ReadLine) -> list[ReadLine]:
@@ -29,6 +30,8 @@ def words_apart(line: ReadLine) -> list[ReadLine]:
     """
     if any(sign.struck for sign in line.signs):
         return [line]
+    if all(sign.kind in POINTS for sign in line.signs):
+        return [words_of(line.signs)]
     parts = parts_of(line.signs)
     if len(parts) > 1 and all(itertools.starmap(are_label_and_number, itertools.pairwise(parts))):
         return [words_of(part) if are_words(part) else number_of(part, line) for part in parts]

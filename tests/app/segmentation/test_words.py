@@ -110,3 +110,9 @@ def test_a_unit_is_one_sign_behind_its_number_and_the_line_is_not_accepted() -> 
 def test_what_may_be_a_letter_or_is_doubtful_is_part_of_the_word(digits: list[tuple[str, float]]) -> None:
     (line,) = words_apart(measured(*digits))
     assert [sign.kind for sign in line.signs] == ["other"]
+
+
+def test_points_alone_are_no_text() -> None:
+    (dirt,) = words_apart(line(("point", 0.9), ("comma", 0.6)))
+    assert [sign.kind for sign in dirt.signs] == ["other"]
+    assert words_apart(line(("minus", 0.9))) == [line(("minus", 0.9))]
