@@ -103,7 +103,7 @@ def softmax(scores: Sequence[float]) -> list[float]:
 def signs_of(paths: Sequence[Path], shares: Sequence[float], placement: Placement) -> Iterator[Sign]:
     """The signs on the first path; a space of its text lies between the boxes of its neighbours.
 
-    A sign is as certain as the readings that have it in its place; a digit no more than the model is.
+    A sign is as certain as the readings that have it in its place, and no more than it is alone.
     """
     agreeing: Counter[tuple[int, int, str]] = Counter()
     for path, share in zip(paths, shares, strict=True):
@@ -119,8 +119,7 @@ def signs_of(paths: Sequence[Path], shares: Sequence[float], placement: Placemen
         if edge.kind == "other" and edge.segment.height < SPECK:
             continue
         agreed = agreeing[place_of(edge)]
-        certainty = min(edge.confidence, agreed) if edge.kind == "digit" else agreed
-        yield Sign(edge.kind, edge.text, certainty, placement.on_picture(edge.segment.box))
+        yield Sign(edge.kind, edge.text, min(edge.confidence, agreed), placement.on_picture(edge.segment.box))
         end = left + width
 
 

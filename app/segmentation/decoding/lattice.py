@@ -32,6 +32,8 @@ LOW = 0.92  # heights: of a low digit
 
 COLUMNS = 2.5  # heights: a wider gap is a space anyway
 IN_BOXES = 1.7  # typical gaps: in a row of boxes the room beside a one is as wide
+DOUBTED = 0.5  # a sign that the network finds less likely than none is as certain as that, and not accepted
+
 LEAST_SPACE = 1e-6  # less likely ones are no edges
 
 MEASURES = (
@@ -77,6 +79,16 @@ class Candidates(NamedTuple):
     def confidences(self) -> NDArray[np.float32]:
         """(n, SIGNS): the model's of digits, the network's of all else."""
         return np.hstack([self.digits, self.signs[:, MARK:]])
+
+    def certainties(self) -> NDArray[np.float32]:
+        """(n, SIGNS): of each sign alone. A digit's is the model's; what the network takes for none is doubtful."""
+        none = self.signs[:, OTHER:]
+        any_digit = np.repeat(self.signs[:, :MARK].sum(axis=1, keepdims=True), MARK, axis=1)
+        likely = np.hstack([any_digit, self.signs[:, MARK:]])
+        share = likely / (likely + none)
+        share[:, OTHER] = 1
+        model = np.hstack([self.digits, np.ones_like(self.signs[:, MARK:])])
+        return np.asarray(np.where(share < DOUBTED, model * share, model), np.float32)
 
 
 class SpaceOdds(NamedTuple):
@@ -157,7 +169,7 @@ def lattice_of(height: float, cuts: Cuts, candidates: Candidates, spacing: Spaci
     return Lattice(
         [candidates.segments[place] for place in index[all_edges]],
         signs[all_edges].tolist(),
-        confidences[index, signs][all_edges].tolist(),
+        candidates.certainties()[index, signs][all_edges].tolist(),
         [0.0] * len(index) + space[spaced].tolist(),
         np.concatenate([measures, with_space]),
         len(cuts.columns),
