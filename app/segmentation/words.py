@@ -38,7 +38,9 @@ def words_apart(line: ReadLine) -> list[ReadLine]:
     is_long = len(written(line.signs)) >= LEAST_SIGNS
     if not is_long or certainty(line.signs) >= WORDS_BELOW:
         return [line]
-    return [beside_word(parts, line) if are_number_and_word(parts) else words_of(line.signs)]
+    if are_number_and_word(parts):
+        return [beside_word(parts, line)]
+    return [line if is_number_beside_letters(line.signs) else words_of(line.signs)]
 
 
 def parts_of(signs: Sequence[Sign]) -> list[list[Sign]]:
@@ -69,12 +71,22 @@ def are_label_and_number(left: Sequence[Sign], right: Sequence[Sign]) -> bool:
 
 
 def are_number_and_word(parts: Sequence[Sequence[Sign]]) -> bool:
-    """Whether a line is a number, of which all is read, with one word before or behind it."""
+    """Whether a line is a number with one word before or behind it."""
     numbers = [part for part in parts if not are_words(part)]
-    if len(parts) != 2 or len(numbers) != 1:
-        return False
-    text = "".join(sign.text for sign in numbers[0])
-    return certainty(numbers[0]) >= CERTAIN and (len(text) > 1 or text not in LIKE_LETTERS)
+    return len(parts) == 2 and len(numbers) == 1 and is_number(numbers[0])
+
+
+def is_number_beside_letters(signs: Sequence[Sign]) -> bool:
+    """Whether a line is a number with letters before or behind it that are no signs."""
+    runs = [(is_other, [*run]) for is_other, run in itertools.groupby(signs, key=lambda sign: sign.kind == "other")]
+    numbers = [run for is_other, run in runs if not is_other]
+    return len(runs) == 2 and is_number(numbers[0])
+
+
+def is_number(signs: Sequence[Sign]) -> bool:
+    """Whether all of it is read, and is no letter."""
+    text = "".join(sign.text for sign in signs)
+    return certainty(signs) >= CERTAIN and (len(text) > 1 or text not in LIKE_LETTERS)
 
 
 def beside_word(parts: Sequence[Sequence[Sign]], line: ReadLine) -> ReadLine:

@@ -46,6 +46,7 @@ FIRST = {
 SCALE = 1.25  # of all other weights: without it readings were right more often than their probabilities said
 SET_BY_HAND = {
     "none kind": 0.5,
+    "large nones": -2.5,
     ".": 2.5,
     ",": 1.9,
     ":": 2.6,

@@ -28,6 +28,7 @@ POSSIBLE_DIGIT = 3e-5  # nor are digits so much less likely than the likeliest: 
 CROSSED = 0.02  # heights: a cut that crosses less ink runs between two digits
 SPECK = 0.2  # heights: a lower segment that is no mark is dust
 SMALL = 0.45  # heights: a lower segment that is no sign may be dust
+LARGE = 1.4  # heights: higher than letters and symbols; a digit, with what is left of the box around it
 LOW = 0.92  # heights: of a low digit
 
 COLUMNS = 2.5  # heights: a wider gap is a space anyway
@@ -52,6 +53,7 @@ MEASURES = (
     "digits",
     "nones",
     "dusts",
+    "large nones",
     *MARKS,
 )
 PLACE = {name: place for place, name in enumerate(MEASURES)}
@@ -203,4 +205,5 @@ def measures_of_signs(index: NDArray[np.intp], signs: NDArray[np.intp], candidat
         other = np.flatnonzero((signs == OTHER) & ((heights < SMALL) == small))
         measures[other, PLACE[f"{name} kind"]] = log_signs[index[other], OTHER]
         measures[other, PLACE[f"{name}s"]] = 1
+    measures[(signs == OTHER) & (heights > LARGE), PLACE["large nones"]] = 1
     return measures

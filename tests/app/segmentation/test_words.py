@@ -112,6 +112,16 @@ def test_what_may_be_a_letter_or_is_doubtful_is_part_of_the_word(digits: list[tu
     assert [sign.kind for sign in line.signs] == ["other"]
 
 
+def test_a_number_does_not_vanish_with_the_letters_beside_it() -> None:
+    number = [Sign("digit", text, 0.99, (33 * place, 0, 30, 50)) for place, text in enumerate("47")]
+    letters = [Sign("other", "", 0.9, (100 + 50 * place, 0, 48, 50)) for place in range(2)]
+    for signs in ([*number, *letters], [*letters, *number]):
+        unit = ReadLine(signs, 0.9, [Reading("47", 0.9)])
+        assert words_apart(unit) == [unit]
+    between = ReadLine([letters[0], *number, letters[1]], 0.9, [Reading("47", 0.9)])
+    assert [sign.kind for sign in words_apart(between)[0].signs] == ["other"]
+
+
 def test_points_alone_are_no_text() -> None:
     (dirt,) = words_apart(line(("point", 0.9), ("comma", 0.6)))
     assert [sign.kind for sign in dirt.signs] == ["other"]
