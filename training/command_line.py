@@ -216,6 +216,7 @@ def add_decoder(parser: argparse.ArgumentParser) -> None:
         help="that the weights are fitted to, beside pages and sheets (default: 800)",
     )
     parser.add_argument("--seed", type=int, default=1, help="of the lines and the training (default: 1)")
+    parser.add_argument("--start", type=Path, help="kinds.npz of a network to train further (default: a new network)")
     parser.add_argument(
         "--out",
         type=Path,

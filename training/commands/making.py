@@ -247,7 +247,9 @@ def run_sign(arguments: argparse.Namespace) -> None:
 
 
 def run_decoder(arguments: argparse.Namespace) -> None:
-    from training.line_decoding.decoder import Amounts, make_decoder
+    from training.line_decoding.decoder import DecoderConfig, make_decoder
 
-    amounts = Amounts(arguments.lines, arguments.pages, arguments.epochs, arguments.fitted_lines)
-    make_decoder(arguments.data_dir, arguments.model, amounts, arguments.seed, arguments.out)
+    config = DecoderConfig(
+        arguments.lines, arguments.pages, arguments.epochs, arguments.fitted_lines, arguments.seed, arguments.start
+    )
+    make_decoder(arguments.data_dir, arguments.model, config, arguments.out)

@@ -141,9 +141,14 @@ MARKS: dict[str, Callable[[Drawer], Strokes]] = {
 
 def draw_mark(mark: str, height: float, pen: float, slant: float, rng: Generator) -> Glyph:
     """`height` of a digit and `pen` in pixels; `slant`: columns to the right for each row up."""
+    return draw_strokes(MARKS[mark](Drawer(pen / height, rng)), height, pen, slant, rng)
+
+
+def draw_strokes(strokes: Strokes, height: float, pen: float, slant: float, rng: Generator) -> Glyph:
+    """As `draw_mark`, with a trembling hand."""
     side = math.ceil(SIDE * height)
     canvas = np.zeros((side, side), np.uint8)
-    for stroke in MARKS[mark](Drawer(pen / height, rng)):
+    for stroke in strokes:
         trembling = stroke + np.cumsum(rng.normal(0, 0.002, stroke.shape), axis=0)
         trembling[:, 0] += slant * (0.5 - trembling[:, 1])
         points = np.rint((trembling + 1) * height * 16).astype(np.int32)

@@ -17,6 +17,7 @@ UNITS = 192, 96  # of its hidden layers
 DROPOUT = 0.15
 BATCH = 256
 RATE, DECAY = 2e-3, 2e-3  # of AdamW: the learning rate at its highest, the weight decay
+FURTHER_RATE = 7e-4  # of a network that is trained further
 WARM_UP = 200  # steps
 PIXELS = ROWS * COLUMNS
 ENOUGH = 10_000  # samples to know how bright pixels are
@@ -48,7 +49,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no type
         self.order = self.rng.permutation(len(self.samples.labels))
 
 
-def train_network(samples: Samples, epochs: int, seed: int) -> Network:
+def train_network(samples: Samples, epochs: int, seed: int, start: Network | None = None) -> Network:
+    """`start`: a network that is trained further."""
     keras.utils.set_random_seed(seed)
     shift, scale = normalization(samples.features)
     batches = Batches(samples, shift, scale, np.random.default_rng(seed))
@@ -56,19 +58,31 @@ def train_network(samples: Samples, epochs: int, seed: int) -> Network:
     for units in UNITS:
         layers += [keras.layers.Dense(units, activation="relu"), keras.layers.Dropout(DROPOUT)]
     model = keras.Sequential([*layers, keras.layers.Dense(len(SIGNS))])
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    if start:
+        set_weights(dense, start, shift, scale)
+    highest = FURTHER_RATE if start else RATE
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, epochs * len(batches), warmup_target=RATE, warmup_steps=min(WARM_UP, len(batches))
+        0.0, epochs * len(batches), warmup_target=highest, warmup_steps=min(WARM_UP, len(batches))
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=DECAY), loss, metrics=["accuracy"])
     model.fit(batches, epochs=epochs, verbose=2)
-    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     weights = [np.asarray(layer.kernel, np.float32) for layer in dense]
     biases = [np.asarray(layer.bias, np.float32) for layer in dense]
     # The network takes features as they are.
     biases[0] = np.asarray(biases[0] - (shift / scale) @ weights[0], np.float32)
     weights[0] = np.asarray(weights[0] / scale[:, np.newaxis], np.float32)
     return Network(weights, biases)
+
+
+def set_weights(layers: list[Any], network: Network, shift: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
+    """Of a network that takes features as they are, to layers that take them normalized."""
+    weights, biases = [*network.weights], [*network.biases]
+    biases[0] = biases[0] + shift @ weights[0]
+    weights[0] = weights[0] * scale[:, np.newaxis]
+    for layer, *values in zip(layers, weights, biases, strict=True):
+        layer.set_weights(values)
 
 
 def normalization(features: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -14,6 +13,8 @@ from numpy.random import Generator
 from app.arrays import Image, Ink
 from training.datasets.fonts import EM_SIZE, Font
 from training.line_decoding.marks import MARKS, Glyph, draw_mark
+from training.line_decoding.symbols import SYMBOLS, draw_symbol
+from training.line_decoding.texts import random_text, signs_alone
 from training.synthesis.augment import distort
 from training.synthesis.glyphs import (
     HANDWRITING,
@@ -35,6 +36,9 @@ Box = tuple[int, int, int, int]  # x, y, width, height
 
 NOTHING = "\0"  # the text of a sign that is neither a digit nor a mark
 WORDS, PRINTED = 0.12, 0.15  # shares of lines
+DRAWN = 0.7  # share of a hand's symbols and letters that are drawn; the others are of its font
+FONTS_LACK = "→✓□☑●"
+PRINTED_PEN = 0.1  # heights
 WITH_WAYS = 0.2  # share of hands that write stroke by stroke, each digit always in the same way
 KEEPING_SLANT = 0.5  # share of hands whose digits are of one slant; the others' are of many writers
 SLANTS = -8, 16  # degrees
@@ -56,58 +60,23 @@ class WrittenSign(NamedTuple):
 class WrittenLine(NamedTuple):
     ink: Ink
     signs: list[WrittenSign]
-    text: str  # with its spaces; empty if nothing on it is a sign
+    text: str  # of its signs, with its spaces; empty if nothing on it is a sign
 
 
 class Manner(NamedTuple):
     """How lines are written."""
 
     touching: float  # the share of lines in which signs touch
+    symbols: float  # the share of lines with symbols and letters around their numbers
     senseless: bool  # whether marks may stand anywhere, and words among the lines
     distorted: bool  # whether digits are distorted further than their writers did
     spoilt: bool  # whether the ink is as after a bad photograph
 
 
-HARD = Manner(touching=0.4, senseless=True, distorted=True, spoilt=True)  # to learn the shapes from
-NATURAL = Manner(touching=0.15, senseless=False, distorted=False, spoilt=False)  # to learn from how often things happen
-
-
-# --- texts -----------------------------------------------------------------------------------------------------------
-
-
-def number(rng: Generator, most: int) -> str:
-    return "".join(str(rng.integers(10)) for _ in range(rng.integers(1, most + 1)))
-
-
-def two(rng: Generator, below: int) -> str:
-    return f"{rng.integers(below):02d}"
-
-
-TEXTS: list[tuple[Callable[[Generator], str], float]] = [
-    (lambda rng: number(rng, 7), 6),
-    (lambda rng: "".join(choose("11147790", rng) for _ in range(rng.integers(2, 8))), 2),  # slim and slanted ones
-    (lambda rng: f"{number(rng, 4)}.{number(rng, 2)}", 1.5),
-    (lambda rng: f"{number(rng, 4)},{number(rng, 3)}", 1.5),
-    (
-        lambda rng: choose("//.-", rng).join(
-            (two(rng, 32), two(rng, 13), choose(("", "19", "20"), rng) + two(rng, 100))
-        ),
-        3,
-    ),
-    (lambda rng: f"{number(rng, 3)}/{number(rng, 3)}", 4),
-    (lambda rng: f"-{number(rng, 4)}", 1),
-    (lambda rng: f"{two(rng, 24)}:{two(rng, 60)}", 1.5),
-    (lambda rng: f"{number(rng, 3)}{choose('+-=', rng)}{number(rng, 3)}", 2),
-    (lambda rng: f"{number(rng, 2)}+{number(rng, 2)}={number(rng, 3)}", 1),
-    (lambda rng: f"({number(rng, 4)})", 2),
-    (lambda rng: f"{number(rng, 4)}-{number(rng, 4)}", 1),
-    (lambda rng: " ".join(number(rng, 4) for _ in range(rng.integers(2, 4))), 2.5),
-    (lambda rng: f"{number(rng, 3)}%", 1.5),
-]
-SENSELESS: tuple[Callable[[Generator], str], float] = (
-    lambda rng: "".join(choose("0123456789" + "".join(MARKS), rng) for _ in range(rng.integers(2, 7))),
-    6,
-)
+HARD = Manner(touching=0.4, symbols=0.4, senseless=True, distorted=True, spoilt=True)  # to learn the shapes from
+NATURAL = Manner(
+    touching=0.15, symbols=0.3, senseless=False, distorted=False, spoilt=False
+)  # to learn from how often things happen
 
 
 # --- digits and letters ----------------------------------------------------------------------------------------------
@@ -134,6 +103,8 @@ class Hand:
         if text.isdigit():
             ink = self.digit(int(text))
             return Glyph(ink, self.height - len(ink) + self.height * float(self.rng.normal(0, 0.04)))
+        if text in SYMBOLS and (text in FONTS_LACK or self.rng.random() < DRAWN):
+            return draw_symbol(text, self.height * float(self.rng.normal(1, 0.08)), self.pen, self.slant, self.rng)
         return font_glyph(self.font, text, self.height)
 
     def digit(self, digit: int) -> Ink:
@@ -188,10 +159,12 @@ class Print:
     """One font, printed or like handwriting."""
 
     def __init__(self, sources: Sources, height: float, rng: Generator) -> None:
-        self.font, self.height = choose(sources.fonts, rng), height
+        self.font, self.height, self.rng = choose(sources.fonts, rng), height, rng
         self.gaps = choose_gaps(rng)
 
     def glyph(self, text: str) -> Glyph:
+        if text in FONTS_LACK:
+            return draw_symbol(text, self.height, PRINTED_PEN * self.height, 0, self.rng)
         return font_glyph(self.font, text, self.height)
 
 
@@ -229,8 +202,8 @@ def write_line(sources: Sources, manner: Manner, rng: Generator) -> WrittenLine:
 
 
 def text_of(manner: Manner, rng: Generator) -> str:
-    """A number with marks."""
-    return choose_weighted([*TEXTS, SENSELESS] if manner.senseless else TEXTS, rng)(rng)
+    """A number with marks, or with symbols and letters around it."""
+    return random_text(rng, senseless=manner.senseless, symbols=manner.symbols)
 
 
 def put_together(text: str, writer: Hand | Print, manner: Manner, rng: Generator) -> WrittenLine:
@@ -258,8 +231,7 @@ def put_together(text: str, writer: Hand | Print, manner: Manner, rng: Generator
         signs.append(WrittenSign(character if is_sign else NOTHING, (x + left, top + above, width, ink_height)))
         x += ink.shape[1] + round(height * float(rng.uniform(*writer.gaps)))
     written = canvas[:, : x + round(height)]
-    known = "" if all(sign.text == NOTHING for sign in signs) else text
-    return WrittenLine(spoilt(written, height, rng) if manner.spoilt else written, signs, known)
+    return WrittenLine(spoilt(written, height, rng) if manner.spoilt else written, signs, signs_alone(text))
 
 
 def distance_to_ink(before: Ink, ink: Ink) -> int:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 from app.segmentation.constraints.automaton import Automaton
 from app.segmentation.decoding.grammar import counts
-from app.segmentation.decoding.lattice import Edge, Lattice
+from app.segmentation.decoding.lattice import SPECK, Edge, Lattice
 from app.segmentation.decoding.ones import Ones
 from app.segmentation.decoding.reading import Reading, ReadLine, Sign
 from app.segmentation.decoding.search import Path, best_paths
@@ -23,7 +23,6 @@ COMPARED = 24  # readings among which the probability of the best one is found
 VIOLATED = 0.01  # of the lines do not satisfy what is said of them
 IMPOSSIBLE = 15.0  # score: a text so much worse than the best cannot be what stands there, whatever is said of it
 NO_AGREEMENT: Agreement = MappingProxyType({})
-SPECK = 0.2  # heights: a lower segment that is no mark is dust
 
 
 class FoundPaths(NamedTuple):
@@ -102,23 +101,25 @@ def softmax(scores: Sequence[float]) -> list[float]:
 
 
 def signs_of(paths: Sequence[Path], shares: Sequence[float], placement: Placement) -> Iterator[Sign]:
-    """The signs on the first path; a space lies between the boxes of its neighbours.
+    """The signs on the first path; a space of its text lies between the boxes of its neighbours.
 
-    A sign is as certain as the readings that have it in its place; a digit no more than the model is.
+    A sign is as certain as the readings that have it in its place, and no more than it is alone.
     """
     agreeing: Counter[tuple[int, int, str]] = Counter()
     for path, share in zip(paths, shares, strict=True):
         agreeing.update({place_of(edge): share for edge in path.edges})
-    end = 0
+    end, agreed, rest = 0, 0.0, paths[0].text
     for edge in paths[0].edges:
         left, top, width, height = edge.segment.box
-        if edge.space:
-            yield Sign("space", " ", edge.space, placement.on_picture((end, top, max(1, left - end), height)))
+        if edge.text and rest.startswith(" "):  # a gap, or what is no sign and has just been passed
+            box = end, top, max(1, left - end), height
+            yield Sign("space", " ", edge.space or agreed, placement.on_picture(box))
+        if edge.text:
+            rest = rest.lstrip().removeprefix(edge.text)
         if edge.kind == "other" and edge.segment.height < SPECK:
             continue
         agreed = agreeing[place_of(edge)]
-        certainty = min(edge.confidence, agreed) if edge.kind == "digit" else agreed
-        yield Sign(edge.kind, edge.text, certainty, placement.on_picture(edge.segment.box))
+        yield Sign(edge.kind, edge.text, min(edge.confidence, agreed), placement.on_picture(edge.segment.box))
         end = left + width
 
 

@@ -26,11 +26,15 @@ LEAST_KIND = 1e-3  # nor one that the network has never seen
 POSSIBLE_MARK = 1e-3  # less likely marks are no edges,
 POSSIBLE_DIGIT = 3e-5  # nor are digits so much less likely than the likeliest: under no constraint are they read
 CROSSED = 0.02  # heights: a cut that crosses less ink runs between two digits
+SPECK = 0.2  # heights: a lower segment that is no mark is dust
 SMALL = 0.45  # heights: a lower segment that is no sign may be dust
+LARGE = 1.4  # heights: higher than letters and symbols; a digit, with what is left of the box around it
 LOW = 0.92  # heights: of a low digit
 
 COLUMNS = 2.5  # heights: a wider gap is a space anyway
 IN_BOXES = 1.7  # typical gaps: in a row of boxes the room beside a one is as wide
+DOUBTED = 0.5  # a sign that the network finds less likely than none is as certain as that, and not accepted
+
 LEAST_SPACE = 1e-6  # less likely ones are no edges
 
 MEASURES = (
@@ -49,6 +53,7 @@ MEASURES = (
     "digits",
     "nones",
     "dusts",
+    "large nones",
     *MARKS,
 )
 PLACE = {name: place for place, name in enumerate(MEASURES)}
@@ -65,10 +70,6 @@ class Edge(NamedTuple):
     space: float = 0.0  # the probability of the space before it, if it is read with one
     number: int = 0  # of its lattice's, from 0
 
-    @property
-    def characters(self) -> str:
-        return f" {self.text}" if self.space else self.text
-
 
 class Candidates(NamedTuple):
     """All segments that may be a sign, and what they may be."""
@@ -80,6 +81,16 @@ class Candidates(NamedTuple):
     def confidences(self) -> NDArray[np.float32]:
         """(n, SIGNS): the model's of digits, the network's of all else."""
         return np.hstack([self.digits, self.signs[:, MARK:]])
+
+    def certainties(self) -> NDArray[np.float32]:
+        """(n, SIGNS): of each sign alone. A digit's is the model's; what the network takes for none is doubtful."""
+        none = self.signs[:, OTHER:]
+        any_digit = np.repeat(self.signs[:, :MARK].sum(axis=1, keepdims=True), MARK, axis=1)
+        likely = np.hstack([any_digit, self.signs[:, MARK:]])
+        share = likely / (likely + none)
+        share[:, OTHER] = 1
+        model = np.hstack([self.digits, np.ones_like(self.signs[:, MARK:])])
+        return np.asarray(np.where(share < DOUBTED, model * share, model), np.float32)
 
 
 class SpaceOdds(NamedTuple):
@@ -153,14 +164,14 @@ def lattice_of(height: float, cuts: Cuts, candidates: Candidates, spacing: Spaci
     space = spacing.space_probabilities(cuts.clearances)[starts[index]]
     spaced = np.flatnonzero((space > LEAST_SPACE) & (signs != OTHER))  # as they are, and with a space before them
     all_edges = np.concatenate([np.arange(len(index)), spaced])
-    measures[:, PLACE["no space"]] = np.log1p(-space)
+    measures[:, PLACE["no space"]] = np.where(signs == OTHER, 0, np.log1p(-space))  # before ink that is no sign both
     with_space = measures[spaced]
     with_space[:, PLACE["no space"]], with_space[:, PLACE["space"]] = 0, np.log(space[spaced])
     with_space[:, PLACE["spaces"]] = 1
     return Lattice(
         [candidates.segments[place] for place in index[all_edges]],
         signs[all_edges].tolist(),
-        confidences[index, signs][all_edges].tolist(),
+        candidates.certainties()[index, signs][all_edges].tolist(),
         [0.0] * len(index) + space[spaced].tolist(),
         np.concatenate([measures, with_space]),
         len(cuts.columns),
@@ -194,4 +205,5 @@ def measures_of_signs(index: NDArray[np.intp], signs: NDArray[np.intp], candidat
         other = np.flatnonzero((signs == OTHER) & ((heights < SMALL) == small))
         measures[other, PLACE[f"{name} kind"]] = log_signs[index[other], OTHER]
         measures[other, PLACE[f"{name}s"]] = 1
+    measures[(signs == OTHER) & (heights > LARGE), PLACE["large nones"]] = 1
     return measures

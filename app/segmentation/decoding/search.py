@@ -17,7 +17,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 from app.segmentation.constraints.automaton import Automaton
-from app.segmentation.decoding.lattice import Edge
+from app.segmentation.decoding.lattice import SPECK, Edge
 
 HOPELESS = 50.0  # a text so much less likely than the likeliest is not looked for
 MAX_EXPANSIONS = 2000  # of the search, until it finds a text that the automaton accepts: 20 ms,
@@ -25,7 +25,10 @@ MORE_EXPANSIONS = 500  # and after that for all others
 
 
 class Path(NamedTuple):
-    """A way from the first cut to the last."""
+    """A way from the first cut to the last.
+
+    A space stands in its text between signs alone, and wherever ink that is no sign lies between two.
+    """
 
     score: float
     edges: list[Edge]
@@ -41,6 +44,7 @@ class Step(NamedTuple):
     text: str
     edge: Edge | None
     before: Step | None
+    is_apart: bool = False  # whether the next sign is no neighbour of the text's last: ink that is no sign lies between
 
 
 def best_paths(edges: Sequence[Sequence[Edge]], count: int, automaton: Automaton | None = None) -> list[Path]:
@@ -82,7 +86,7 @@ def best_completions(edges: Sequence[Sequence[Edge]]) -> list[float]:
 def search(ranked: Sequence[Sequence[tuple[float, Edge]]], count: int, automaton: Automaton | None) -> Iterator[Path]:
     """Complete paths, the best first. `ranked`: a node's edges with the score of the best path through each."""
     order = itertools.count()  # decides between equals, which must not be compared further
-    seen: set[tuple[int, str]] = set()
+    seen: set[tuple[int, str, bool]] = set()
     visits: Counter[tuple[int, Hashable]] = Counter()
     queue: list[tuple[float, int, Step, int]] = []
     least = ranked[0][0][0] - HOPELESS if ranked[0] else 0.0
@@ -93,16 +97,16 @@ def search(ranked: Sequence[Sequence[tuple[float, Edge]]], count: int, automaton
             heapq.heappush(queue, (-step.score - ranked[step.node][index][0], next(order), step, index))
 
     add(Step(0.0, 0, automaton.start if automaton else None, "", None, None), 0)
-    left = MAX_EXPANSIONS
+    left, last = MAX_EXPANSIONS, len(ranked) - 1
     while queue and left:
         left -= 1
         _, _, before, index = heapq.heappop(queue)
         add(before, index + 1)
         step = step_over(before, ranked[before.node][index][1], automaton)
-        if step is None or (step.node, step.text) in seen or visits[step.node, step.state] >= count:
+        if step is None or key_of(step, last) in seen or visits[step.node, step.state] >= count:
             continue
-        seen.add((step.node, step.text))
-        if step.node < len(ranked) - 1:
+        seen.add(key_of(step, last))
+        if step.node < last:
             visits[step.node, step.state] += 1
             add(step, 0)
         elif automaton is None or automaton.accepts(step.state):
@@ -110,15 +114,28 @@ def search(ranked: Sequence[Sequence[tuple[float, Edge]]], count: int, automaton
             yield path_to(step)
 
 
+def key_of(step: Step, last: int) -> tuple[int, str, bool]:
+    """What further steps depend on, besides the automaton's state."""
+    return step.node, step.text, step.is_apart and step.node < last
+
+
 def step_over(before: Step, edge: Edge, automaton: Automaton | None) -> Step | None:
     """None if the automaton forbids it."""
-    state = before.state
-    for character in edge.characters if automaton else "":
+    score, text, state = before.score + edge.score, before.text, before.state
+    if edge.kind == "other":
+        is_apart = before.is_apart or (bool(text) and edge.segment.height >= SPECK)
+        return Step(score, edge.segment.end, state, text, edge, before, is_apart)
+    is_spaced = bool(text) and (edge.space > 0 or (before.is_apart and allows(automaton, state, " ")))
+    characters = f" {edge.text}" if is_spaced else edge.text
+    for character in characters if automaton else "":
         state = automaton.step(state, character) if automaton else None
         if state is None:
             return None
-    score, text = before.score + edge.score, before.text + edge.characters
-    return Step(score, edge.segment.end, state, text, edge, before)
+    return Step(score, edge.segment.end, state, text + characters, edge, before)
+
+
+def allows(automaton: Automaton | None, state: Hashable, character: str) -> bool:
+    return automaton is None or automaton.step(state, character) is not None
 
 
 def path_to(step: Step) -> Path:

@@ -1,4 +1,5 @@
-"""Windows: solid rectangles that digits are cut out of, one in each of a row or several in one, as those of a counter.
+"""Windows: solid rectangles that digits are cut out of, one in each of a row or several in one, as those of a counter;
+and solid discs with a number, as those of badges.
 
 The page's ink is what differs from its ground, so the windows are ink, and the digits in them are holes.
 """
@@ -19,6 +20,9 @@ from app.segmentation.decorations.regions import Region, Slices, components_of
 SMALLEST = 24  # pixels: a window's shorter side
 LEAST_WINDOWS = 2  # if each has a single digit
 SOLID = 0.72  # of a window is ink at least: of a block letter less
+ROUND = 0.88  # of the circle around a disc
+SOLID_DISC = 0.55  # of a disc is ink at least
+CONCAVE = 0.9  # of its convex hull: a digit covers less, unless it is a 1; the counter of a round 0 more
 UPRIGHT_SOLID = 0.5  # of the upright box around one that is tilted
 HOLE_HEIGHT = 0.3  # of a window: a digit in it is as high
 NARROW = 0.15  # heights: a hole that may be a line between digits
@@ -36,6 +40,8 @@ class Window(NamedTuple):
     filled: Mask
     height: int  # pixels
     digit_height: float  # pixels; 0 if it has no row of them
+    is_disc: bool = False
+    has_concave_hole: bool = False
 
     @property
     def has_row(self) -> bool:
@@ -44,9 +50,12 @@ class Window(NamedTuple):
 
 def invert_windows(page: Ink) -> Ink:
     """The page with the digits of its windows as ink, in place of the windows; as it is if there are none."""
-    windows = [window for region in components_of(binarize(page), may_be_window) if (window := window_of(region))]
+    found = [window for region in components_of(binarize(page), may_be_window) if (window := window_of(region))]
+    windows, discs = ([window for window in found if window.is_disc == is_disc] for is_disc in (False, True))
     if not are_alike(windows):
         windows = [window for window in windows if window.has_row]
+    if any(disc.has_concave_hole for disc in discs):  # else they are round zeros
+        windows += discs
     if not windows:
         return page
     inverted = page.copy()
@@ -89,17 +98,33 @@ def may_be_window(box: Box, area: int) -> bool:
 
 
 def window_of(region: Region) -> Window | None:
-    """None if the component is no rectangle, or has no hole as high as a digit."""
-    outlines, _ = cv2.findContours(region.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    filled = np.asarray(cv2.drawContours(np.zeros_like(region.mask), outlines, 0, (255,), cv2.FILLED), np.uint8)
-    sides = cv2.minAreaRect(outlines[0])[1]
-    if cv2.countNonZero(region.mask) < SOLID * sides[0] * sides[1] or not is_rectangular(outlines[0]):
+    """None if the component is neither a rectangle nor a disc, or has no hole as high as a digit."""
+    (outline, *_), _ = cv2.findContours(region.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    filled = np.asarray(cv2.drawContours(np.zeros_like(region.mask), [outline], 0, (255,), cv2.FILLED), np.uint8)
+    sides, ink = cv2.minAreaRect(outline)[1], cv2.countNonZero(region.mask)
+    is_window = ink >= SOLID * sides[0] * sides[1] and is_rectangular(outline)
+    is_disc = not is_window and is_round(outline) and ink >= SOLID_DISC * cv2.countNonZero(filled)
+    if not is_window and not is_disc:
         return None
     holes = np.asarray(cv2.bitwise_and(filled, cv2.bitwise_not(region.mask)), np.uint8)
     height = cv2.boundingRect(filled)[3]
     if cv2.boundingRect(holes)[3] < HOLE_HEIGHT * height:
         return None
+    if is_disc:
+        return Window(region.within, filled, height, 0, is_disc=True, has_concave_hole=is_concave(holes, height))
     return Window(region.within, filled, height, row_height(label_components(holes)[2][1:], min(sides)))
+
+
+def is_round(outline: NDArray[np.int32]) -> bool:
+    _, radius = cv2.minEnclosingCircle(outline)
+    return cv2.contourArea(outline) >= ROUND * np.pi * radius**2
+
+
+def is_concave(holes: Mask, height: int) -> bool:
+    """Whether a hole as high as a digit is no counter of a letter or a zero."""
+    outlines, _ = cv2.findContours(holes, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    high = [outline for outline in outlines if cv2.boundingRect(outline)[3] >= HOLE_HEIGHT * height]
+    return any(cv2.contourArea(outline) < CONCAVE * cv2.contourArea(cv2.convexHull(outline)) for outline in high)
 
 
 def row_height(holes: NDArray[np.int32], height: float) -> float:

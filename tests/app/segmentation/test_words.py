@@ -84,3 +84,45 @@ def test_a_short_unread_sign_or_one_near_the_number_may_be_one_of_its_digits() -
     signs = [Sign("other", "", 0.9, (60, 0, 20, 50)), *near.signs[2:]]
     short = ReadLine(signs, 0.3, [Reading(" 47", 0.3)])
     assert words_apart(short) == [short]
+
+
+def measured(*digits: tuple[str, float]) -> ReadLine:
+    """A number and its unit: "47 kg", for example."""
+    number = [Sign("digit", text, sure, (33 * place, 0, 30, 50)) for place, (text, sure) in enumerate(digits)]
+    end = number[-1].box[0] + 30
+    unit = [
+        Sign("space", " ", 0.9, (end, 0, 20, 50)),
+        Sign("other", "", 0.9, (end + 20, 0, 60, 50)),
+        Sign("digit", "9", 0.3, (end + 82, 20, 40, 50)),
+    ]
+    read = [*number, *unit]
+    return ReadLine(read, 0.3, [Reading("".join(sign.text for sign in read), 0.3)])
+
+
+def test_a_unit_is_one_sign_behind_its_number_and_the_line_is_not_accepted() -> None:
+    (line,) = words_apart(measured(("4", 0.99), ("7", 0.98)))
+    assert [sign.kind for sign in line.signs] == ["digit", "digit", "other"]
+    assert (line.text, line.alternatives[0].text) == ("47", "47")
+    assert not line.is_accepted(0.0)
+
+
+@pytest.mark.parametrize("digits", [[("1", 0.99)], [("4", 0.8), ("7", 0.8)]])
+def test_what_may_be_a_letter_or_is_doubtful_is_part_of_the_word(digits: list[tuple[str, float]]) -> None:
+    (line,) = words_apart(measured(*digits))
+    assert [sign.kind for sign in line.signs] == ["other"]
+
+
+def test_a_number_does_not_vanish_with_the_letters_beside_it() -> None:
+    number = [Sign("digit", text, 0.99, (33 * place, 0, 30, 50)) for place, text in enumerate("47")]
+    letters = [Sign("other", "", 0.9, (100 + 50 * place, 0, 48, 50)) for place in range(2)]
+    for signs in ([*number, *letters], [*letters, *number]):
+        unit = ReadLine(signs, 0.9, [Reading("47", 0.9)])
+        assert words_apart(unit) == [unit]
+    between = ReadLine([letters[0], *number, letters[1]], 0.9, [Reading("47", 0.9)])
+    assert [sign.kind for sign in words_apart(between)[0].signs] == ["other"]
+
+
+def test_points_alone_are_no_text() -> None:
+    (dirt,) = words_apart(line(("point", 0.9), ("comma", 0.6)))
+    assert [sign.kind for sign in dirt.signs] == ["other"]
+    assert words_apart(line(("minus", 0.9))) == [line(("minus", 0.9))]

@@ -44,6 +44,14 @@ def test_words_have_no_text(sources: Sources) -> None:
     assert {sign.text for sign in line.signs} == {NOTHING}
 
 
+def test_a_unit_has_a_box_and_no_text(sources: Sources) -> None:
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        line = put_together("24 kg", Hand(sources, 40, NATURAL, rng), NATURAL, rng)
+        assert line.text == "24"
+        assert [sign.text for sign in line.signs] == ["2", "4", NOTHING, NOTHING]
+
+
 PLACES = {".": (0.7, 1.3), ",": (0.7, 1.5), "-": (0.2, 0.9), "/": (-0.4, 1.5), ":": (0.0, 1.3), "%": (-0.4, 1.5)}
 
 

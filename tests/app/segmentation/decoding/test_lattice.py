@@ -114,9 +114,9 @@ def test_digits_on_the_path_have_the_models_digit_and_confidence() -> None:
 def test_n_best_are_different_texts_from_the_likeliest_on() -> None:
     strip = two_blocks()
     rows = np.zeros((3, 10), np.float32)
-    rows[0, [7, 1]], rows[2, [3, 8]] = (0.9, 0.1), (0.6, 0.4)
-    paths = best(strip, oversegment(strip, BUDGET), rows, count=4)
-    assert [path.text for path in paths] == ["73", "78", "13", "18"]
+    rows[0, [7, 1]], rows[2, [3, 8]] = (0.6, 0.4), (0.55, 0.45)
+    paths = best(strip, oversegment(strip, BUDGET), rows, count=3)
+    assert [path.text for path in paths] == ["73", "78", "13"]
     assert [path.score for path in paths] == sorted((path.score for path in paths), reverse=True)
 
 
@@ -169,9 +169,9 @@ def test_a_space_is_wider_than_the_page_s_other_gaps(gap: float, text: str) -> N
     """One gap of 0.65 heights."""
     strip, found, rows = numbers(4, 26, 4)
     edges = edges_of(strip, found, rows, Spacing(gap, gap, 40))
-    paths = best_paths(edges, 2)
+    paths = best_paths(edges, 10)
     assert paths[0].text == text
-    assert {path.text for path in paths} == {"01 23", "0123"}
+    assert {path.text for path in paths} >= {"01 23", "0123"}
 
 
 def test_what_bulges_above_is_as_near_as_what_bulges_below() -> None:
@@ -207,3 +207,15 @@ def test_digits_that_are_no_edges_are_impossible_under_any_constraint() -> None:
     signs = fitted_weights().signs
     most_of_network = -signs[PLACE["network"]] * math.log(LEAST_KIND)
     assert signs[PLACE["model"]] * math.log(POSSIBLE_DIGIT) + most_of_network < -IMPOSSIBLE
+
+
+def test_a_sign_that_the_network_rather_takes_for_none_is_doubtful() -> None:
+    """A letter of which the model sees a digit, and a symbol that is the likeliest of the marks."""
+    digits = np.full((3, 10), 0.001, np.float32)
+    digits[:, 9] = 0.99
+    signs = np.zeros((3, len(SIGNS)), np.float32)
+    signs[0, [9, OTHER]] = 0.1, 0.9
+    signs[1, [9, OTHER]] = 0.9, 0.1
+    signs[2, [MARK + 3, OTHER]] = 0.2, 0.8
+    certainties = Candidates([], digits, signs).certainties()
+    np.testing.assert_allclose(certainties[[0, 1, 2, 2], [9, 9, MARK + 3, OTHER]], [0.099, 0.99, 0.2, 1], atol=1e-6)

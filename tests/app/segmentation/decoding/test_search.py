@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from app.segmentation.constraints.automaton import State
+from app.segmentation.constraints.values import trie
 from app.segmentation.decoding.lattice import Edge
 from app.segmentation.decoding.search import best_paths
 from app.segmentation.oversegmentation import Segment
@@ -79,3 +80,49 @@ def test_text_that_is_hopelessly_less_likely_is_not_found(score: float, found: l
     edges = lattice_of({"7": 0.0, "8": score})
     assert [path.text for path in best_paths(edges, 2)] == found
     assert bool(best_paths(edges, 1, CountingAutomaton(lambda text: text == "8"))) == ("8" in found)
+
+
+def written(*edges: tuple[str, float, float]) -> list[list[Edge]]:
+    """One sign after the other: its text, empty for ink that is no sign, the probability of a space, its height."""
+    nodes = [
+        [
+            Edge(
+                Segment(place, place + 1, (place, 0, 1, 1), height, INK),
+                "digit" if text else "other",
+                text,
+                0.9,
+                0.0,
+                space,
+            )
+        ]
+        for place, (text, space, height) in enumerate(edges)
+    ]
+    return [*nodes, []]
+
+
+DIGIT, SPACED, SYMBOL, SPECK = ("7", 0.0, 1.0), ("7", 0.9, 1.0), ("", 0.0, 0.8), ("", 0.0, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("edges", "text"),
+    [
+        ([DIGIT, SPACED], "7 7"),
+        ([SYMBOL, SPACED], "7"),
+        ([DIGIT, SYMBOL], "7"),
+        ([DIGIT, SYMBOL, DIGIT], "7 7"),
+        ([DIGIT, SYMBOL, SYMBOL, SPACED], "7 7"),
+        ([DIGIT, SPECK, DIGIT], "77"),
+        ([SYMBOL, DIGIT, DIGIT], "77"),
+    ],
+)
+def test_spaces_stand_between_signs_and_where_ink_that_is_no_sign_does(
+    edges: list[tuple[str, float, float]], text: str
+) -> None:
+    (path,) = best_paths(written(*edges), 2)
+    assert path.text == text
+
+
+def test_what_stands_between_two_digits_is_passed_over_where_no_space_is_allowed() -> None:
+    edges = written(DIGIT, SYMBOL, DIGIT)
+    assert [path.text for path in best_paths(edges, 1, trie(["77"]))] == ["77"]
+    assert [path.text for path in best_paths(edges, 1, trie(["7 7"]))] == ["7 7"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from app.arrays import Ink
@@ -66,3 +67,23 @@ def test_holes_that_are_no_row_stay_in_their_bar() -> None:
 def test_a_single_window_stays() -> None:
     one = np.minimum(windows(60), 255 - bars(sheet(), (87, 80)))
     assert invert_windows(one) is one
+
+
+def disc(*holes: tuple[int, int, int, int]) -> Ink:
+    """Of 80 pixels, with strokes cut out of it: the places of their upper left corners, their widths and heights."""
+    ink = np.asarray(cv2.circle(sheet(), (100, 100), 40, (255,), cv2.FILLED), np.uint8)
+    for left, top, width, height in holes:
+        ink[top : top + height, left : left + width] = 0
+    return ink
+
+
+def test_a_digit_that_is_cut_out_of_a_disc_becomes_ink() -> None:
+    seven = [(80, 80, 36, 8), (108, 80, 8, 42)]
+    digit = bars(bars(sheet(), (80, 80), height=8, width=36), (108, 80), height=42, width=8)
+    assert np.array_equal(invert_windows(disc(*seven)), digit)
+
+
+def test_a_solid_disc_and_a_round_zero_stay() -> None:
+    zero = np.asarray(cv2.ellipse(disc(), (100, 100), (12, 18), 0, 0, 360, (0,), cv2.FILLED), np.uint8)
+    for ink in (disc(), zero):
+        assert invert_windows(ink) is ink
