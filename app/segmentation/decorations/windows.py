@@ -115,7 +115,7 @@ def window_of(region: Region) -> Window | None:
     return Window(region.within, filled, height, row_height(label_components(holes)[2][1:], min(sides)))
 
 
-def is_round(outline: NDArray[np.int32]) -> bool:
+def is_round(outline: cv2.typing.MatLike) -> bool:
     _, radius = cv2.minEnclosingCircle(outline)
     return cv2.contourArea(outline) >= ROUND * np.pi * radius**2
 
