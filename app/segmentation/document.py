@@ -68,6 +68,7 @@ class Line(NamedTuple):
     strikes: Sequence[Box] = ()  # page pixels: of lines that strike something through
     trust: float = 1.0  # the probability that its ink is that of its digits, and all of it
     lacks_feet: bool = False  # an underline may have taken them
+    is_display: bool = False
 
     @classmethod
     def of(cls, strip: Strip, placement: Placement, slant: float, budget: SegmentBudget) -> Self:
@@ -86,8 +87,8 @@ class Line(NamedTuple):
     ) -> FoundPaths:
         """The best paths through its lattice. `spacing`: of the page."""
         kinds = network().run(self.features(spacing))
-        lattice = lattice_of(self.strip.height, self.cuts, Candidates(self.segments, probabilities, kinds), spacing)
-        return find_paths(lattice, alternatives, automaton)
+        candidates = Candidates(self.segments, probabilities, kinds, self.is_display)
+        return find_paths(lattice_of(self.strip.height, self.cuts, candidates, spacing), alternatives, automaton)
 
     def read(self, found: FoundPaths, alternatives: int, agreement: Agreement = NO_AGREEMENT) -> ReadLine:
         """Its likeliest reading."""
@@ -181,6 +182,7 @@ def segment_undecorated(page: UndecoratedPage, max_digits: int, to_picture: Homo
             strikes=[strike for strike in page.strikes if crosses(strike, bounding_box(components))],
             lacks_feet=any(runs_through_feet(box, components) for box in page.underlines),
             trust=trust_in_place,
+            is_display=page.is_display,
         )
         for line, components, trust_in_place in zip(segmented, lines, trust, strict=True)
     ]

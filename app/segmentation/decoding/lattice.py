@@ -77,6 +77,7 @@ class Candidates(NamedTuple):
     segments: Sequence[Segment]
     digits: Probabilities  # (n, 10), by the model
     signs: NDArray[np.float32]  # (n, SIGNS), by the network
+    is_display: bool = False  # of such digits the network has learnt little: it lets none be doubtful
 
     def confidences(self) -> NDArray[np.float32]:
         """(n, SIGNS): the model's of digits, the network's of all else."""
@@ -89,6 +90,7 @@ class Candidates(NamedTuple):
         likely = np.hstack([any_digit, self.signs[:, MARK:]])
         share = likely / (likely + none)
         share[:, OTHER] = 1
+        share[:, : MARK if self.is_display else 0] = 1
         model = np.hstack([self.digits, np.ones_like(self.signs[:, MARK:])])
         return np.asarray(np.where(share < DOUBTED, model * share, model), np.float32)
 

@@ -219,3 +219,5 @@ def test_a_sign_that_the_network_rather_takes_for_none_is_doubtful() -> None:
     signs[2, [MARK + 3, OTHER]] = 0.2, 0.8
     certainties = Candidates([], digits, signs).certainties()
     np.testing.assert_allclose(certainties[[0, 1, 2, 2], [9, 9, MARK + 3, OTHER]], [0.099, 0.99, 0.2, 1], atol=1e-6)
+    on_display = Candidates([], digits, signs, is_display=True).certainties()
+    np.testing.assert_allclose(on_display[[0, 2], [9, MARK + 3]], [0.99, 0.2], atol=1e-6)
