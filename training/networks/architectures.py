@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 MLP = (128, 64, 32)  # units
 CNN = (16, 32, 32, 64, 80, 128)  # channels, as of the other convolutional networks
 CNN_STRIDED = (16, 32, 56, 72, 112)
-CNN_SHALLOW = (16, 32, 96, 192)
 CNN_SMALL = (16, 32, 64)
 CNN_WIDE = (32, 64, 64, 128, 160, 256)
 MLP_PARAMETERS = 111_146  # 784*128+128 + 128*64+64 + 64*32+32 + 32*10+10
@@ -119,26 +118,6 @@ def cnn_strided(
     return keras.Model(image, _logits(x, options, outputs), name="cnn_strided")
 
 
-def cnn_shallow(
-    options: Options, standardisation: Standardisation | None = None, outputs: int = CLASSES
-) -> keras.Model:
-    """The `cnn_strided` without its third layer, and with wider last ones: less work, half as many weights more.
-
-    Raises `ValueError` for a standardisation.
-    """
-    import keras
-    from keras import layers, ops
-
-    image, x = _grayscale(standardisation)
-    first, second, third, fourth = options.widths or CNN_SHALLOW
-    x = _activate(_convolve(x, options, first, 5, padding="same", strides=2), options)  # 28 x 28 -> 14 x 14
-    x = layers.MaxPooling2D()(_activate(_convolve(x, options, second, 3, padding="same"), options))  # -> 7 x 7
-    x = _activate(_convolve(x, options, third, 3, padding="valid"), options)  # -> 5 x 5
-    x = _activate(_convolve(x, options, fourth, 3, padding="valid"), options)  # -> 3 x 3
-    x = ops.reshape(x, (-1, 9 * fourth))
-    return keras.Model(image, _logits(x, options, outputs), name="cnn_shallow")
-
-
 def cnn_small(options: Options, standardisation: Standardisation | None = None, outputs: int = CLASSES) -> keras.Model:
     """Three convolutions, the first two with stride 2: 0.8 million multiply-adds and 39,562 parameters.
 
@@ -218,9 +197,6 @@ ARCHITECTURES = {
     "cnn": Architecture(cnn, "a small convolutional network", CNN),
     "cnn-strided": Architecture(
         cnn_strided, "a small convolutional network whose first layer has stride 2", CNN_STRIDED
-    ),
-    "cnn-shallow": Architecture(
-        cnn_shallow, "four convolutions, the first one with stride 2 and the last ones wide", CNN_SHALLOW
     ),
     "cnn-small": Architecture(cnn_small, "three convolutions, two of them with stride 2", CNN_SMALL),
     # Four times the work: for teachers, which are not served.
