@@ -46,7 +46,7 @@ from app.runtime import configure_runtime
 from app.segmentation.fields.template_folder import read_template
 from app.server.listeners import Listeners
 from app.server.server import Server, run_server
-from app.server.startup import announce, log_start
+from app.server.startup import log_start, print_line, welcome
 from app.server.supervisor import supervise
 from app.server.worker import WorkerSpec
 from app.settings import SECRETS, ReadingSettings, Settings
@@ -165,13 +165,13 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> NoReturn:
     log_start(settings, arguments.origins)
     listeners = Listeners.bind(settings)
 
-    def announce_start(device: str) -> None:
-        announce(listeners, device, settings.log_format)
+    def print_welcome(device: str) -> None:
+        print_line(welcome(listeners, device))
 
     try:
         if settings.workers > 1:
-            supervise(arguments.argv, listeners, settings, announce_start)
-        run_server(settings, listeners, lambda server: announce_start(server.device))
+            supervise(arguments.argv, listeners, settings, print_welcome)
+        run_server(settings, listeners, lambda server: print_welcome(server.device))
     finally:
         run_clean_ups()
 

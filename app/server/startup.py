@@ -13,7 +13,7 @@ from app import __version__, environment
 from app.environment import Origin, one_line, service_links
 from app.runtime import cpu_quota, memory_limit, usable_cores
 from app.server.listeners import Listeners
-from app.settings import SECRETS, LogFormat, Settings
+from app.settings import SECRETS, Settings
 
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # the address to call where all are listened on
 
@@ -67,25 +67,13 @@ def cores_text() -> str:
 # --- the address ------------------------------------------------------------------------------------------------------
 
 
-def announce(listeners: Listeners, device: str, log_format: LogFormat) -> None:
-    """For people on standard output; for collectors, which take every line for JSON, as a line of the log."""
-    if log_format == "json":
-        logger.info("reading on %s (%s)", place_of(listeners), device)
-    else:
-        print_line(welcome(listeners, device))
-
-
-def place_of(listeners: Listeners) -> str:
-    return str(listeners.socket_file.path) if listeners.socket_file else address_of(listeners.service)
-
-
 def welcome(listeners: Listeners, device: str) -> str:
-    place = place_of(listeners)
     if listeners.socket_file:
-        curl = f"curl -s --unix-socket {shlex.quote(place)}"
-        address, hint = "http://localhost", ""
+        curl = f"curl -s --unix-socket {shlex.quote(str(listeners.socket_file.path))}"
+        place, address, hint = str(listeners.socket_file.path), "http://localhost", ""
     else:
-        curl, address, hint = "curl -s", place, f" draw on that page, see {place}/docs, or"
+        curl, place = "curl -s", address_of(listeners.service)
+        address, hint = place, f" draw on that page, see {place}/docs, or"
     return (
         f"Digits is reading on {place} ({device});{hint} try:\n"
         f"  {curl} {address}/static/seven.png | {curl} --data-binary @- {address}/predict"

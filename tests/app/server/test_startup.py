@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import socket
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from app.environment import Origin
-from app.observability.logs import JsonFormatter
-from app.server.startup import announce, log_start
+from app.server.startup import log_start
 from app.settings import Settings
 from tests.support.api_keys import digest_of
 from tests.support.service import TIMEOUT_S, start_service, wait_until
@@ -58,32 +53,6 @@ def test_service_links_are_one_line(caplog: pytest.LogCaptureFixture, monkeypatc
     monkeypatch.setenv("DIGITS_PORT", "tcp://10.0.0.1:8000")
     monkeypatch.setenv("DIGITS_SERVICE_HOST", "10.0.0.1")
     assert "DIGITS_PORT, DIGITS_SERVICE_HOST" in logged(caplog, Settings())
-
-
-def listening(address: str, port: int) -> Any:
-    """Listeners of one socket."""
-    listener = SimpleNamespace(family=socket.AF_INET, getsockname=lambda: (address, port))
-    return SimpleNamespace(socket_file=None, service=[listener])
-
-
-def test_address_is_a_line_of_the_log_where_all_lines_are_json(
-    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with caplog.at_level(logging.INFO):
-        announce(listening("0.0.0.0", 9000), "cpu", "json")
-    (record,) = caplog.records
-    assert json.loads(JsonFormatter().format(record))["message"] == "reading on http://127.0.0.1:9000 (cpu)"
-    assert capsys.readouterr().out == ""
-
-
-def test_address_is_printed_with_a_command_for_people(
-    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
-    announce(listening("127.0.0.1", 9000), "cpu", "text")
-    first, second = capsys.readouterr().out.splitlines()
-    assert "http://127.0.0.1:9000 (cpu)" in first
-    assert "curl" in second
-    assert not caplog.records
 
 
 @pytest.mark.parametrize("redirection", ["| head -c 1", "> /dev/full", "2>&1 | head -1"])
