@@ -250,10 +250,13 @@ def has_digit(enclosure: Enclosure, foreground: Mask) -> bool:
 
 def are_large(strokes: list[cv2.typing.MatLike], height: int, component: Mask) -> bool:
     """Whether one stroke that touches an enclosure that high, or all others together, are as large as a digit."""
-    touching = [stroke for stroke in strokes if component[stroke[0, 0, 1], stroke[0, 0, 0]]]
-    if any(cv2.boundingRect(stroke)[3] >= TOUCHING_WRITING * height for stroke in touching):
-        return True
-    free = [stroke for stroke in strokes if not component[stroke[0, 0, 1], stroke[0, 0, 0]]]
+    free: list[cv2.typing.MatLike] = []
+    for stroke in strokes:
+        column, row = stroke[0, 0]
+        if not component[row, column]:
+            free.append(stroke)
+        elif cv2.boundingRect(stroke)[3] >= TOUCHING_WRITING * height:
+            return True
     if not free:
         return False
     across, down = cv2.boundingRect(np.concatenate(free))[2:]

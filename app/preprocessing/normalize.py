@@ -75,9 +75,14 @@ def preprocess(picture: Grayscale, max_digits: float = math.inf) -> Image:
     if is_mnist(ink):
         return ink
     cleared = remove_clutter(ink)
-    if max(picture.shape) >= DOCUMENT_SIDE and all(max_digits < count_alike(binarize(each)) for each in (ink, cleared)):
+    if max(picture.shape) >= DOCUMENT_SIDE and shows_several(ink, cleared, max_digits):
         raise SeveralDigits("The picture shows several digits: send it to /read, or crop it to one of them.")
     return centre(fit(thicken(crop(remove_specks(remove_enclosure(reduce(cleared)))))))
+
+
+def shows_several(ink: Ink, cleared: Ink, max_digits: float) -> bool:
+    """Whether more components are alike than `max_digits`, with the clutter, such as punched holes, and without it."""
+    return count_alike(binarize(ink)) > max_digits and count_alike(binarize(cleared)) > max_digits
 
 
 def reduce(ink: Ink) -> Ink:

@@ -68,7 +68,7 @@ class Line(NamedTuple):
     strikes: Sequence[Box] = ()  # page pixels: of lines that strike something through
     trust: float = 1.0  # the probability that its ink is that of its digits, and all of it
     lacks_feet: bool = False  # an underline may have taken them
-    is_display: bool = False
+    is_display: bool = False  # its digits are of segments or dots
 
     @classmethod
     def of(cls, strip: Strip, placement: Placement, slant: float, budget: SegmentBudget) -> Self:

@@ -90,7 +90,8 @@ class Candidates(NamedTuple):
         likely = np.hstack([any_digit, self.signs[:, MARK:]])
         share = likely / (likely + none)
         share[:, OTHER] = 1
-        share[:, : MARK if self.is_display else 0] = 1
+        if self.is_display:
+            share[:, :MARK] = 1
         model = np.hstack([self.digits, np.ones_like(self.signs[:, MARK:])])
         return np.asarray(np.where(share < DOUBTED, model * share, model), np.float32)
 

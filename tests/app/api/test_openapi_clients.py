@@ -26,6 +26,7 @@ BINARY = (
     "application/pdf",
     "application/x-npy",
     "text/csv",
+    "application/jsonlines",
 )
 CONFIG = {"content_type_overrides": dict.fromkeys(BINARY, "application/octet-stream"), "post_hooks": []}
 
@@ -80,7 +81,6 @@ def generated(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder / "client"
 
 
-@pytest.mark.slow
 def test_generated_client_reads_digits_and_parses_problems(service: Service, generated: Path, seven_png: bytes) -> None:
     picture = generated / "seven.png"
     picture.write_bytes(seven_png)

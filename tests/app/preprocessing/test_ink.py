@@ -33,8 +33,17 @@ def test_blank_picture_is_refused(value: int) -> None:
 
 def test_noise_of_a_blank_page_is_not_ink() -> None:
     noise = np.random.default_rng(0).normal(200, 3, (100, 100)).clip(0, 255).astype(np.uint8)
-    with pytest.raises(BlankPicture):
+    with pytest.raises(BlankPicture, match="no ink"):
         image_of(noise)
+
+
+def test_a_digit_too_small_for_its_sheet_is_told_from_a_blank_one(seven: NDArray[np.uint8]) -> None:
+    """In uneven light, where it is the darkest of much paper."""
+    light = np.linspace(200, 240, 1000) + np.random.default_rng(0).normal(0, 3, (1400, 1000))
+    light[600:640, 400:440] -= 0.6 * (255.0 - cv2.resize(seven, (40, 40)))
+    sheet = light.clip(0, 255).astype(np.uint8)
+    with pytest.raises(BlankPicture, match="hardly any ink on it: crop it"):
+        image_of(sheet)
 
 
 def test_a_large_picture_of_noise_is_read_as_something() -> None:

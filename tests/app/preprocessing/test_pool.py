@@ -94,23 +94,14 @@ class BlockedJobs:
         await asyncio.gather(*self.calls)
 
 
-def test_a_small_job_does_not_wait_for_large_ones_however_many_there_are() -> None:
+@pytest.mark.parametrize(("kind", "other"), [("small", "large"), ("large", "small")])
+def test_a_job_does_not_wait_for_those_of_the_other_kind_however_many_there_are(kind: str, other: str) -> None:
     async def scenario() -> None:
         threads, jobs = BoundedThreadPool(threads=2, max_waiting=9), BlockedJobs()
-        await jobs.put(threads.large, "first", "second", "third", "fourth")
-        assert await threads.small.run(str) == ""
-        assert len(threads.large.waiting) == 2
-        await jobs.end_all()
-
-    run(scenario)
-
-
-def test_a_large_job_does_not_wait_for_small_ones_however_many_there_are() -> None:
-    async def scenario() -> None:
-        threads, jobs = BoundedThreadPool(threads=2, max_waiting=9), BlockedJobs()
-        await jobs.put(threads.small, "first", "second", "third", "fourth")
-        assert await threads.large.run(str) == ""
-        assert len(threads.small.waiting) == 2
+        lanes: dict[str, Lane] = {"small": threads.small, "large": threads.large}
+        await jobs.put(lanes[other], "first", "second", "third", "fourth")
+        assert await lanes[kind].run(str) == ""
+        assert len(lanes[other].waiting) == 2
         await jobs.end_all()
 
     run(scenario)
